@@ -1,0 +1,66 @@
+"""Unit quaternions (w, x, y, z) on NumPy arrays; every function works on any leading axes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Hamilton product of (..., 4) and (..., 4): first ``b`` turns, then ``a``."""
+    aw, ax, ay, az = np.moveaxis(a, -1, 0)
+    bw, bx, by, bz = np.moveaxis(b, -1, 0)
+    return np.stack(
+        [
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ],
+        axis=-1,
+    )
+
+
+def inverse(q: np.ndarray) -> np.ndarray:
+    """Inverse of unit quaternions (..., 4)."""
+    return q * np.array([1.0, -1.0, -1.0, -1.0], dtype=q.dtype)
+
+
+def rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) turned by unit quaternions (..., 4); the leading axes broadcast."""
+    axis = q[..., 1:]
+    uv = np.cross(axis, v)
+    return v + 2.0 * (q[..., :1] * uv + np.cross(axis, uv))
+
+
+def between(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Shortest rotation (..., 4) that takes direction ``u`` (..., 3) to ``v`` (..., 3).
+
+    Opposite directions have no shortest rotation; a half turn about an axis perpendicular to ``u``
+    is taken, where the field's code divides zero by zero.
+    """
+    u, v = np.broadcast_arrays(u, v)
+    w = np.linalg.norm(u, axis=-1) * np.linalg.norm(v, axis=-1) + np.sum(u * v, axis=-1)
+    q = np.concatenate([w[..., None], np.cross(u, v)], axis=-1)
+    norm = np.linalg.norm(q, axis=-1, keepdims=True)
+    other = np.where(np.abs(u[..., :1]) < 0.9, [1.0, 0.0, 0.0], [0.0, 0.0, 1.0])
+    half_turn = np.concatenate([np.zeros_like(w)[..., None], _unit(np.cross(u, other))], axis=-1)
+    return np.where(norm > 1e-12, q / np.maximum(norm, 1e-12), half_turn)
+
+
+def about_y(angle: np.ndarray) -> np.ndarray:
+    """Rotation by ``angle`` (...) radians about the vertical axis, as (..., 4)."""
+    half = np.asarray(angle) / 2.0
+    zero = np.zeros_like(half)
+    return np.stack([np.cos(half), zero, np.sin(half), zero], axis=-1)
+
+
+def to_six_numbers(q: np.ndarray) -> np.ndarray:
+    """The first two columns of the rotation matrix, (..., 6) (Zhou et al., CVPR 2019)."""
+    w, x, y, z = np.moveaxis(q, -1, 0)
+    first = [1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w)]
+    second = [2 * (x * y - z * w), 1 - 2 * (x * x + z * z), 2 * (y * z + x * w)]
+    return np.stack(first + second, axis=-1)
+
+
+def _unit(v: np.ndarray) -> np.ndarray:
+    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-12)

@@ -1,0 +1,263 @@
+"""The two skeletons of the field: HumanML3D (22 joints) and KIT-ML (21 joints).
+
+Everything that differs between the two corpora (joints, frame rate, units inside the features,
+contact threshold, reference bone lengths) is a field of :class:`Skeleton`, so that no other file
+asks which corpus it works on.
+
+Axes: y up; a body that faces +z has its left side at +x. Joint positions are metres everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A joint tree together with the constants of its corpus (Guo et al., CVPR 2022).
+
+    ``chains`` lists the joints from root or branch to tip in the field's order; ``rest_directions``
+    holds the unit direction of each joint from its parent in the rest pose; ``bone_lengths`` (metres)
+    are those of the corpus's reference clip and are what retargeting produces. An empty
+    ``bone_lengths`` means that the reference is unknown and clips keep their own lengths.
+    """
+
+    name: str
+    joint_names: tuple[str, ...]
+    chains: tuple[tuple[int, ...], ...]
+    rest_directions: tuple[tuple[int, int, int], ...]
+    bone_lengths: tuple[float, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    hips: tuple[int, int]
+    shoulders: tuple[int, int]
+    leg: tuple[int, int]
+    left_foot: tuple[int, int]
+    right_foot: tuple[int, int]
+    fps: float
+    contact_threshold: float
+    feature_units_per_metre: float
+
+    @property
+    def joints(self) -> int:
+        """Number of joints J."""
+        return len(self.joint_names)
+
+    @property
+    def feature_size(self) -> int:
+        """Numbers per frame: 4 root, 3(J-1) positions, 6(J-1) rotations, 3J velocities, 4 contacts."""
+        return 12 * self.joints - 1
+
+    @cached_property
+    def parents(self) -> tuple[int, ...]:
+        """Parent of each joint; -1 for the root."""
+        parents = [-1] * self.joints
+        for chain in self.chains:
+            for parent, child in pairwise(chain):
+                parents[child] = parent
+        return tuple(parents)
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """The joints except the root, each after its parent."""
+        return tuple(child for chain in self.chains for child in chain[1:])
+
+    @cached_property
+    def mirror_permutation(self) -> np.ndarray:
+        """Index array (J,) that swaps left and right joints."""
+        permutation = np.arange(self.joints)
+        permutation[list(self.left)] = self.right
+        permutation[list(self.right)] = self.left
+        return permutation
+
+    @property
+    def feet(self) -> tuple[int, int, int, int]:
+        """Left ankle, left foot, right ankle, right foot: the order of the contact columns."""
+        return (*self.left_foot, *self.right_foot)
+
+
+HUMANML3D = Skeleton(
+    name="humanml3d",
+    joint_names=(
+        "pelvis",
+        "left_hip",
+        "right_hip",
+        "spine1",
+        "left_knee",
+        "right_knee",
+        "spine2",
+        "left_ankle",
+        "right_ankle",
+        "spine3",
+        "left_foot",
+        "right_foot",
+        "neck",
+        "left_collar",
+        "right_collar",
+        "head",
+        "left_shoulder",
+        "right_shoulder",
+        "left_elbow",
+        "right_elbow",
+        "left_wrist",
+        "right_wrist",
+    ),
+    chains=(
+        (0, 2, 5, 8, 11),
+        (0, 1, 4, 7, 10),
+        (0, 3, 6, 9, 12, 15),
+        (9, 14, 17, 19, 21),
+        (9, 13, 16, 18, 20),
+    ),
+    rest_directions=(
+        (0, 0, 0),
+        (1, 0, 0),
+        (-1, 0, 0),
+        (0, 1, 0),
+        (0, -1, 0),
+        (0, -1, 0),
+        (0, 1, 0),
+        (0, -1, 0),
+        (0, -1, 0),
+        (0, 1, 0),
+        (0, 0, 1),
+        (0, 0, 1),
+        (0, 1, 0),
+        (1, 0, 0),
+        (-1, 0, 0),
+        (0, 0, 1),
+        (0, -1, 0),
+        (0, -1, 0),
+        (0, -1, 0),
+        (0, -1, 0),
+        (0, -1, 0),
+        (0, -1, 0),
+    ),
+    bone_lengths=(
+        0.0,
+        0.103074,
+        0.109883,
+        0.131568,
+        0.393623,
+        0.390188,
+        0.14319,
+        0.432433,
+        0.425643,
+        0.057365,
+        0.143382,
+        0.149419,
+        0.21936,
+        0.137487,
+        0.143383,
+        0.103039,
+        0.131614,
+        0.122984,
+        0.25684,
+        0.263092,
+        0.266012,
+        0.269876,
+    ),
+    left=(1, 4, 7, 10, 13, 16, 18, 20),
+    right=(2, 5, 8, 11, 14, 17, 19, 21),
+    hips=(1, 2),
+    shoulders=(16, 17),
+    leg=(5, 8),
+    left_foot=(7, 10),
+    right_foot=(8, 11),
+    fps=20.0,
+    contact_threshold=0.002,
+    feature_units_per_metre=1.0,
+)
+
+KIT = Skeleton(
+    name="kit",
+    joint_names=(
+        "pelvis",
+        "spine1",
+        "spine3",
+        "neck",
+        "head",
+        "right_shoulder",
+        "right_elbow",
+        "right_wrist",
+        "left_shoulder",
+        "left_elbow",
+        "left_wrist",
+        "right_hip",
+        "right_knee",
+        "right_ankle",
+        "right_heel",
+        "right_toe",
+        "left_hip",
+        "left_knee",
+        "left_ankle",
+        "left_heel",
+        "left_toe",
+    ),
+    chains=(
+        (0, 11, 12, 13, 14, 15),
+        (0, 16, 17, 18, 19, 20),
+        (0, 1, 2, 3, 4),
+        (3, 5, 6, 7),
+        (3, 8, 9, 10),
+    ),
+    rest_directions=(
+        (0, 0, 0),
+        (0, 1, 0),
+        (0, 1, 0),
+        (0, 1, 0),
+        (0, 1, 0),
+        (1, 0, 0),
+        (0, -1, 0),
+        (0, -1, 0),
+        (-1, 0, 0),
+        (0, -1, 0),
+        (0, -1, 0),
+        (1, 0, 0),
+        (0, -1, 0),
+        (0, -1, 0),
+        (0, 0, 1),
+        (0, 0, 1),
+        (-1, 0, 0),
+        (0, -1, 0),
+        (0, -1, 0),
+        (0, 0, 1),
+        (0, 0, 1),
+    ),
+    bone_lengths=(),
+    left=(8, 9, 10, 16, 17, 18, 19, 20),
+    right=(5, 6, 7, 11, 12, 13, 14, 15),
+    hips=(16, 11),
+    shoulders=(8, 5),
+    leg=(17, 18),
+    left_foot=(19, 20),
+    right_foot=(14, 15),
+    fps=12.5,
+    contact_threshold=0.05,
+    feature_units_per_metre=1000.0,
+)
+
+SKELETONS: tuple[Skeleton, ...] = (HUMANML3D, KIT)
+
+
+def skeleton_of_joints(joints: int) -> Skeleton | None:
+    """The skeleton with that many joints, or None."""
+    return next((s for s in SKELETONS if s.joints == joints), None)
+
+
+def skeleton_of_features(size: int) -> Skeleton | None:
+    """The skeleton whose feature frames have that many numbers, or None."""
+    return next((s for s in SKELETONS if s.feature_size == size), None)
+
+
+def skeleton_named(name: str) -> Skeleton:
+    """The skeleton of that name; raises ``ValueError`` when there is none."""
+    for skeleton in SKELETONS:
+        if skeleton.name == name:
+            return skeleton
+    known = ", ".join(s.name for s in SKELETONS)
+    raise ValueError(f"unknown skeleton {name!r}: expected one of {known}")

@@ -1,0 +1,47 @@
+"""Motions made from closed forms, shared by the tests."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lamp_cli.motion.skeleton import HUMANML3D, Skeleton
+
+
+def standing(skeleton: Skeleton) -> np.ndarray:
+    """One standing pose (J, 3) with arms hanging, metres, facing +z."""
+    pose = np.zeros((skeleton.joints, 3))
+    lengths = skeleton.bone_lengths or (0.2,) * skeleton.joints
+    hanging = ("elbow", "wrist", "knee", "ankle")
+    for joint in skeleton.order:
+        name = skeleton.joint_names[joint]
+        direction = np.array(skeleton.rest_directions[joint], dtype=float)
+        if any(part in name for part in hanging):
+            direction = np.array([0.0, -1.0, 0.0])
+        if "shoulder" in name or "collar" in name or "hip" in name:
+            direction = np.array([1.0 if name.startswith("left") else -1.0, 0.0, 0.0])
+        if name == "head":
+            direction = np.array([0.0, 1.0, 0.0])
+        pose[joint] = pose[skeleton.parents[joint]] + direction * lengths[joint]
+    pose[:, 1] -= pose[:, 1].min()
+    return pose
+
+
+def wandering(skeleton: Skeleton, frames: int, seed: int = 0) -> np.ndarray:
+    """A body (T, J, 3) that wobbles smoothly, walks along a curve and turns, metres."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(frames) / skeleton.fps
+    pose = np.repeat(standing(skeleton)[None], frames, axis=0)
+    phase = rng.uniform(0, 2 * np.pi, size=(skeleton.joints, 3))
+    pose = pose + 0.03 * np.sin(3.0 * time[:, None, None] + phase)
+    yaw = 0.6 * np.sin(0.5 * time) + 0.2 * time
+    cos, sin = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
+    x = pose[..., 0] * cos + pose[..., 2] * sin
+    z = -pose[..., 0] * sin + pose[..., 2] * cos
+    path = np.cumsum(np.stack([np.sin(yaw), np.cos(yaw)], axis=1) / skeleton.fps, axis=0)
+    return np.stack([x + path[:, :1], pose[..., 1], z + path[:, 1:]], axis=-1)
+
+
+@pytest.fixture
+def walk() -> np.ndarray:
+    return wandering(HUMANML3D, 120)
