@@ -1,0 +1,164 @@
+"""Reader of the HumanML3D and KIT-ML folder layout, as people have it on disk.
+
+    new_joint_vecs/ID.npy     features (T, 263) or (T, 251)
+    texts/ID.txt              caption#tokens#start#end, one per line
+    train.txt val.txt test.txt  one ID per line; mirrored clips are M + ID
+    Mean.npy Std.npy          statistics of the features
+
+Source: Guo et al., CVPR 2022. A caption with its own times is a clip of its own (its sub-clip).
+Broken clips are reported and skipped, never fatal. Knows nothing of batches or networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..motion.skeleton import Skeleton, skeleton_of_features
+from .captions import Caption, parse_captions
+from .statistics import Statistics, load_statistics
+
+# Times in texts/ are turned into frames at 20 per second by the field's readers, for KIT-ML too.
+TAG_FPS = 20.0
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One training example: features (T, 12J-1) float32 and the sentences that are true of it."""
+
+    id: str
+    features: np.ndarray
+    captions: tuple[str, ...]
+
+
+@dataclass
+class ReadReport:
+    """What a split held: clips read, and the reason for each one skipped."""
+
+    read: int = 0
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def reasons(self) -> dict[str, int]:
+        """How many clips were skipped for each reason."""
+        counts: dict[str, int] = {}
+        for reason in self.skipped.values():
+            counts[reason] = counts.get(reason, 0) + 1
+        return counts
+
+
+@dataclass(frozen=True)
+class FramesLimit:
+    """Clips shorter than ``least`` frames or longer than ``most`` are skipped."""
+
+    least: int
+    most: int
+
+
+# The length filter of the field's evaluation (Guo et al.); training may use every clip.
+FIELD_LIMITS = {"humanml3d": FramesLimit(40, 199), "kit": FramesLimit(24, 199)}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A folder in the field's layout."""
+
+    root: Path
+    skeleton: Skeleton
+    statistics: Statistics
+
+    def ids(self, split: str) -> list[str]:
+        """Clip ids of a split, in the file's order; raises ``ValueError`` when the file is missing."""
+        path = self.root / f"{split}.txt"
+        if not path.is_file():
+            raise ValueError(f"{path}: missing; it lists the clips of the {split} split")
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+    def clips(self, split: str, limit: FramesLimit) -> tuple[list[Clip], ReadReport]:
+        """All clips of a split, sub-clips included, and the report of what was skipped.
+
+        A clip without captions stays, with none: the motion tokenizer needs no text.
+        """
+        clips: list[Clip] = []
+        report = ReadReport()
+        for name in self.ids(split):
+            try:
+                clips += self._read(name, limit)
+                report.read += 1
+            except _SkippedError as reason:
+                report.skipped[name] = str(reason)
+        return clips, report
+
+    def _read(self, name: str, limit: FramesLimit) -> list[Clip]:
+        features = _features(self.root / "new_joint_vecs", name, self.skeleton)
+        captions = _captions(self.root / "texts", name)
+        if len(features) < limit.least:
+            raise _SkippedError(f"shorter than {limit.least} frames")
+        if len(features) > limit.most:
+            raise _SkippedError(f"longer than {limit.most} frames")
+        whole = tuple(c.text for c in captions if c.whole_clip)
+        clips = [Clip(name, features, whole)] if whole or not captions else []
+        for number, caption in enumerate(c for c in captions if not c.whole_clip):
+            part = features[int(caption.start * TAG_FPS) : int(caption.end * TAG_FPS)]
+            if limit.least <= len(part) <= limit.most:
+                clips.append(Clip(f"{name}_{number}", part, (caption.text,)))
+        return clips
+
+
+class _SkippedError(Exception):
+    """Why one clip is left out; caught by the reader."""
+
+
+def open_dataset(root: Path) -> Dataset:
+    """The data set in a folder; raises ``ValueError`` naming what is missing.
+
+    The skeleton is told from the first readable feature file.
+    """
+    root = Path(root)
+    vectors = root / "new_joint_vecs"
+    if not vectors.is_dir():
+        raise ValueError(f"{root}: no data set here, expected the HumanML3D layout with new_joint_vecs/")
+    skeleton = _first(sorted(vectors.glob("*.npy")), _skeleton_of_file)
+    if skeleton is None:
+        raise ValueError(f"{vectors}: no feature file (T, 263) or (T, 251)")
+    return Dataset(root, skeleton, load_statistics(root, skeleton.feature_size))
+
+
+def _first(paths: list[Path], read: Callable[[Path], Skeleton | None]) -> Skeleton | None:
+    return next((found for path in paths if (found := read(path)) is not None), None)
+
+
+def _skeleton_of_file(path: Path) -> Skeleton | None:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError):
+        return None
+    return skeleton_of_features(array.shape[1]) if array.ndim == 2 else None
+
+
+def _features(folder: Path, name: str, skeleton: Skeleton) -> np.ndarray:
+    path = folder / f"{name}.npy"
+    # Split files come from elsewhere: a name must not reach outside the data set.
+    if path.parent.resolve() != folder.resolve() or not path.is_file():
+        raise _SkippedError("no feature file")
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError):
+        raise _SkippedError("unreadable feature file") from None
+    if array.ndim != 2 or array.shape[1] != skeleton.feature_size:
+        raise _SkippedError(f"not {skeleton.feature_size} numbers per frame")
+    if not np.isfinite(array).all():
+        raise _SkippedError("NaN or infinite numbers")
+    return array.astype(np.float32)
+
+
+def _captions(folder: Path, name: str) -> list[Caption]:
+    path = folder / f"{name}.txt"
+    if not path.is_file():
+        return []
+    try:
+        return parse_captions(path.read_text(encoding="utf-8", errors="replace"))
+    except ValueError:
+        raise _SkippedError("unreadable text file") from None

@@ -1,0 +1,102 @@
+"""``word/POS`` tokens of a caption by closed word lists and endings, without a language model.
+
+The released HumanML3D texts were tagged with spaCy; these tags follow its names and the same
+clean-up (letters only, verbs and nouns as lemmas except "left") and are meant for new captions,
+where no tagger is installed. They are not spaCy's to the last word.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CLOSED = {
+    "DET": "a an the this that these those each every some any another no all both",
+    "PRON": "he she it they him them himself herself itself themselves who someone somebody something "
+    "anyone anything one i you we everything nothing everyone",
+    "ADP": "in on at by with from of into onto over under around about across through up down off out "
+    "forwards backwards above below behind between beside near against towards toward along during "
+    "before after without within upon past as for",
+    "CCONJ": "and or but nor then",
+    "SCONJ": "while if because although though when whenever where until since like",
+    "PART": "to not",
+    "AUX": "is are was were be been being am has have had does do did can could will would may might "
+    "must should",
+    "NUM": "two three four five six seven eight nine ten once twice",
+    "ADJ": "left right his her their its my your our small large big slow fast quick same other "
+    "different several many few front straight upright standing high low low-key full half first second",
+    "ADV": "forward backward backwards forwards back again very quite also together there here upwards "
+    "downwards sideways clockwise counterclockwise slightly away too so just still twice apart",
+    "NOUN": "person man woman figure someone hand hands arm arms leg legs foot feet head knee knees body "
+    "step steps circle direction side ground floor air something place position front way time times "
+    "motion movement shoulder shoulders chest waist hip hips elbow wrist object ball chair stairs kick "
+    "jump walk-up turn-around guy human character individual",
+}
+_TAG_OF = {word: tag for tag, words in reversed(_CLOSED.items()) for word in words.split()}
+
+_VERBS = frozenset(
+    """
+    walk run jog jump hop skip step turn spin kick punch throw catch wave clap raise lift lower move
+    stand sit kneel crawl squat bend lean reach pick place put push pull hold carry swing dance
+    stretch shake nod bow climb stumble limp crouch lie roll rotate twist march sneak stagger sway
+    point touch grab drop drink eat play swim wipe wash look face start stop continue begin go come
+    take make do return pace stroll shuffle bring balance extend cross scratch rub salute shrug
+    dribble bounce hit box block swipe bat perform pretend appear seem get use keep lay rise sprint
+    strafe sidestep
+    """.split()
+)
+_IRREGULAR = {
+    "ran": "run", "stood": "stand", "sat": "sit", "threw": "throw", "thrown": "throw", "caught": "catch",
+    "held": "hold", "bent": "bend", "took": "take", "taken": "take", "went": "go", "goes": "go",
+    "came": "come", "made": "make", "did": "do", "does": "do", "began": "begin", "knelt": "kneel",
+    "leant": "lean", "swung": "swing", "shook": "shake", "laid": "lay", "lies": "lie", "lying": "lie",
+    "lay": "lie", "fell": "fall", "swam": "swim", "spun": "spin", "kept": "keep", "brought": "bring",
+    "rose": "rise", "got": "get", "hopped": "hop", "feet": "foot", "men": "man", "women": "woman",
+    "people": "people", "knees": "knee",
+}  # fmt: skip
+
+
+def tagged_tokens(text: str) -> list[str]:
+    """``word/POS`` tokens of a sentence, e.g. ``["a/DET", "man/NOUN", "walk/VERB"]``."""
+    words = re.findall(r"[^\W\d_]+", text.lower().replace("-", ""))
+    return [_tagged(word, previous) for previous, word in zip(["", *words[:-1]], words, strict=True)]
+
+
+def _tagged(word: str, previous: str) -> str:
+    verb = _verb_lemma(word)
+    follows_noun_marker = _TAG_OF.get(previous) in ("DET", "ADJ", "NUM")
+    if verb and not (follows_noun_marker and word in _VERBS):
+        return f"{verb}/VERB"
+    if word in _TAG_OF:
+        tag = _TAG_OF[word]
+        return f"{_noun_lemma(word) if tag == 'NOUN' else word}/{tag}"
+    if word.endswith("ly"):
+        return f"{word}/ADV"
+    return f"{_noun_lemma(word)}/NOUN"
+
+
+def _verb_lemma(word: str) -> str:
+    """The base form when the word is a known verb in some form, else an empty string."""
+    if word in _VERBS:
+        return word
+    if _IRREGULAR.get(word) in _VERBS:
+        return _IRREGULAR[word]
+    for ending in ("ing", "ed", "es", "s", "d"):
+        if not word.endswith(ending):
+            continue
+        stem = word[: -len(ending)]
+        undoubled = stem[:-1] if len(stem) > 2 and stem[-1] == stem[-2] else stem
+        unied = stem[:-1] + "y" if stem.endswith("i") else stem
+        for candidate in (stem, stem + "e", undoubled, unied):
+            if candidate in _VERBS:
+                return candidate
+    return ""
+
+
+def _noun_lemma(word: str) -> str:
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
+        return word[:-1]
+    return word

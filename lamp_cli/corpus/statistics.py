@@ -1,0 +1,95 @@
+"""Mean and standard deviation of features, as the field computes and uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..motion.skeleton import Skeleton
+from ..storage import write_array
+
+FEATURE_BIAS = 5.0
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """``mean`` and ``std``, float32 arrays (12J-1,)."""
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    def normalise(self, features: np.ndarray) -> np.ndarray:
+        """(features - mean) / std."""
+        return (features - self.mean) / self.std
+
+    def denormalise(self, features: np.ndarray) -> np.ndarray:
+        """Features * std + mean."""
+        return features * self.std + self.mean
+
+
+def column_groups(skeleton: Skeleton) -> tuple[slice, ...]:
+    """The seven groups of columns: turn, root step, height, positions, rotations, steps, contacts."""
+    size = skeleton.joints
+    widths = (1, 2, 1, 3 * (size - 1), 6 * (size - 1), 3 * size, 4)
+    ends = np.cumsum(widths)
+    return tuple(slice(int(end - width), int(end)) for end, width in zip(ends, widths, strict=True))
+
+
+def compute_statistics(clips: Iterable[np.ndarray], skeleton: Skeleton) -> Statistics:
+    """Statistics over all frames of ``clips`` (each (T, 12J-1)); the std is one number per group.
+
+    Sums run in float64 in one pass, so that a corpus need not fit in memory. Raises ``ValueError``
+    when there are no frames.
+    """
+    count = 0
+    total = np.zeros(skeleton.feature_size)
+    squares = np.zeros(skeleton.feature_size)
+    for clip in clips:
+        frames = clip.astype(np.float64)
+        count += len(frames)
+        total += frames.sum(axis=0)
+        squares += (frames**2).sum(axis=0)
+    if count == 0:
+        raise ValueError("statistics need at least one frame")
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    for group in column_groups(skeleton):
+        # A group that never moves (a corpus of one still pose) must not divide by zero.
+        std[group] = max(float(std[group].mean()), 1e-6)
+    return Statistics(mean.astype(np.float32), std.astype(np.float32))
+
+
+def weigh_up_root_and_contacts(statistics: Statistics, skeleton: Skeleton) -> Statistics:
+    """The statistics used in training: root and contact std divided by the feature bias of 5."""
+    std = statistics.std.copy()
+    turn, step, height, *_, contacts = column_groups(skeleton)
+    for group in (turn, step, height, contacts):
+        std[group] /= FEATURE_BIAS
+    return Statistics(statistics.mean, std)
+
+
+def save_statistics(folder: Path, statistics: Statistics) -> None:
+    """Write ``Mean.npy`` and ``Std.npy``."""
+    write_array(folder / "Mean.npy", statistics.mean)
+    write_array(folder / "Std.npy", statistics.std)
+
+
+def load_statistics(folder: Path, size: int) -> Statistics:
+    """Read ``Mean.npy`` and ``Std.npy``; raises ``ValueError`` when they are not (size,) and positive."""
+    arrays = []
+    for name in ("Mean.npy", "Std.npy"):
+        try:
+            array = np.load(folder / name, allow_pickle=False).astype(np.float32)
+        except FileNotFoundError:
+            raise ValueError(f"{folder / name}: missing; it holds the features' statistics") from None
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"{folder / name}: cannot be read as an array ({error})") from None
+        if array.shape != (size,) or not np.isfinite(array).all():
+            raise ValueError(f"{folder / name}: expected {size} finite numbers, found shape {array.shape}")
+        arrays.append(array)
+    if (arrays[1] <= 0).any():
+        raise ValueError(f"{folder / 'Std.npy'}: expected positive numbers")
+    return Statistics(*arrays)

@@ -1,0 +1,81 @@
+"""Writing files whole or not at all, and finding names that are free.
+
+Knows nothing of motions or models; every room writes through here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; rename it to ``path`` when the block succeeds.
+
+    The temporary file keeps the suffix, because encoders choose their format by it. It is removed
+    when the block fails, so that a full disk or Ctrl-C leaves neither a half file nor litter.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes files private; results get the permissions any other new file would get.
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write a ``.npy`` file, whole or not at all."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def free_path(path: Path, force: bool = False) -> Path:
+    """``path`` itself when it is free or ``force`` is given, else ``stem_2``, ``stem_3``, ..."""
+    if force or not path.exists():
+        return path
+    number = 2
+    while (candidate := path.with_name(f"{path.stem}_{number}{path.suffix}")).exists():
+        number += 1
+    return candidate
+
+
+def safe_stem(text: str, limit: int = 60) -> str:
+    """A file name (without suffix) for any text: letters, digits and underscores, never empty.
+
+    Nothing of a path survives, so a name from a prompt or a file cannot leave the output folder.
+    """
+    stem = re.sub(r"[^\w]+", "_", text.strip().lower(), flags=re.UNICODE).strip("_")
+    while len(stem.encode()) > 3 * limit or len(stem) > limit:
+        stem = stem[:-1]
+    return stem.strip("_") or "motion"
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
