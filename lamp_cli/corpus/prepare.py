@@ -1,0 +1,267 @@
+"""``prepare``: motions plus captions become a data set in the field's folder layout.
+
+Each clip is written whole, its text file last, so that a run that was killed goes on where it
+stopped. Knows the layout and the plan; ``layout`` reads what is written here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from ..motion.files import MotionFileError
+from ..motion.representation import joints_to_features
+from ..motion.skeleton import Skeleton
+from ..motion.transform import mirror, resample
+from ..storage import write_array, write_json, write_text
+from .captions import Caption, format_captions, mirror_sentence
+from .plan import LEAST_FRAMES, ClipPlan, plan_clips
+from .requests import ClipRequest
+from .sources import MotionSource, find_sources
+from .statistics import compute_statistics, save_statistics
+
+FOLDERS = ("new_joints", "new_joint_vecs", "texts")
+FINGERPRINT = "prepare.json"
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """How to prepare.
+
+    ``fps`` is the frame rate of joint files (None: the skeleton's own); ``mirror`` adds the mirrored
+    copy of every training clip; ``val_fraction`` of the motions is held out where captions name no
+    split; ``workers`` processes run in parallel.
+    """
+
+    fps: float | None = None
+    mirror: bool = True
+    val_fraction: float = 0.1
+    workers: int = 1
+
+
+@dataclass
+class PrepareReport:
+    """What became of the input. ``dropped`` gives a reason for each clip or file left out."""
+
+    clips: dict[str, int] = field(default_factory=dict)
+    frames: dict[str, int] = field(default_factory=dict)
+    mirrored: int = 0
+    captioned: int = 0
+    captions: int = 0
+    trimmed: int = 0
+    dropped: dict[str, str] = field(default_factory=dict)
+
+    def reasons(self) -> dict[str, int]:
+        """How many clips were dropped for each reason, most frequent first."""
+        return dict(Counter(self.dropped.values()).most_common())
+
+
+@dataclass(frozen=True)
+class _Written:
+    id: str
+    frames: int
+    reason: str = ""
+
+
+def prepare(
+    motions: Path,
+    requests: list[ClipRequest],
+    output: Path,
+    options: PrepareOptions,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> PrepareReport:
+    """Write the data set into ``output`` and return the report, which also lies there as report.json.
+
+    ``advance`` is called with the number of clips done and of all. A second call with the same input
+    goes on where the first stopped. Raises ``ValueError`` when the input holds no motion, mixes
+    skeletons, or when ``output`` holds something else.
+    """
+    sources, unreadable = find_sources(motions)
+    skeleton, sources = _one_skeleton(sources, unreadable)
+    by_name = {source.name: source for source in sources}
+    rate = options.fps or skeleton.fps
+    seconds = {name: source.shape[0] / _rate(source, rate) for name, source in by_name.items()}
+    plan = plan_clips(requests, seconds, skeleton.fps, options.val_fraction)
+    _claim(output, _fingerprint(sources, requests, options))
+
+    report = PrepareReport(trimmed=plan.trimmed, dropped={**unreadable, **plan.dropped})
+    written: dict[str, int] = {}
+    for done, result in enumerate(_write_all(plan.clips, by_name, output, options), 1):
+        advance(done, len(plan.clips))
+        if result.reason:
+            report.dropped[result.id] = result.reason
+            continue
+        written[result.id] = result.frames
+    kept = [clip for clip in plan.clips if clip.id in written]
+    if not any(clip.split == "train" for clip in kept):
+        raise ValueError(f"{motions}: no clip is left for training ({_reasons(report)})")
+    _write_splits(kept, written, output, options, report)
+    train = (output / "train.txt").read_text(encoding="utf-8").split()
+    features = (np.load(output / "new_joint_vecs" / f"{name}.npy", allow_pickle=False) for name in train)
+    save_statistics(output, compute_statistics(features, skeleton))
+    write_json(output / "report.json", {**asdict(report), "reasons": report.reasons()})
+    return report
+
+
+def _reasons(report: PrepareReport) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in report.reasons().items())
+
+
+def _rate(source: MotionSource, fps: float) -> float:
+    # Feature files carry the skeleton's own rate; --fps speaks of joints.
+    skeleton = source.skeleton
+    return skeleton.fps if skeleton is not None and len(source.shape) == 2 else fps
+
+
+def _one_skeleton(
+    sources: list[MotionSource], unreadable: dict[str, str]
+) -> tuple[Skeleton, list[MotionSource]]:
+    good = []
+    for source in sources:
+        if source.skeleton is None:
+            unreadable[source.name] = "not a motion array"
+        else:
+            good.append(source)
+    skeletons = {s.skeleton.name: s.skeleton for s in good if s.skeleton is not None}
+    if len(skeletons) != 1:
+        found = " and ".join(sorted(skeletons)) or "no motion array"
+        raise ValueError(f"expected motions of one skeleton (humanml3d or kit), found {found}")
+    return next(iter(skeletons.values())), good
+
+
+def _fingerprint(sources: list[MotionSource], requests: list[ClipRequest], options: PrepareOptions) -> str:
+    files = sorted(
+        {(str(s.path.resolve()), s.path.stat().st_size, s.path.stat().st_mtime_ns) for s in sources}
+    )
+    facts = [files, [asdict(r) for r in requests], options.fps, options.mirror, options.val_fraction]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _claim(output: Path, fingerprint: str) -> None:
+    """Make ``output`` ours, or refuse when it holds anything but this very preparation."""
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"{output}: a file, expected a folder to write the data set into")
+    marker = output / FINGERPRINT
+    if marker.is_file():
+        if json.loads(marker.read_text(encoding="utf-8")).get("input") != fingerprint:
+            raise ValueError(
+                f"{output}: holds a data set prepared from other input, use --force to replace it"
+            )
+        return
+    if output.is_dir() and any(output.iterdir()):
+        raise ValueError(f"{output}: the folder is not empty, choose another --output")
+    for folder in FOLDERS:
+        (output / folder).mkdir(parents=True, exist_ok=True)
+    write_json(marker, {"input": fingerprint})
+
+
+def remove_prepared(output: Path) -> None:
+    """Delete a data set that ``prepare`` wrote (and nothing else); does nothing where there is none."""
+    if not (output / FINGERPRINT).is_file():
+        return
+    for folder in FOLDERS:
+        shutil.rmtree(output / folder, ignore_errors=True)
+    for name in (*(f"{s}.txt" for s in (*SPLITS, "all")), "Mean.npy", "Std.npy", "report.json", FINGERPRINT):
+        (output / name).unlink(missing_ok=True)
+
+
+def _write_all(
+    clips: list[ClipPlan], sources: dict[str, MotionSource], output: Path, options: PrepareOptions
+) -> Iterator[_Written]:
+    ordered = sorted(clips, key=lambda clip: clip.motion)
+    jobs = [
+        (sources[name], list(group), output, options)
+        for name, group in groupby(ordered, key=lambda clip: clip.motion)
+    ]
+    if options.workers <= 1:
+        for job in jobs:
+            yield from _write_motion(job)
+        return
+    with ProcessPoolExecutor(options.workers) as pool:
+        for results in pool.map(_write_motion, jobs, chunksize=4):
+            yield from results
+
+
+def _write_motion(job: tuple[MotionSource, list[ClipPlan], Path, PrepareOptions]) -> list[_Written]:
+    """Write all clips of one motion; a clip that is already there is only counted."""
+    source, clips, output, options = job
+    results = {clip.id: _already_there(clip, output, options) for clip in clips}
+    missing = [clip for clip in clips if results[clip.id] is None]
+    if missing:
+        try:
+            motion = source.load(options.fps)
+        except (MotionFileError, OSError) as error:
+            reason = "NaN or infinite numbers" if "NaN" in str(error) else "unreadable motion"
+            return [_Written(clip.id, 0, reason) for clip in clips]
+        for clip in missing:
+            results[clip.id] = _write_clip(clip, motion.joints, motion.fps, motion.skeleton, output, options)
+    return [result for result in results.values() if result is not None]
+
+
+def _already_there(clip: ClipPlan, output: Path, options: PrepareOptions) -> _Written | None:
+    names = [clip.id, *([f"M{clip.id}"] if _mirrored(clip, options) else [])]
+    if not all((output / "texts" / f"{name}.txt").is_file() for name in names):
+        return None
+    vectors = np.load(output / "new_joint_vecs" / f"{clip.id}.npy", mmap_mode="r", allow_pickle=False)
+    return _Written(clip.id, len(vectors))
+
+
+def _mirrored(clip: ClipPlan, options: PrepareOptions) -> bool:
+    # Held-out clips stay as they were recorded: their mirror images are no independent evidence.
+    return options.mirror and clip.split == "train"
+
+
+def _write_clip(
+    clip: ClipPlan, joints: np.ndarray, fps: float, skeleton: Skeleton, output: Path, options: PrepareOptions
+) -> _Written:
+    part = joints[round(clip.start * fps) : round(clip.end * fps)]
+    part = resample(part, fps, skeleton.fps) if len(part) > 1 else part
+    if len(part) < LEAST_FRAMES:
+        return _Written(clip.id, 0, f"shorter than {LEAST_FRAMES} frames")
+    _write_example(clip.id, part, clip.captions, skeleton, output)
+    if _mirrored(clip, options):
+        sentences = tuple(mirror_sentence(text) for text in clip.captions)
+        _write_example(f"M{clip.id}", mirror(part, skeleton), sentences, skeleton, output)
+    return _Written(clip.id, len(part) - 1)
+
+
+def _write_example(
+    name: str, joints: np.ndarray, captions: Iterable[str], skeleton: Skeleton, output: Path
+) -> None:
+    write_array(output / "new_joints" / f"{name}.npy", joints.astype(np.float32))
+    write_array(output / "new_joint_vecs" / f"{name}.npy", joints_to_features(joints, skeleton))
+    # The text comes last: it marks the clip as complete.
+    write_text(output / "texts" / f"{name}.txt", format_captions([Caption(text) for text in captions]))
+
+
+def _write_splits(
+    kept: list[ClipPlan],
+    frames: dict[str, int],
+    output: Path,
+    options: PrepareOptions,
+    report: PrepareReport,
+) -> None:
+    names: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for clip in sorted(kept, key=lambda clip: clip.id):
+        names[clip.split].append(clip.id)
+        report.frames[clip.split] = report.frames.get(clip.split, 0) + frames[clip.id]
+        report.captioned += bool(clip.captions)
+        report.captions += len(clip.captions)
+    report.clips = {split: len(found) for split, found in names.items() if found}
+    if options.mirror:
+        report.mirrored = len(names["train"])
+        names["train"] += [f"M{name}" for name in names["train"]]
+    for split, found in names.items():
+        if found:
+            write_text(output / f"{split}.txt", "".join(f"{name}\n" for name in found))
+    write_text(output / "all.txt", "".join(f"{name}\n" for found in names.values() for name in found))
