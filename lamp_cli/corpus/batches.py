@@ -1,0 +1,117 @@
+"""Batches for training. The batch of step s depends on (seed, s) alone.
+
+That is what makes a resumed run bit-identical: there is no position in the data to save.
+Knows clips and sentences; knows no networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .layout import Clip
+from .statistics import Statistics
+
+LONGEST_CLIP = 196
+
+
+@dataclass(frozen=True)
+class MotionBatch:
+    """Normalised features (B, T, C) float32, zero beyond ``lengths`` (B,) frames, and their sentences."""
+
+    features: np.ndarray
+    lengths: np.ndarray
+    texts: tuple[str, ...]
+    clip_numbers: np.ndarray
+
+    def share(self, rank: int, ranks: int) -> MotionBatch:
+        """One rank's equal part of the batch, in order."""
+        size = len(self.lengths) // ranks
+        part = slice(rank * size, (rank + 1) * size)
+        return MotionBatch(self.features[part], self.lengths[part], self.texts[part], self.clip_numbers[part])
+
+
+class WindowSampler:
+    """Windows of fixed length, every frame of the corpus equally likely: what the tokenizer trains on."""
+
+    def __init__(self, clips: Sequence[Clip], statistics: Statistics, window: int):
+        """Clips shorter than ``window`` are left out; raises ``ValueError`` when none is left."""
+        self._clips = [statistics.normalise(c.features) for c in clips if len(c.features) >= window]
+        if not self._clips:
+            raise ValueError(f"no clip has {window} frames, which the motion tokenizer trains on")
+        self._window = window
+        starts = np.array([len(c) - window + 1 for c in self._clips])
+        self._ends = np.cumsum(starts)
+
+    def batch(self, seed: int, step: int, size: int) -> np.ndarray:
+        """Normalised windows (size, window, C) float32."""
+        rng = np.random.default_rng([seed, 1, step])
+        draws = rng.integers(self._ends[-1], size=size)
+        numbers = np.searchsorted(self._ends, draws, side="right")
+        begins = draws - np.concatenate([[0], self._ends])[numbers]
+        places = zip(numbers.tolist(), begins.tolist(), strict=True)
+        rows = [self._clips[number][begin : begin + self._window] for number, begin in places]
+        return np.stack(rows).astype(np.float32)
+
+
+class PairSampler:
+    """Motions with one of their sentences each, every clip once per epoch in a drawn order."""
+
+    def __init__(self, clips: Sequence[Clip], statistics: Statistics, frames_per_token: int):
+        """Clips without captions are left out; raises ``ValueError`` when none is left."""
+        self._clips = [c for c in clips if c.captions and len(c.features) >= frames_per_token]
+        if not self._clips:
+            raise ValueError("no clip has a caption; language-motion pretraining needs pairs")
+        self._statistics = statistics
+        self._multiple = frames_per_token
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def batch(self, seed: int, step: int, size: int) -> MotionBatch:
+        """The batch of a step: clips by the epoch's order, a drawn caption, a drawn crop.
+
+        A batch never holds a clip twice, so it is smaller than ``size`` on a smaller corpus.
+        """
+        size = min(size, len(self._clips))
+        steps_per_epoch = len(self._clips) // size
+        epoch, place = divmod(step, steps_per_epoch)
+        order = np.random.default_rng([seed, 2, epoch]).permutation(len(self._clips))
+        rng = np.random.default_rng([seed, 3, step])
+        numbers = order[place * size : (place + 1) * size]
+        clips = [self._clips[n] for n in numbers]
+        texts = tuple(c.captions[rng.integers(len(c.captions))] for c in clips)
+        motions = [self._crop(c.features, rng) for c in clips]
+        return collate(motions, texts, numbers)
+
+    def _crop(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        length = _whole_tokens(len(features), self._multiple)
+        # As the field does: one time in three a token shorter, and a drawn start.
+        if length > 10 * self._multiple and rng.random() < 1 / 3:
+            length -= self._multiple
+        start = int(rng.integers(len(features) - length + 1))
+        return self._statistics.normalise(features[start : start + length])
+
+
+def evaluation_batch(clips: Sequence[Clip], statistics: Statistics, frames_per_token: int) -> MotionBatch:
+    """Clips from their first frame with their first caption, nothing drawn: for validation."""
+    motions = [
+        statistics.normalise(c.features[: _whole_tokens(len(c.features), frames_per_token)]) for c in clips
+    ]
+    texts = tuple(c.captions[0] if c.captions else "" for c in clips)
+    return collate(motions, texts, np.arange(len(clips)))
+
+
+def collate(motions: Sequence[np.ndarray], texts: tuple[str, ...], numbers: np.ndarray) -> MotionBatch:
+    """Pad motions (T_i, C) with zeros to the longest."""
+    lengths = np.array([len(m) for m in motions])
+    features = np.zeros((len(motions), lengths.max(), motions[0].shape[1]), np.float32)
+    for row, motion in zip(features, motions, strict=True):
+        row[: len(motion)] = motion
+    return MotionBatch(features, lengths, texts, numbers)
+
+
+def _whole_tokens(frames: int, multiple: int) -> int:
+    return min(frames, LONGEST_CLIP) // multiple * multiple

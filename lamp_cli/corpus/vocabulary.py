@@ -1,0 +1,113 @@
+"""Sentences to WordPiece ids and back.
+
+Source: Schuster and Nakajima 2012; BERT's lower-cased vocabulary. One token, [DEC], is added: it
+begins a sentence that the model is to generate. Knows words, not networks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tokenizers import BertWordPieceTokenizer, Tokenizer
+from tokenizers.models import WordPiece
+
+DECODER_TOKEN = "[DEC]"
+
+
+class Vocabulary:
+    """A WordPiece tokenizer with [CLS], [SEP], [PAD] and [DEC]."""
+
+    def __init__(self, pieces: Sequence[str]):
+        """``pieces`` in the order of their ids; raises ``ValueError`` when a special token is missing."""
+        self.pieces = list(pieces)
+        ids = {piece: number for number, piece in enumerate(self.pieces)}
+        missing = [t for t in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", DECODER_TOKEN) if t not in ids]
+        if missing:
+            raise ValueError(f"the vocabulary lacks {missing[0]}; expected a BERT WordPiece vocabulary")
+        self._tokenizer: Tokenizer = BertWordPieceTokenizer(vocab=ids, lowercase=True)._tokenizer
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self.padding = ids["[PAD]"]
+        self.end = ids["[SEP]"]
+        self.decoder = ids[DECODER_TOKEN]
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def encode(self, texts: Sequence[str], limit: int) -> tuple[np.ndarray, np.ndarray]:
+        """Ids (B, T) int64 and mask (B, T), True on real tokens; [CLS] first, [SEP] last.
+
+        Sentences longer than ``limit`` tokens are cut, their [SEP] kept; T is the longest's length.
+        """
+        rows = []
+        for text in texts:
+            # A novel is cut before it is tokenized: no piece is shorter than a character.
+            ids = self._tokenizer.encode(text[: 200 * limit]).ids
+            rows.append(ids if len(ids) <= limit else [*ids[: limit - 1], self.end])
+        longest = max(map(len, rows))
+        encoded = np.full((len(rows), longest), self.padding, np.int64)
+        for row, ids in zip(encoded, rows, strict=True):
+            row[: len(ids)] = ids
+        return encoded, encoded != self.padding
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The sentence of ids, special tokens left out."""
+        words = [self.pieces[i] for i in ids if not self.pieces[i].startswith("[")]
+        return " ".join(words).replace(" ##", "")
+
+    def save(self, path: Path) -> None:
+        """Write one piece per line, BERT's ``vocab.txt``."""
+        from ..storage import write_text
+
+        write_text(path, "".join(f"{piece}\n" for piece in self.pieces))
+
+
+def load_vocabulary(path: Path) -> Vocabulary:
+    """Read a ``vocab.txt``; raises ``ValueError`` when it is missing or not one."""
+    try:
+        return Vocabulary(path.read_text(encoding="utf-8").split("\n")[:-1])
+    except FileNotFoundError:
+        raise ValueError(f"{path}: missing; it holds the vocabulary") from None
+    except (UnicodeDecodeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def pieces_of_bert(folder: Path) -> list[str]:
+    """The pieces of a BERT-family folder (``vocab.txt`` or ``tokenizer.json``) in the order of ids."""
+    if (folder / "vocab.txt").is_file():
+        return (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise ValueError(f"{folder}: expected a BERT-family model with vocab.txt or tokenizer.json")
+    model = json.loads(path.read_text(encoding="utf-8"))["model"]
+    if model.get("type", "WordPiece") != WordPiece.__name__:
+        raise ValueError(f"{path}: expected a WordPiece vocabulary, found {model.get('type')}")
+    return sorted(model["vocab"], key=model["vocab"].get)
+
+
+def trimmed(pieces: Sequence[str], size: int) -> list[int]:
+    """Ids of a smaller vocabulary in which every word can still be spelled, at most about ``size``.
+
+    BERT's vocabulary runs from special tokens and characters to words by falling frequency, so the
+    first words are the most common ones. Unused slots and pieces beyond ``size`` go.
+    """
+    always = [n for n, p in enumerate(pieces) if _is_basic(p)]
+    words = [n for n, p in enumerate(pieces) if not _is_basic(p) and p.isascii() and "unused" not in p]
+    return sorted(always + words[: max(0, size - len(always))])
+
+
+def _is_basic(piece: str) -> bool:
+    special = piece in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    return special or (len(piece.removeprefix("##")) == 1 and piece.isascii())
+
+
+def english_pieces() -> list[str]:
+    """A vocabulary without any pretrained encoder: special tokens and characters.
+
+    It spells every word letter by letter; used when no BERT-family model is at hand.
+    """
+    letters = [chr(c) for c in range(33, 127)]
+    return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]

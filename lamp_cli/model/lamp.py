@@ -1,0 +1,233 @@
+"""LaMP: one language-motion model, pretrained with four objectives that can each be switched off.
+
+Source: Li et al., "LaMP: Language-Motion Pretraining for Motion Generation, Retrieval, and
+Captioning", ICLR 2025, section 3. Works on the frozen tokenizer's latents and codes and on WordPiece
+ids; knows no files and no features.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from . import ranks
+from .qformer import Context, QFormer, QFormerConfig, Sight, Text, initialise
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class LampConfig:
+    """The Q-Former's sizes, the shared space, and which objectives are trained."""
+
+    qformer: QFormerConfig = field(default_factory=QFormerConfig)
+    codes: int = 512
+    embedding_width: int = 512
+    initial_temperature: float = 0.07
+    label_smoothing: float = 0.1
+    contrastive: bool = True
+    matching: bool = True
+    text_generation: bool = True
+    motion_generation: bool = True
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A batch for pretraining.
+
+    ``latents`` and ``codes`` come from the frozen tokenizer, (B, L, C) and (B, L), ``motion_mask``
+    (B, L) is True on real tokens. ``text`` starts with [CLS]; its ids end with [SEP]. ``captions``
+    (B,) numbers equal sentences alike and ``clips`` (B,) numbers clips: a hard negative may share
+    neither with its anchor.
+    """
+
+    latents: Tensor
+    motion_mask: Tensor
+    codes: Tensor
+    text: Text
+    captions: Tensor
+    clips: Tensor
+
+
+class Lamp(nn.Module):
+    """The Q-Former and the heads of the four objectives."""
+
+    def __init__(self, config: LampConfig, decoder_token: int):
+        """``decoder_token`` is the id of [DEC], which begins a sentence to be generated."""
+        super().__init__()
+        self.config = config
+        self.decoder_token = decoder_token
+        width = config.qformer.width
+        self.qformer = QFormer(config.qformer)
+        self.motion_projection = nn.Linear(width, config.embedding_width)
+        self.text_projection = nn.Linear(width, config.embedding_width)
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(config.initial_temperature)))
+        self.matching_head = nn.Linear(width, 2)
+        self.word_transform = nn.Sequential(
+            nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width, eps=1e-12)
+        )
+        self.word_bias = nn.Parameter(torch.zeros(config.qformer.vocabulary))
+        self.text_context = nn.Linear(width, config.qformer.context_width)
+        self.code_head = nn.Linear(width, config.codes)
+        self.apply(initialise)
+
+    # -- features -------------------------------------------------------------------------------
+
+    def embed_motion(self, motion: Context) -> Tensor:
+        """Unit vectors (B, N, E) of the query tokens: the motion's side of the shared space."""
+        return self.project_queries(self.qformer.motion(motion))
+
+    def project_queries(self, queries: Tensor) -> Tensor:
+        """Unit vectors (B, N, E) of query outputs (B, N, W)."""
+        return F.normalize(self.motion_projection(queries).float(), dim=-1)
+
+    def embed_text(self, text: Text) -> Tensor:
+        """Unit vectors (B, E) of [CLS]: the text's side of the shared space."""
+        return F.normalize(self.text_projection(self.qformer.text(text)[:, 0]).float(), dim=-1)
+
+    def matching_logits(self, motion: Context, text: Text) -> Tensor:
+        """Logits (B, 2), no match and match, of pairs that see each other; averaged over queries."""
+        queries, _ = self.qformer.both(motion, text, Sight.EACH_OTHER)
+        return self.matching_head(queries).float().mean(1)
+
+    # -- training -------------------------------------------------------------------------------
+
+    def forward(self, pairs: Pairs, generator: torch.Generator) -> dict[str, Tensor]:
+        """The sum of the objectives that are on, as ``loss``, and each by name."""
+        motion = Context(pairs.latents, pairs.motion_mask)
+        losses: dict[str, Tensor] = {}
+        queries = None
+        if self.config.text_generation:
+            # The queries do not see the sentence here, so they are the motion transformer's own.
+            queries, losses["text_generation"] = self._text_generation(motion, pairs.text)
+        if self.config.contrastive or self.config.matching:
+            queries = self.qformer.motion(motion) if queries is None else queries
+            motions = ranks.gather(self.project_queries(queries))
+            alike = similarity(motions, ranks.gather(self.embed_text(pairs.text)))
+            if self.config.contrastive:
+                losses["contrastive"] = self._contrastive(alike)
+            if self.config.matching:
+                losses["matching"] = self._matching(motion, pairs, alike.detach(), generator)
+        if self.config.motion_generation:
+            losses["motion_generation"] = self._motion_generation(pairs)
+        if not losses:
+            raise ValueError("every objective is switched off; at least one must be on")
+        total = torch.stack(list(losses.values())).sum()
+        named = {name: value.detach() for name, value in losses.items()}
+        return {"loss": total, **named, "temperature": self.temperature.detach()}
+
+    @property
+    def temperature(self) -> Tensor:
+        """The contrastive temperature, kept away from zero."""
+        return self.log_temperature.exp().clamp(0.01, 1.0)
+
+    def _contrastive(self, alike: Tensor) -> Tensor:
+        """Motion-text contrastive loss (MTC) of this rank's rows of (RB, RB), mean of both directions."""
+        rows = _own_rows(len(alike))
+        target = torch.arange(len(alike), device=alike.device)[rows]
+        logits = alike / self.temperature
+        smooth = self.config.label_smoothing
+        to_text = F.cross_entropy(logits[rows], target, label_smoothing=smooth)
+        to_motion = F.cross_entropy(logits.T[rows], target, label_smoothing=smooth)
+        return (to_text + to_motion) / 2
+
+    def _matching(self, motion: Context, pairs: Pairs, alike: Tensor, generator: torch.Generator) -> Tensor:
+        """Motion-text matching loss (MTM): each pair, a hard negative motion and a hard negative text."""
+        rows, size = _own_rows(len(alike)), len(pairs.clips)
+        allowed = negatives_allowed(ranks.gather(pairs.clips), ranks.gather(pairs.captions))
+        weights = alike / self.temperature.detach()
+        # Drawn for the batch of all ranks, so that the number of ranks changes nothing.
+        wrong_motion, has_motion = draw_negatives(weights.T, allowed.T, generator)
+        wrong_text, has_text = draw_negatives(weights, allowed, generator)
+        wrong_motion, wrong_text = wrong_motion[rows], wrong_text[rows]
+        latents, motion_mask = _gathered(motion.vectors, motion.mask)
+        ids, text_mask = _gathered(pairs.text.ids, pairs.text.mask)
+        logits = self.matching_logits(
+            Context(
+                torch.cat([motion.vectors, latents[wrong_motion], motion.vectors]),
+                torch.cat([motion.mask, motion_mask[wrong_motion], motion.mask]),
+            ),
+            Text(
+                torch.cat([pairs.text.ids, pairs.text.ids, ids[wrong_text]]),
+                torch.cat([pairs.text.mask, pairs.text.mask, text_mask[wrong_text]]),
+            ),
+        )
+        target = torch.cat([torch.ones(size), torch.zeros(2 * size)]).long().to(logits.device)
+        real = torch.cat([torch.ones_like(has_motion[rows]), has_motion[rows], has_text[rows]])
+        loss = F.cross_entropy(logits, target, reduction="none")
+        return ranks.global_mean((loss * real).sum(), real.sum())
+
+    def _text_generation(self, motion: Context, text: Text) -> tuple[Tensor, Tensor]:
+        """Motion-grounded text generation loss (MGT); also the queries' outputs."""
+        ids = self._begun(text.ids)
+        queries, words = self.qformer.both(motion, Text(ids, text.mask), Sight.CAUSAL_TEXT)
+        logits = self.word_logits(words[:, :-1])
+        target = text.ids[:, 1:].masked_fill(~text.mask[:, 1:], IGNORED)
+        return queries, _smoothed_mean(logits, target, self.config.label_smoothing)
+
+    def word_logits(self, outputs: Tensor) -> Tensor:
+        """Logits over the vocabulary (B, T, V) of text outputs; the weights are the word embeddings'."""
+        return F.linear(self.word_transform(outputs), self.qformer.words.weight, self.word_bias).float()
+
+    def _motion_generation(self, pairs: Pairs) -> Tensor:
+        """Text-grounded motion generation loss (TGM): every query names the code at its position."""
+        logits = self.code_logits(pairs.text)[:, : pairs.codes.shape[1]]
+        target = pairs.codes.masked_fill(~pairs.motion_mask, IGNORED)
+        return _smoothed_mean(logits, target, self.config.label_smoothing)
+
+    def code_logits(self, text: Text) -> Tensor:
+        """Logits over the codebook (B, N, codes) from the sentence's word embeddings alone."""
+        words = self.text_context(self.qformer.embed(self._begun(text.ids)))
+        return self.code_head(self.qformer.motion(Context(words, text.mask))).float()
+
+    def _begun(self, ids: Tensor) -> Tensor:
+        """Ids with [DEC] in the place of [CLS]."""
+        return torch.cat([torch.full_like(ids[:, :1], self.decoder_token), ids[:, 1:]], 1)
+
+
+def similarity(motions: Tensor, texts: Tensor) -> Tensor:
+    """Cosine (M, T) of unit motion queries (M, N, E) with unit texts (T, E), the best query counts."""
+    return torch.einsum("mne,te->mtn", motions, texts).amax(-1)
+
+
+def negatives_allowed(clips: Tensor, captions: Tensor) -> Tensor:
+    """(B, B), True where motion i and text j are of other clips and of other sentences."""
+    return (clips[:, None] != clips[None]) & (captions[:, None] != captions[None])
+
+
+def draw_negatives(weights: Tensor, allowed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """For every row one column (B,), drawn by the softmax of ``weights`` (B, B) over the allowed.
+
+    The second value is 0.0 for rows without any allowed column; their draw means nothing.
+    """
+    exists = allowed.any(1)
+    scores = weights.float().masked_fill(~allowed, -torch.inf)
+    # Gumbel-max on numbers drawn on the CPU: the same draw on every device and rank.
+    uniform = torch.rand(scores.shape, generator=generator).clamp_min(1e-20).to(scores.device)
+    drawn = (scores - (-uniform.log()).log()).masked_fill(~allowed, -torch.inf).argmax(1)
+    return drawn, exists.float()
+
+
+def _own_rows(total: int) -> slice:
+    size = total // ranks.world_size()
+    return slice(ranks.rank() * size, (ranks.rank() + 1) * size)
+
+
+def _gathered(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    return ranks.gather(values), ranks.gather(mask)
+
+
+def _smoothed_mean(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
+    """Label-smoothed cross-entropy averaged over the real positions of all ranks."""
+    total = F.cross_entropy(
+        logits.flatten(0, 1),
+        target.flatten(),
+        ignore_index=IGNORED,
+        label_smoothing=smoothing,
+        reduction="sum",
+    )
+    return ranks.global_mean(total, (target != IGNORED).sum())

@@ -1,0 +1,199 @@
+"""The Q-Former: a BERT encoder whose self-attention query tokens and text share.
+
+Source: Li et al. 2023 (BLIP-2), as LaMP uses it for motion: the motion transformer is the query
+tokens with cross-attention to motion in every second layer, the text transformer is BERT itself.
+Queries and text have feed-forward layers of their own. Which token may see which is the caller's
+choice of ``Sight``. Knows no objective and no motion beyond vectors to attend to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class QFormerConfig:
+    """Sizes (defaults: the paper's, BERT-base)."""
+
+    vocabulary: int = 30523
+    width: int = 768
+    layers: int = 12
+    heads: int = 12
+    feed_forward: int = 3072
+    query_tokens: int = 49
+    text_tokens: int = 32
+    context_width: int = 512
+    cross_attention_every: int = 2
+    dropout: float = 0.1
+
+
+class Sight(Enum):
+    """What query tokens and text see of each other."""
+
+    EACH_OTHER = "each other"
+    CAUSAL_TEXT = "text sees the queries and earlier text, queries see queries"
+
+
+@dataclass(frozen=True)
+class Text:
+    """WordPiece ids (B, T) and ``mask`` (B, T), True on real tokens."""
+
+    ids: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the query tokens cross-attend to: vectors (B, S, C) and ``mask`` (B, S), True on real ones."""
+
+    vectors: Tensor
+    mask: Tensor
+
+
+class Attention(nn.Module):
+    """Multi-head attention, its output projection, and BERT's add-and-norm."""
+
+    def __init__(self, width: int, context_width: int, heads: int, dropout: float):
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(context_width, width)
+        self.value = nn.Linear(context_width, width)
+        self.output = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width, eps=1e-12)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
+        """(B, S, W) attends to (B, K, C); ``mask`` broadcasts to (B, heads, S, K), True where seen."""
+        q, k, v = (
+            t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for t in (self.query(x), self.key(context), self.value(context))
+        )
+        # No dropout on the attention weights: with it torch has no fused kernel on a CPU.
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        out = self.output(mixed.transpose(1, 2).flatten(2))
+        return self.norm(x + self.dropout(out))
+
+
+class FeedForward(nn.Module):
+    """BERT's two-layer feed-forward with add-and-norm."""
+
+    def __init__(self, width: int, hidden: int, dropout: float):
+        super().__init__()
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
+        self.norm = nn.LayerNorm(width, eps=1e-12)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, S, W) -> (B, S, W)."""
+        return self.norm(x + self.dropout(self.down(F.gelu(self.up(x)))))
+
+
+class Layer(nn.Module):
+    """Shared self-attention, cross-attention of the queries, feed-forwards apart."""
+
+    def __init__(self, config: QFormerConfig, crossing: bool):
+        super().__init__()
+        width, dropout = config.width, config.dropout
+        self.attention = Attention(width, width, config.heads, dropout)
+        self.cross = Attention(width, config.context_width, config.heads, dropout) if crossing else None
+        self.text_feed = FeedForward(width, config.feed_forward, dropout)
+        self.query_feed = FeedForward(width, config.feed_forward, dropout)
+
+    def forward(
+        self, x: Tensor, queries: int, mask: Tensor | None, context: Tensor | None, seen: Tensor | None
+    ) -> Tensor:
+        """``x`` (B, queries + T, W), the query tokens first."""
+        x = self.attention(x, x, mask)
+        if not queries:
+            return self.text_feed(x)
+        q, text = x[:, :queries], x[:, queries:]
+        if self.cross is not None and context is not None:
+            q = self.cross(q, context, seen)
+        q = self.query_feed(q)
+        return torch.cat([q, self.text_feed(text)], 1) if text.shape[1] else q
+
+
+class QFormer(nn.Module):
+    """Embeddings, query tokens and layers."""
+
+    def __init__(self, config: QFormerConfig):
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.words = nn.Embedding(config.vocabulary, width)
+        self.positions = nn.Embedding(config.text_tokens, width)
+        self.text_norm = nn.LayerNorm(width, eps=1e-12)
+        self.queries = nn.Parameter(torch.randn(1, config.query_tokens, width) * 0.02)
+        self.query_norm = nn.LayerNorm(width, eps=1e-12)
+        self.layers = nn.ModuleList(
+            Layer(config, crossing=number % config.cross_attention_every == 0)
+            for number in range(config.layers)
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.apply(initialise)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Word and position embeddings (B, T, W) of ids (B, T), T at most ``text_tokens``."""
+        positions = self.positions.weight[: ids.shape[1]]
+        return self.dropout(self.text_norm(self.words(ids) + positions))
+
+    def text(self, text: Text) -> Tensor:
+        """The text transformer's output (B, T, W)."""
+        seen = text.mask[:, None, None, :]
+        x = self.embed(text.ids)
+        for layer in self.layers:
+            x = layer(x, 0, seen, None, None)
+        return x
+
+    def motion(self, context: Context) -> Tensor:
+        """The motion transformer's query outputs (B, N, W)."""
+        return self._queries(context)
+
+    def _queries(self, context: Context) -> Tensor:
+        x = self._query_tokens(len(context.vectors))
+        seen = context.mask[:, None, None, :]
+        for layer in self.layers:
+            x = layer(x, x.shape[1], None, context.vectors, seen)
+        return x
+
+    def both(self, context: Context, text: Text, sight: Sight) -> tuple[Tensor, Tensor]:
+        """Query outputs (B, N, W) and text outputs (B, T, W) under a rule of who sees whom."""
+        queries = self._query_tokens(len(context.vectors))
+        count = queries.shape[1]
+        x = torch.cat([queries, self.embed(text.ids)], 1)
+        mask = sight_mask(count, text.mask, sight)
+        seen = context.mask[:, None, None, :]
+        for layer in self.layers:
+            x = layer(x, count, mask, context.vectors, seen)
+        return x[:, :count], x[:, count:]
+
+    def _query_tokens(self, size: int) -> Tensor:
+        return self.dropout(self.query_norm(self.queries)).expand(size, -1, -1)
+
+
+def sight_mask(queries: int, text_mask: Tensor, sight: Sight) -> Tensor:
+    """Self-attention mask (B, 1, N + T, N + T), True where seen."""
+    size, length = text_mask.shape
+    total = queries + length
+    mask = torch.ones(size, 1, total, total, dtype=torch.bool, device=text_mask.device)
+    if sight is Sight.CAUSAL_TEXT:
+        mask[..., :queries, queries:] = False
+        causal = torch.ones(length, length, dtype=torch.bool, device=text_mask.device).tril()
+        mask[..., queries:, queries:] = causal
+    mask[..., queries:] &= text_mask[:, None, None, :]
+    return mask
+
+
+def initialise(module: nn.Module) -> None:
+    """BERT's start: weights drawn with a deviation of 0.02, biases zero."""
+    if isinstance(module, (nn.Linear, nn.Embedding)):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)

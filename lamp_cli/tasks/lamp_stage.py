@@ -1,0 +1,122 @@
+"""LaMP pretraining: pairs of motion and sentence in, retrieval on the validation clips out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..corpus.batches import MotionBatch, PairSampler, evaluation_batch
+from ..corpus.layout import Clip
+from ..corpus.statistics import Statistics
+from ..corpus.vocabulary import Vocabulary
+from ..model import ranks
+from ..model.lamp import Lamp, Pairs, similarity
+from ..model.qformer import Context, Text
+from ..model.tokenizer import MotionTokenizer
+
+
+@dataclass(frozen=True)
+class PairData:
+    """Clips of the two splits, the statistics they are normalised with, and the vocabulary."""
+
+    train: Sequence[Clip]
+    val: Sequence[Clip]
+    statistics: Statistics
+    vocabulary: Vocabulary
+
+
+class LampStage:
+    """Batches and validation for ``training.train``."""
+
+    name = "lamp"
+    figure = "mean_recall"
+    larger_is_better = True
+
+    def __init__(
+        self,
+        network: Lamp,
+        tokenizer: MotionTokenizer,
+        data: PairData,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+    ):
+        """``tokenizer`` is frozen. Raises ``ValueError`` when no clip has a caption."""
+        self.network = network
+        self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
+        self._data = data
+        self._sampler = PairSampler(data.train, data.statistics, tokenizer.config.frames_per_token)
+        self._val = [c for c in data.val if c.captions]
+        if not self._val:
+            raise ValueError("no validation clip has a caption; the best LaMP model is chosen by them")
+        self._batch_size = batch_size
+        self._seed = seed
+        self._device = device
+
+    def batch(self, step: int) -> tuple[Pairs]:
+        """The pairs of one rank."""
+        batch = self._sampler.batch(self._seed, step, self._batch_size)
+        return (self._share(self._pairs(batch)),)
+
+    def _pairs(self, batch: MotionBatch) -> Pairs:
+        latents, codes, mask = tokenize(self._tokenizer, batch, self._device)
+        limit = self.network.config.qformer.text_tokens
+        text = encode_text(self._data.vocabulary, batch.texts, limit, self._device)
+        captions = np.unique(np.array(batch.texts), return_inverse=True)[1]
+        clips = torch.from_numpy(np.asarray(batch.clip_numbers)).to(self._device)
+        return Pairs(latents, mask, codes, text, torch.from_numpy(captions).to(self._device), clips)
+
+    def _share(self, pairs: Pairs) -> Pairs:
+        size = len(pairs.clips) // ranks.world_size()
+        rows = slice(ranks.rank() * size, (ranks.rank() + 1) * size)
+        text = Text(pairs.text.ids[rows], pairs.text.mask[rows])
+        motion = pairs.latents[rows], pairs.motion_mask[rows], pairs.codes[rows]
+        return Pairs(*motion, text, pairs.captions[rows], pairs.clips[rows])
+
+    def validate(self) -> dict[str, float]:
+        """R@1, 5, 10 in both directions over the whole validation split, and each loss on it."""
+        batch = evaluation_batch(self._val, self._data.statistics, self._tokenizer.config.frames_per_token)
+        pairs = self._pairs(batch)
+        motions = self.network.embed_motion(Context(pairs.latents, pairs.motion_mask))
+        scores = similarity(motions, self.network.embed_text(pairs.text))
+        losses = self.network(pairs, torch.Generator().manual_seed(self._seed))
+        figures = {
+            **recalls("text_to_motion", scores.T, pairs.captions),
+            **recalls("motion_to_text", scores, pairs.captions),
+        }
+        return {
+            "mean_recall": float(np.mean(list(figures.values()))),
+            **figures,
+            **{name: float(value) for name, value in losses.items()},
+        }
+
+
+def recalls(direction: str, scores: Tensor, captions: Tensor) -> dict[str, float]:
+    """R@K in percent of square ``scores`` (B, B), queries by rows; equal sentences are all right."""
+    right = captions[:, None] == captions[None]
+    best_right = scores.masked_fill(~right, -torch.inf).amax(1, keepdim=True)
+    rank = ((scores > best_right) & ~right).sum(1)
+    return {f"{direction}_r{k}": 100 * float((rank < k).float().mean()) for k in (1, 5, 10)}
+
+
+@torch.no_grad()
+def tokenize(
+    tokenizer: MotionTokenizer, batch: MotionBatch, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Latents (B, L, C), codes (B, L) and mask (B, L), True on real tokens."""
+    features = torch.from_numpy(batch.features).to(device)
+    lengths = torch.from_numpy(batch.lengths).to(device)
+    latents = tokenizer.latents(features, lengths).float()
+    tokens = lengths // tokenizer.config.frames_per_token
+    mask = torch.arange(latents.shape[1], device=device) < tokens[:, None]
+    return latents, tokenizer.codebook.nearest(latents), mask
+
+
+def encode_text(vocabulary: Vocabulary, texts: Sequence[str], limit: int, device: torch.device) -> Text:
+    """Ids and mask of sentences on the device."""
+    ids, mask = vocabulary.encode(texts, limit)
+    return Text(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))

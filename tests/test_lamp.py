@@ -1,0 +1,137 @@
+"""The Q-Former and LaMP's four objectives: who sees whom, padding, negatives, closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from lamp_cli.model.lamp import Lamp, LampConfig, Pairs, draw_negatives, negatives_allowed, similarity
+from lamp_cli.model.qformer import Context, QFormerConfig, Sight, Text, sight_mask
+
+SMALL = QFormerConfig(
+    vocabulary=40,
+    width=16,
+    layers=2,
+    heads=4,
+    feed_forward=32,
+    query_tokens=6,
+    text_tokens=8,
+    context_width=8,
+    dropout=0.0,
+)
+
+
+def _lamp(**switches: bool) -> Lamp:
+    torch.manual_seed(0)
+    return Lamp(LampConfig(qformer=SMALL, codes=10, embedding_width=12, **switches), decoder_token=4)
+
+
+def _pairs(size: int = 4) -> Pairs:
+    draw = torch.Generator().manual_seed(1)
+    mask = torch.tensor([[True] * 6, [True] * 4 + [False] * 2] * (size // 2))
+    text_mask = torch.tensor([[True] * 7, [True] * 5 + [False] * 2] * (size // 2))
+    return Pairs(
+        torch.randn(size, 6, 8, generator=draw),
+        mask,
+        torch.randint(10, (size, 6), generator=draw),
+        Text(torch.randint(5, 40, (size, 7), generator=draw), text_mask),
+        torch.arange(size),
+        torch.arange(size),
+    )
+
+
+def test_padding_of_motion_and_text_changes_nothing() -> None:
+    lamp = _lamp()
+    pairs = _pairs()
+    motion = Context(pairs.latents, pairs.motion_mask)
+    cut = Context(pairs.latents[1:2, :4], pairs.motion_mask[1:2, :4])
+    torch.testing.assert_close(lamp.embed_motion(motion)[1], lamp.embed_motion(cut)[0])
+    short = Text(pairs.text.ids[1:2, :5], pairs.text.mask[1:2, :5])
+    torch.testing.assert_close(lamp.embed_text(pairs.text)[1], lamp.embed_text(short)[0])
+    torch.testing.assert_close(
+        lamp.matching_logits(motion, pairs.text)[1], lamp.matching_logits(cut, short)[0]
+    )
+    torch.testing.assert_close(lamp.code_logits(pairs.text)[1], lamp.code_logits(short)[0])
+
+
+def test_a_sentence_to_be_generated_is_seen_causally_and_never_by_the_queries() -> None:
+    lamp = _lamp()
+    pairs = _pairs()
+    motion = Context(pairs.latents, pairs.motion_mask)
+    changed = pairs.text.ids.clone()
+    changed[:, 4] = 39
+    before = lamp.qformer.both(motion, pairs.text, Sight.CAUSAL_TEXT)
+    after = lamp.qformer.both(motion, Text(changed, pairs.text.mask), Sight.CAUSAL_TEXT)
+    torch.testing.assert_close(before[0], after[0])
+    torch.testing.assert_close(before[1][:, :4], after[1][:, :4])
+    assert (before[1][:, 4] - after[1][:, 4]).abs().max() > 1e-3
+    torch.testing.assert_close(before[0], lamp.qformer.motion(motion))
+
+
+def test_sight_masks_by_hand() -> None:
+    text_mask = torch.tensor([[True, True, False]])
+    causal = sight_mask(1, text_mask, Sight.CAUSAL_TEXT)[0, 0].int().tolist()
+    assert causal == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 0]]
+    both = sight_mask(1, text_mask, Sight.EACH_OTHER)[0, 0].int().tolist()
+    assert both == [[1, 1, 1, 0]] * 4
+
+
+def test_similarity_takes_the_best_query() -> None:
+    motions = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[-1.0, 0.0], [0.6, 0.8]]])
+    texts = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+    torch.testing.assert_close(similarity(motions, texts), torch.tensor([[1.0, 1.0], [0.8, 0.6]]))
+
+
+def test_hard_negatives_share_neither_clip_nor_caption() -> None:
+    allowed = negatives_allowed(torch.tensor([0, 1, 2, 3]), torch.tensor([0, 0, 1, 2]))
+    assert allowed.tolist()[0] == [False, False, True, True]
+    weights = torch.zeros(4, 4)
+    # The positive and its twin look best by far, and still must never be drawn.
+    weights[0, :2] = 50.0
+    weights[0, 2] = math.log(3.0)
+    draws = torch.tensor(
+        [draw_negatives(weights, allowed, torch.Generator().manual_seed(s))[0][0].item() for s in range(2000)]
+    )
+    assert set(draws.tolist()) == {2, 3}
+    # Softmax of (ln 3, 0) is (3/4, 1/4); 2,000 draws have a standard deviation of 1 %.
+    assert (draws == 2).float().mean().item() == pytest.approx(0.75, abs=0.05)
+
+
+def test_rows_without_a_negative_do_not_count() -> None:
+    same = negatives_allowed(torch.arange(3), torch.zeros(3))
+    _, exists = draw_negatives(torch.zeros(3, 3), same, torch.Generator())
+    assert exists.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_losses_start_near_those_of_a_blind_guess() -> None:
+    losses = _lamp()(_pairs(), torch.Generator().manual_seed(0))
+    assert float(losses["matching"].detach()) == pytest.approx(math.log(2), abs=0.1)
+    assert float(losses["motion_generation"].detach()) == pytest.approx(math.log(10), abs=0.1)
+    assert float(losses["text_generation"].detach()) == pytest.approx(math.log(40), abs=0.2)
+
+
+@pytest.mark.parametrize("off", ["contrastive", "matching", "text_generation", "motion_generation"])
+def test_each_objective_can_be_switched_off(off: str) -> None:
+    losses = _lamp(**{off: False})(_pairs(), torch.Generator().manual_seed(0))
+    assert off not in losses
+    assert len([n for n in losses if n not in ("loss", "temperature")]) == 3
+    full = _lamp()(_pairs(), torch.Generator().manual_seed(0))
+    for name in losses.keys() - {"loss", "temperature"}:
+        torch.testing.assert_close(losses[name], full[name])
+
+
+def test_padded_codes_do_not_enter_the_loss() -> None:
+    lamp, pairs = _lamp(), _pairs()
+    garbage = Pairs(
+        pairs.latents,
+        pairs.motion_mask,
+        pairs.codes.masked_fill(~pairs.motion_mask, 3),
+        pairs.text,
+        pairs.captions,
+        pairs.clips,
+    )
+    one = lamp(pairs, torch.Generator().manual_seed(0))["motion_generation"]
+    two = lamp(garbage, torch.Generator().manual_seed(0))["motion_generation"]
+    torch.testing.assert_close(one, two)
