@@ -1,0 +1,1 @@
+"""A trained set of networks as a folder: load, save, verify."""

@@ -6,11 +6,10 @@ tokens cross-attend to; the condition is the mean over the queries.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from .lamp import Lamp
-from .qformer import Context, Text
+from .qformer import Context
 
 
 class TextCondition(nn.Module):
@@ -20,9 +19,9 @@ class TextCondition(nn.Module):
         super().__init__()
         self.projection = nn.Linear(width, context_width)
 
-    def forward(self, lamp: Lamp, text: Text) -> Tensor:
-        """Condition (B, W). ``lamp`` is read, never trained: freeze it before."""
-        with torch.no_grad():
-            words = lamp.qformer.text(text)
-        context = Context(self.projection(words), text.mask)
-        return lamp.qformer.motion(context).mean(1)
+    def forward(self, lamp: Lamp, words: Tensor, mask: Tensor) -> Tensor:
+        """Condition (B, W) of the text transformer's output ``words`` (B, T, W).
+
+        Gradients pass through ``lamp`` to the projection; ``lamp`` itself must be frozen.
+        """
+        return lamp.qformer.motion(Context(self.projection(words), mask)).mean(1)

@@ -1,0 +1,173 @@
+"""A trained set of networks as a folder.
+
+    config.json              sizes, skeleton, figures
+    tokenizer.safetensors    motion tokenizer
+    lamp.safetensors         language-motion model
+    generator.safetensors    generator, its condition and the length head
+    vocab.txt                WordPiece vocabulary
+    Mean.npy Std.npy         statistics the networks were trained with
+    README.md                model card
+
+Loads, saves and verifies; knows no training and no task.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ..corpus.statistics import Statistics, load_statistics, save_statistics
+from ..corpus.vocabulary import Vocabulary, load_vocabulary
+from ..model.lamp import Lamp
+from ..model.text_to_motion import TextToMotion
+from ..model.tokenizer import MotionTokenizer
+from ..motion.skeleton import Skeleton, skeleton_named
+from ..storage import replacing, write_json, write_text
+from .card import model_card
+from .config import FORMAT, BundleConfig, ModelConfig, from_json, to_json
+
+DEFAULT = "lamp-mini"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Networks in evaluation mode, with what they need to read text and write motion."""
+
+    config: BundleConfig
+    skeleton: Skeleton
+    statistics: Statistics
+    vocabulary: Vocabulary
+    tokenizer: MotionTokenizer
+    lamp: Lamp
+    text_to_motion: TextToMotion
+    device: torch.device
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks by the names of their files."""
+        return {"tokenizer": self.tokenizer, "lamp": self.lamp, "generator": self.text_to_motion}
+
+
+def build_networks(model: ModelConfig, decoder_token: int) -> tuple[MotionTokenizer, Lamp, TextToMotion]:
+    """Networks of these sizes, not trained."""
+    return (
+        MotionTokenizer(model.tokenizer),
+        Lamp(model.lamp, decoder_token),
+        TextToMotion(model.lamp.qformer, model.generator, model.length),
+    )
+
+
+def save_bundle(folder: Path, bundle: Bundle) -> None:
+    """Write a bundle; weights as 16-bit floats, ``config.json`` last, so that a half one is not loaded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, network in bundle.networks().items():
+        with replacing(folder / f"{name}.safetensors") as temporary:
+            save_file(_halved(network.state_dict()), temporary)
+    bundle.vocabulary.save(folder / "vocab.txt")
+    save_statistics(folder, bundle.statistics)
+    write_text(folder / "README.md", model_card(bundle.config))
+    write_json(folder / "config.json", to_json(bundle.config))
+
+
+def load_bundle(name: str | Path, device: torch.device) -> Bundle:
+    """The bundle in a folder, the one that ships (``lamp-mini``), or one from the Hugging Face hub.
+
+    Only a name that is no folder and looks like ``owner/name`` goes to the network. Raises
+    ``ValueError`` naming the file that is missing, cut short or of other sizes.
+    """
+    folder = find_bundle(name)
+    config = read_config(folder)
+    skeleton = skeleton_named(config.skeleton)
+    vocabulary = load_vocabulary(folder / "vocab.txt")
+    if len(vocabulary) != config.model.lamp.qformer.vocabulary:
+        raise ValueError(
+            f"{folder / 'vocab.txt'}: {len(vocabulary)} pieces, "
+            f"config.json says {config.model.lamp.qformer.vocabulary}"
+        )
+    # Every number is about to be read from a file: drawing initial ones would cost a second.
+    with torch.device("meta"):
+        networks = build_networks(config.model, vocabulary.decoder)
+    for file, network in zip(("tokenizer", "lamp", "generator"), networks, strict=True):
+        _load(folder / f"{file}.safetensors", network, device)
+    statistics = load_statistics(folder, skeleton.feature_size)
+    return Bundle(config, skeleton, statistics, vocabulary, *networks, device)
+
+
+def find_bundle(name: str | Path) -> Path:
+    """The folder of a bundle; raises ``ValueError`` when there is none."""
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    shipped = Path(__file__).parent / str(name)
+    if str(name) == DEFAULT and shipped.is_dir():
+        return shipped
+    if str(name).count("/") == 1 and not folder.is_absolute() and not str(name).startswith("."):
+        return _from_hub(str(name))
+    raise ValueError(f"{name}: no bundle here; expected a folder that `lamp pretrain` wrote, or {DEFAULT}")
+
+
+def _from_hub(name: str) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    except ImportError:
+        raise ValueError(f"{name}: is no folder; to load it by hub name, install huggingface_hub") from None
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.npy"]))
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{name}: neither a folder nor a bundle on the hub ({reason})") from None
+
+
+def read_config(folder: Path) -> BundleConfig:
+    """The bundle's ``config.json``; raises ``ValueError`` naming what is wrong in it."""
+    path = folder / "config.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: missing; {folder} is not a whole bundle") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not JSON ({error})") from None
+    if isinstance(data, dict) and data.get("format") != FORMAT:
+        raise ValueError(f"{path}: bundle format {data.get('format')!r}, this lamp reads {FORMAT}")
+    try:
+        config = from_json(BundleConfig, data)
+        skeleton_named(config.skeleton)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return config
+
+
+def _load(path: Path, network: nn.Module, device: torch.device) -> None:
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: missing") from None
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: cannot be read, perhaps cut short ({error})") from None
+    expected = network.state_dict()
+    wrong = sorted(expected.keys() ^ tensors.keys())
+    wrong = wrong or [k for k in expected if expected[k].shape != tensors[k].shape]
+    if wrong:
+        raise ValueError(f"{path}: {wrong[0]} does not fit config.json")
+    whole = {k: v.to(device, expected[k].dtype) for k, v in tensors.items()}
+    network.load_state_dict(whole, assign=True)
+    network.eval().requires_grad_(False)
+
+
+def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Floats as 16-bit; those beyond its range would be lost, so they must not exist."""
+    result = {}
+    for name, value in tensors.items():
+        value = value.detach().cpu().contiguous()
+        half = value.half() if value.is_floating_point() else value
+        if not torch.isfinite(half).all():
+            raise ValueError(f"{name} holds a number beyond the range of 16-bit floats")
+        result[name] = half
+    return result

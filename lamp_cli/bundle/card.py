@@ -1,0 +1,26 @@
+"""The model card of a bundle: what a person wants to know before using it."""
+
+from __future__ import annotations
+
+from .config import BundleConfig
+
+
+def model_card(config: BundleConfig) -> str:
+    """Markdown: sizes, steps and validation figures of every stage."""
+    lines = [
+        f"# {config.name}",
+        "",
+        "A `lamp` bundle: motion tokenizer, language-motion model (LaMP, Li et al., ICLR 2025), generator",
+        "and length head.",
+        "",
+        f"Skeleton: {config.skeleton}, {config.fps:g} frames per second.",
+        "",
+        "| stage | best step | figure on the validation split | value |",
+        "|---|---|---|---|",
+    ]
+    for stage, figures in config.figures.items():
+        rows = [
+            f"| {stage} | {config.steps[stage]} | {name} | {value:.4g} |" for name, value in figures.items()
+        ]
+        lines += rows
+    return "\n".join([*lines, "", "The best step of each stage was chosen on the validation split.", ""])

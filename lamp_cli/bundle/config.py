@@ -1,0 +1,78 @@
+"""What a bundle is made of, as plain data: the content of its ``config.json``."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ..model.generator import GeneratorConfig
+from ..model.lamp import LampConfig
+from ..model.length import LengthConfig
+from ..model.tokenizer import TokenizerConfig
+
+FORMAT = 1
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of every network."""
+
+    tokenizer: TokenizerConfig
+    lamp: LampConfig
+    generator: GeneratorConfig
+    length: LengthConfig
+
+
+@dataclass(frozen=True)
+class BundleConfig:
+    """``config.json``: the skeleton by name, the networks' sizes, and where they come from."""
+
+    name: str
+    skeleton: str
+    fps: float
+    model: ModelConfig
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+def to_json(config: Any) -> dict[str, Any]:
+    """Nested dictionaries of a config dataclass."""
+    return dataclasses.asdict(config)
+
+
+def from_json(kind: type[Config], data: Any, where: str = "config") -> Config:
+    """A config dataclass from nested dictionaries.
+
+    Raises ``ValueError`` naming the first field that is missing, unknown or of another type.
+    """
+    if not isinstance(data, dict):
+        raise ValueError(f"{where}: expected an object, found {type(data).__name__}")
+    hints = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(data.keys() - fields.keys()):
+        raise ValueError(f"{where}.{unknown[0]}: unknown; made by another version of lamp?")
+    for name, item in fields.items():
+        required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+        if required and name not in data:
+            raise ValueError(f"{where}.{name}: missing")
+    return kind(**{k: _value(hints[k], v, f"{where}.{k}") for k, v in data.items()})
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return from_json(hint, value, where)  # type: ignore[arg-type]
+    origin = typing.get_origin(hint) or hint
+    if isinstance(origin, types.UnionType) or origin is typing.Union:
+        return value
+    if origin is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if origin is tuple and isinstance(value, list):
+        return tuple(value)
+    if not isinstance(value, origin):
+        raise ValueError(f"{where}: expected {origin.__name__}, found {value!r}")
+    return value

@@ -1,0 +1,222 @@
+"""The generator: a masked transformer over motion tokens, with causal attention by default.
+
+Source: Guo et al. 2024 (MoMask) and Chang et al. 2022 (MaskGIT) for masked modelling and decoding;
+LaMP section 3 (LaMP-T2M) for the causal attention. Works on codes and a condition vector; knows no
+text and no motion.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from . import ranks
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Sizes (defaults: the paper's); ``causal`` False is the paper's bidirectional ablation."""
+
+    codes: int = 512
+    condition_width: int = 768
+    width: int = 512
+    layers: int = 8
+    heads: int = 8
+    feed_forward: int = 1024
+    max_tokens: int = 49
+    dropout: float = 0.2
+    condition_dropout: float = 0.1
+    causal: bool = True
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How codes are drawn: rounds, classifier-free guidance, temperature, and the share of codes kept."""
+
+    steps: int = 10
+    guidance: float = 4.0
+    temperature: float = 1.0
+    top_fraction: float = 0.1
+
+
+class Block(nn.Module):
+    """Pre-norm transformer layer."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        self.heads = config.heads
+        self.attention_norm = nn.LayerNorm(config.width)
+        self.query_key_value = nn.Linear(config.width, 3 * config.width)
+        self.output = nn.Linear(config.width, config.width)
+        self.feed_norm = nn.LayerNorm(config.width)
+        self.up = nn.Linear(config.width, config.feed_forward)
+        self.down = nn.Linear(config.feed_forward, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, S, W), mask (B, 1, S, S), True where seen."""
+        q, k, v = (
+            t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for t in self.query_key_value(self.attention_norm(x)).chunk(3, dim=-1)
+        )
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + self.dropout(self.output(mixed.transpose(1, 2).flatten(2)))
+        return x + self.dropout(self.down(F.gelu(self.up(self.feed_norm(x)))))
+
+
+class MaskedGenerator(nn.Module):
+    """Logits for every position of a partly masked sequence of codes."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        self.config = config
+        self.mask_token = config.codes
+        self.codes = nn.Embedding(config.codes + 1, config.width)
+        self.condition = nn.Linear(config.condition_width, config.width)
+        self.positions = nn.Parameter(torch.randn(1, config.max_tokens + 1, config.width) * 0.02)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, config.codes)
+        self.dropout = nn.Dropout(config.dropout)
+        self.apply(_initialise)
+
+    def forward(self, tokens: Tensor, lengths: Tensor, condition: Tensor) -> Tensor:
+        """Logits (B, L, codes) for tokens (B, L), [MASK] being ``mask_token``.
+
+        ``lengths`` (B,) in tokens; ``condition`` (B, C), zeros for the null condition. Raises
+        ``ValueError`` for more than ``max_tokens``.
+        """
+        length = tokens.shape[1]
+        if length > self.config.max_tokens:
+            raise ValueError(f"{length} tokens; the generator was made for {self.config.max_tokens}")
+        x = torch.cat([self.condition(condition)[:, None], self.codes(tokens)], 1)
+        x = self.dropout(x + self.positions[:, : length + 1])
+        mask = self._mask(lengths, length + 1)
+        for block in self.blocks:
+            x = block(x, mask)
+        return self.head(self.norm(x[:, 1:])).float()
+
+    def _mask(self, lengths: Tensor, size: int) -> Tensor:
+        places = torch.arange(size, device=lengths.device)
+        # The condition stands before the tokens, so a clip of n tokens fills n + 1 places.
+        mask = (places <= lengths[:, None])[:, None, None, :].expand(-1, 1, size, size)
+        return mask & (places[:, None] >= places) if self.config.causal else mask
+
+    def losses(
+        self, tokens: Tensor, lengths: Tensor, condition: Tensor, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Masked modelling: ``loss`` and ``accuracy`` on the chosen positions of codes (B, L)."""
+        inputs, chosen = corrupt(tokens, lengths, self.mask_token, generator)
+        kept = torch.rand(len(tokens), generator=generator) >= self.config.condition_dropout
+        logits = self(inputs, lengths, condition * kept[:, None].to(condition))
+        total = (F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")) * chosen.flatten()
+        right = ((logits.argmax(-1) == tokens) & chosen).sum()
+        count = chosen.sum()
+        return {
+            "loss": ranks.global_mean(total.sum(), count),
+            "accuracy": ranks.global_mean(right.detach(), count),
+        }
+
+
+def masked_share(ratio: Tensor) -> Tensor:
+    """The cosine schedule: share of masked tokens at ratio r of the way, cos(pi r / 2)."""
+    return torch.cos(ratio * math.pi / 2)
+
+
+def corrupt(
+    tokens: Tensor, lengths: Tensor, mask_token: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Input of masked modelling (B, L) and which positions (B, L) are to be predicted.
+
+    A drawn share of each clip's own tokens is chosen; of those 10 % become random codes, 88 % of
+    the rest [MASK] (79.2 %), and the others (10.8 %) stay.
+    """
+    size, length = tokens.shape
+    share = masked_share(torch.rand(size, generator=generator))
+    own = lengths.cpu()
+    count = (share * own).round().clamp(min=1)
+    order = torch.rand(size, length, generator=generator)
+    order[torch.arange(length) >= own[:, None]] = 2.0
+    chosen = order.argsort(1).argsort(1) < count[:, None]
+    draw = torch.rand(size, length, generator=generator)
+    codes = torch.randint(mask_token, (size, length), generator=generator)
+    device = tokens.device
+    chosen, draw, codes = chosen.to(device), draw.to(device), codes.to(device)
+    result = torch.where(chosen & (draw < 0.1), codes, tokens)
+    result = torch.where(chosen & (draw >= 0.1) & (draw < 0.1 + 0.9 * 0.88), mask_token, result)
+    inside = torch.arange(length, device=device) < lengths[:, None]
+    return result.masked_fill(~inside, mask_token), chosen
+
+
+@torch.no_grad()
+def sample(
+    model: MaskedGenerator,
+    condition: Tensor,
+    lengths: Tensor,
+    options: SamplingOptions,
+    generators: Sequence[torch.Generator],
+) -> Tensor:
+    """Codes (B, L) of ``lengths`` (B,) tokens; beyond a clip's length they mean nothing.
+
+    Every round masks the least confident tokens by the cosine schedule, all of them in the first
+    and at least one in the last, and draws them anew; a token that was once kept stays. Each sample
+    draws from its own CPU generator, so its neighbours in the batch do not change it.
+    """
+    device, size, length = condition.device, len(lengths), int(lengths.max())
+    inside = torch.arange(length, device=device) < lengths[:, None]
+    tokens = torch.full((size, length), model.mask_token, device=device)
+    confidence = torch.zeros(size, length, device=device).masked_fill(~inside, torch.inf)
+    for ratio in torch.linspace(0, 1, options.steps, device=device):
+        count = (masked_share(ratio) * lengths).round().clamp(min=1)
+        places = confidence.argsort(stable=True, dim=1).argsort(stable=True, dim=1)
+        hidden = (places < count[:, None]) & inside
+        logits = _guided_logits(
+            model, tokens.masked_fill(hidden, model.mask_token), lengths, condition, options.guidance
+        )
+        noise = _gumbel_noise(lengths, length, model.config.codes, generators).to(device)
+        drawn = _draw(logits, noise, options)
+        certainty = logits.softmax(-1).gather(-1, drawn[..., None])[..., 0]
+        tokens = torch.where(hidden, drawn, tokens)
+        confidence = torch.where(hidden, certainty, torch.inf)
+    return tokens
+
+
+def _guided_logits(
+    model: MaskedGenerator, tokens: Tensor, lengths: Tensor, condition: Tensor, guidance: float
+) -> Tensor:
+    """Classifier-free guidance: l_u + s (l_c - l_u), both in one batch (Ho and Salimans 2022)."""
+    if guidance == 1.0:
+        return model(tokens, lengths, condition)
+    both = torch.cat([condition, torch.zeros_like(condition)])
+    conditional, unconditional = model(tokens.repeat(2, 1), lengths.repeat(2), both).chunk(2)
+    return unconditional + guidance * (conditional - unconditional)
+
+
+def _draw(logits: Tensor, noise: Tensor, options: SamplingOptions) -> Tensor:
+    """Codes (B, L) drawn from the likeliest share of the codebook, by Gumbel-max."""
+    kept = max(1, math.ceil(options.top_fraction * logits.shape[-1]))
+    least = logits.topk(kept, dim=-1).values[..., -1:]
+    likely = logits.masked_fill(logits < least, -torch.inf)
+    # Temperature scales the noise rather than dividing the logits, so that 0 means the best code.
+    return (likely + options.temperature * noise).argmax(-1)
+
+
+def _gumbel_noise(lengths: Tensor, length: int, codes: int, generators: Sequence[torch.Generator]) -> Tensor:
+    """Noise (B, L, codes); a sample draws for its own length only, however long the batch is."""
+    noise = torch.zeros(len(generators), length, codes)
+    for row, own, generator in zip(noise, lengths.tolist(), generators, strict=True):
+        uniform = torch.rand(own, codes, generator=generator).clamp_min(1e-20)
+        row[:own] = -(-uniform.log()).log()
+    return noise
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, (nn.Linear, nn.Embedding)):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,53 @@
+"""How long the motion of a sentence is: a distribution over token counts.
+
+Source: Guo et al. 2022 (text2length) and its use in MoMask; here on the frozen LaMP text feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class LengthConfig:
+    """Token counts from ``min_tokens`` to ``max_tokens``, from a text feature of ``text_width``."""
+
+    text_width: int = 768
+    width: int = 512
+    min_tokens: int = 10
+    max_tokens: int = 49
+    dropout: float = 0.2
+
+
+class LengthHead(nn.Module):
+    """Two layers on the text feature."""
+
+    def __init__(self, config: LengthConfig):
+        super().__init__()
+        self.config = config
+        self.hidden = nn.Linear(config.text_width, config.width)
+        self.norm = nn.LayerNorm(config.width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(config.width, config.max_tokens - config.min_tokens + 1)
+
+    def forward(self, text: Tensor) -> Tensor:
+        """Logits (B, counts) of text features (B, W)."""
+        hidden = self.dropout(F.relu(self.norm(self.hidden(text))))
+        return self.output(hidden).float()
+
+    def loss(self, text: Tensor, tokens: Tensor) -> Tensor:
+        """Cross-entropy of true token counts (B,), those out of range at its edge."""
+        config = self.config
+        target = tokens.clamp(config.min_tokens, config.max_tokens) - config.min_tokens
+        return F.cross_entropy(self(text), target)
+
+    def sample(self, text: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Token counts (B,) drawn with one generator per sentence."""
+        shares = self(text).softmax(-1).cpu()
+        drawn = [torch.multinomial(p, 1, generator=g) for p, g in zip(shares, generators, strict=True)]
+        return torch.cat(drawn) + self.config.min_tokens
