@@ -1,0 +1,150 @@
+"""What every subcommand shares: lines in and out, errors, progress. No task and no model."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+SECONDS_BETWEEN_LINES = 15.0
+
+
+class UsageError(ValueError):
+    """A user's mistake, said in one sentence."""
+
+
+def emit(record: dict[str, Any], human: str, as_json: bool) -> None:
+    """One result on stdout: a JSON line when piped or asked for, else a line for people."""
+    line = json.dumps(record, ensure_ascii=False) if as_json or not sys.stdout.isatty() else human
+    print(line, flush=True)
+
+
+def note(message: str) -> None:
+    """A line for people, on stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def read_records(stream: TextIO, key: str, where: str) -> Iterator[dict[str, Any]]:
+    """Lines of a file or of stdin: JSON objects, or bare text that becomes ``{key: line}``.
+
+    Empty lines are skipped; other keys of an object are passed through. Raises ``UsageError`` for a
+    line that begins like an object and is none, or lacks ``key``.
+    """
+    for number, line in enumerate(stream, start=1):
+        line = line.strip()
+        if not line:
+            continue
+        if not line.startswith("{"):
+            yield {key: line}
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UsageError(f"{where}, line {number}: not a JSON object ({error})") from None
+        if not isinstance(record.get(key), str):
+            raise UsageError(f"{where}, line {number}: the object has no {key!r}")
+        yield record
+
+
+@contextmanager
+def reported_errors(debug: bool) -> Iterator[None]:
+    """Turn every failure into one sentence on stderr and the promised exit code."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone: leave quietly, and keep Python from flushing into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except KeyboardInterrupt:
+        note("\ninterrupted")
+        raise SystemExit(130) from None
+    except (ValueError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        if debug:
+            raise
+        _fail(error, 2)
+    except (OSError, RuntimeError, ArithmeticError, MemoryError, ImportError) as error:
+        if debug:
+            raise
+        _fail(error, 1)
+
+
+def _fail(error: BaseException, code: int) -> None:
+    message = str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        message = f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror
+    note(f"lamp: {' '.join(message.split())}")
+    raise SystemExit(code) from None
+
+
+Advance = Callable[[int, str], None]
+
+
+@contextmanager
+def progress(total: int, title: str) -> Iterator[Advance]:
+    """Yield ``advance(count, detail)``: a bar with rate and time left on a terminal, else plain lines."""
+    if sys.stderr.isatty():
+        with _bar(total, title) as advance:
+            yield advance
+        return
+    done, shown = 0, time.monotonic()
+    began = shown
+
+    def advance_plainly(count: int, detail: str) -> None:
+        nonlocal done, shown
+        done += count
+        now = time.monotonic()
+        if now - shown < SECONDS_BETWEEN_LINES:
+            return
+        shown = now
+        left = (now - began) / done * (total - done)
+        note(f"{title}: {done}/{total}, {left:.0f} s left {detail}".rstrip())
+
+    yield advance_plainly
+
+
+@contextmanager
+def _bar(total: int, title: str) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=total, rate="", detail="")
+        began = time.monotonic()
+
+        def advance(count: int, detail: str) -> None:
+            done = bar.tasks[0].completed + count
+            rate = f"{done / max(time.monotonic() - began, 1e-6):.1f}/s"
+            bar.update(task, advance=count, rate=rate, detail=detail)
+
+        yield advance
+
+
+def torch_device(name: str) -> Any:
+    """The ``torch.device`` of an option; raises ``UsageError`` when it is not on this machine."""
+    import torch
+
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if name == "auto":
+        return torch.device(next((d for d in ("cuda", "mps") if available[d]), "cpu"))
+    if name.split(":")[0] not in available:
+        raise UsageError(f"--device {name}: expected auto, cpu, cuda or mps")
+    if not available[name.split(":")[0]]:
+        raise UsageError(f"--device {name}: this machine has none that torch can use")
+    return torch.device(name)

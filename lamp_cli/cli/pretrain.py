@@ -1,0 +1,170 @@
+"""``lamp pretrain``: train every stage on a data set."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import Advance, UsageError, emit, note, progress, torch_device
+
+
+class SizeName(str, Enum):
+    """Named sizes."""
+
+    mini = "mini"
+    base = "base"
+    paper = "paper"
+
+
+class StageName(str, Enum):
+    """Stages in their order."""
+
+    tokenizer = "tokenizer"
+    lamp = "lamp"
+    generator = "generator"
+
+
+class Objective(str, Enum):
+    """LaMP's four objectives."""
+
+    contrastive = "contrastive"
+    matching = "matching"
+    text_generation = "text_generation"
+    motion_generation = "motion_generation"
+
+
+def command(
+    data: Annotated[Path, typer.Option("--data", help="Data set in the HumanML3D layout.")],
+    output: Annotated[Path, typer.Option("--output", help="Folder of the bundle to write.")],
+    size: Annotated[SizeName, typer.Option(help="Sizes of networks and training.")] = SizeName.mini,
+    stage: Annotated[list[StageName] | None, typer.Option(help="Only this stage; repeatable.")] = None,
+    steps: Annotated[
+        list[str] | None, typer.Option(help="STAGE=N in place of the size's own steps; repeatable.")
+    ] = None,
+    batch_size: Annotated[list[str] | None, typer.Option(help="STAGE=N pairs per step; repeatable.")] = None,
+    without: Annotated[
+        list[Objective] | None, typer.Option(help="Switch one of LaMP's objectives off; repeatable.")
+    ] = None,
+    bidirectional: Annotated[bool, typer.Option(help="Generator with bidirectional attention.")] = False,
+    text_encoder: Annotated[
+        str,
+        typer.Option(
+            help="Folder or hub name of a BERT-family model to start from; auto: MiniLM when installed; none."
+        ),
+    ] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Go on with the run in --output.")] = True,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+) -> None:
+    """Train tokenizer, language-motion model and generator; go on where a killed run stopped."""
+    if not resume and (output / "training").exists():
+        raise UsageError(f"{output}: holds a run already; choose another --output or drop --no-resume")
+    from ..tasks.pretrain import PretrainOptions, pretrain
+    from ..tasks.sizes import STAGES
+
+    chosen = tuple(s.value for s in StageName if stage is None or s in stage)
+    options = PretrainOptions(
+        size=size.value,
+        stages=chosen,
+        seed=seed,
+        text_encoder=_text_encoder(text_encoder),
+        steps=_numbers("--steps", steps or [], STAGES),
+        batch_sizes=_numbers("--batch-size", batch_size or [], STAGES),
+        objectives_off=tuple(o.value for o in without or []),
+        bidirectional=bidirectional,
+    )
+    with ExitStack() as stack:
+        target = _process_group(stack, device)
+        report = pretrain(data, output, options, target, _Display(stack))
+        if int(os.environ.get("RANK", "0")) != 0:
+            return
+    for split, read in report.read.items():
+        for reason, count in read.reasons().items():
+            note(f"{split}: skipped {count} clips: {reason}")
+    for name, result in report.results.items():
+        emit(
+            {"model": str(output), "stage": name, "step": result.step, **result.figures},
+            f"{name}: best at step {result.step}, " + _figures(result.figures),
+            as_json,
+        )
+
+
+class _Display:
+    """One progress bar per stage, opened at the stage's first step."""
+
+    def __init__(self, stack: ExitStack):
+        self._stack = stack
+        self._stage = ""
+        self._advance: Advance | None = None
+        self._done = 0
+
+    def __call__(self, stage: str, step: int, steps: int, figures: dict[str, float]) -> None:
+        if int(os.environ.get("RANK", "0")) != 0:
+            return
+        if stage != self._stage:
+            self._stack.close()
+            self._stage, self._done = stage, step - 1
+            self._advance = self._stack.enter_context(progress(steps - self._done, stage))
+        assert self._advance is not None
+        self._advance(step - self._done, f"loss {figures['loss']:.3f}")
+        self._done = step
+
+
+def _process_group(stack: ExitStack, device: str):  # type: ignore[no-untyped-def]
+    """The device of this process; under ``torchrun`` also joins the group."""
+    import torch
+
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    target = torch_device(device)
+    if ranks == 1:
+        return target
+    if target.type == "cuda":
+        target = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(target)
+    torch.distributed.init_process_group("nccl" if target.type == "cuda" else "gloo")
+    return target
+
+
+def _text_encoder(choice: str) -> Path | None:
+    from ..tasks.pretrain import default_text_encoder
+
+    if choice == "none":
+        return None
+    if choice != "auto":
+        return _encoder_folder(choice)
+    found = default_text_encoder()
+    if found is None:
+        note("no pretrained text encoder (pip install 'lamp-cli[minilm]'): words are learned from scratch")
+    return found
+
+
+def _encoder_folder(choice: str) -> Path:
+    if Path(choice).is_dir():
+        return Path(choice)
+    if choice.startswith((".", "/")):
+        raise UsageError(f"--text-encoder {choice}: no such folder")
+    from huggingface_hub import snapshot_download
+
+    return Path(
+        snapshot_download(choice, allow_patterns=["model.safetensors", "vocab.txt", "tokenizer.json"])
+    )
+
+
+def _numbers(option: str, words: list[str], stages: tuple[str, ...]) -> dict[str, int]:
+    result = {}
+    for word in words:
+        stage, _, number = word.partition("=")
+        if stage not in stages or not number.isdigit() or int(number) == 0:
+            raise UsageError(f"{option} {word}: expected STAGE=N with STAGE one of {', '.join(stages)}")
+        result[stage] = int(number)
+    return result
+
+
+def _figures(figures: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in figures.items())

@@ -1,0 +1,1 @@
+"""Joints -> video. Knows no text model and no network."""

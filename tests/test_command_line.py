@@ -1,0 +1,177 @@
+"""The real command line in a subprocess, from captions and motions to a generated motion."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lamp_cli.motion.skeleton import HUMANML3D
+from tests.conftest import wandering
+
+
+def lamp(*words: str | Path, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "lamp_cli", *map(str, words)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of the mini size after a few steps on made-up motions."""
+    folder = tmp_path_factory.mktemp("work")
+    motions = folder / "motions"
+    motions.mkdir()
+    requests = []
+    for number in range(8):
+        joints = wandering(HUMANML3D, 100 + 4 * number, seed=number)
+        np.save(motions / f"clip{number}.npy", joints.astype(np.float32))
+        split = "val" if number < 2 else "train"
+        requests.append({"motion": f"clip{number}", "caption": f"a person walks {number}", "split": split})
+    captions = folder / "captions.jsonl"
+    captions.write_text("".join(json.dumps(r) + "\n" for r in requests))
+    done = lamp("prepare", motions, "--captions", captions, "--output", folder / "data")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["clips"] == {"train": 6, "val": 2}
+    done = lamp(*_pretrain(folder))
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["stage"] for line in done.stdout.splitlines()] == [
+        "tokenizer",
+        "lamp",
+        "generator",
+    ]
+    return folder / "bundle"
+
+
+def _pretrain(folder: Path) -> list[str]:
+    words = ["pretrain", "--data", str(folder / "data"), "--output", str(folder / "bundle")]
+    words += ["--text-encoder", "none"]
+    for stage in ("tokenizer", "lamp", "generator"):
+        words += ["--steps", f"{stage}=2", "--batch-size", f"{stage}=4"]
+    return words
+
+
+def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom lamp_cli.cli.app import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print([m for m in ('torch', 'transformers', 'matplotlib', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "generate" in done.stdout
+
+
+def test_version_and_usage_errors() -> None:
+    assert lamp("--version").stdout == "lamp 0.1.0\n"
+    for words in (["nonsense"], ["prepare"], ["generate", "--samples", "0", "a"]):
+        done = lamp(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Traceback" not in done.stderr
+
+
+def test_generate_writes_a_motion_and_a_video(bundle: Path, tmp_path: Path) -> None:
+    words = ["generate", "a person jumps", "--model", bundle, "--seed", "5", "--frames", "40", "--features"]
+    done = lamp(*words, "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["text"], record["seed"], record["frames"], record["fps"]) == (
+        "a person jumps",
+        5,
+        40,
+        20.0,
+    )
+    joints = np.load(record["motion"])
+    assert (joints.shape, joints.dtype) == ((40, 22, 3), np.float32)
+    assert np.load(record["features"]).shape == (40, 263)
+    assert Path(record["video"]).stat().st_size > 1000
+    again = json.loads(lamp(*words, "--output", tmp_path, "--format", "npy").stdout)
+    assert again["motion"] != record["motion"]
+    assert Path(again["motion"]).read_bytes() == Path(record["motion"]).read_bytes()
+
+
+def test_neighbours_do_not_change_a_prompt(bundle: Path, tmp_path: Path) -> None:
+    rest = ["--model", bundle, "--seed", "1", "--format", "npy"]
+    alone = json.loads(lamp("generate", "a person walks", *rest, "--output", tmp_path / "a").stdout)
+    lines = 'someone runs\n{"text": "a person walks", "mine": 7}\n\n'
+    done = lamp("generate", *rest, "--output", tmp_path / "b", stdin=lines)
+    among = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [r["text"] for r in among] == ["someone runs", "a person walks"]
+    assert among[1]["mine"] == 7
+    np.testing.assert_allclose(np.load(among[1]["motion"]), np.load(alone["motion"]), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["   "], "empty"),
+        (["a", "--seconds", "0"], "--seconds 0"),
+        (["a", "--seconds", "1000"], "1000 s"),
+        (["a", "--seconds", "2", "--frames", "40"], "expected one of them"),
+        (["a", "--format", "exe"], "--format exe"),
+        (["a", "--device", "tpu"], "--device tpu"),
+        (["a", "--model", "/nowhere"], "/nowhere"),
+        (["--prompts", "/nowhere.txt"], "/nowhere.txt"),
+    ],
+)
+def test_mistakes_get_one_sentence(bundle: Path, tmp_path: Path, words: list[str], message: str) -> None:
+    done = lamp("generate", "--model", bundle, "--seed", "0", "--output", tmp_path / "out", *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_long_and_foreign_prompts_work(bundle: Path, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("jump " * 10_000 + "\n跳\n😀\n../../etc/passwd\n")
+    words = [
+        "--model",
+        bundle,
+        "--seed",
+        "0",
+        "--frames",
+        "8",
+        "--format",
+        "npy",
+        "--output",
+        tmp_path / "out",
+    ]
+    done = lamp("generate", "--prompts", prompts, *words)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_a_broken_bundle_names_its_file(bundle: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy, ignore=shutil.ignore_patterns("training"))
+    weights = copy / "lamp.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    done = lamp("generate", "a", "--model", copy, "--seed", "0", "--output", tmp_path)
+    assert (done.returncode, "lamp.safetensors" in done.stderr) == (2, True)
+    weights.unlink()
+    assert "lamp.safetensors: missing" in lamp("generate", "a", "--model", copy, "--output", tmp_path).stderr
+
+
+def test_finished_stages_are_skipped_and_other_settings_refused(bundle: Path) -> None:
+    folder = bundle.parent
+    before = (bundle / "tokenizer.safetensors").read_bytes()
+    assert lamp(*_pretrain(folder)).returncode == 0
+    assert (bundle / "tokenizer.safetensors").read_bytes() == before
+    other = lamp(*_pretrain(folder), "--seed", "3")
+    assert other.returncode == 2
+    assert "another seed" in other.stderr

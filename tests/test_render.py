@@ -1,0 +1,98 @@
+"""Videos: readable, followed by the camera, deterministic; bad input refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.render.scene import SceneOptions, pictures
+from lamp_cli.render.video import render_motions
+from tests.conftest import standing
+
+SMALL = SceneOptions(width=96, height=96)
+
+
+def _body(frames: int, joints: int = 22) -> np.ndarray:
+    skeleton = HUMANML3D if joints == 22 else KIT
+    return np.repeat(standing(skeleton)[None], frames, axis=0).astype(np.float32)
+
+
+def _coloured(picture: np.ndarray) -> np.ndarray:
+    """Pixels of limbs: far from grey."""
+    return np.ptp(picture.astype(int), axis=-1) > 60
+
+
+def test_mp4_has_every_frame_and_plays_in_a_browser(tmp_path: Path) -> None:
+    path = render_motions([_body(7)], 20.0, ["a person stands"], tmp_path / "a.mp4", SMALL)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert stream.average_rate == 20
+        frames = [f.to_ndarray(format="rgb24") for f in container.decode(stream)]
+    assert [f.shape for f in frames] == [(96, 96, 3)] * 7
+    content = path.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+
+
+def test_the_same_motion_gives_the_same_bytes(tmp_path: Path) -> None:
+    one = render_motions([_body(5)], 20.0, ["a"], tmp_path / "a.mp4", SMALL).read_bytes()
+    two = render_motions([_body(5)], 20.0, ["a"], tmp_path / "b.mp4", SMALL).read_bytes()
+    assert one == two
+
+
+def test_the_camera_follows_a_body_that_walks_away() -> None:
+    body = _body(60)
+    body[..., 2] += np.linspace(0, 20, 60, dtype=np.float32)[:, None]
+    for picture in list(pictures(body, HUMANML3D, SMALL))[::10]:
+        columns = np.flatnonzero(_coloured(picture).any(0))
+        assert len(columns)
+        assert columns.min() > 5
+        assert columns.max() < 90
+
+
+def test_left_and_right_have_their_own_colours() -> None:
+    picture = next(pictures(_body(1), HUMANML3D, SMALL)).astype(int)
+    limbs = _coloured(picture)
+    blue = limbs & (picture[..., 2] > picture[..., 0])
+    red = limbs & (picture[..., 0] > picture[..., 2])
+    # Seen from the front, a body's left is on the viewer's right.
+    assert np.nonzero(blue)[1].mean() > np.nonzero(red)[1].mean()
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
+def test_other_formats(tmp_path: Path, suffix: str) -> None:
+    from PIL import Image
+
+    path = render_motions([_body(4), _body(2)], 20.0, ["a", "b"], tmp_path / f"a.{suffix}", SMALL)
+    with Image.open(path) as image:
+        assert image.size == ((96 * 2 * 4, 96) if suffix == "png" else (192, 96))
+
+
+def test_one_frame_any_script_and_a_very_long_title(tmp_path: Path) -> None:
+    title = "跳 " + "x" * 500 + " 😀 \n\t " + "word " * 300
+    assert render_motions([_body(1)], 20.0, [title], tmp_path / "a.mp4", SMALL).stat().st_size > 0
+
+
+def test_kit_skeleton_is_drawn() -> None:
+    assert _coloured(next(pictures(_body(1, 21), KIT, SMALL))).sum() > 50
+
+
+@pytest.mark.parametrize(
+    ("motion", "name", "message"),
+    [
+        (np.zeros((4, 5, 3)), "a.mp4", "expected joints"),
+        (np.zeros((0, 22, 3)), "a.mp4", "expected joints"),
+        (np.full((2, 22, 3), np.nan), "a.mp4", "NaN"),
+        (np.zeros((2, 22, 3)), "a.avi", "expected a name ending in"),
+    ],
+)
+def test_bad_input_is_refused_and_leaves_no_file(
+    tmp_path: Path, motion: np.ndarray, name: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        render_motions([motion], 20.0, ["a"], tmp_path / name, SMALL)
+    assert list(tmp_path.iterdir()) == []
