@@ -1,46 +1,61 @@
-"""The Typer app. Subcommands are imported when they are called, so that ``lamp --help`` is quick."""
+"""The Typer app: the table of subcommands, and the options before them.
+
+A subcommand's module is imported when it is called or its own help is shown, so that ``lamp --help``
+is quick. Knows no task.
+"""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from .. import __version__
 from .common import reported_errors
 
+# Name -> the module that holds its ``command``, and its line in ``lamp --help``.
 COMMANDS = {
-    "generate": "Generate motions from sentences.",
-    "prepare": "Turn motions and captions into a data set for training.",
-    "pretrain": "Train every stage on a data set; resumable.",
+    "prepare": ("lamp_cli.cli.prepare", "Turn motions and captions into a data set for training."),
+    "pretrain": ("lamp_cli.cli.pretrain", "Train every stage on a data set; resumable."),
+    "generate": ("lamp_cli.cli.generate", "Generate motions from sentences."),
 }
 
 
 class LazyGroup(TyperGroup):
-    """Knows the subcommands by name and help; imports the module of the one that is called."""
+    """A group that lists its subcommands from the table and imports only the one that is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The subcommand; for the list in ``--help`` only its name and help."""
+        """The subcommand of that name, imported now; None when there is none."""
         if cmd_name not in COMMANDS:
             return None
-        if not _is_called(cmd_name):
-            return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
-        module = importlib.import_module(f"lamp_cli.cli.{cmd_name}")
+        # The import takes seconds where it brings torch: an error in it is reported like any other.
+        with reported_errors(_debug(ctx)):
+            function = importlib.import_module(COMMANDS[cmd_name][0]).command
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        alone.command(cmd_name, help=module.command.__doc__)(module.command)
+        alone.command(cmd_name, help=function.__doc__)(function)
         return typer.main.get_command(alone)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list in ``lamp --help``, which imports no subcommand."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
-def _is_called(name: str) -> bool:
-    return name in sys.argv[1:]
+    def invoke(self, ctx: Any) -> Any:
+        """Run the subcommand; here, because the runner around it has its own idea of exit codes."""
+        with reported_errors(_debug(ctx)):
+            return super().invoke(ctx)
+
+
+def _debug(ctx: Any) -> bool:
+    return bool(ctx.params.get("debug"))
 
 
 app = typer.Typer(
@@ -61,17 +76,16 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version."
-    ),
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Options before the subcommand."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Console script ``lamp``."""
+    """Console script ``lamp``; always ends in ``SystemExit`` with the promised code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     command: Any = typer.main.get_command(app)
-    with reported_errors(debug="--debug" in words):
-        command.main(words, prog_name="lamp")
+    command.main(words, prog_name="lamp")

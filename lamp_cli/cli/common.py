@@ -6,9 +6,12 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
+
+import typer
 
 SECONDS_BETWEEN_LINES = 15.0
 
@@ -35,7 +38,7 @@ def read_records(stream: TextIO, key: str, where: str) -> Iterator[dict[str, Any
     line that begins like an object and is none, or lacks ``key``.
     """
     for number, line in enumerate(stream, start=1):
-        line = line.strip()
+        line = line.strip().removeprefix("\ufeff")
         if not line:
             continue
         if not line.startswith("{"):
@@ -52,32 +55,48 @@ def read_records(stream: TextIO, key: str, where: str) -> Iterator[dict[str, Any
 
 @contextmanager
 def reported_errors(debug: bool) -> Iterator[None]:
-    """Turn every failure into one sentence on stderr and the promised exit code."""
+    """Turn every failure into one sentence on stderr and the promised exit code.
+
+    2 for a user's mistake (``ValueError``, a missing or wrong kind of path), 1 for a failure, 130 for
+    Ctrl-C, 0 when the reader of the pipe has gone. ``debug`` shows the traceback before the sentence.
+    """
     try:
-        yield
-        sys.stdout.flush()
+        try:
+            yield
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except KeyboardInterrupt:
+            note("lamp: interrupted")
+            _leave(130)
+        except (ValueError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            _fail(error, 2, debug)
+        except (OSError, RuntimeError, ArithmeticError, MemoryError, ImportError) as error:
+            # The parser's own signals (--help, --version, bad usage) may be RuntimeErrors: not failures.
+            if isinstance(error, typer.Exit | typer.Abort):
+                raise
+            _fail(error, 1, debug)
     except BrokenPipeError:
-        # The reader has gone: leave quietly, and keep Python from flushing into the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
-    except KeyboardInterrupt:
-        note("\ninterrupted")
-        raise SystemExit(130) from None
-    except (ValueError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        if debug:
-            raise
-        _fail(error, 2)
-    except (OSError, RuntimeError, ArithmeticError, MemoryError, ImportError) as error:
-        if debug:
-            raise
-        _fail(error, 1)
+        _leave(0)
 
 
-def _fail(error: BaseException, code: int) -> None:
+def _fail(error: BaseException, code: int, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
     message = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         message = f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror
     note(f"lamp: {' '.join(message.split())}")
+    _leave(code)
+
+
+def _leave(code: int) -> None:
+    """Exit; what a closed pipe or a full disk refused must not be flushed once more on the way out."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     raise SystemExit(code) from None
 
 
@@ -101,7 +120,7 @@ def progress(total: int, title: str) -> Iterator[Advance]:
         if now - shown < SECONDS_BETWEEN_LINES:
             return
         shown = now
-        left = (now - began) / done * (total - done)
+        left = (now - began) / max(done, 1) * (total - done)
         note(f"{title}: {done}/{total}, {left:.0f} s left {detail}".rstrip())
 
     yield advance_plainly
@@ -118,9 +137,11 @@ def _bar(total: int, title: str) -> Iterator[Advance]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[detail]}"),
+        TextColumn("{task.fields[detail]}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    # By default rich takes over stdout too and writes it to stderr: results would never reach a pipe.
+    shared = sys.stdout.isatty()
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=shared) as bar:
         task = bar.add_task(title, total=total, rate="", detail="")
         began = time.monotonic()
 

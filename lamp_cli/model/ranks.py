@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, distributed
 
@@ -23,13 +25,22 @@ def gather(values: Tensor) -> Tensor:
     """
     if world_size() == 1:
         return values
-    if values.requires_grad:
-        from torch.distributed.nn.functional import all_gather
+    return _Gather.apply(values)  # type: ignore[no-any-return]
 
-        return torch.cat(all_gather(values))
-    parts = [torch.empty_like(values) for _ in range(world_size())]
-    distributed.all_gather(parts, values.contiguous())
-    return torch.cat(parts)
+
+class _Gather(torch.autograd.Function):
+    """Forward: rows of all ranks. Backward: every rank's gradient for my rows, summed."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        parts = [torch.empty_like(values) for _ in range(world_size())]
+        distributed.all_gather(parts, values.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = sum_over_ranks(gradients[0])
+        return total.chunk(world_size())[rank()]
 
 
 def sum_over_ranks(values: Tensor) -> Tensor:

@@ -1,0 +1,164 @@
+"""Training: a killed run goes on bit-identically, and several ranks give the gradients of one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lamp_cli.corpus.batches import PairSampler, WindowSampler
+from lamp_cli.corpus.layout import Clip
+from lamp_cli.corpus.statistics import Statistics
+from lamp_cli.corpus.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces
+from lamp_cli.model.lamp import Lamp, LampConfig
+from lamp_cli.model.qformer import QFormerConfig
+from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
+from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.tasks.lamp_stage import LampStage, PairData
+from lamp_cli.tasks.tokenizer_stage import TokenizerData, TokenizerStage
+from lamp_cli.tasks.training import Stage, TrainingConfig, learning_rate, train
+
+CPU = torch.device("cpu")
+STATISTICS = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
+CONFIG = TrainingConfig(6, 4, 1e-3, 1e-4, 2, 0.05, validate_every=2)
+WORDS = ("a person walks", "someone jumps", "a man kicks left", "he waves", "she sits down", "it turns")
+
+
+def _clips(count: int, first: int) -> list[Clip]:
+    rng = np.random.default_rng(first)
+    lengths = [40 + 8 * k for k in range(count)]
+    return [
+        Clip(f"{first}_{k}", rng.normal(size=(n, 263)).astype(np.float32), (WORDS[k % 6], WORDS[(k + 1) % 6]))
+        for k, n in enumerate(lengths)
+    ]
+
+
+def _tokenizer() -> MotionTokenizer:
+    torch.manual_seed(0)
+    return MotionTokenizer(TokenizerConfig(width=8, codes=16, code_width=8))
+
+
+def _lamp_stage(dropout: float = 0.1) -> LampStage:
+    vocabulary = Vocabulary([*english_pieces(), DECODER_TOKEN])
+    tokenizer = _tokenizer()
+    qformer = QFormerConfig(len(vocabulary), 16, 2, 2, 32, 20, 12, 8, dropout=dropout)
+    lamp = Lamp(LampConfig(qformer=qformer, codes=16, embedding_width=8), vocabulary.decoder)
+    data = PairData(_clips(6, 0), _clips(3, 1), STATISTICS, vocabulary)
+    return LampStage(lamp, tokenizer, data, 4, 0, CPU)
+
+
+def _tokenizer_stage() -> TokenizerStage:
+    data = TokenizerData(_clips(4, 0), _clips(2, 1), STATISTICS, HUMANML3D)
+    return TokenizerStage(_tokenizer(), data, 32, 4, 0, CPU)
+
+
+class _Killed(Exception):
+    pass
+
+
+def _kill_at(step: int):  # type: ignore[no-untyped-def]
+    def report(done: int, figures: dict[str, float]) -> None:
+        if done == step:
+            raise _Killed
+
+    return report
+
+
+@pytest.mark.parametrize("make", [_tokenizer_stage, _lamp_stage])
+@pytest.mark.parametrize("killed_at", [1, 3, 4, 5])
+def test_a_killed_run_goes_on_bit_identically(make, killed_at: int, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    whole = _run(make(), tmp_path / "whole", _kill_at(-1))
+    with pytest.raises(_Killed):
+        train(make(), CONFIG, tmp_path / "killed", 0, CPU, _kill_at(killed_at))
+    resumed = _run(make(), tmp_path / "killed", _kill_at(-1))
+    assert whole.keys() == resumed.keys()
+    for name in whole:
+        assert torch.equal(whole[name], resumed[name]), name
+    logs = [(tmp_path / folder / "log.jsonl").read_text().splitlines() for folder in ("whole", "killed")]
+    without_rate = [
+        [{k: v for k, v in json.loads(line).items() if k != "steps_per_second"} for line in log]
+        for log in logs
+    ]
+    assert without_rate[0] == without_rate[1]
+
+
+def _run(stage: Stage, folder: Path, report) -> dict[str, torch.Tensor]:  # type: ignore[no-untyped-def]
+    train(stage, CONFIG, folder, 0, CPU, report)
+    return load_file(folder / "last.safetensors")
+
+
+def test_training_leaves_the_callers_random_stream_alone(tmp_path: Path) -> None:
+    stage = _lamp_stage()
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    train(stage, CONFIG, tmp_path, 0, CPU, _kill_at(-1))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_checkpoint_cut_short_is_named(tmp_path: Path) -> None:
+    train(_tokenizer_stage(), CONFIG, tmp_path, 0, CPU, _kill_at(-1))
+    last = tmp_path / "last.safetensors"
+    last.write_bytes(last.read_bytes()[:500])
+    with pytest.raises(ValueError, match=r"last\.safetensors: not a whole checkpoint"):
+        train(_tokenizer_stage(), CONFIG, tmp_path, 0, CPU, _kill_at(-1))
+
+
+def test_learning_rate_by_hand() -> None:
+    config = TrainingConfig(110, 4, 1e-4, 1e-5, 10, 0.05)
+    assert learning_rate(config, 0) == 1e-6
+    assert learning_rate(config, 10) == pytest.approx(1e-4)
+    assert learning_rate(config, 60) == pytest.approx(5.5e-5)
+    assert learning_rate(config, 110) == pytest.approx(1e-5)
+
+
+def test_windows_are_pieces_of_clips_in_proportion_to_their_frames() -> None:
+    clips = [Clip(str(k), np.full((n, 263), k, np.float32), ()) for k, n in enumerate((32, 131))]
+    batch = WindowSampler(clips, STATISTICS, 32).batch(0, 0, 4000)
+    assert (batch == batch[:, :1, :1]).all()
+    assert batch[:, 0, 0].mean() == pytest.approx(100 / 101, abs=0.01)
+
+
+def test_an_epoch_holds_every_clip_once() -> None:
+    sampler = PairSampler(_clips(6, 0), STATISTICS, 4)
+    seen = [number for step in range(3) for number in sampler.batch(0, step, 2).clip_numbers]
+    assert sorted(seen) == list(range(6))
+    batch = sampler.batch(0, 5, 2)
+    assert (batch.lengths % 4 == 0).all()
+    again = sampler.batch(0, 5, 2)
+    assert np.array_equal(batch.features, again.features)
+    assert batch.texts == again.texts
+
+
+def _gradients(rank: int, ranks: int, folder: str) -> None:
+    """One data-parallel step on this rank's half of the batch; rank 0 saves the gradients."""
+    from safetensors.torch import save_file
+
+    if ranks > 1:
+        torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=ranks)
+    stage = _lamp_stage(dropout=0.0)
+    network = stage.network
+    if ranks > 1:
+        network = torch.nn.parallel.DistributedDataParallel(network, find_unused_parameters=True)
+    losses = network(*stage.batch(0), torch.Generator().manual_seed(5))
+    losses["loss"].backward()
+    if rank == 0:
+        grads = {n: p.grad for n, p in stage.network.named_parameters() if p.grad is not None}
+        save_file(grads, Path(folder) / f"of_{ranks}.safetensors")
+    if ranks > 1:
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
+def test_two_ranks_with_half_the_batch_give_the_gradients_of_one(tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(_gradients, args=(2, str(tmp_path)), nprocs=2)
+    _gradients(0, 1, str(tmp_path))
+    one, two = (load_file(tmp_path / f"of_{n}.safetensors") for n in (1, 2))
+    assert one.keys() == two.keys()
+    assert len(one) > 50
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=2e-6)
