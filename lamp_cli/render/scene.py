@@ -104,28 +104,28 @@ class _Floor:
         )
         rays = rays[self._first_row :]
         along = eye_height / np.maximum(-rays[..., 1], 1e-3)
-        self._points = (eye[[0, 2]] + rays[..., [0, 2]] * along[..., None]).astype(np.float32)
-        # A pixel's footprint on the ground, along both axes: lines blur instead of flickering.
-        self._blur = (
-            np.maximum(along / camera.focal, 1e-4)[..., None]
-            * np.array([1.0, 1.0], np.float32)
-            / np.clip(-rays[..., 1:2], 0.05, 1)
-        )
-        away = np.hypot(self._points[..., 0], self._points[..., 1])
-        self._fade = np.clip(1.25 - away / 9.0, 0, 1)[..., None].astype(np.float32)
-        self._size = size
+        points = eye[[0, 2]] + rays[..., [0, 2]] * along[..., None]
+        # A pixel's footprint on the ground: far lines blur and fade instead of flickering.
+        blur = np.maximum(along / camera.focal, 1e-4) / np.clip(-rays[..., 1], 0.05, 1)
+        self._places = [np.ascontiguousarray(points[..., k], np.float32) for k in (0, 1)]
+        self._sharpness = (1 / blur).astype(np.float32)
+        self._reach = (0.012 / blur + 0.5).astype(np.float32)
+        self._strength = np.minimum(1.0, 0.024 / blur + 0.15).astype(np.float32)
+        fade = np.clip(1.25 - np.hypot(points[..., 0], points[..., 1]) / 9.0, 0, 1)[..., None]
+        self._line = (fade * (LINES - GROUND)).astype(np.float32)
+        self._empty = np.empty((height, width, 3), np.float32)
+        self._empty[:] = BACKGROUND
+        self._empty[self._first_row :] += fade * (GROUND - BACKGROUND)
 
     def picture(self, target: np.ndarray) -> np.ndarray:
         """Background and ground (H, W, 3) float32 for a camera on ``target``."""
-        picture = np.empty((self._size[1], self._size[0], 3), np.float32)
-        picture[:] = BACKGROUND
-        place = self._points + target[[0, 2]].astype(np.float32)
-        nearest = np.abs(place - np.rint(place))
-        cover = np.clip((0.012 + self._blur * 0.5 - nearest) / self._blur, 0, 1)
-        cover *= np.minimum(1.0, 0.024 / self._blur + 0.15)
-        line = cover.max(-1, keepdims=True)
-        ground = GROUND + line * (LINES - GROUND)
-        picture[self._first_row :] += self._fade * (ground - BACKGROUND)
+        nearest = np.full(self._sharpness.shape, np.inf, np.float32)
+        for points, shift in zip(self._places, target[[0, 2]].tolist(), strict=True):
+            place = points + np.float32(shift % 1.0)
+            np.minimum(nearest, np.abs(place - np.rint(place)), out=nearest)
+        cover = np.clip(self._reach - nearest * self._sharpness, 0, 1) * self._strength
+        picture = self._empty.copy()
+        picture[self._first_row :] += cover[..., None] * self._line
         return picture
 
 
