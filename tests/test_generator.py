@@ -7,12 +7,14 @@ from itertools import pairwise
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from lamp_cli.model.generator import (
     GeneratorConfig,
     MaskedGenerator,
     SamplingOptions,
     corrupt,
+    generator_loss,
     masked_share,
     sample,
 )
@@ -40,6 +42,17 @@ def test_cosine_schedule() -> None:
     )
 
 
+def test_corruption_chooses_the_share_of_the_clips_own_length() -> None:
+    lengths = torch.arange(1, 11).repeat(50)
+    tokens = torch.zeros(500, 10, dtype=torch.long)
+    _, chosen = corrupt(tokens, lengths, 12, torch.Generator().manual_seed(5))
+    ratios = torch.rand(500, generator=torch.Generator().manual_seed(5)).tolist()
+    expected = [
+        max(1, round(math.cos(math.pi * r / 2) * n)) for r, n in zip(ratios, lengths.tolist(), strict=True)
+    ]
+    assert chosen.sum(1).tolist() == expected
+
+
 def test_corruption_has_the_shares_of_the_paper_and_stays_inside_the_clip() -> None:
     tokens = torch.randint(12, (4000, 10), generator=torch.Generator().manual_seed(0))
     lengths = torch.tensor([4, 10] * 2000)
@@ -58,13 +71,17 @@ def test_corruption_has_the_shares_of_the_paper_and_stays_inside_the_clip() -> N
     assert torch.equal(inputs[untouched], tokens[untouched])
 
 
-def test_padding_changes_nothing() -> None:
-    model = _model()
+@pytest.mark.parametrize("causal", [True, False])
+def test_padding_changes_nothing(causal: bool) -> None:
+    model = _model(causal)
     tokens = torch.randint(12, (2, 10), generator=torch.Generator().manual_seed(0))
     condition = torch.randn(2, 6, generator=torch.Generator().manual_seed(1))
-    together = model(tokens, torch.tensor([4, 10]), condition)
     alone = model(tokens[:1, :4], torch.tensor([4]), condition[:1])
+    together = model(tokens, torch.tensor([4, 10]), condition)
     torch.testing.assert_close(together[0, :4], alone[0])
+    tokens[0, 4:] = (tokens[0, 4:] + 5) % 12
+    other_padding = model(tokens, torch.tensor([4, 10]), condition)
+    torch.testing.assert_close(other_padding[0, :4], alone[0])
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -79,40 +96,124 @@ def test_causal_attention_sees_no_later_token(causal: bool) -> None:
     assert not torch.allclose(before[0, 6], after[0, 6], atol=1e-5)
 
 
-def test_neighbours_in_a_batch_do_not_change_a_sample() -> None:
-    model = _model(causal=False)
+@pytest.mark.parametrize("causal", [True, False])
+def test_neighbours_in_a_batch_do_not_change_a_sample(causal: bool) -> None:
+    model = _model(causal)
     condition = torch.randn(3, 6, generator=torch.Generator().manual_seed(1))
     lengths = torch.tensor([4, 10, 7])
-    together = sample(model, condition, lengths, SamplingOptions(), _streams(3))
-    alone = sample(model, condition[:1], lengths[:1], SamplingOptions(), _streams(1))
-    assert torch.equal(together[0, :4], alone[0])
+    streams, untouched = _streams(3), torch.get_rng_state()
+    together = sample(model, condition, lengths, SamplingOptions(), streams)
+    assert torch.equal(torch.get_rng_state(), untouched)
+    for row, own in enumerate(lengths.tolist()):
+        stream = _streams(1, first=row)
+        rows = slice(row, row + 1)
+        alone = sample(model, condition[rows], lengths[rows], SamplingOptions(), stream)
+        assert torch.equal(together[row, :own], alone[0])
+        # As many numbers drawn alone as in company: the batch's padded length does not count.
+        assert torch.equal(stream[0].get_state(), streams[row].get_state())
     again = sample(model, condition, lengths, SamplingOptions(), _streams(3))
     assert torch.equal(together, again)
     other = sample(model, condition, lengths, SamplingOptions(), _streams(3, first=9))
     assert not torch.equal(together, other)
 
 
-def test_kept_tokens_are_never_masked_again() -> None:
+def test_kept_tokens_are_never_masked_again_and_rounds_follow_the_schedule() -> None:
     model = _model()
     seen: list[torch.Tensor] = []
-    model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:1].clone()))
-    sample(model, torch.randn(1, 6), torch.tensor([10]), SamplingOptions(steps=6), _streams(1))
-    assert len(seen) == 6
-    assert (seen[0] == 12).all()
-    assert (seen[-1] == 12).sum() == 1
-    for before, after in pairwise(seen):
-        kept = before != 12
-        assert torch.equal(before[kept], after[kept])
-        assert (after == 12).sum() <= (before == 12).sum()
+    model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:2].clone()))
+    condition = torch.randn(2, 6, generator=torch.Generator().manual_seed(1))
+    drawn = sample(model, condition, torch.tensor([10, 6]), SamplingOptions(steps=6), _streams(2))
+    for row, length in enumerate([10, 6]):
+        rounds = [tokens[row, :length] for tokens in seen]
+        masked = [int((tokens == 12).sum()) for tokens in rounds]
+        assert masked == [max(1, round(math.cos(math.pi * i / 10) * length)) for i in range(6)]
+        for before, after in pairwise([*rounds, drawn[row, :length]]):
+            kept = before != 12
+            assert torch.equal(before[kept], after[kept])
 
 
-def test_guidance_of_one_is_the_conditional_model() -> None:
+class _Certain(torch.nn.Module):
+    """A model whose code at position i is code i, less certain the later i is."""
+
+    config = SMALL
+    mask_token = SMALL.codes
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[torch.Tensor] = []
+
+    def forward(self, tokens: torch.Tensor, lengths: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tokens[0].clone())
+        length = tokens.shape[1]
+        certainty = torch.arange(length, 0, -1, dtype=torch.float)
+        logits = F.one_hot(torch.arange(length), SMALL.codes) * certainty[:, None]
+        return logits.expand(len(tokens), -1, -1)
+
+
+def test_the_least_confident_are_drawn_again_by_their_unfiltered_share() -> None:
+    model = _Certain()
+    # One code survives the filter: were confidence taken after it, all would be equally certain.
+    options = SamplingOptions(steps=4, guidance=3.0, top_fraction=1e-6)
+    drawn = sample(model, torch.zeros(1, 6), torch.tensor([10]), options, _streams(1))  # type: ignore[arg-type]
+    assert drawn[0].tolist() == list(range(10))
+    for tokens in model.seen:
+        masked = int((tokens == 12).sum())
+        assert tokens.tolist() == [*range(10 - masked), *[12] * masked]
+
+
+def test_only_the_likeliest_share_of_the_codes_is_drawn() -> None:
+    noisy = {"steps": 1, "guidance": 1.0, "temperature": 1e6}
+    condition, lengths = torch.zeros(200, 6), torch.full((200,), 3)
+    for kept in (1, 3, 12):
+        options = SamplingOptions(**noisy, top_fraction=kept / 12)
+        drawn = sample(_Distinct(), condition, lengths, options, _streams(200))  # type: ignore[arg-type]
+        assert set(drawn.flatten().tolist()) == set(range(12 - kept, 12))
+
+
+class _Distinct(_Certain):
+    """A model that likes code 11 best, then 10, and so on."""
+
+    def forward(self, tokens: torch.Tensor, lengths: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        return torch.arange(12.0).expand(*tokens.shape, 12)
+
+
+def _first_codes(model: MaskedGenerator, condition: torch.Tensor, guidance: float) -> torch.Tensor:
+    """The likeliest codes of one round, from all masked."""
+    options = SamplingOptions(steps=1, guidance=guidance, temperature=0.0)
+    lengths = torch.full((len(condition),), 10)
+    return sample(model, condition, lengths, options, _streams(len(condition)))
+
+
+def test_guidance_weighs_the_conditional_against_the_null_condition() -> None:
+    model = _model()
+    condition = torch.randn(8, 6, generator=torch.Generator().manual_seed(1)) * 20
+    masked, lengths = torch.full((8, 10), 12), torch.full((8,), 10)
+    conditional = model(masked, lengths, condition)
+    null = model(masked, lengths, torch.zeros(8, 6))
+    choices = [null.argmax(-1), conditional.argmax(-1), (4 * conditional - 3 * null).argmax(-1)]
+    assert not torch.equal(choices[0], choices[1]) and not torch.equal(choices[1], choices[2])
+    for guidance, expected in zip([0.0, 1.0, 4.0], choices, strict=True):
+        assert torch.equal(_first_codes(model, condition, guidance), expected)
+
+
+def test_guidance_of_one_runs_the_conditional_model_alone() -> None:
     model = _model()
     calls: list[int] = []
     model.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
     options = SamplingOptions(steps=2, guidance=1.0)
-    sample(model, torch.randn(1, 6), torch.tensor([5]), options, _streams(1))
+    sample(model, torch.zeros(1, 6), torch.tensor([5]), options, _streams(1))
     assert calls == [1, 1]
+
+
+def test_loss_and_accuracy_are_means_over_the_chosen_positions() -> None:
+    logits = torch.zeros(1, 3, 12)
+    logits[0, 0, 4] = 2.0
+    logits[0, 2, 7] = 50.0
+    tokens, chosen = torch.tensor([[4, 9, 0]]), torch.tensor([[True, True, False]])
+    result = generator_loss(logits, tokens, chosen)
+    first, second = math.log(math.exp(2) + 11) - 2, math.log(12)
+    assert result["loss"].item() == pytest.approx((first + second) / 2, abs=1e-5)
+    assert result["accuracy"].item() == 0.5
 
 
 def test_it_learns_sequences_by_their_condition_and_samples_them() -> None:
@@ -136,6 +237,60 @@ def test_it_learns_sequences_by_their_condition_and_samples_them() -> None:
 def test_too_many_tokens_are_refused() -> None:
     with pytest.raises(ValueError, match="11 tokens"):
         _model()(torch.zeros(1, 11, dtype=torch.long), torch.tensor([11]), torch.zeros(1, 6))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"steps": 0},
+        {"guidance": math.nan},
+        {"temperature": -1.0},
+        {"temperature": math.inf},
+        {"top_fraction": 0},
+    ],
+)
+def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(options))}: expected"):
+        SamplingOptions(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("condition", "lengths", "streams", "message"),
+    [
+        (torch.zeros(2, 6), [3, 0], 2, "expected 1 to 10 tokens, found 0 to 3"),
+        (torch.zeros(2, 6), [3, 11], 2, "expected 1 to 10 tokens, found 3 to 11"),
+        (torch.zeros(2, 6), [3, 4], 1, "2 conditions, 2 lengths and 1 generators"),
+        (torch.zeros(0, 6), [], 0, "expected one for each of 0 clips"),
+        (torch.full((1, 6), math.nan), [3], 1, "NaN or infinity"),
+    ],
+)
+def test_bad_batches_are_refused(
+    condition: torch.Tensor, lengths: list[int], streams: int, message: str
+) -> None:
+    own = torch.tensor(lengths, dtype=torch.long)
+    with pytest.raises(ValueError, match=message):
+        sample(_model(), condition, own, SamplingOptions(), _streams(streams))
+
+
+def test_length_head_draws_from_its_distribution_with_each_sentences_stream() -> None:
+    torch.manual_seed(0)
+    head = LengthHead(LengthConfig(text_width=4, width=16, min_tokens=6, max_tokens=8)).eval()
+    text = torch.randn(1, 4).repeat(3000, 1)
+    drawn = head.sample(text, _streams(3000))
+    assert torch.equal(drawn, head.sample(text, _streams(3000)))
+    assert torch.equal(drawn[7:8], head.sample(text[:1], _streams(1, first=7)))
+    shares = torch.bincount(drawn, minlength=9)[6:] / 3000
+    torch.testing.assert_close(shares, head(text[0]).softmax(-1), atol=0.03, rtol=0)
+
+
+def test_length_head_refuses_bad_input() -> None:
+    head = LengthHead(LengthConfig(text_width=4, width=16)).eval()
+    with pytest.raises(ValueError, match="2 sentences and 1 generators"):
+        head.sample(torch.zeros(2, 4), _streams(1))
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        head.sample(torch.full((1, 4), math.nan), _streams(1))
+    with pytest.raises(ValueError, match="found 10 and 9"):
+        LengthConfig(max_tokens=9)
 
 
 def test_length_head_learns_lengths() -> None:

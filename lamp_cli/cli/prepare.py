@@ -47,6 +47,7 @@ def command(
         raise UsageError(f"{motions}: no such file or folder; expected motions")
     if fps is not None and not 0 < fps < math.inf:
         raise UsageError(f"--fps {fps:g}: expected frames per second above 0")
+    # Older releases of Typer let nan through their range check.
     if math.isnan(val_fraction):
         raise UsageError("--val-fraction nan: expected a share from 0 to 0.5")
     options = PrepareOptions(fps, mirror, val_fraction, workers or os.cpu_count() or 1)

@@ -36,12 +36,25 @@ class GeneratorConfig:
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How codes are drawn: rounds, classifier-free guidance, temperature, and the share of codes kept."""
+    """How codes are drawn: rounds, classifier-free guidance, temperature, and the share of codes kept.
+
+    Raises ``ValueError`` for an option out of its range, NaN and infinity among them.
+    """
 
     steps: int = 10
     guidance: float = 4.0
     temperature: float = 1.0
     top_fraction: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps: expected at least 1 round, found {self.steps}")
+        if not math.isfinite(self.guidance):
+            raise ValueError(f"guidance: expected a finite number, found {self.guidance}")
+        if not 0 <= self.temperature < math.inf:
+            raise ValueError(f"temperature: expected a finite number from 0, found {self.temperature}")
+        if not 0 < self.top_fraction <= 1:
+            raise ValueError(f"top_fraction: expected a share above 0, at most 1, found {self.top_fraction}")
 
 
 class Block(nn.Module):
@@ -114,13 +127,22 @@ class MaskedGenerator(nn.Module):
         inputs, chosen = corrupt(tokens, lengths, self.mask_token, generator)
         kept = torch.rand(len(tokens), generator=generator) >= self.config.condition_dropout
         logits = self(inputs, lengths, condition * kept[:, None].to(condition))
-        total = (F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")) * chosen.flatten()
-        right = ((logits.argmax(-1) == tokens) & chosen).sum()
-        count = chosen.sum()
-        return {
-            "loss": ranks.global_mean(total.sum(), count),
-            "accuracy": ranks.global_mean(right.detach(), count),
-        }
+        return generator_loss(logits, tokens, chosen)
+
+
+def generator_loss(logits: Tensor, tokens: Tensor, chosen: Tensor) -> dict[str, Tensor]:
+    """Cross-entropy ``loss`` and ``accuracy`` over the ``chosen`` (B, L) positions of all ranks.
+
+    Logits (B, L, codes), true codes (B, L). Every chosen position weighs the same, so longer clips
+    weigh more (MaskGIT, equation 1).
+    """
+    total = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none") * chosen.flatten()
+    right = ((logits.argmax(-1) == tokens) & chosen).sum()
+    count = chosen.sum()
+    return {
+        "loss": ranks.global_mean(total.sum(), count),
+        "accuracy": ranks.global_mean(right, count),
+    }
 
 
 def masked_share(ratio: Tensor) -> Tensor:
@@ -134,11 +156,12 @@ def corrupt(
     """Input of masked modelling (B, L) and which positions (B, L) are to be predicted.
 
     A drawn share of each clip's own tokens is chosen; of those 10 % become random codes, 88 % of
-    the rest [MASK] (79.2 %), and the others (10.8 %) stay.
+    the rest [MASK] (79.2 %), and the others (10.8 %) stay. Raises ``ValueError`` for a length
+    outside 1..L.
     """
     size, length = tokens.shape
+    own = _checked_lengths(lengths, size, length)
     share = masked_share(torch.rand(size, generator=generator))
-    own = lengths.cpu()
     count = (share * own).round().clamp(min=1)
     order = torch.rand(size, length, generator=generator)
     order[torch.arange(length) >= own[:, None]] = 2.0
@@ -165,9 +188,18 @@ def sample(
 
     Every round masks the least confident tokens by the cosine schedule, all of them in the first
     and at least one in the last, and draws them anew; a token that was once kept stays. Each sample
-    draws from its own CPU generator, so its neighbours in the batch do not change it.
+    draws from its own CPU generator, so its neighbours in the batch do not change it. The model must
+    be in evaluation mode. Raises ``ValueError`` for a length outside 1..``max_tokens``, a condition
+    that is not finite, or when conditions, lengths and generators differ in number.
     """
-    device, size, length = condition.device, len(lengths), int(lengths.max())
+    if not len(condition) == len(lengths) == len(generators):
+        found = f"{len(condition)} conditions, {len(lengths)} lengths and {len(generators)} generators"
+        raise ValueError(f"expected one length and one generator for each condition, found {found}")
+    if not condition.isfinite().all():
+        raise ValueError("the condition: expected finite numbers, found NaN or infinity")
+    own = _checked_lengths(lengths, len(condition), model.config.max_tokens)
+    device, size, length = condition.device, len(lengths), int(own.max())
+    lengths = lengths.to(device)
     inside = torch.arange(length, device=device) < lengths[:, None]
     tokens = torch.full((size, length), model.mask_token, device=device)
     confidence = torch.zeros(size, length, device=device).masked_fill(~inside, torch.inf)
@@ -178,12 +210,22 @@ def sample(
         logits = _guided_logits(
             model, tokens.masked_fill(hidden, model.mask_token), lengths, condition, options.guidance
         )
-        noise = _gumbel_noise(lengths, length, model.config.codes, generators).to(device)
+        noise = _gumbel_noise(own, length, model.config.codes, generators).to(device)
         drawn = _draw(logits, noise, options)
         certainty = logits.softmax(-1).gather(-1, drawn[..., None])[..., 0]
         tokens = torch.where(hidden, drawn, tokens)
         confidence = torch.where(hidden, certainty, torch.inf)
     return tokens
+
+
+def _checked_lengths(lengths: Tensor, size: int, most: int) -> Tensor:
+    """Lengths (B,) on the CPU, where the draws are made."""
+    own = lengths.cpu()
+    if own.shape != (size,) or not size:
+        raise ValueError(f"lengths: expected one for each of {size} clips, found shape {tuple(own.shape)}")
+    if not 1 <= int(own.min()) <= int(own.max()) <= most:
+        raise ValueError(f"lengths: expected 1 to {most} tokens, found {int(own.min())} to {int(own.max())}")
+    return own
 
 
 def _guided_logits(

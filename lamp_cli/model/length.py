@@ -15,13 +15,23 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class LengthConfig:
-    """Token counts from ``min_tokens`` to ``max_tokens``, from a text feature of ``text_width``."""
+    """Token counts from ``min_tokens`` to ``max_tokens``, from a text feature of ``text_width``.
+
+    Raises ``ValueError`` when no count lies between them.
+    """
 
     text_width: int = 768
     width: int = 512
     min_tokens: int = 10
     max_tokens: int = 49
     dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_tokens <= self.max_tokens:
+            raise ValueError(
+                "min_tokens, max_tokens: expected 1 <= min_tokens <= max_tokens, "
+                f"found {self.min_tokens} and {self.max_tokens}"
+            )
 
 
 class LengthHead(nn.Module):
@@ -47,7 +57,15 @@ class LengthHead(nn.Module):
         return F.cross_entropy(self(text), target)
 
     def sample(self, text: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """Token counts (B,) drawn with one generator per sentence."""
+        """Token counts (B,) on the CPU, drawn with one CPU generator per sentence.
+
+        Raises ``ValueError`` when the generators are not one per sentence or the feature is not finite.
+        """
+        if not len(text) == len(generators) > 0:
+            found = f"{len(text)} sentences and {len(generators)} generators"
+            raise ValueError(f"expected one generator for each sentence, found {found}")
         shares = self(text).softmax(-1).cpu()
+        if not shares.isfinite().all():
+            raise ValueError("the text feature: expected finite numbers, found NaN or infinity")
         drawn = [torch.multinomial(p, 1, generator=g) for p, g in zip(shares, generators, strict=True)]
         return torch.cat(drawn) + self.config.min_tokens

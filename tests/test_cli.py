@@ -1,0 +1,339 @@
+"""The promises every subcommand shares, kept by real processes; ``lamp prepare`` from end to end."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lamp_cli import __version__
+from lamp_cli.cli.app import COMMANDS
+from lamp_cli.cli.common import UsageError, read_records
+from lamp_cli.motion.skeleton import HUMANML3D
+from tests.conftest import wandering
+
+LAMP = [sys.executable, "-m", "lamp_cli"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+HEAVY = ("torch", "transformers", "matplotlib", "av", "rich", "numpy")
+
+
+def run(words: list[str | Path], **options) -> subprocess.CompletedProcess[str]:
+    done = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.run(
+        [str(word) for word in words], text=True, env=ENVIRONMENT, timeout=120, **{**done, **options}
+    )
+
+
+def lamp(*words: str | Path, **options) -> subprocess.CompletedProcess[str]:
+    return run([*LAMP, *words], **options)
+
+
+def python(code: str, **options) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, "-c", code], **options)
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A folder with four motions and captions for three of them."""
+    motions = tmp_path / "motions"
+    motions.mkdir()
+    for number in range(4):
+        np.save(motions / f"m{number}.npy", wandering(HUMANML3D, 60 + number, number).astype(np.float32))
+    (tmp_path / "c.txt").write_text("m0\ta person walks\nm1\ta person waves the left hand\n")
+    (tmp_path / "more.jsonl").write_text('{"motion": "m2", "caption": "someone turns"}\n')
+    return tmp_path
+
+
+def prepare_words(work: Path, *more: str) -> list[str | Path]:
+    captions = ["--captions", work / "c.txt", "--captions", work / "more.jsonl"]
+    return ["prepare", work / "motions", *captions, "--output", work / "data", "--workers", "1", *more]
+
+
+def no_traceback(done: subprocess.CompletedProcess[str]) -> None:
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+# Help and version
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_lists_every_command_on_one_line(flag):
+    done = lamp(flag)
+    assert (done.returncode, done.stderr) == (0, "")
+    for name, (_, line) in COMMANDS.items():
+        [found] = [row for row in done.stdout.splitlines() if row.split()[:1] == [name]]
+        assert found.split(maxsplit=1)[1] == line
+
+
+def modules_after(*words: str) -> set[str]:
+    code = (
+        "import sys\nfrom lamp_cli.cli.app import main\n"
+        f"try:\n    main({list(words)!r})\nexcept SystemExit as end:\n    assert not end.code\n"
+        "print('\\n' + ' '.join(sys.modules))"
+    )
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_help_and_version_import_nothing_heavy_and_no_subcommand(words):
+    modules = modules_after(*words)
+    assert "lamp_cli.cli.app" in modules
+    assert not modules & {*HEAVY, *(module for module, _ in COMMANDS.values())}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_commands_help_imports_that_command_without_torch(name):
+    modules = modules_after(name, "--help")
+    loaded = {module for module, _ in COMMANDS.values()} & modules
+    assert loaded == {COMMANDS[name][0]}
+    assert not modules & {"torch", "transformers", "matplotlib", "av"}
+
+
+def test_version():
+    done = lamp("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"lamp {__version__}\n", "")
+
+
+# Exit codes
+
+
+@pytest.mark.parametrize(
+    "words", [["nonsense"], ["--nonsense"], ["prepare"], ["prepare", "a", "--workers", "0"]]
+)
+def test_bad_usage_is_2_with_nothing_on_stdout(words):
+    done = lamp(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr
+    no_traceback(done)
+
+
+@pytest.mark.parametrize(
+    ("replaced", "message"),
+    [
+        ({"motions": "absent"}, "absent: no such file or folder"),
+        ({"c.txt": "absent.txt"}, "absent.txt: no such file or directory"),
+        ({"data": "c.txt"}, "c.txt: a file, expected a folder"),
+        ({"data": "motions"}, "motions: the folder is not empty"),
+        ({"more.jsonl": "motions/m0.npy"}, "m0.npy: expected captions as UTF-8 text"),
+    ],
+)
+def test_a_users_mistake_is_2_and_one_sentence(work, replaced, message):
+    swap = {work / old: work / new for old, new in replaced.items()}
+    done = lamp(*(swap.get(word, word) for word in prepare_words(work)))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr and len(done.stderr.splitlines()) == 1
+    no_traceback(done)
+
+
+@pytest.mark.parametrize("words", [["--fps", "0"], ["--fps", "nan"], ["--val-fraction", "nan"]])
+def test_impossible_numbers_name_the_option(work, words):
+    done = lamp(*prepare_words(work, *words))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words[0] in done.stderr
+    no_traceback(done)
+    assert not (work / "data").exists()
+
+
+def test_debug_shows_the_traceback_and_keeps_the_code(work):
+    (work / "c.txt").unlink()
+    done = lamp("--debug", *prepare_words(work))
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr and "read_requests" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("lamp: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        ("ValueError('two\\nlines')", 2, "lamp: two lines\n"),
+        ("FileNotFoundError(2, 'No such file', 'x.npy')", 2, "lamp: x.npy: no such file\n"),
+        ("PermissionError(13, 'Permission denied', 'x.npy')", 1, "lamp: x.npy: permission denied\n"),
+        ("OSError(28, 'No space left on device')", 1, "lamp: No space left on device\n"),
+        ("RuntimeError('out of memory')", 1, "lamp: out of memory\n"),
+        ("MemoryError()", 1, "lamp: MemoryError\n"),
+        ("KeyboardInterrupt()", 130, "lamp: interrupted\n"),
+        ("BrokenPipeError(32, 'Broken pipe')", 0, ""),
+    ],
+)
+def test_every_failure_has_its_code(error, code, message):
+    done = python(
+        f"from lamp_cli.cli.common import reported_errors\nwith reported_errors(False): raise {error}"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", message)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_ctrl_c_is_130_with_one_line(work):
+    os.mkfifo(work / "pipe.txt")
+    words = [work / "pipe.txt" if word == work / "c.txt" else word for word in prepare_words(work)]
+    process = subprocess.Popen(
+        [*LAMP, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+    # Opening the other end waits until the command is inside, reading its captions.
+    with (work / "pipe.txt").open("w"):
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "lamp: interrupted\n")
+
+
+# Output
+
+
+def test_a_closed_pipe_ends_quietly(work):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = lamp(*prepare_words(work), stdout=writer)
+    finally:
+        os.close(writer)
+    assert done.returncode == 0
+    assert "pipe" not in done.stderr.lower()
+    no_traceback(done)
+
+
+def test_a_closed_stderr_ends_quietly_too(work):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        assert lamp(*prepare_words(work), stdout=writer, stderr=writer).returncode == 0
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_stdout_is_1_and_one_sentence(work):
+    with open("/dev/full", "w") as full:
+        done = lamp(*prepare_words(work), stdout=full)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "lamp: No space left on device"
+    no_traceback(done)
+
+
+SHOWN = """
+import sys
+from lamp_cli.cli.common import emit, progress
+with progress(2, "working [on it]") as advance:
+    for number in range(2):
+        emit({"number": number, "text": "\\u8df3"}, f"human {number}", "--json" in sys.argv)
+        advance(1, "[detail]")
+"""
+
+
+def on_terminal(code: str, stream: str, *words: str) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Run with ``stream`` (stdout or stderr) on a terminal; also what that terminal showed."""
+    pty = pytest.importorskip("pty")
+    terminal, inside = pty.openpty()
+    try:
+        done = run([sys.executable, "-c", code, *words], **{stream: inside})
+        return done, os.read(terminal, 100_000).decode()
+    finally:
+        os.close(inside)
+        os.close(terminal)
+
+
+def test_results_reach_the_pipe_while_the_bar_is_on_the_terminal():
+    done, shown = on_terminal(SHOWN, "stderr")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"number": 0, "text": "跳"},
+        {"number": 1, "text": "跳"},
+    ]
+    assert "2/2" in shown and "[detail]" in shown and "number" not in shown
+
+
+def test_people_get_lines_on_a_terminal_unless_they_ask_for_json():
+    done, shown = on_terminal(SHOWN, "stdout")
+    assert (done.returncode, shown.split()) == (0, ["human", "0", "human", "1"])
+    _, shown = on_terminal(SHOWN, "stdout", "--json")
+    assert [json.loads(line)["number"] for line in shown.splitlines()] == [0, 1]
+
+
+def test_plain_progress_comes_at_intervals():
+    code = (
+        "import lamp_cli.cli.common as c\nc.SECONDS_BETWEEN_LINES = -1\n"
+        "with c.progress(4, 'working') as advance:\n    advance(0, '')\n    advance(3, 'loss 2')\n"
+    )
+    lines = python(code).stderr.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["working: 0/4", "working: 3/4"]
+    assert lines[1].endswith("s left loss 2")
+
+
+def test_records_are_text_lines_or_json_lines_with_other_keys_passed_through():
+    lines = '\ufeffa man jumps\n\n{"text": "he sits", "mine": [1]}\n  "quoted" {x}  \n'
+    assert list(read_records(io.StringIO(lines), "text", "stdin")) == [
+        {"text": "a man jumps"},
+        {"text": "he sits", "mine": [1]},
+        {"text": '"quoted" {x}'},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{oops", "stdin, line 2: not a JSON object"),
+        ('{"other": 1}', "stdin, line 2: the object has no 'text'"),
+    ],
+)
+def test_a_broken_record_names_its_line(line, message):
+    records = read_records(io.StringIO(f"fine\n{line}\n"), "text", "stdin")
+    assert next(records) == {"text": "fine"}
+    with pytest.raises(UsageError, match=message):
+        next(records)
+
+
+# lamp prepare
+
+
+def test_prepare_from_end_to_end(work):
+    done = lamp(*prepare_words(work))
+    assert done.returncode == 0, done.stderr
+    [line] = done.stdout.splitlines()
+    record = json.loads(line)
+    assert record["data"] == str(work / "data")
+    assert record["clips"] == {"train": 3, "val": 1}
+    assert (record["mirrored"], record["captioned"], record["dropped"]) == (3, 3, {})
+    names = (work / "data/train.txt").read_text().split()
+    assert sum(name.startswith("M") for name in names) == 3
+    for name in names:
+        assert np.load(work / f"data/new_joint_vecs/{name}.npy").shape[1] == 263
+    assert "mirrored: 3 clips" in done.stderr
+    again = lamp(*prepare_words(work))
+    assert (again.returncode, json.loads(again.stdout)) == (0, record)
+
+
+def test_prepare_options_reach_the_data_set(work):
+    done = lamp(*prepare_words(work, "--fps", "40", "--no-mirror", "--val-fraction", "0", "--json"))
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["clips"], record["mirrored"]) == ({"train": 4}, 0)
+    assert len(np.load(work / "data/new_joints/m0.npy")) == 30
+
+
+def test_other_input_needs_force_which_deletes_nothing_before_the_input_is_read(work):
+    assert lamp(*prepare_words(work)).returncode == 0
+    other = prepare_words(work, "--no-mirror")
+    refused = lamp(*other)
+    assert refused.returncode == 2 and "use --force to replace it" in refused.stderr
+    (work / "empty").mkdir()
+    nothing = [work / "empty" if word == work / "motions" else word for word in other]
+    assert lamp(*nothing, "--force").returncode == 2
+    assert (work / "data/new_joints/m0.npy").is_file()
+    replaced = lamp(*other, "--force")
+    assert replaced.returncode == 0, replaced.stderr
+    assert not list((work / "data/new_joints").glob("Mm*"))
+
+
+def test_the_report_is_a_table_on_a_terminal(work):
+    words = [str(word) for word in prepare_words(work)]
+    code = f"from lamp_cli.cli.app import main\nmain({words!r})"
+    done, shown = on_terminal(code, "stderr")
+    assert json.loads(done.stdout)["mirrored"] == 3
+    assert "│" in shown and "training only" in shown
