@@ -162,10 +162,9 @@ def test_the_least_confident_are_drawn_again_by_their_unfiltered_share() -> None
 
 
 def test_only_the_likeliest_share_of_the_codes_is_drawn() -> None:
-    noisy = {"steps": 1, "guidance": 1.0, "temperature": 1e6}
     condition, lengths = torch.zeros(200, 6), torch.full((200,), 3)
     for kept in (1, 3, 12):
-        options = SamplingOptions(**noisy, top_fraction=kept / 12)
+        options = SamplingOptions(steps=1, guidance=1.0, temperature=1e6, top_fraction=kept / 12)
         drawn = sample(_Distinct(), condition, lengths, options, _streams(200))  # type: ignore[arg-type]
         assert set(drawn.flatten().tolist()) == set(range(12 - kept, 12))
 

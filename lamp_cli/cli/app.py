@@ -22,6 +22,7 @@ COMMANDS = {
     "prepare": ("lamp_cli.cli.prepare", "Turn motions and captions into a data set for training."),
     "pretrain": ("lamp_cli.cli.pretrain", "Train every stage on a data set; resumable."),
     "generate": ("lamp_cli.cli.generate", "Generate motions from sentences."),
+    "retrieve": ("lamp_cli.cli.retrieve", "Search a motion library by words or by example."),
 }
 
 

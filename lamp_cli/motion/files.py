@@ -75,7 +75,7 @@ def load_motions(path: Path, fps: float | None = None) -> Iterator[Motion]:
 
     Raises :class:`MotionFileError` at the first entry that is no motion.
     """
-    for name, array in _arrays(Path(path)):
+    for name, array in read_arrays(Path(path)):
         yield motion_of_array(array, f"{path}:{name}" if name else str(path), fps)
 
 
@@ -107,7 +107,8 @@ def save_joints(path: Path, joints: np.ndarray) -> None:
     write_array(path, np.ascontiguousarray(joints, dtype=np.float32))
 
 
-def _arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+def read_arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Name (empty for .npy) and array of every entry; raises :class:`MotionFileError`."""
     if path.is_dir():
         raise MotionFileError(f"{path}: a folder, expected a motion file")
     with path.open("rb") as file:

@@ -1,0 +1,112 @@
+"""Search a motion library by words or by example; rank sentences for a motion.
+
+Source: LaMP section 3 (LaMP-Feat): similarity is the best query token's cosine with the sentence; the
+matching head may re-rank the best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..bundle.bundle import Bundle
+from ..motion.files import Motion, motion_of_array, read_arrays
+from ..motion.transform import resample
+from .embed import embed_motions, embed_texts, motion_context, similarity
+from .index import MotionIndex, Place
+from .lamp_stage import encode_text
+from .library import Window, windows_of_file, windows_of_motion
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A moment of the library: ``start`` and ``end`` in frames, a higher ``score`` is better."""
+
+    path: str
+    take: str
+    start: int
+    end: int
+    score: float
+
+
+def find_by_text(
+    bundle: Bundle, index: MotionIndex, text: str, count: int, library: Path, rerank: int = 0
+) -> list[Hit]:
+    """The ``count`` best moments for a sentence, windows of one take that touch merged into one.
+
+    The matching head orders the ``rerank`` best anew; 0 leaves the contrastive order.
+    """
+    hits = _ranked(index, index.scores(embed_texts(bundle, [text]))[0], max(count, rerank))
+    if rerank:
+        hits = _reranked(bundle, text, hits[:rerank], library) + hits[rerank:]
+    return hits[:count]
+
+
+def find_by_motion(bundle: Bundle, index: MotionIndex, motion: Motion, count: int) -> list[Hit]:
+    """The ``count`` moments most like a motion (its best window, when it is long)."""
+    windows = [features for *_, features in windows_of_motion(motion, bundle.skeleton)]
+    embedded = embed_motions(bundle, windows)
+    scores = np.stack([index.scores_of_motion(e) for e in embedded]).max(0)
+    return _ranked(index, scores, count)
+
+
+def rank_texts(bundle: Bundle, motion: Motion, texts: Sequence[str]) -> list[tuple[str, float]]:
+    """Sentences by similarity with a motion, the best first; of a long motion its best window counts."""
+    windows = [features for *_, features in windows_of_motion(motion, bundle.skeleton)]
+    scores = similarity(embed_motions(bundle, windows), embed_texts(bundle, texts)).max(0)
+    order = np.argsort(-scores, kind="stable")
+    return [(texts[i], float(scores[i])) for i in order]
+
+
+def _ranked(index: MotionIndex, scores: np.ndarray, count: int) -> list[Hit]:
+    """Best first; a window that overlaps a better hit of the same take widens it instead."""
+    hits: list[Hit] = []
+    for row in np.argsort(-scores, kind="stable"):
+        place = index.places[row]
+        near = next((k for k, hit in enumerate(hits) if _touches(hit, place)), None)
+        if near is None:
+            if len(hits) == count:
+                break
+            hits.append(Hit(place.path, place.take, place.start, place.end, float(scores[row])))
+        elif scores[row] > 0.9 * hits[near].score:
+            old = hits[near]
+            start, end = min(old.start, place.start), max(old.end, place.end)
+            hits[near] = Hit(old.path, old.take, start, end, old.score)
+    return hits
+
+
+def _touches(hit: Hit, place: Place) -> bool:
+    same = (hit.path, hit.take) == (place.path, place.take)
+    return same and place.start <= hit.end and hit.start <= place.end
+
+
+@torch.no_grad()
+def _reranked(bundle: Bundle, text: str, hits: list[Hit], library: Path) -> list[Hit]:
+    """Hits by the matching head's probability, added to the similarity as in BLIP-2's retrieval."""
+    features = [_features_of(bundle, hit, library) for hit in hits]
+    context = motion_context(bundle, features)
+    limit = bundle.lamp.config.qformer.text_tokens
+    tokens = encode_text(bundle.vocabulary, [text] * len(hits), limit, bundle.device)
+    match = bundle.lamp.matching_logits(context, tokens).softmax(-1)[:, 1].tolist()
+    scored = [Hit(h.path, h.take, h.start, h.end, h.score + m) for h, m in zip(hits, match, strict=True)]
+    return sorted(scored, key=lambda hit: -hit.score)
+
+
+def _features_of(bundle: Bundle, hit: Hit, library: Path) -> np.ndarray:
+    path = library / hit.path if library.is_dir() else library
+    windows = [w for w in windows_of_file(path, bundle.skeleton) if isinstance(w, Window)]
+    own = [w for w in windows if w.take == hit.take and hit.start <= w.start and w.end <= hit.end]
+    return own[0].features
+
+
+def joints_of_hit(bundle: Bundle, hit: Hit, library: Path) -> np.ndarray:
+    """Joints (T, J, 3) in metres of a hit's moment, at the bundle's frame rate."""
+    path = library / hit.path if library.is_dir() else library
+    array = next(array for take, array in read_arrays(path) if take == hit.take)
+    motion = motion_of_array(array, str(path))
+    joints = resample(motion.joints, motion.fps, bundle.skeleton.fps)
+    return joints[hit.start : hit.end + 1]
