@@ -1,8 +1,8 @@
-"""The index of a motion library: embeddings on disk, kept up to date, searched exactly.
+"""The index of a motion library: embeddings on disk, kept up to date. Searching them is search.py.
 
     INDEX/
       files.json              path -> size, time, content hash
-      shard-HASH.safetensors  embeddings of some windows; what they are stands in the header
+      shard-HASH.safetensors  embeddings of some windows and their bounds; the header says what they are of
 
 Keyed by content hash and by the bundle's fingerprint, so a renamed file costs nothing, a changed one is
 embedded anew, and another bundle means another index. Shards are written whole; a kill loses at
@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from ..bundle.bundle import Bundle
 from ..storage import replacing, write_json
 from .embed import embed_motions
 from .library import UnreadableTake, Window, content_hash, motion_files, windows_of_file
+from .search import Block, Bounds, ExactSearch
 
 SHARD_WINDOWS = 256
 BATCH_SIZE = 32
@@ -55,29 +56,29 @@ class IndexReport:
 
 
 @dataclass(frozen=True)
+class PlaceTable(Sequence[Place]):
+    """Places of many windows, as columns: a million of them as objects would weigh hundreds of megabytes."""
+
+    paths: tuple[str, ...]
+    takes: tuple[str, ...]
+    columns: np.ndarray
+
+    def __len__(self) -> int:
+        """How many windows there are."""
+        return len(self.columns)
+
+    def __getitem__(self, row: Any) -> Any:
+        """The place of a window."""
+        path, take, start, end = self.columns[int(row)].tolist()
+        return Place(self.paths[path], self.takes[take], start, end)
+
+
+@dataclass(frozen=True)
 class MotionIndex:
-    """Places (W) and their query-token embeddings (W, N, E), unit vectors, float16, memory-mapped."""
+    """Where every window is, and their embeddings, unit vectors, memory-mapped, to search in."""
 
-    places: Sequence[Place]
-    shards: Sequence[np.ndarray]
-
-    def scores(self, texts: np.ndarray) -> np.ndarray:
-        """Similarity (T, W) with sentences (T, E): the best query token of each window counts."""
-        parts = [_best_query(shard, texts) for shard in self.shards]
-        return np.concatenate(parts, axis=1) if parts else np.zeros((len(texts), 0), np.float32)
-
-    def scores_of_motion(self, motion: np.ndarray) -> np.ndarray:
-        """Similarity (W,) with a motion's query embeddings (N, E): mean cosine, query by query.
-
-        The query tokens are learned and ordered, so the same token of two motions is comparable.
-        """
-        parts = [np.einsum("wne,ne->w", s.astype(np.float32), motion) / len(motion) for s in self.shards]
-        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
-
-
-def _best_query(shard: np.ndarray, texts: np.ndarray) -> np.ndarray:
-    flat = shard.reshape(-1, shard.shape[-1]).astype(np.float32)
-    return (texts @ flat.T).reshape(len(texts), len(shard), -1).max(-1)
+    places: PlaceTable
+    search: ExactSearch
 
 
 def fingerprint(bundle: Bundle) -> str:
@@ -124,6 +125,7 @@ class _Shard:
 
     rows: list[tuple[str, str, int, int, str]]
     embeddings: np.ndarray
+    bounds: Bounds
 
 
 @contextmanager
@@ -162,10 +164,15 @@ def _embed(bundle: Bundle, waiting: dict[str, Path], report: IndexReport) -> Ite
             rows.append((key, item.take, item.start, item.end, ""))
             windows.append(item)
         if len(windows) >= SHARD_WINDOWS:
-            yield _Shard(rows, _embeddings(bundle, windows))
+            yield _shard(bundle, rows, windows)
             rows, windows = [], []
     if rows:
-        yield _Shard(rows, _embeddings(bundle, windows))
+        yield _shard(bundle, rows, windows)
+
+
+def _shard(bundle: Bundle, rows: list[tuple[str, str, int, int, str]], windows: list[Window]) -> _Shard:
+    embeddings = _embeddings(bundle, windows)
+    return _Shard(rows, embeddings, Bounds.of(embeddings))
 
 
 def _embeddings(bundle: Bundle, windows: list[Window]) -> np.ndarray:
@@ -183,7 +190,8 @@ def _write_shard(folder: Path, mark: str, shard: _Shard) -> _Shard:
     header = json.dumps(shard.rows)
     name = hashlib.sha256(f"{mark}{header}".encode()).hexdigest()[:16]
     with replacing(folder / f"shard-{name}.safetensors") as temporary:
-        save_file({"embeddings": shard.embeddings}, temporary, metadata={"bundle": mark, "rows": header})
+        arrays = {"embeddings": shard.embeddings, **vars(shard.bounds)}
+        save_file(arrays, temporary, metadata={"bundle": mark, "rows": header})
     return shard
 
 
@@ -191,12 +199,14 @@ def _read_shards(folder: Path, mark: str) -> list[_Shard]:
     shards = []
     for path in sorted(folder.glob("shard-*.safetensors")):
         try:
-            with safe_open(path, framework="numpy") as file:
+            # Through torch the file is memory-mapped; through numpy it would be read.
+            with safe_open(path, framework="pt") as file:
                 header = file.metadata()
                 if header["bundle"] != mark:
                     continue
                 rows = [tuple(row) for row in json.loads(header["rows"])]
-                shards.append(_Shard(rows, file.get_tensor("embeddings")))  # type: ignore[arg-type]
+                bounds = Bounds(*(file.get_tensor(f.name).numpy() for f in fields(Bounds)))
+                shards.append(_Shard(rows, file.get_tensor("embeddings").numpy(), bounds))  # type: ignore[arg-type]
         except (SafetensorError, KeyError, ValueError, OSError):
             # A damaged shard costs its embedding again, nothing else.
             path.unlink(missing_ok=True)
@@ -208,7 +218,10 @@ def _open(shards: list[_Shard], hashes: dict[str, str], report: IndexReport) -> 
     names: dict[str, list[str]] = {}
     for name, key in hashes.items():
         names.setdefault(key, []).append(name)
-    places, parts = [], []
+    paths: dict[str, int] = {}
+    takes: dict[str, int] = {}
+    columns: list[tuple[int, int, int, int]] = []
+    blocks = []
     seen: set[str] = set()
     for shard in shards:
         keys = {row[0] for row in shard.rows} - seen
@@ -219,10 +232,12 @@ def _open(shards: list[_Shard], hashes: dict[str, str], report: IndexReport) -> 
             if reason:
                 report.unreadable.update({f"{n}:{take}" if take else n: reason for n in wanted})
                 continue
-            places += [Place(name, take, start, end) for name in wanted]
+            for name in wanted:
+                path_number = paths.setdefault(name, len(paths))
+                columns.append((path_number, takes.setdefault(take, len(takes)), start, end))
             kept += [number] * len(wanted)
             number += 1
         seen |= keys
-        whole = kept == list(range(len(shard.embeddings)))
-        parts.append(shard.embeddings if whole else shard.embeddings[kept])
-    return MotionIndex(places, parts)
+        blocks.append(Block(shard.embeddings, shard.bounds, np.array(kept, np.int64)))
+    table = np.array(columns, np.int32).reshape(-1, 4)
+    return MotionIndex(PlaceTable(tuple(paths), tuple(takes), table), ExactSearch(blocks))

@@ -20,6 +20,10 @@ from .embed import embed_motions, embed_texts, motion_context, similarity
 from .index import MotionIndex, Place
 from .lamp_stage import encode_text
 from .library import Window, windows_of_file, windows_of_motion
+from .search import MotionQuery, TextQuery
+
+# Overlapping windows of one take come together; that many are looked at for every hit asked for.
+WINDOWS_PER_HIT = 4
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ def find_by_text(
 
     The matching head orders the ``rerank`` best anew; 0 leaves the contrastive order.
     """
-    hits = _ranked(index, index.scores(embed_texts(bundle, [text]))[0], max(count, rerank))
+    query = TextQuery(embed_texts(bundle, [text])[0])
+    hits = _ranked(index, [query], max(count, rerank))
     if rerank:
         hits = _reranked(bundle, text, hits[:rerank], library) + hits[rerank:]
     return hits[:count]
@@ -49,9 +54,7 @@ def find_by_text(
 def find_by_motion(bundle: Bundle, index: MotionIndex, motion: Motion, count: int) -> list[Hit]:
     """The ``count`` moments most like a motion (its best window, when it is long)."""
     windows = [features for *_, features in windows_of_motion(motion, bundle.skeleton)]
-    embedded = embed_motions(bundle, windows)
-    scores = np.stack([index.scores_of_motion(e) for e in embedded]).max(0)
-    return _ranked(index, scores, count)
+    return _ranked(index, [MotionQuery(e) for e in embed_motions(bundle, windows)], count)
 
 
 def rank_texts(bundle: Bundle, motion: Motion, texts: Sequence[str]) -> list[tuple[str, float]]:
@@ -62,21 +65,47 @@ def rank_texts(bundle: Bundle, motion: Motion, texts: Sequence[str]) -> list[tup
     return [(texts[i], float(scores[i])) for i in order]
 
 
-def _ranked(index: MotionIndex, scores: np.ndarray, count: int) -> list[Hit]:
-    """Best first; a window that overlaps a better hit of the same take widens it instead."""
+def _ranked(index: MotionIndex, queries: Sequence[TextQuery | MotionQuery], count: int) -> list[Hit]:
+    """The best moments by the best of the queries; asks for more windows until enough are apart."""
+    wanted = WINDOWS_PER_HIT * count
+    while True:
+        rows, scores = _best_of_all(index, queries, wanted)
+        hits, more = _merged(index, rows, scores, count)
+        if more or wanted >= len(index.places):
+            return hits
+        wanted *= 4
+
+
+def _best_of_all(
+    index: MotionIndex, queries: Sequence[TextQuery | MotionQuery], count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ``count`` best windows (a window's best query counts) and their scores, the best first."""
+    found = [index.search.best(query, count) for query in queries]
+    rows, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.lexsort((rows, -scores))
+    rows, scores = rows[order], scores[order]
+    first = np.sort(np.unique(rows, return_index=True)[1])[:count]
+    return rows[first], scores[first]
+
+
+def _merged(index: MotionIndex, rows: np.ndarray, scores: np.ndarray, count: int) -> tuple[list[Hit], bool]:
+    """At most ``count`` hits, and whether a window beyond the last of them was met.
+
+    A window that overlaps a better hit of the same take widens it instead.
+    """
     hits: list[Hit] = []
-    for row in np.argsort(-scores, kind="stable"):
+    for row, score in zip(rows, scores, strict=True):
         place = index.places[row]
         near = next((k for k, hit in enumerate(hits) if _touches(hit, place)), None)
         if near is None:
             if len(hits) == count:
-                break
-            hits.append(Hit(place.path, place.take, place.start, place.end, float(scores[row])))
-        elif scores[row] > 0.9 * hits[near].score:
+                return hits, True
+            hits.append(Hit(place.path, place.take, place.start, place.end, float(score)))
+        elif score > 0.9 * hits[near].score:
             old = hits[near]
             start, end = min(old.start, place.start), max(old.end, place.end)
             hits[near] = Hit(old.path, old.take, start, end, old.score)
-    return hits
+    return hits, False
 
 
 def _touches(hit: Hit, place: Place) -> bool:
