@@ -38,9 +38,11 @@ class WindowSampler:
 
     def __init__(self, clips: Sequence[Clip], statistics: Statistics, window: int):
         """Clips shorter than ``window`` are left out; raises ``ValueError`` when none is left."""
-        self._clips = [statistics.normalise(c.features) for c in clips if len(c.features) >= window]
+        # Normalised when drawn: normalised copies of a large corpus would need its memory twice.
+        self._clips = [c.features for c in clips if len(c.features) >= window]
         if not self._clips:
             raise ValueError(f"no clip has {window} frames, which the motion tokenizer trains on")
+        self._statistics = statistics
         self._window = window
         starts = np.array([len(c) - window + 1 for c in self._clips])
         self._ends = np.cumsum(starts)
@@ -53,7 +55,7 @@ class WindowSampler:
         begins = draws - np.concatenate([[0], self._ends])[numbers]
         places = zip(numbers.tolist(), begins.tolist(), strict=True)
         rows = [self._clips[number][begin : begin + self._window] for number, begin in places]
-        return np.stack(rows).astype(np.float32)
+        return self._statistics.normalise(np.stack(rows))
 
 
 class PairSampler:

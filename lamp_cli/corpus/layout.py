@@ -151,7 +151,7 @@ def _features(folder: Path, name: str, skeleton: Skeleton) -> np.ndarray:
         raise _SkippedError(f"not {skeleton.feature_size} numbers per frame")
     if not np.isfinite(array).all():
         raise _SkippedError("NaN or infinite numbers")
-    return array.astype(np.float32)
+    return array.astype(np.float32, copy=False)
 
 
 def _captions(folder: Path, name: str) -> list[Caption]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..corpus.batches import MotionBatch, PairSampler, evaluation_batch
+from ..corpus.batches import MotionBatch, PairSampler
 from ..model import ranks
 from ..model.lamp import Lamp
 from ..model.qformer import Text
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
-from .lamp_stage import PairData, encode_text, tokenize
+from .lamp_stage import PairData, encode_text, tokenize, validation_batches
 
 # Masking is random; the validation figure averages over this many draws, the same at every step.
 VALIDATION_DRAWS = 8
@@ -62,13 +63,16 @@ class GeneratorStage:
 
     def validate(self) -> dict[str, float]:
         """Loss, length loss and masked accuracy in percent on the validation split."""
-        batch = evaluation_batch(self._val, self._data.statistics, self._tokenizer.config.frames_per_token)
-        inputs = self._inputs(batch)
-        draws = [
-            self.network(*inputs, torch.Generator().manual_seed(self._seed * VALIDATION_DRAWS + draw))
-            for draw in range(VALIDATION_DRAWS)
-        ]
-        means = {name: float(torch.stack([d[name] for d in draws]).mean()) for name in draws[0]}
+        draws, sizes = [], []
+        for batch in validation_batches(self._val, self._data, self._tokenizer, self._batch_size):
+            inputs = self._inputs(batch)
+            for draw in range(VALIDATION_DRAWS):
+                random = torch.Generator().manual_seed(self._seed * VALIDATION_DRAWS + draw)
+                draws.append(self.network(*inputs, random))
+                sizes.append(len(batch.lengths))
+        means = {
+            name: float(np.average([float(each[name]) for each in draws], weights=sizes)) for name in draws[0]
+        }
         return {
             "masked_accuracy": 100 * means["accuracy"],
             "loss": means["loss"],
