@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -135,3 +136,16 @@ def test_padded_codes_do_not_enter_the_loss() -> None:
     one = lamp(pairs, torch.Generator().manual_seed(0))["motion_generation"]
     two = lamp(garbage, torch.Generator().manual_seed(0))["motion_generation"]
     torch.testing.assert_close(one, two)
+
+
+def test_the_paraphrase_loss_is_the_contrastive_loss_between_sentences() -> None:
+    lamp = _lamp(contrastive=False, matching=False, text_generation=False, motion_generation=False).eval()
+    pairs = _pairs()
+    draw = torch.Generator().manual_seed(2)
+    other = Text(torch.randint(5, 40, (4, 6), generator=draw), torch.ones(4, 6, dtype=torch.bool))
+    losses = lamp(replace(pairs, paraphrases=(pairs.text, other)), torch.Generator())
+    logits = lamp.embed_text(pairs.text) @ lamp.embed_text(other).T / lamp.temperature
+    smooth = torch.full((4, 4), 0.1 / 4) + 0.9 * torch.eye(4)
+    by_hand = sum(-(smooth * table.log_softmax(1)).sum(1).mean() for table in (logits, logits.T)) / 2
+    torch.testing.assert_close(losses["paraphrase"], by_hand)
+    torch.testing.assert_close(losses["loss"], by_hand)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lamp_cli.corpus.batches import PairSampler, WindowSampler
+from lamp_cli.corpus.batches import PairSampler, ParaphraseSampler, WindowSampler
 from lamp_cli.corpus.layout import Clip
 from lamp_cli.corpus.statistics import Statistics
 from lamp_cli.corpus.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces
@@ -162,3 +162,21 @@ def test_two_ranks_with_half_the_batch_give_the_gradients_of_one(tmp_path: Path)
     assert len(one) > 50
     for name in one:
         torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=2e-6)
+
+
+def test_paraphrases_are_two_sentences_of_one_group_and_every_group_is_met() -> None:
+    groups = [("a", "b", "c"), ("alone",), ("d", "e"), ("f", "g")]
+    sampler = ParaphraseSampler(groups)
+    met = set()
+    for step in range(30):
+        first, second = sampler.batch(0, step, 2)
+        assert (first, second) == sampler.batch(0, step, 2)
+        homes = [next(g for g in groups if sentence in g) for sentence in first]
+        assert len(set(homes)) == 2
+        for one, other, home in zip(first, second, homes, strict=True):
+            assert one != other and other in home
+            met.add(one)
+    assert met == set("abcdefg")
+    assert len(sampler.batch(0, 0, 64)[0]) == 3
+    with pytest.raises(ValueError, match="groups"):
+        ParaphraseSampler([("alone",)])

@@ -97,6 +97,25 @@ class PairSampler:
         return self._statistics.normalise(features[start : start + length])
 
 
+class ParaphraseSampler:
+    """Pairs of sentences that say the same, from groups of them (B pairs from B groups)."""
+
+    def __init__(self, groups: Sequence[Sequence[str]]):
+        """Groups of one sentence say nothing; raises ``ValueError`` when there is no other."""
+        self._groups = [tuple(group) for group in groups if len(group) > 1]
+        if not self._groups:
+            raise ValueError("no two sentences describe the same clip; paraphrases come in groups")
+
+    def batch(self, seed: int, step: int, size: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Two sentences each of ``size`` groups (of all groups, when there are fewer)."""
+        rng = np.random.default_rng([seed, 4, step])
+        size = min(size, len(self._groups))
+        chosen = [self._groups[n] for n in rng.choice(len(self._groups), size, replace=False)]
+        pairs = [rng.choice(len(group), 2, replace=False).tolist() for group in chosen]
+        first, second = zip(*((g[a], g[b]) for g, (a, b) in zip(chosen, pairs, strict=True)), strict=True)
+        return first, second
+
+
 def evaluation_batch(clips: Sequence[Clip], statistics: Statistics, frames_per_token: int) -> MotionBatch:
     """Clips from their first frame with their first caption, nothing drawn: for validation."""
     motions = [

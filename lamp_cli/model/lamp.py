@@ -42,7 +42,8 @@ class Pairs:
     ``latents`` and ``codes`` come from the frozen tokenizer, (B, L, C) and (B, L), ``motion_mask``
     (B, L) is True on real tokens. ``text`` starts with [CLS]; its ids end with [SEP]. ``captions``
     (B,) numbers equal sentences alike and ``clips`` (B,) numbers clips: a hard negative may share
-    neither with its anchor.
+    neither with its anchor. ``paraphrases``, when there are any, are sentences without a motion:
+    row i of the first says what row i of the second says.
     """
 
     latents: Tensor
@@ -51,6 +52,7 @@ class Pairs:
     text: Text
     captions: Tensor
     clips: Tensor
+    paraphrases: tuple[Text, Text] | None = None
 
 
 class Lamp(nn.Module):
@@ -114,6 +116,8 @@ class Lamp(nn.Module):
                 losses["matching"] = self._matching(motion, pairs, alike.detach(), generator)
         if self.config.motion_generation:
             losses["motion_generation"] = self._motion_generation(pairs)
+        if pairs.paraphrases is not None:
+            losses["paraphrase"] = self._paraphrase(*pairs.paraphrases)
         if not losses:
             raise ValueError("every objective is switched off; at least one must be on")
         total = torch.stack(list(losses.values())).sum()
@@ -134,6 +138,15 @@ class Lamp(nn.Module):
         to_text = F.cross_entropy(logits[rows], target, label_smoothing=smooth)
         to_motion = F.cross_entropy(logits.T[rows], target, label_smoothing=smooth)
         return (to_text + to_motion) / 2
+
+    def _paraphrase(self, first: Text, second: Text) -> Tensor:
+        """The contrastive loss between sentences: wording never seen with a motion finds its place.
+
+        Not in the paper; it is for corpora whose sentences are more varied than their motions.
+        """
+        return self._contrastive(
+            ranks.gather(self.embed_text(first)) @ ranks.gather(self.embed_text(second)).T
+        )
 
     def _matching(self, motion: Context, pairs: Pairs, alike: Tensor, generator: torch.Generator) -> Tensor:
         """Motion-text matching loss (MTM): each pair, a hard negative motion and a hard negative text."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..corpus.batches import MotionBatch, PairSampler, evaluation_batch
+from ..corpus.batches import MotionBatch, PairSampler, ParaphraseSampler, evaluation_batch
 from ..corpus.layout import Clip
 from ..corpus.statistics import Statistics
 from ..corpus.vocabulary import Vocabulary
@@ -21,12 +21,16 @@ from ..model.tokenizer import MotionTokenizer
 
 @dataclass(frozen=True)
 class PairData:
-    """Clips of the two splits, the statistics they are normalised with, and the vocabulary."""
+    """Clips of the two splits, the statistics they are normalised with, and the vocabulary.
+
+    ``paraphrases`` are groups of sentences, each group about one motion that is not at hand.
+    """
 
     train: Sequence[Clip]
     val: Sequence[Clip]
     statistics: Statistics
     vocabulary: Vocabulary
+    paraphrases: Sequence[Sequence[str]] = ()
 
 
 class LampStage:
@@ -50,6 +54,7 @@ class LampStage:
         self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
         self._data = data
         self._sampler = PairSampler(data.train, data.statistics, tokenizer.config.frames_per_token)
+        self._paraphrases = ParaphraseSampler(data.paraphrases) if data.paraphrases else None
         self._val = [c for c in data.val if c.captions]
         if not self._val:
             raise ValueError("no validation clip has a caption; the best LaMP model is chosen by them")
@@ -59,23 +64,33 @@ class LampStage:
 
     def batch(self, step: int) -> tuple[Pairs]:
         """The pairs of one rank."""
-        batch = self._sampler.batch(self._seed, step, self._batch_size)
-        return (self._share(self._pairs(batch)),)
+        pairs = self._share(self._pairs(self._sampler.batch(self._seed, step, self._batch_size)))
+        if self._paraphrases is None:
+            return (pairs,)
+        sentences = self._paraphrases.batch(self._seed, step, self._batch_size)
+        first, second = (self._share_of_text(self._encoded(texts)) for texts in sentences)
+        return (replace(pairs, paraphrases=(first, second)),)
 
     def _pairs(self, batch: MotionBatch) -> Pairs:
         latents, codes, mask = tokenize(self._tokenizer, batch, self._device)
-        limit = self.network.config.qformer.text_tokens
-        text = encode_text(self._data.vocabulary, batch.texts, limit, self._device)
+        text = self._encoded(batch.texts)
         captions = np.unique(np.array(batch.texts), return_inverse=True)[1]
         clips = torch.from_numpy(np.asarray(batch.clip_numbers)).to(self._device)
         return Pairs(latents, mask, codes, text, torch.from_numpy(captions).to(self._device), clips)
 
+    def _encoded(self, texts: Sequence[str]) -> Text:
+        return encode_text(
+            self._data.vocabulary, texts, self.network.config.qformer.text_tokens, self._device
+        )
+
     def _share(self, pairs: Pairs) -> Pairs:
-        size = len(pairs.clips) // ranks.world_size()
-        rows = slice(ranks.rank() * size, (ranks.rank() + 1) * size)
-        text = Text(pairs.text.ids[rows], pairs.text.mask[rows])
+        rows = _rows_of_rank(len(pairs.clips))
         motion = pairs.latents[rows], pairs.motion_mask[rows], pairs.codes[rows]
-        return Pairs(*motion, text, pairs.captions[rows], pairs.clips[rows])
+        return Pairs(*motion, self._share_of_text(pairs.text), pairs.captions[rows], pairs.clips[rows])
+
+    def _share_of_text(self, text: Text) -> Text:
+        rows = _rows_of_rank(len(text.ids))
+        return Text(text.ids[rows], text.mask[rows])
 
     def validate(self) -> dict[str, float]:
         """R@1, 5, 10 in both directions over the whole validation split, and its mean losses."""
@@ -98,6 +113,11 @@ class LampStage:
             for name in losses[0]
         }
         return {"mean_recall": float(np.mean(list(figures.values()))), **figures, **means}
+
+
+def _rows_of_rank(total: int) -> slice:
+    size = total // ranks.world_size()
+    return slice(ranks.rank() * size, (ranks.rank() + 1) * size)
 
 
 def validation_batches(
