@@ -175,3 +175,26 @@ def test_finished_stages_are_skipped_and_other_settings_refused(bundle: Path) ->
     other = lamp(*_pretrain(folder), "--seed", "3")
     assert other.returncode == 2
     assert "another seed" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["generate", "--frames", "abc", "x"], "'--frames'"),
+        (["genrate"], "'genrate'"),
+        (["prepare"], "motions"),
+        (["--nope"], "--nope"),
+    ],
+)
+def test_bad_usage_is_one_sentence_that_points_to_the_help(words: list[str], said: str) -> None:
+    done = lamp(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("lamp: ")
+    assert said in done.stderr and "--help" in done.stderr
+
+
+def test_lamp_alone_shows_the_help() -> None:
+    done = lamp()
+    assert done.returncode == 0
+    assert "Commands" in done.stdout

@@ -344,3 +344,29 @@ def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(motions, tmp_path):
     assert report == unbroken
     assert contents(killed) == contents(tmp_path / "unbroken")
     assert {f: f.stat().st_mtime_ns for f in done} == done
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"fps": 0.0}, "frames per second"),
+        ({"fps": float("nan")}, "frames per second"),
+        ({"val_fraction": float("nan")}, "validation fraction"),
+        ({"val_fraction": 0.6}, "validation fraction"),
+        ({"workers": 0}, "workers"),
+    ],
+)
+def test_options_out_of_range_are_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        PrepareOptions(**wrong)
+
+
+def test_results_inside_the_motions_folder_are_not_taken_for_motions(tmp_path):
+    motions = tmp_path / "motions"
+    motions.mkdir()
+    for number in range(3):
+        np.save(motions / f"take{number}.npy", wandering(HUMANML3D, 60, seed=number).astype(np.float32))
+    (motions / ".take0-left.npy").write_bytes(b"left by a kill")
+    reports = [prepare(motions, whole("take0", "take1"), motions / "data", PrepareOptions()) for _ in "ab"]
+    assert reports[0] == reports[1]
+    assert not reports[0].dropped

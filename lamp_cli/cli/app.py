@@ -13,9 +13,10 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from .. import __version__
-from .common import reported_errors
+from .common import note, reported_errors
 
 # Name -> the module that holds its ``command``, and its line in ``lamp --help``.
 COMMANDS = {
@@ -63,7 +64,6 @@ app = typer.Typer(
     cls=LazyGroup,
     add_completion=False,
     rich_markup_mode=None,
-    no_args_is_help=True,
     help="Human motion and language, linked: generate, find, describe and score motions.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -89,4 +89,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Console script ``lamp``; always ends in ``SystemExit`` with the promised code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     command: Any = typer.main.get_command(app)
-    command.main(words, prog_name="lamp")
+    try:
+        code = command.main(words or ["--help"], prog_name="lamp", standalone_mode=False)
+    except TyperException as error:
+        raise SystemExit(_bad_usage(error)) from None
+    raise SystemExit(code)
+
+
+def _bad_usage(error: Any) -> int:
+    """One sentence in place of the parser's three lines."""
+    where = error.ctx.command_path if getattr(error, "ctx", None) else "lamp"
+    note(f"lamp: {error.format_message().rstrip('.')}; see {where} --help")
+    return 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Callable
@@ -45,16 +44,11 @@ def command(
     """
     if not motions.exists():
         raise UsageError(f"{motions}: no such file or folder; expected motions")
-    if fps is not None and not 0 < fps < math.inf:
-        raise UsageError(f"--fps {fps:g}: expected frames per second above 0")
-    # Older releases of Typer let nan through their range check.
-    if math.isnan(val_fraction):
-        raise UsageError("--val-fraction nan: expected a share from 0 to 0.5")
     options = PrepareOptions(fps, mirror, val_fraction, workers or os.cpu_count() or 1)
     requests = [request for path in captions for request in read_requests(path)]
     if force and output.exists():
         # Before anything is deleted: input that cannot be read must not cost the old data set.
-        find_sources(motions)
+        find_sources(motions, leave_out=output)
         remove_prepared(output)
     with ExitStack() as stack:
         report = prepare(motions, requests, output, options, _display(stack))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -40,13 +41,21 @@ class PrepareOptions:
 
     ``fps`` is the frame rate of joint files (None: the skeleton's own); ``mirror`` adds the mirrored
     copy of every training clip; ``val_fraction`` of the motions is held out where captions name no
-    split; ``workers`` processes run in parallel.
+    split; ``workers`` processes run in parallel. Raises ``ValueError`` for numbers out of range.
     """
 
     fps: float | None = None
     mirror: bool = True
     val_fraction: float = 0.1
     workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.fps is not None and not 0 < self.fps < math.inf:
+            raise ValueError(f"{self.fps:g} frames per second; expected a number above 0")
+        if not 0 <= self.val_fraction <= 0.5:
+            raise ValueError(f"validation fraction {self.val_fraction:g}; expected a share from 0 to 0.5")
+        if self.workers < 1:
+            raise ValueError(f"{self.workers} workers; expected at least 1")
 
 
 @dataclass
@@ -86,7 +95,7 @@ def prepare(
     goes on where the first stopped. Raises ``ValueError`` when the input holds no motion, mixes
     skeletons, or when ``output`` holds something else.
     """
-    sources, unreadable = find_sources(motions)
+    sources, unreadable = find_sources(motions, leave_out=output)
     skeleton, sources = _one_skeleton(sources, unreadable)
     by_name = {source.name: source for source in sources}
     rate = options.fps or skeleton.fps

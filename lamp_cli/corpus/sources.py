@@ -50,16 +50,17 @@ class MotionSource:
             raise MotionFileError(f"{label}: cannot be read as an array ({reason})") from None
 
 
-def find_sources(path: Path) -> tuple[list[MotionSource], dict[str, str]]:
+def find_sources(path: Path, leave_out: Path | None = None) -> tuple[list[MotionSource], dict[str, str]]:
     """All motions under ``path`` and, for each file that cannot be read, the reason.
 
-    A folder is searched with its subfolders; names are relative paths without the suffix. Raises
-    ``ValueError`` when there is nothing to read.
+    A folder is searched with its subfolders, but not in ``leave_out`` (where results are written) nor
+    in hidden ones; names are relative paths without the suffix. Raises ``ValueError`` when there is
+    nothing to read.
     """
     path = Path(path)
     if not path.exists():
         raise ValueError(f"{path}: no such file or folder")
-    files = sorted(f for f in path.rglob("*") if f.suffix in SUFFIXES) if path.is_dir() else [path]
+    files = _files(path, leave_out) if path.is_dir() else [path]
     if not files:
         raise ValueError(f"{path}: expected .npy or .npz files, found none")
     sources: list[MotionSource] = []
@@ -73,6 +74,13 @@ def find_sources(path: Path) -> tuple[list[MotionSource], dict[str, str]]:
     if not sources:
         raise ValueError(f"{path}: no readable motion in it")
     return sources, unreadable
+
+
+def _files(folder: Path, leave_out: Path | None) -> list[Path]:
+    found = (f for f in folder.rglob("*") if f.suffix in SUFFIXES)
+    seen = (f for f in found if not any(part.startswith(".") for part in f.relative_to(folder).parts))
+    inside = None if leave_out is None else leave_out.resolve()
+    return sorted(f for f in seen if inside is None or inside not in f.resolve().parents)
 
 
 def _entries(file: Path, name: str) -> Iterator[MotionSource]:
