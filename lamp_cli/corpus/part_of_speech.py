@@ -58,7 +58,7 @@ _IRREGULAR = {
 def tagged_tokens(text: str) -> list[str]:
     """``word/POS`` tokens of a sentence, e.g. ``["a/DET", "man/NOUN", "walk/VERB"]``."""
     words = re.findall(r"[^\W\d_]+", text.lower().replace("-", ""))
-    return [_tagged(word, previous) for previous, word in zip(["", *words[:-1]], words, strict=True)]
+    return [_tagged(word, previous) for previous, word in zip(["", *words], words, strict=False)]
 
 
 def _tagged(word: str, previous: str) -> str:

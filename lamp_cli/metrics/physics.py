@@ -1,0 +1,128 @@
+"""Whether a motion could be real: foot skate, floor penetration, jitter, bone drift.
+
+Source: PhysDiff (Yuan et al., ICCV 2023, section 4) for skate and penetration, HuMoR (Rempe et al.,
+ICCV 2021) for the heights of a foot in contact; jitter is the mean magnitude of the third derivative.
+Joints (T, J, 3) are metres, y up. Knows no model and no evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..motion.representation import require_joints
+from ..motion.skeleton import Skeleton, skeleton_of_joints
+from .measurement import FigureNotAllowed, mean_and_interval
+
+# A foot joint no higher than this above the floor is in contact (HuMoR), metres.
+ANKLE_HEIGHT = 0.08
+TOE_HEIGHT = 0.04
+
+FOOT_SKATE = "foot skate (cm/frame)"
+PENETRATION = "penetration (cm)"
+JITTER = "jitter (m/s³)"
+BONE_DRIFT = "bone drift (cm)"
+
+
+@dataclass(frozen=True)
+class PhysicalQuality:
+    """The figures of one clip; None where the clip is too short, or no foot ever touches the floor."""
+
+    foot_skate: float | None
+    penetration: float
+    jitter: float | None
+    bone_drift: float
+
+    def figures(self) -> dict[str, float]:
+        """Those that there are, by printed name."""
+        values = {
+            FOOT_SKATE: self.foot_skate,
+            PENETRATION: self.penetration,
+            JITTER: self.jitter,
+            BONE_DRIFT: self.bone_drift,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class PhysicalFigure:
+    """Mean and 95% interval over clips of one figure, and how many clips have it."""
+
+    value: float
+    interval: float | None
+    clips: int
+
+
+def physical_quality(joints: np.ndarray, fps: float, floor: float = 0.0) -> PhysicalQuality:
+    """All four figures of a clip (T, 22, 3) or (T, 21, 3).
+
+    Raises ``ValueError`` for other shapes, numbers that are not finite, or ``fps`` not above 0.
+    """
+    skate = foot_skate(joints, floor) if len(joints) > 1 else None
+    shaking = jitter(joints, fps) if len(joints) > 3 else None
+    return PhysicalQuality(skate, penetration(joints, floor), shaking, bone_drift(joints))
+
+
+def physical_figures(clips: Sequence[PhysicalQuality]) -> dict[str, PhysicalFigure]:
+    """Means over clips by printed name; a clip without a figure is left out of that mean.
+
+    Raises ``FigureNotAllowed`` when there are no clips.
+    """
+    if not clips:
+        raise FigureNotAllowed("physical quality", "no clips to measure")
+    found: dict[str, list[float]] = {}
+    for clip in clips:
+        for name, value in clip.figures().items():
+            found.setdefault(name, []).append(value)
+    return {name: PhysicalFigure(*mean_and_interval(v), len(v)) for name, v in found.items()}
+
+
+def foot_skate(joints: np.ndarray, floor: float = 0.0) -> float | None:
+    """Mean horizontal slip of the feet while in contact, cm per frame (of the clip's own rate).
+
+    A foot joint (two on each side) is in contact in a step when it is within 8 cm (ankle) or 4 cm (toe,
+    heel) of the floor in both frames. None when no foot joint ever is. Raises ``ValueError`` for one frame.
+    """
+    joints, skeleton = _clip(joints, 2, "foot skate")
+    feet = joints[:, list(skeleton.feet)]
+    ankle = np.array(["ankle" in skeleton.joint_names[joint] for joint in skeleton.feet])
+    low = feet[..., 1] <= floor + np.where(ankle, ANKLE_HEIGHT, TOE_HEIGHT)
+    contact = low[1:] & low[:-1]
+    if not contact.any():
+        return None
+    slip = np.linalg.norm(np.diff(feet[..., [0, 2]], axis=0), axis=-1)
+    return float(100.0 * slip[contact].mean())
+
+
+def penetration(joints: np.ndarray, floor: float = 0.0) -> float:
+    """Depth of the lowest joint below the floor, cm, mean over all frames (0 in a frame above)."""
+    joints, _ = _clip(joints, 1, "penetration")
+    return float(100.0 * np.maximum(floor - joints[..., 1].min(1), 0.0).mean())
+
+
+def jitter(joints: np.ndarray, fps: float) -> float:
+    """Mean magnitude of jerk over joints and frames, m/s³, by third differences; needs 4 frames."""
+    joints, _ = _clip(joints, 4, "jitter")
+    if not 0.0 < fps < np.inf:
+        raise ValueError(f"expected a frame rate above 0, found {fps}")
+    return float(np.linalg.norm(np.diff(joints, n=3, axis=0), axis=-1).mean() * fps**3)
+
+
+def bone_drift(joints: np.ndarray) -> float:
+    """Mean deviation of each bone's length from its own mean over time, cm, over bones and frames."""
+    joints, skeleton = _clip(joints, 1, "bone drift")
+    lengths = np.linalg.norm(joints[:, 1:] - joints[:, list(skeleton.parents[1:])], axis=-1)
+    return float(100.0 * np.abs(lengths - lengths.mean(0)).mean())
+
+
+def _clip(joints: np.ndarray, frames: int, figure: str) -> tuple[np.ndarray, Skeleton]:
+    array = np.asarray(joints, dtype=np.float64)
+    skeleton = skeleton_of_joints(array.shape[1]) if array.ndim == 3 else None
+    if skeleton is None:
+        raise ValueError(f"expected joints (T, 22, 3) or (T, 21, 3), found shape {array.shape}")
+    require_joints(array, skeleton)
+    if len(array) < frames:
+        raise ValueError(f"{figure}: expected a clip of at least {frames} frames, found {len(array)}")
+    return array, skeleton

@@ -1,0 +1,183 @@
+"""Motion-text retrieval: recall at k and median rank, in both directions, by four protocols.
+
+Source: Petrovich et al., TMR, ICCV 2023, section 4.2, and its released evaluation. Works on a matrix
+of similarities, texts in rows, motions in columns, each text's own motion on the diagonal.
+Knows no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .matching import DIRECTIONS, Direction
+from .measurement import FigureNotAllowed
+
+RANKS = (1, 2, 3, 5, 10)
+BATCH = 32
+DISSIMILAR = 100
+NEAR_DUPLICATE = 0.90
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Recall in percent by k, and the median rank counted from 1, of one direction."""
+
+    direction: Direction
+    protocol: str
+    pool: int
+    recalls: dict[int, float]
+    median_rank: float
+
+    def figures(self) -> dict[str, float]:
+        """Every figure by its printed name, e.g. ``text-to-motion R@1``."""
+        recalls = {f"{self.direction} R@{k}": value for k, value in self.recalls.items()}
+        return {**recalls, f"{self.direction} MedR": self.median_rank}
+
+
+def retrieval_all(similarity: np.ndarray) -> tuple[Retrieval, Retrieval]:
+    """Protocol ``all``: every text (T, T) against the whole set; text to motion, then back."""
+    similarity = _require_square(similarity)
+    return _both("all", similarity, None)
+
+
+def retrieval_threshold(
+    similarity: np.ndarray, sentences: np.ndarray, threshold: float = NEAR_DUPLICATE
+) -> tuple[Retrieval, Retrieval]:
+    """Protocol ``threshold``: finding a clip whose caption says nearly the same counts as found.
+
+    ``sentences`` (T, E) are sentence embeddings of the captions; nearly the same is a cosine above
+    ``threshold`` (TMR writes 0.95 for this 0.90: it maps cosines to 0..1). Of all clips that count, the
+    best placed one is the hit.
+    """
+    similarity = _require_square(similarity)
+    cosines = _cosines(sentences, len(similarity))
+    same = cosines > threshold
+    np.fill_diagonal(same, True)
+    return _both(f"threshold {threshold:g}", similarity, same)
+
+
+def retrieval_dissimilar(
+    similarity: np.ndarray, subset: Sequence[int] | np.ndarray, chosen_by: str = "listed"
+) -> tuple[Retrieval, Retrieval]:
+    """Protocol ``dissimilar``: only the rows and columns of ``subset``, about 100 unlike captions.
+
+    ``chosen_by`` says how: ``listed`` for a fixed list such as TMR's, ``farthest-first`` for
+    ``farthest_first``'s. Raises ``ValueError`` for indices that repeat or are out of range.
+    """
+    similarity = _require_square(similarity)
+    chosen = np.asarray(subset)
+    wrong = chosen.ndim != 1 or not len(chosen) or not np.issubdtype(chosen.dtype, np.integer)
+    if wrong or chosen.min() < 0 or chosen.max() >= len(similarity) or len(np.unique(chosen)) != len(chosen):
+        raise ValueError(f"expected different indices from 0 to {len(similarity) - 1}, found {subset!r}")
+    return _both(f"dissimilar ({chosen_by})", similarity[np.ix_(chosen, chosen)], None)
+
+
+def retrieval_small_batches(similarity: np.ndarray, ids: Sequence[str]) -> tuple[Retrieval, Retrieval]:
+    """Protocol ``small-batches``: pools of 32 as in Guo et al., averaged.
+
+    The clips are sorted by ``ids`` and shuffled with the seed 0 of NumPy's old generator, as TMR does;
+    the remainder is dropped. Raises ``FigureNotAllowed`` for fewer than 32 clips.
+    """
+    similarity = _require_square(similarity)
+    if len(ids) != len(similarity):
+        raise ValueError(f"expected {len(similarity)} ids, found {len(ids)}")
+    if len(ids) < BATCH:
+        reason = f"protocol small-batches needs pools of {BATCH}, found {len(ids)} clips"
+        raise FigureNotAllowed("retrieval", reason)
+    order = np.array(sorted(range(len(ids)), key=lambda number: ids[number]))
+    shuffle = np.arange(len(ids))
+    np.random.RandomState(0).shuffle(shuffle)
+    batches = order[shuffle][: len(ids) // BATCH * BATCH].reshape(-1, BATCH)
+    runs = [_both("small-batches", similarity[np.ix_(b, b)], None) for b in batches]
+    to_motion, to_text = zip(*runs, strict=True)
+    return _average(to_motion), _average(to_text)
+
+
+def places(similarity: np.ndarray, hits: np.ndarray | None = None) -> np.ndarray:
+    """Place (Q,) of every query's hit, counted from 0, in (Q, C); ties share their mean place.
+
+    ``hits`` (Q, C) is True where a candidate counts as found (at least one in each row); without it
+    the hit of query i is candidate i.
+    """
+    if hits is None:
+        best = np.diagonal(similarity)[:, None]
+    else:
+        best = np.where(hits, similarity, -np.inf).max(1, keepdims=True)
+    above = (similarity > best).sum(1)
+    equal = (similarity == best).sum(1)
+    return above + (equal - 1) / 2.0
+
+
+def recall_curve(similarity: np.ndarray, direction: Direction, longest: int = 50) -> np.ndarray:
+    """Recall in percent at 1 .. ``longest`` (or the pool's size) of a square similarity matrix."""
+    similarity = _require_square(similarity)
+    matrix = similarity if direction == "text-to-motion" else similarity.T
+    found = places(matrix)
+    return np.array([100.0 * (found < k).mean() for k in range(1, min(longest, len(matrix)) + 1)])
+
+
+def farthest_first(sentences: np.ndarray, size: int = DISSIMILAR) -> np.ndarray:
+    """Indices (size,) of sentences (T, E) unlike each other, found greedily; the same every time.
+
+    Begins with the sentence least like all others, then adds, one by one, the sentence whose most
+    similar chosen one is least similar; the lowest index wins a tie. Our own choice: TMR's list was found
+    by another algorithm and must be given as a list. Raises ``FigureNotAllowed`` for too few sentences.
+    """
+    cosines = _cosines(sentences, len(sentences))
+    if len(cosines) < size:
+        reason = f"protocol dissimilar chooses {size} captions, found {len(cosines)}"
+        raise FigureNotAllowed("retrieval", reason)
+    chosen = [int(cosines.sum(1).argmin())]
+    nearest = cosines[chosen[0]].copy()
+    while len(chosen) < size:
+        nearest[chosen[-1]] = np.inf
+        chosen.append(int(nearest.argmin()))
+        nearest = np.maximum(nearest, cosines[chosen[-1]])
+    return np.array(chosen)
+
+
+def _both(protocol: str, similarity: np.ndarray, hits: np.ndarray | None) -> tuple[Retrieval, Retrieval]:
+    back = None if hits is None else hits.T
+    text_to_motion, motion_to_text = DIRECTIONS
+    return (
+        _retrieval(text_to_motion, protocol, similarity, hits),
+        _retrieval(motion_to_text, protocol, similarity.T, back),
+    )
+
+
+def _retrieval(
+    direction: Direction, protocol: str, similarity: np.ndarray, hits: np.ndarray | None
+) -> Retrieval:
+    found = places(similarity, hits)
+    recalls = {k: float(100.0 * (found < k).mean()) for k in RANKS}
+    return Retrieval(direction, protocol, len(similarity), recalls, float(np.median(found)) + 1.0)
+
+
+def _average(runs: Sequence[Retrieval]) -> Retrieval:
+    first = runs[0]
+    recalls = {k: float(np.mean([run.recalls[k] for run in runs])) for k in RANKS}
+    median = float(np.mean([run.median_rank for run in runs]))
+    return Retrieval(first.direction, first.protocol, first.pool, recalls, median)
+
+
+def _cosines(sentences: np.ndarray, count: int) -> np.ndarray:
+    vectors = np.asarray(sentences, dtype=np.float64)
+    if vectors.ndim != 2 or len(vectors) != count or not np.isfinite(vectors).all():
+        raise ValueError(f"expected finite sentence embeddings ({count}, E), found shape {vectors.shape}")
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if (lengths == 0.0).any():
+        raise ValueError("a sentence embedding is zero: it has no direction to compare")
+    unit = vectors / lengths
+    return unit @ unit.T
+
+
+def _require_square(similarity: np.ndarray) -> np.ndarray:
+    matrix = np.asarray(similarity)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
+        raise ValueError(f"expected similarities (texts, motions), one each, found shape {matrix.shape}")
+    if not np.isfinite(matrix).all():
+        raise ValueError("similarities hold NaN or infinite numbers")
+    return matrix
