@@ -4,6 +4,9 @@
     tokenizer.safetensors    motion tokenizer
     lamp.safetensors         language-motion model
     generator.safetensors    generator, its condition and the length head
+    captioner.safetensors    captioner, in bundles that have one: its projection and what of its decoder
+                             was trained (the embedded decoder is whole in it)
+    language_model/          config and tokenizer of the captioner's fully trained language model
     vocab.txt                WordPiece vocabulary
     Mean.npy Std.npy         statistics the networks were trained with
     README.md                model card
@@ -17,28 +20,36 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..corpus.statistics import Statistics, load_statistics, save_statistics
 from ..corpus.vocabulary import Vocabulary, load_vocabulary
+from ..model.captioner import Captioner
 from ..model.lamp import Lamp
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
 from ..motion.skeleton import Skeleton, skeleton_named
 from ..storage import replacing, write_json, write_text
+from .captioner import build_captioner, save_architecture
 from .card import model_card
 from .config import FORMAT, BundleConfig, ModelConfig, from_json, to_json
 
 DEFAULT = "lamp-mini"
+HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.npy", "*.model"]
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Networks in evaluation mode, with what they need to read text and write motion."""
+    """Networks in evaluation mode, with what they need to read text and write motion.
+
+    ``captioner`` is None when the bundle has none or it was not asked for.
+    """
 
     config: BundleConfig
     skeleton: Skeleton
@@ -48,10 +59,13 @@ class Bundle:
     lamp: Lamp
     text_to_motion: TextToMotion
     device: torch.device
+    captioner: Captioner | None = None
 
     def networks(self) -> dict[str, nn.Module]:
         """The networks by the names of their files."""
-        return {"tokenizer": self.tokenizer, "lamp": self.lamp, "generator": self.text_to_motion}
+        captioner = {} if self.captioner is None else {"captioner": self.captioner}
+        core = {"tokenizer": self.tokenizer, "lamp": self.lamp, "generator": self.text_to_motion}
+        return {**core, **captioner}
 
 
 def build_networks(model: ModelConfig, decoder_token: int) -> tuple[MotionTokenizer, Lamp, TextToMotion]:
@@ -69,17 +83,20 @@ def save_bundle(folder: Path, bundle: Bundle) -> None:
     for name, network in bundle.networks().items():
         with replacing(folder / f"{name}.safetensors") as temporary:
             save_file(_halved(network.state_dict()), temporary)
+    if bundle.captioner is not None and _fully_trained(bundle.captioner):
+        save_architecture(folder, bundle.captioner.decoder)  # type: ignore[arg-type]
     bundle.vocabulary.save(folder / "vocab.txt")
     save_statistics(folder, bundle.statistics)
     write_text(folder / "README.md", model_card(bundle.config))
     write_json(folder / "config.json", to_json(bundle.config))
 
 
-def load_bundle(name: str | Path, device: torch.device) -> Bundle:
+def load_bundle(name: str | Path, device: torch.device, captioner: bool = False) -> Bundle:
     """The bundle in a folder, the one that ships (``lamp-mini``), or one from the Hugging Face hub.
 
-    Only a name that is no folder and looks like ``owner/name`` goes to the network. Raises
-    ``ValueError`` naming the file that is missing, cut short or of other sizes.
+    The captioner is loaded when asked for, because it may bring a large language model. Only a name
+    that is no folder and looks like ``owner/name`` goes to the network. Raises ``ValueError`` naming the
+    file that is missing, cut short or of other sizes, or when a captioner is asked for and there is none.
     """
     folder = find_bundle(name)
     config = read_config(folder)
@@ -90,13 +107,52 @@ def load_bundle(name: str | Path, device: torch.device) -> Bundle:
             f"{folder / 'vocab.txt'}: {len(vocabulary)} pieces, "
             f"config.json says {config.model.lamp.qformer.vocabulary}"
         )
-    # Every number is about to be read from a file: drawing initial ones would cost a second.
-    with torch.device("meta"):
+    with _NoDraws():
         networks = build_networks(config.model, vocabulary.decoder)
     for file, network in zip(("tokenizer", "lamp", "generator"), networks, strict=True):
         _load(folder / f"{file}.safetensors", network, device)
     statistics = load_statistics(folder, skeleton.feature_size)
-    return Bundle(config, skeleton, statistics, vocabulary, *networks, device)
+    describing = _load_captioner(folder, config, vocabulary, device) if captioner else None
+    return Bundle(config, skeleton, statistics, vocabulary, *networks, device, describing)
+
+
+class _NoDraws(TorchFunctionMode):
+    """Leaves initial numbers undrawn, which would cost a second: every one is about to be read from a file.
+
+    The meta device would spare the memory too, but brings in a part of torch that takes as long to import.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        return (torch.empty if func is torch.randn else func)(*args, **(kwargs or {}))
+
+
+def _load_captioner(
+    folder: Path, config: BundleConfig, vocabulary: Vocabulary, device: torch.device
+) -> Captioner:
+    sizes = config.model.captioner
+    if sizes is None:
+        raise ValueError(
+            f"{folder}: this bundle has no captioner; `lamp pretrain --stage captioner` trains one"
+        )
+    if sizes.embedded is not None:
+        with _NoDraws():
+            captioner = build_captioner(sizes, vocabulary, torch.float32)
+        _load(folder / "captioner.safetensors", captioner, device)
+        return captioner
+    from ..model.hugging_face import HuggingFaceDecoder, half_precision
+
+    captioner = build_captioner(sizes, vocabulary, half_precision(device), folder).to(device)
+    _load(folder / "captioner.safetensors", captioner, device)
+    assert isinstance(captioner.decoder, HuggingFaceDecoder)
+    captioner.decoder.finish()
+    return captioner
+
+
+def _fully_trained(captioner: Captioner) -> bool:
+    settings = captioner.config.language_model
+    return settings is not None and settings.tuning == "full"
 
 
 def find_bundle(name: str | Path) -> Path:
@@ -119,7 +175,7 @@ def _from_hub(name: str) -> Path:
     except ImportError:
         raise ValueError(f"{name}: is no folder; to load it by hub name, install huggingface_hub") from None
     try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.npy"]))
+        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{name}: neither a folder nor a bundle on the hub ({reason})") from None

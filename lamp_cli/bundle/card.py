@@ -10,8 +10,8 @@ def model_card(config: BundleConfig) -> str:
     lines = [
         f"# {config.name}",
         "",
-        "A `lamp` bundle: motion tokenizer, language-motion model (LaMP, Li et al., ICLR 2025), generator",
-        "and length head.",
+        "A `lamp` bundle: motion tokenizer, language-motion model (LaMP, Li et al., ICLR 2025), generator,",
+        f"length head{_captioner(config)}.",
         "",
         f"Skeleton: {config.skeleton}, {config.fps:g} frames per second.",
         "",
@@ -24,3 +24,13 @@ def model_card(config: BundleConfig) -> str:
         ]
         lines += rows
     return "\n".join([*lines, "", "The best step of each stage was chosen on the validation split.", ""])
+
+
+def _captioner(config: BundleConfig) -> str:
+    captioner = config.model.captioner
+    if captioner is None:
+        return " (and no captioner)"
+    language_model = captioner.language_model
+    if language_model is None:
+        return " and captioner, whose decoder is embedded"
+    return f" and captioner, whose decoder is {language_model.name} ({language_model.tuning})"

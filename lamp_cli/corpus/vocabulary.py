@@ -7,6 +7,7 @@ begins a sentence that the model is to generate. Knows words, not networks.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -88,15 +89,28 @@ def pieces_of_bert(folder: Path) -> list[str]:
     return sorted(model["vocab"], key=model["vocab"].get)
 
 
-def trimmed(pieces: Sequence[str], size: int) -> list[int]:
+def trimmed(pieces: Sequence[str], size: int, sentences: Sequence[str] = ()) -> list[int]:
     """Ids of a smaller vocabulary in which every word can still be spelled, at most about ``size``.
 
     BERT's vocabulary runs from special tokens and characters to words by falling frequency, so the
-    first words are the most common ones. Unused slots and pieces beyond ``size`` go.
+    first words are the most common ones. Pieces that ``sentences`` use come before them, the most used
+    first. Unused slots and pieces beyond ``size`` go.
     """
     always = [n for n, p in enumerate(pieces) if _is_basic(p)]
     words = [n for n, p in enumerate(pieces) if not _is_basic(p) and p.isascii() and "unused" not in p]
+    wanted = set(words)
+    used = [n for n in _by_use(pieces, sentences) if n in wanted]
+    words = list(dict.fromkeys([*used, *words]))
     return sorted(always + words[: max(0, size - len(always))])
+
+
+def _by_use(pieces: Sequence[str], sentences: Sequence[str]) -> list[int]:
+    """Ids of the pieces that sentences use, the most used first."""
+    if not sentences:
+        return []
+    vocabulary = Vocabulary([*pieces, DECODER_TOKEN])
+    used = Counter(n for encoding in vocabulary._tokenizer.encode_batch(sentences) for n in encoding.ids)
+    return sorted(used, key=lambda n: (-used[n], n))
 
 
 def _is_basic(piece: str) -> bool:

@@ -6,7 +6,9 @@
       training/STAGE/last.safetensors  where to go on
       training/STAGE/best.safetensors  the best weights by validation
       training/STAGE/log.jsonl         one line per validation
+      training/captioner/language/     the same of the embedded decoder's language pretraining
       training/curves.png
+      evaluator/                       the evaluator, when its stage is asked for
 
 Source: LaMP section 3 and its appendix on training. The stages use what came before, frozen.
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,16 +27,29 @@ import torch
 from torch import nn
 
 from ..bundle.bundle import Bundle, build_networks, save_bundle
-from ..bundle.config import BundleConfig, ModelConfig, to_json
+from ..bundle.captioner import build_captioner
+from ..bundle.config import BundleConfig, ModelConfig, from_json, to_json
+from ..bundle.evaluator import EvaluatorCard, save_evaluator
+from ..bundle.released_evaluator import load_word_vectors
+from ..corpus.evaluation_set import EvaluationSet, evaluation_set
 from ..corpus.layout import FramesLimit, ReadReport, open_dataset
+from ..corpus.sentences import read_sentences
 from ..corpus.statistics import weigh_up_root_and_contacts
 from ..corpus.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces, pieces_of_bert, trimmed
+from ..corpus.words import WordList, words_of_captions
 from ..model import ranks
 from ..model.bert import initialise_from_bert
+from ..model.captioner import Captioner, CaptionerConfig, LanguageModelConfig
+from ..model.evaluator import EvaluatorTraining
+from ..model.hugging_face import half_precision
+from ..model.lamp import Lamp
+from ..model.tokenizer import MotionTokenizer
 from ..storage import write_json
+from .captioner_stage import CaptionerStage, LanguageStage
+from .evaluator_stage import EVALUATOR, LEAST_COUNT, EvaluatorData, EvaluatorStage
 from .generator_stage import GeneratorStage
 from .lamp_stage import LampStage, PairData
-from .sizes import SIZES, STAGES, TOKENIZER_WINDOW
+from .sizes import CAPTIONER, CORE, LANGUAGE, LANGUAGE_MODEL_RATES, SIZES, STAGES, TOKENIZER_WINDOW
 from .tokenizer_stage import TokenizerData, TokenizerStage
 from .training import TrainingConfig, TrainingResult, load_weights, train
 
@@ -45,7 +60,11 @@ Report = Callable[[str, int, int, dict[str, float]], None]
 
 @dataclass(frozen=True)
 class PretrainOptions:
-    """Everything that decides a run; ``steps`` and ``batch_sizes`` replace the size's own by stage."""
+    """Everything that decides a run; ``steps`` and ``batch_sizes`` replace the size's own by stage.
+
+    ``captions`` is a file of sentences without motions: the vocabulary holds their words, and the embedded
+    decoder learns its language from them too. ``language_model`` stands in that decoder's place.
+    """
 
     size: str = "mini"
     stages: tuple[str, ...] = STAGES
@@ -55,6 +74,9 @@ class PretrainOptions:
     batch_sizes: dict[str, int] = field(default_factory=dict)
     objectives_off: tuple[str, ...] = ()
     bidirectional: bool = False
+    word_vectors: Path | None = None
+    captions: Path | None = None
+    language_model: LanguageModelConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -72,8 +94,16 @@ def pretrain(
 
     Goes on from checkpoints of the same run and skips finished stages. ``report(stage, step, steps,
     figures)`` is called after every step. Raises ``ValueError`` when the data does not serve, an
-    earlier stage is not trained yet, or ``output`` holds a run with other settings.
+    earlier stage is not trained yet, or ``output`` holds a run with other settings. The evaluator
+    shares nothing with the other stages and is a run of its own.
     """
+    if EVALUATOR in options.stages:
+        judge = pretrain_evaluator(data, output, options, device, report)
+        others = tuple(stage for stage in options.stages if stage != EVALUATOR)
+        if not others:
+            return judge
+        rest = pretrain(data, output, dataclasses.replace(options, stages=others), device, report)
+        return PretrainReport({**rest.results, **judge.results}, rest.read)
     dataset = open_dataset(data)
     statistics = weigh_up_root_and_contacts(dataset.statistics, dataset.skeleton)
     train_clips, train_report = dataset.clips("train", TRAINING_LIMITS)
@@ -81,11 +111,13 @@ def pretrain(
     if not val_clips:
         raise ValueError(f"{data / 'val.txt'}: no usable clip; the best weights are chosen by validation")
     size = SIZES[options.size]
-    vocabulary, kept = _vocabulary(options.text_encoder, size.vocabulary)
+    sentences = [] if options.captions is None else read_sentences(options.captions)
+    run = output / "training" / "run.json"
+    vocabulary, kept = _vocabulary(options.text_encoder, size.vocabulary, sentences, run)
     model = _with_ablations(size.model(dataset.skeleton, len(vocabulary)), options)
-    training = {name: _with_overrides(name, size.training[name], options) for name in STAGES}
+    training = {name: _with_overrides(name, size.training[name], options) for name in CORE}
     identity = _identity(data, options, model, training, len(train_clips), vocabulary)
-    _claim(output / "training" / "run.json", identity)
+    _claim(run, identity)
 
     # The initial weights come from torch's own stream, which takes no generator.
     with torch.random.fork_rng():
@@ -95,7 +127,7 @@ def pretrain(
             initialise_from_bert(lamp.qformer, _encoder_weights(options.text_encoder), kept)
     pairs = PairData(train_clips, val_clips, statistics, vocabulary)
     motions = TokenizerData(train_clips, val_clips, statistics, dataset.skeleton)
-    sizes = {name: training[name].batch_size for name in STAGES}
+    sizes = {name: training[name].batch_size for name in CORE}
     stages: dict[str, Callable[[], Any]] = {
         "tokenizer": lambda: TokenizerStage(
             tokenizer, motions, TOKENIZER_WINDOW, sizes["tokenizer"], options.seed, device
@@ -105,9 +137,10 @@ def pretrain(
             text_to_motion, lamp, tokenizer, pairs, sizes["generator"], options.seed, device
         ),
     }
-    networks: dict[str, nn.Module] = dict(zip(STAGES, (tokenizer, lamp, text_to_motion), strict=True))
+    networks: dict[str, nn.Module] = dict(zip(CORE, (tokenizer, lamp, text_to_motion), strict=True))
     results: dict[str, TrainingResult] = {}
-    for name in STAGES[: 1 + max(STAGES.index(stage) for stage in options.stages)]:
+    needed = max(CORE.index(stage if stage in CORE else "lamp") for stage in options.stages)
+    for number, name in enumerate(CORE):
         folder = output / "training" / name
         steps = training[name].steps
         if name in options.stages:
@@ -121,8 +154,18 @@ def pretrain(
             )
         elif (folder / "best.safetensors").exists():
             results[name] = load_weights(folder / "best.safetensors", networks[name])
-        else:
+        elif number <= needed:
             raise ValueError(f"{folder}: stage {name} is not trained yet; train it first, or all stages")
+    captioner = None
+    folder = output / "training" / CAPTIONER
+    if CAPTIONER in options.stages:
+        frozen = Frozen(lamp, tokenizer, pairs)
+        captioner, learned = pretrain_captioner(folder, options, frozen, sentences, device, report)
+        results.update(learned)
+    elif (folder / "best.safetensors").exists():
+        captioner, results[CAPTIONER] = _trained_captioner(folder, vocabulary)
+    if captioner is not None:
+        model = dataclasses.replace(model, captioner=captioner.config)
     bundle_config = BundleConfig(
         name=output.name,
         skeleton=dataset.skeleton.name,
@@ -140,14 +183,161 @@ def pretrain(
         lamp.eval(),
         text_to_motion.eval(),
         device,
+        None if captioner is None else captioner.eval(),
     )
     if ranks.rank() == 0:
-        if set(results) == set(STAGES):
+        if set(results) >= set(CORE):
             save_bundle(output, bundle)
         from .curves import draw_curves
 
         draw_curves(output / "training")
     return PretrainReport(results, {"train": train_report, "val": val_report})
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What the captioner stands on: LaMP and the motion tokenizer, trained, and the pairs of the corpus."""
+
+    lamp: Lamp
+    tokenizer: MotionTokenizer
+    pairs: PairData
+
+
+def pretrain_captioner(
+    folder: Path,
+    options: PretrainOptions,
+    frozen: Frozen,
+    sentences: Sequence[str],
+    device: torch.device,
+    report: Report,
+) -> tuple[Captioner, dict[str, TrainingResult]]:
+    """Train a captioner in ``folder``: the embedded decoder's language first, then captions of motions.
+
+    ``sentences`` join the training captions for the language. A Hugging Face language model, when
+    ``options`` name one, knows its language already. Raises ``ValueError`` as ``pretrain``.
+    """
+    size = SIZES[options.size].captioner
+    vocabulary, language_model = frozen.pairs.vocabulary, options.language_model
+    config = size.network(frozen.lamp.config.qformer.width, len(vocabulary), language_model)
+    training = {
+        LANGUAGE: _with_overrides(LANGUAGE, size.language, options),
+        CAPTIONER: _with_overrides(CAPTIONER, size.training, options),
+    }
+    if language_model is not None:
+        rate = LANGUAGE_MODEL_RATES[language_model.tuning]
+        training = {CAPTIONER: dataclasses.replace(training[CAPTIONER], learning_rate=rate)}
+    identity = {
+        "seed": options.seed,
+        "model": to_json(config),
+        "training": {name: to_json(each) for name, each in training.items()},
+        "captions": hashlib.sha256("\n".join(sentences).encode()).hexdigest(),
+    }
+    _claim(folder / "run.json", identity)
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        network = build_captioner(config, vocabulary, _training_type(config, device))
+    seed, pairs = options.seed, frozen.pairs
+    stages: dict[str, Callable[[int], Any]] = {
+        LANGUAGE: lambda size: LanguageStage(network, sentences, pairs, size, seed, device),
+        CAPTIONER: lambda size: CaptionerStage(
+            network, frozen.lamp, frozen.tokenizer, pairs, size, seed, device
+        ),
+    }
+    results = {}
+    for name, each in training.items():
+        results[name] = train(
+            stages[name](each.batch_size),
+            each,
+            folder if name == CAPTIONER else folder / name,
+            seed,
+            device,
+            lambda step, figures, name=name, steps=each.steps: report(name, step, steps, figures),  # type: ignore[misc]
+        )
+    return network, results
+
+
+def _trained_captioner(folder: Path, vocabulary: Vocabulary) -> tuple[Captioner, TrainingResult]:
+    """The captioner that an earlier run trained in ``folder``, with its own settings."""
+    settings = json.loads((folder / "run.json").read_text(encoding="utf-8"))["model"]
+    network = build_captioner(from_json(CaptionerConfig, settings), vocabulary, torch.float32)
+    return network, load_weights(folder / "best.safetensors", network)
+
+
+def _training_type(config: CaptionerConfig, device: torch.device) -> torch.dtype:
+    """Weights that stay as they are may be half as wide; those that learn may not."""
+    if config.language_model is None or config.language_model.tuning == "full":
+        return torch.float32
+    half = half_precision(device)
+    # float16 has not the range for gradients.
+    return torch.float32 if half is torch.float16 else half
+
+
+def pretrain_evaluator(
+    data: Path, output: Path, options: PretrainOptions, device: torch.device, report: Report
+) -> PretrainReport:
+    """Train an evaluator of Guo et al.'s design on a data set folder and write it to ``output/evaluator``.
+
+    Resumes in ``output/training/evaluator``. With ``options.word_vectors`` (a folder with the ``our_vab``
+    files) its words have GloVe's vectors, which stay as they are. Raises ``ValueError`` as ``pretrain``.
+    """
+    dataset = open_dataset(data)
+    statistics = weigh_up_root_and_contacts(dataset.statistics, dataset.skeleton)
+    train_set, train_report = evaluation_set(dataset, "train")
+    val_set, val_report = evaluation_set(dataset, "val")
+    size = SIZES[options.size].evaluator
+    words, vectors = _words(train_set, size.most_words, options.word_vectors)
+    config = dataclasses.replace(size.network, features=dataset.skeleton.feature_size, words=len(words))
+    if vectors is not None:
+        config = dataclasses.replace(config, word_width=vectors.shape[1])
+    training = _with_overrides(EVALUATOR, size.training, options)
+    folder = output / "training" / EVALUATOR
+    identity = {
+        "data": str(data.resolve()),
+        "clips": len(train_set.clips),
+        "seed": options.seed,
+        "model": to_json(config),
+        "training": to_json(training),
+        "words": hashlib.sha256("\n".join(words.words).encode()).hexdigest(),
+        "word_vectors": None if vectors is None else str(options.word_vectors),
+    }
+    _claim(folder / "run.json", identity)
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        network = EvaluatorTraining(config)
+    if vectors is not None:
+        network.evaluator.word_vectors.weight.data = vectors
+        network.evaluator.word_vectors.requires_grad_(False)
+    stage = EvaluatorStage(
+        network,
+        EvaluatorData(train_set, val_set, statistics, words),
+        training.batch_size,
+        options.seed,
+        device,
+    )
+    result = train(
+        stage,
+        training,
+        folder,
+        options.seed,
+        device,
+        lambda step, figures: report(EVALUATOR, step, training.steps, figures),
+    )
+    if ranks.rank() == 0:
+        card = EvaluatorCard(output.name, dataset.skeleton.name, config, result.figures, result.step)
+        save_evaluator(output / EVALUATOR, card, network.evaluator, words, statistics)
+        from .curves import draw_curves
+
+        draw_curves(output / "training")
+    return PretrainReport({EVALUATOR: result}, {"train": train_report, "val": val_report})
+
+
+def _words(train_set: EvaluationSet, most: int, folder: Path | None) -> tuple[WordList, torch.Tensor | None]:
+    """The words of the training captions, to be learned; or those of a folder with their vectors."""
+    if folder is not None:
+        words, vectors = load_word_vectors(folder)
+        return words, torch.from_numpy(vectors)
+    captions = (caption for clip in train_set.clips for caption in clip.captions)
+    return words_of_captions(captions, LEAST_COUNT, most), None
 
 
 def default_text_encoder() -> Path | None:
@@ -175,10 +365,21 @@ def _with_overrides(stage: str, config: TrainingConfig, options: PretrainOptions
     return dataclasses.replace(config, steps=steps, warmup_steps=warmup, batch_size=batch_size)
 
 
-def _vocabulary(text_encoder: Path | None, size: int) -> tuple[Vocabulary, list[int]]:
+def _vocabulary(
+    text_encoder: Path | None, size: int, sentences: Sequence[str], run: Path
+) -> tuple[Vocabulary, list[int]]:
+    """The vocabulary and its ids in the encoder's; a run that began without ``sentences`` keeps its own."""
     pieces = english_pieces() if text_encoder is None else pieces_of_bert(text_encoder)
     kept = trimmed(pieces, size)
+    plain = Vocabulary([*(pieces[i] for i in kept), DECODER_TOKEN])
+    if not sentences or (run.exists() and _fingerprint(plain) in run.read_text(encoding="utf-8")):
+        return plain, kept
+    kept = trimmed(pieces, size, sentences)
     return Vocabulary([*(pieces[i] for i in kept), DECODER_TOKEN]), kept
+
+
+def _fingerprint(vocabulary: Vocabulary) -> str:
+    return hashlib.sha256("\n".join(vocabulary.pieces).encode()).hexdigest()
 
 
 def _encoder_weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -203,9 +404,10 @@ def _identity(
         "data": str(data.resolve()),
         "clips": clips,
         "seed": options.seed,
-        "model": to_json(model),
+        # The captioner is a run of its own: it may come later, and with other settings.
+        "model": {name: sizes for name, sizes in to_json(model).items() if name != CAPTIONER},
         "training": {name: to_json(config) for name, config in training.items()},
-        "vocabulary": hashlib.sha256("\n".join(vocabulary.pieces).encode()).hexdigest(),
+        "vocabulary": _fingerprint(vocabulary),
     }
 
 

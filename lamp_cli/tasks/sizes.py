@@ -6,15 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..bundle.config import ModelConfig
+from ..model.captioner import CaptionerConfig, LanguageModelConfig
+from ..model.evaluator import EvaluatorConfig
 from ..model.generator import GeneratorConfig
 from ..model.lamp import LampConfig
+from ..model.language_model import DecoderConfig
 from ..model.length import LengthConfig
 from ..model.qformer import QFormerConfig
 from ..model.tokenizer import TokenizerConfig
 from ..motion.skeleton import Skeleton
 from .training import TrainingConfig
 
-STAGES = ("tokenizer", "lamp", "generator")
+CORE = ("tokenizer", "lamp", "generator")
+CAPTIONER = "captioner"
+LANGUAGE = "language"
+STAGES = (*CORE, CAPTIONER)
 TOKENIZER_WINDOW = 64
 
 
@@ -25,6 +31,41 @@ class Size:
     model: Callable[[Skeleton, int], ModelConfig]
     training: dict[str, TrainingConfig]
     vocabulary: int
+    evaluator: EvaluatorSize
+    captioner: CaptionerSize
+
+
+@dataclass(frozen=True)
+class CaptionerSize:
+    """The embedded decoder, and how it learns first its language, then captions."""
+
+    width: int
+    layers: int
+    heads: int
+    language: TrainingConfig
+    training: TrainingConfig
+
+    def network(
+        self, query_width: int, vocabulary: int, language_model: LanguageModelConfig | None
+    ) -> CaptionerConfig:
+        """The captioner's sizes; a ``language_model`` stands in the embedded decoder's place."""
+        if language_model is not None:
+            return CaptionerConfig(query_width, language_model=language_model)
+        decoder = DecoderConfig(vocabulary, self.width, self.layers, self.heads, 4 * self.width)
+        return CaptionerConfig(query_width, decoder)
+
+
+# Learning rates by what of a language model is trained: a projection alone bears the highest.
+LANGUAGE_MODEL_RATES = {"frozen": 5e-4, "lora": 2e-4, "full": 2e-5}
+
+
+@dataclass(frozen=True)
+class EvaluatorSize:
+    """The evaluator's network (its features and words follow the corpus) and how it is trained."""
+
+    network: EvaluatorConfig
+    training: TrainingConfig
+    most_words: int
 
 
 def _mini(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
@@ -69,19 +110,80 @@ def _least_tokens(skeleton: Skeleton) -> int:
 
 
 def _training(
-    steps: tuple[int, int, int], warmup: tuple[int, int, int], validate_every: int
+    steps: tuple[int, int, int],
+    warmup: tuple[int, int, int],
+    validate_every: int,
+    lamp_learning_rate: float = 1e-4,
 ) -> dict[str, TrainingConfig]:
     return {
         "tokenizer": TrainingConfig(steps[0], 256, 4e-4, 1e-5, warmup[0], 0.0, validate_every=validate_every),
         "lamp": TrainingConfig(
-            steps[1], 64, 1e-4, 1e-5, warmup[1], 0.05, (0.9, 0.98), validate_every=validate_every
+            steps[1],
+            64,
+            lamp_learning_rate,
+            1e-5,
+            warmup[1],
+            0.05,
+            (0.9, 0.98),
+            validate_every=validate_every,
         ),
         "generator": TrainingConfig(steps[2], 64, 2e-4, 1e-5, warmup[2], 0.01, validate_every=validate_every),
     }
 
 
+def _evaluator_training(steps: int, learning_rate: float, validate_every: int) -> TrainingConfig:
+    return TrainingConfig(
+        steps, 32, learning_rate, 1e-5, 100, 0.0, (0.9, 0.999), validate_every, gradient_clip=0.5
+    )
+
+
+_SMALL_EVALUATOR = EvaluatorConfig(
+    word_width=128,
+    movement_hidden=256,
+    movement_width=256,
+    motion_hidden=256,
+    text_hidden=256,
+    embedding_width=256,
+)
+# Guo et al.'s own sizes; 300 epochs of HumanML3D in batches of 32 are about 200,000 steps.
+_GUO_EVALUATOR = EvaluatorSize(EvaluatorConfig(), _evaluator_training(200_000, 1e-4, 2000), 10_000)
+
+# 10 MB in half precision at 8,000 words.
+_SMALL_CAPTIONER = CaptionerSize(
+    256,
+    4,
+    8,
+    TrainingConfig(3000, 64, 1e-3, 1e-5, 100, 0.05, (0.9, 0.98), validate_every=100),
+    TrainingConfig(1000, 64, 5e-4, 1e-5, 100, 0.05, (0.9, 0.98), validate_every=50),
+)
+_LARGE_CAPTIONER = CaptionerSize(
+    512,
+    6,
+    8,
+    TrainingConfig(30_000, 64, 5e-4, 1e-5, 1000, 0.05, (0.9, 0.98), validate_every=1000),
+    TrainingConfig(40_000, 64, 1e-4, 1e-5, 1000, 0.05, (0.9, 0.98), validate_every=1000),
+)
+
 SIZES = {
-    "mini": Size(_mini, _training((2400, 600, 1500), (100, 60, 100), 30), 8000),
-    "base": Size(_base, _training((100_000, 60_000, 60_000), (1000, 2000, 2000), 1000), 30_522),
-    "paper": Size(_paper, _training((300_000, 200_000, 200_000), (1000, 2000, 2000), 2000), 30_522),
+    "mini": Size(
+        _mini,
+        _training((2400, 600, 1500), (100, 60, 100), 30, 3e-4),
+        8000,
+        EvaluatorSize(_SMALL_EVALUATOR, _evaluator_training(3000, 3e-4, 100), 4000),
+        _SMALL_CAPTIONER,
+    ),
+    "base": Size(
+        _base,
+        _training((100_000, 60_000, 60_000), (1000, 2000, 2000), 1000),
+        30_522,
+        _GUO_EVALUATOR,
+        _LARGE_CAPTIONER,
+    ),
+    "paper": Size(
+        _paper,
+        _training((300_000, 200_000, 200_000), (1000, 2000, 2000), 2000),
+        30_522,
+        _GUO_EVALUATOR,
+        _LARGE_CAPTIONER,
+    ),
 }

@@ -1,0 +1,94 @@
+"""A captioner's networks by their config: the embedded decoder, or a Hugging Face model by folder or name.
+
+Imports ``transformers`` only when a Hugging Face model is asked for. Knows no weights of ours.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from ..corpus.vocabulary import Vocabulary
+from ..model.captioner import Captioner, CaptionerConfig
+from ..model.language_model import EmbeddedDecoder
+
+if TYPE_CHECKING:
+    from ..model.hugging_face import HuggingFaceDecoder
+
+# A fully trained language model's config and tokenizer lie in this folder of a bundle.
+LANGUAGE_MODEL = "language_model"
+
+
+def build_captioner(
+    config: CaptionerConfig, vocabulary: Vocabulary, dtype: torch.dtype, trained: Path | None = None
+) -> Captioner:
+    """A captioner of these sizes; ours not trained, a Hugging Face model with its own weights in ``dtype``.
+
+    With ``trained``, the folder of a bundle that holds a fully trained language model, its architecture
+    and tokenizer come from there and its weights are still to be loaded. Raises ``ValueError`` when there
+    is no such language model or a package for it is not installed.
+    """
+    if config.embedded is not None:
+        return Captioner(config, EmbeddedDecoder(config.embedded, vocabulary.decoder, vocabulary.end))
+    from ..model.hugging_face import HuggingFaceDecoder
+
+    settings = config.language_model
+    assert settings is not None
+    if trained is not None and settings.tuning == "full":
+        model, tokenizer = _untrained(trained / LANGUAGE_MODEL, dtype)
+    else:
+        model, tokenizer = load_language_model(settings.name, dtype)
+    return Captioner(config, HuggingFaceDecoder(model, tokenizer, settings))
+
+
+def save_architecture(folder: Path, decoder: HuggingFaceDecoder) -> None:
+    """Write what :func:`build_captioner` needs of a fully trained language model besides its weights."""
+    decoder.model.config.save_pretrained(folder / LANGUAGE_MODEL)  # type: ignore[union-attr, operator]
+    decoder.tokenizer.save_pretrained(folder / LANGUAGE_MODEL)
+
+
+def load_language_model(name: str, dtype: torch.dtype) -> tuple[nn.Module, Any]:
+    """A causal language model and its tokenizer, from a folder or, by name, from the Hugging Face hub.
+
+    Raises ``ValueError`` when there is none, or ``transformers`` is not installed.
+    """
+    transformers = _transformers(name)
+    local = Path(name).is_dir()
+    if not local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
+        raise ValueError(f"{name}: no such folder; expected a Hugging Face causal language model")
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, local_files_only=local)
+        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, local_files_only=local)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{name}: no Hugging Face causal language model ({_first_line(error)})") from None
+    return model, tokenizer
+
+
+def _untrained(folder: Path, dtype: torch.dtype) -> tuple[nn.Module, Any]:
+    transformers = _transformers(str(folder))
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{folder}: no language model's config and tokenizer ({_first_line(error)})"
+        ) from None
+    return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype), tokenizer
+
+
+def _transformers(name: str) -> Any:
+    try:
+        import transformers
+    except ImportError:
+        raise ValueError(f"{name}: needs the package transformers: pip install 'lamp-cli[llm]'") from None
+    # Its own bars and hints would stand between our lines.
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    return transformers
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,189 @@
+"""The evaluator that Guo et al. released (CVPR 2022), read without trusting its pickles.
+
+    finest.tar                              state dicts text_encoder, movement_encoder, motion_encoder
+    mean.npy std.npy                        the evaluator's own statistics (Comp_v6_KLD005/meta)
+    our_vab_data.npy _words.pkl _idx.pkl    GloVe vectors of the corpus's words
+
+The three parts may lie in one folder or as the release unpacks them: ``text_mot_match/model``,
+``Comp_v6_KLD005/meta`` beside it, ``glove`` here or up to four folders above. Knows files, no captions.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..corpus.statistics import Statistics
+from ..corpus.words import TAGS, WordList
+from ..model.evaluator import CONTACTS, EvaluatorConfig, MatchingEvaluator
+from ..motion.skeleton import Skeleton, skeleton_of_features
+from .evaluator import TrainedEvaluator
+
+ENCODERS = ("text_encoder", "movement_encoder", "motion_encoder")
+# The released word files have 80 kB; a pickle of builtins can still be made to fill the memory.
+LARGEST_PICKLE = 16 * 2**20
+
+
+def load_released_evaluator(folder: Path, device: torch.device) -> TrainedEvaluator:
+    """The released evaluator in ``folder``, for the skeleton that its weights read.
+
+    Raises ``ValueError`` naming the file that is missing, unsafe or of other sizes.
+    """
+    folder = Path(folder)
+    path = _found(folder, "finest.tar", (".", "model", "text_mot_match/model"))
+    states = _state_dicts(path)
+    words, vectors = load_word_vectors(folder)
+    config, skeleton = _sizes(path, states, vectors)
+    network = MatchingEvaluator(config)
+    for name in ENCODERS:
+        _fill(path, name, getattr(network, name), states[name])
+    network.word_vectors.weight.data = torch.from_numpy(vectors)
+    network.to(device).eval().requires_grad_(False)
+    return TrainedEvaluator(
+        f"guo:{skeleton.name}", skeleton, network, words, _statistics(folder, config.features), device
+    )
+
+
+def load_word_vectors(folder: Path) -> tuple[WordList, np.ndarray]:
+    """The words of the ``our_vab`` files in or near ``folder`` and their vectors (V, 300) float32.
+
+    Raises ``ValueError`` naming the file that is missing, unsafe or does not fit the others.
+    """
+    places = (".", "glove", "../glove", "../../glove", "../../../glove", "../../../../glove")
+    path = _found(Path(folder), "our_vab_data.npy", places)
+    try:
+        vectors = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path}: cannot be read as an array ({error})") from None
+    if vectors.ndim != 2 or vectors.dtype.kind != "f" or not np.isfinite(vectors).all():
+        raise ValueError(f"{path}: expected finite vectors (words, 300), found shape {vectors.shape}")
+    words = read_plain_pickle(path.with_name("our_vab_words.pkl"))
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"{path.with_name('our_vab_words.pkl')}: expected a list of words")
+    rows = read_plain_pickle(path.with_name("our_vab_idx.pkl"))
+    if not isinstance(rows, dict) or not all(_is_row(rows.get(word), len(vectors)) for word in words):
+        raise ValueError(
+            f"{path.with_name('our_vab_idx.pkl')}: expected the row of every word in our_vab_data.npy"
+        )
+    return WordList(words), vectors[[rows[word] for word in words]].astype(np.float32)
+
+
+def read_plain_pickle(path: Path) -> Any:
+    """A pickle of lists, dictionaries, strings and numbers only.
+
+    Raises ``ValueError`` for one that names any class or function: loading it would run its code.
+    """
+    try:
+        if path.stat().st_size > LARGEST_PICKLE:
+            raise ValueError(f"{path}: larger than {LARGEST_PICKLE >> 20} MiB, which no word list is")
+        return _PlainUnpickler(io.BytesIO(path.read_bytes())).load()
+    except FileNotFoundError:
+        raise ValueError(f"{path}: missing; it belongs to the evaluator's word vectors") from None
+    except pickle.UnpicklingError as error:
+        raise ValueError(f"{path}: {error}") from None
+    except (EOFError, IndexError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a whole pickle ({error})") from None
+
+
+def _is_row(value: Any, rows: int) -> bool:
+    return isinstance(value, int) and 0 <= value < rows
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(
+            f"refused, it holds {module}.{name} where only words and numbers belong; loading would run code"
+        )
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise pickle.UnpicklingError("refused, it refers to objects outside the file")
+
+
+def _found(folder: Path, name: str, places: tuple[str, ...]) -> Path:
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; expected the released evaluator's")
+    for place in places:
+        if (folder / place / name).is_file():
+            return folder / place / name
+    raise ValueError(f"{folder}: no {name} in it (looked in {', '.join(places)})")
+
+
+def _state_dicts(path: Path) -> dict[str, Mapping[str, Tensor]]:
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise ValueError(f"{path}: no checkpoint of weights alone ({str(error).splitlines()[0]})") from None
+    missing = [n for n in ENCODERS if not isinstance(checkpoint, dict) or n not in checkpoint]
+    if missing:
+        raise ValueError(f"{path}: lacks {missing[0]}; expected {', '.join(ENCODERS)}")
+    return {name: checkpoint[name] for name in ENCODERS}
+
+
+def _sizes(
+    path: Path, states: Mapping[str, Mapping[str, Tensor]], vectors: np.ndarray
+) -> tuple[EvaluatorConfig, Skeleton]:
+    """Sizes as the weights have them."""
+
+    def shape(encoder: str, name: str, axes: int) -> torch.Size:
+        value = states[encoder].get(name)
+        if not isinstance(value, Tensor) or value.ndim != axes:
+            raise ValueError(f"{path}: {encoder}.{name} is missing or of another shape")
+        return value.shape
+
+    movement = shape("movement_encoder", "main.0.weight", 3)
+    features = movement[1] + CONTACTS
+    skeleton = skeleton_of_features(features)
+    if skeleton is None:
+        raise ValueError(f"{path}: reads {features} features per frame; expected 263 or 251")
+    word_width, tags = shape("text_encoder", "pos_emb.weight", 2)
+    if word_width != vectors.shape[1] or tags != len(TAGS):
+        raise ValueError(
+            f"{path}: reads word vectors of {word_width} numbers and {tags} tags; "
+            f"found vectors of {vectors.shape[1]} and {len(TAGS)} tags"
+        )
+    config = EvaluatorConfig(
+        features=features,
+        words=len(vectors),
+        word_width=word_width,
+        tags=tags,
+        movement_hidden=movement[0],
+        movement_width=shape("movement_encoder", "out_net.weight", 2)[0],
+        motion_hidden=shape("motion_encoder", "input_emb.weight", 2)[0],
+        text_hidden=shape("text_encoder", "input_emb.weight", 2)[0],
+        embedding_width=shape("text_encoder", "output_net.3.weight", 2)[0],
+    )
+    return config, skeleton
+
+
+def _fill(path: Path, name: str, encoder: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    own = encoder.state_dict()
+    wrong = sorted(own.keys() ^ tensors.keys()) or [k for k in own if own[k].shape != tensors[k].shape]
+    if wrong:
+        raise ValueError(f"{path}: {name}.{wrong[0]} does not fit the evaluator of Guo et al.")
+    encoder.load_state_dict(tensors)
+
+
+def _statistics(folder: Path, size: int) -> Statistics:
+    inside = (".", "meta", "Comp_v6_KLD005/meta", "Comp_v6_KLD01/meta")
+    # The folder may also be finest.tar's own, two below the data set's.
+    beside = tuple(f"../../{place}" for place in inside[1:])
+    arrays = []
+    for name in ("mean.npy", "std.npy"):
+        path = _found(folder, name, inside + beside)
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            raise ValueError(f"{path}: cannot be read as an array ({error})") from None
+        if array.shape != (size,) or array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise ValueError(f"{path}: expected {size} finite numbers, found shape {array.shape}")
+        arrays.append(array.astype(np.float32))
+    if (arrays[1] <= 0).any():
+        raise ValueError(f"{folder}: std.npy must hold positive numbers")
+    return Statistics(*arrays)

@@ -1,0 +1,195 @@
+"""Sentences out of a causal decoder: beam search and nucleus sampling, both with its cache.
+
+Sources: beam search with finished hypotheses ranked by mean log-probability and the early stop of
+`transformers` (``early_stopping=False``), so that the two agree token for token; nucleus sampling after
+Holtzman et al. 2020. Knows ids, not words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .language_model import CausalDecoder
+
+# Scores of what does not exist: finite, because infinity minus itself is no number.
+IMPOSSIBLE = -1e9
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Ids without the end token; ``score`` is the mean log-probability per token, the end included."""
+
+    ids: tuple[int, ...]
+    score: float
+
+
+@dataclass(frozen=True)
+class DecodingOptions:
+    """How captions are searched.
+
+    ``candidates`` sentences per prefix come from a beam search of at least as many ``beams``, or, with a
+    ``nucleus`` (the probability mass that words are drawn from), by sampling at a ``temperature``. Raises
+    ``ValueError`` for an option out of its range.
+    """
+
+    beams: int = 5
+    candidates: int = 1
+    nucleus: float | None = None
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("beams", "candidates"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")
+        if self.nucleus is not None and not 0 < self.nucleus <= 1:
+            raise ValueError(f"nucleus: expected a share above 0, at most 1, found {self.nucleus}")
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"temperature: expected a finite number above 0, found {self.temperature}")
+
+
+@torch.no_grad()
+def beam_search(
+    model: CausalDecoder, prefix: Tensor, beams: int, max_tokens: int, length_penalty: float = 1.0
+) -> list[list[Sentence]]:
+    """The ``beams`` best sentences after each prefix (B, S, W), the best first.
+
+    A sentence ends with the model's end token or after ``max_tokens``. Scores are summed
+    log-probabilities over length ** ``length_penalty``. The model must be in evaluation mode.
+    """
+    size, device = len(prefix), prefix.device
+    logits, cache = model.start(prefix)
+    going = torch.arange(size, device=device)
+    cache.select(going.repeat_interleave(beams))
+    logits = logits.repeat_interleave(beams, 0)
+    running = torch.zeros(size, beams, 0, dtype=torch.long, device=device)
+    # All beams are the same before the first word, so only one of them counts.
+    scores = torch.full((size, beams), IMPOSSIBLE, device=device)
+    scores[:, 0] = 0.0
+    ended = _Ended(size, beams, max_tokens, model.end, device)
+    for length in range(1, max_tokens + 1):
+        # Twice the beams: were the better half all to end here, the others still go on.
+        scores, parent, token = _best_continuations(logits, scores, 2 * beams)
+        grown = torch.cat([_rows(running, parent), token[..., None]], -1)
+        ends = (token == model.end) | (length == max_tokens)
+        ended.add(going, grown[:, :beams], scores[:, :beams] / length**length_penalty, ends[:, :beams])
+        scores, kept = scores.masked_fill(ends, IMPOSSIBLE).topk(beams)
+        # Prefixes whose best running beam can no longer enter their list leave the batch.
+        better = scores[:, 0] / length**length_penalty > ended.worst(going)
+        if length == max_tokens or not better.any():
+            break
+        places = better.nonzero()[:, 0]
+        parent = parent.gather(1, kept)[places]
+        running, scores, going = _rows(grown, kept)[places], scores[places], going[places]
+        cache.select((places[:, None] * beams + parent).flatten())
+        logits = model.step(running[..., -1].flatten(), cache)
+    return ended.sentences()
+
+
+class _Ended:
+    """The best ended sentences of every prefix."""
+
+    def __init__(self, size: int, beams: int, max_tokens: int, end: int, device: torch.device):
+        self._end = end
+        self._tokens = torch.full((size, beams, max_tokens), end, device=device)
+        self._scores = torch.full((size, beams), IMPOSSIBLE, device=device)
+
+    def add(self, which: Tensor, tokens: Tensor, scores: Tensor, ends: Tensor) -> None:
+        """Take those tokens (A, K, L) with scores (A, K) that have ended, for the prefixes ``which``."""
+        padded = tokens.new_full((*tokens.shape[:2], self._tokens.shape[-1]), self._end)
+        padded[..., : tokens.shape[-1]] = tokens
+        scores = torch.cat([self._scores[which], scores.masked_fill(~ends, IMPOSSIBLE)], 1)
+        self._scores[which], kept = scores.topk(self._scores.shape[1])
+        self._tokens[which] = _rows(torch.cat([self._tokens[which], padded], 1), kept)
+
+    def worst(self, which: Tensor) -> Tensor:
+        """Score (A,) that a sentence must beat to enter; ``IMPOSSIBLE`` while there is room."""
+        return self._scores[which, -1]
+
+    def sentences(self) -> list[list[Sentence]]:
+        """Those of every prefix, the best first."""
+        tokens, scores = self._tokens.tolist(), self._scores.tolist()
+        return [
+            [
+                Sentence(_cut(ids, self._end), score)
+                for ids, score in zip(*pair, strict=True)
+                if score > IMPOSSIBLE / 2
+            ]
+            for pair in zip(tokens, scores, strict=True)
+        ]
+
+
+def _best_continuations(logits: Tensor, scores: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Score, beam and token (B, count) of the best continuations of beams with ``scores`` (B, K)."""
+    size, words = len(scores), logits.shape[-1]
+    total = logits.float().log_softmax(-1).view(size, -1, words) + scores[..., None]
+    best, place = total.flatten(1).topk(count)
+    return best, place // words, place % words
+
+
+def _rows(values: Tensor, index: Tensor) -> Tensor:
+    """Rows ``index`` (B, K) of values (B, N, L)."""
+    return values.gather(1, index[..., None].expand(-1, -1, values.shape[-1]))
+
+
+@torch.no_grad()
+def nucleus_sampling(
+    model: CausalDecoder,
+    prefix: Tensor,
+    options: DecodingOptions,
+    max_tokens: int,
+    generators: Sequence[torch.Generator],
+) -> list[list[Sentence]]:
+    """``options.candidates`` drawn sentences after each prefix (B, S, W), the likeliest first.
+
+    Words are drawn from the fewest that together hold ``options.nucleus`` of the probability at the
+    temperature; scores are those of the model without either. Each prefix draws from its own CPU
+    generator, so its neighbours do not change it.
+    """
+    assert options.nucleus is not None
+    size, count, device = len(prefix), options.candidates, prefix.device
+    logits, cache = model.start(prefix)
+    cache.select(torch.arange(size, device=device).repeat_interleave(count))
+    logits = logits.repeat_interleave(count, 0)
+    drawn = torch.zeros(size * count, 0, dtype=torch.long, device=device)
+    total = torch.zeros(size * count, device=device)
+    going = torch.ones(size * count, dtype=torch.bool, device=device)
+    for length in range(1, max_tokens + 1):
+        chance = torch.cat([torch.rand(count, generator=g) for g in generators]).to(device)
+        token = _drawn(logits.float() / options.temperature, options.nucleus, chance)
+        token = torch.where(going, token, model.end)
+        likely = logits.float().log_softmax(-1).gather(1, token[:, None])[:, 0]
+        total = total + likely * going
+        drawn = torch.cat([drawn, token[:, None]], 1)
+        going = going & (token != model.end)
+        if length == max_tokens or not going.any():
+            break
+        logits = model.step(token, cache)
+    rows = [_scored(ids, value, model.end) for ids, value in zip(drawn.tolist(), total.tolist(), strict=True)]
+    groups = [rows[begin : begin + count] for begin in range(0, len(rows), count)]
+    return [sorted(group, key=lambda sentence: -sentence.score) for group in groups]
+
+
+def _drawn(logits: Tensor, mass: float, chance: Tensor) -> Tensor:
+    """One word (R,) of each row's nucleus, by inverting its distribution at ``chance`` (R,) in [0, 1)."""
+    shares, words = logits.softmax(-1).sort(dim=-1, descending=True)
+    sums = shares.cumsum(-1)
+    # A word is in when the likelier ones alone do not hold the mass: the likeliest is always in.
+    held = sums.masked_fill(sums - shares >= mass, -torch.inf).amax(-1)
+    place = torch.searchsorted(sums, (chance * held)[:, None], right=True)
+    last = (sums - shares < mass).sum(-1, keepdim=True) - 1
+    return words.gather(1, torch.minimum(place, last))[:, 0]
+
+
+def _scored(ids: list[int], total: float, end: int) -> Sentence:
+    words = _cut(ids, end)
+    ended = len(words) < len(ids)
+    return Sentence(words, total / max(1, len(words) + ended))
+
+
+def _cut(ids: list[int], end: int) -> tuple[int, ...]:
+    return tuple(ids[: ids.index(end)] if end in ids else ids)

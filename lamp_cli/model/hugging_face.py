@@ -1,0 +1,125 @@
+"""Any Hugging Face causal language model as a captioner's decoder: frozen, with LoRA, or fully trained.
+
+Source: Hu et al. 2022 (LoRA), by the ``peft`` library. Wraps a model that was loaded elsewhere; imports
+``peft`` only for LoRA and ``transformers`` never.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .captioner import LanguageModelConfig
+from .language_model import Cache, CausalDecoder
+
+
+class _PastKeyValues:
+    """transformers' cache under our name for it."""
+
+    def __init__(self, past: Any):
+        self.past = past
+
+    def select(self, rows: Tensor) -> None:
+        """Keep these rows, in this order."""
+        self.past.reorder_cache(rows)
+
+
+class HuggingFaceDecoder(CausalDecoder):
+    """The wrapper; ``state_dict`` holds what is trained and nothing else."""
+
+    def __init__(self, model: nn.Module, tokenizer: Any, config: LanguageModelConfig):
+        """Freezes ``model``, adds LoRA, or leaves it trainable, as ``config.tuning`` says.
+
+        Raises ``ValueError`` when the tokenizer knows no end token or ``peft`` is not installed.
+        """
+        super().__init__()
+        if tokenizer.eos_token_id is None:
+            raise ValueError(f"{config.name}: its tokenizer has no end token, which a caption must end with")
+        self.width = model.get_input_embeddings().embedding_dim  # type: ignore[operator]
+        self.begin = () if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,)
+        self.end = tokenizer.eos_token_id
+        self.tokenizer = tokenizer
+        self.tuning = config.tuning
+        # Most models can spare the logits of the prefix, which would be most of the work.
+        self._spares_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
+        model.requires_grad_(config.tuning == "full")
+        self.model = _with_lora(model, config) if config.tuning == "lora" else model
+        trained = {name for name, value in self.named_parameters() if value.requires_grad}
+        self.register_state_dict_post_hook(
+            lambda module, tensors, prefix, metadata: _keep_only(tensors, prefix, trained)
+        )
+
+    def train(self, mode: bool = True) -> HuggingFaceDecoder:
+        """Training mode; a frozen model keeps its dropout off."""
+        super().train(mode and self.tuning != "frozen")
+        return self
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Vectors (B, T, W) of ids (B, T)."""
+        return self.model.get_input_embeddings()(ids)  # type: ignore[operator]
+
+    def logits(self, x: Tensor, first: int) -> Tensor:
+        """Logits (B, S - first, V)."""
+        kept = x.shape[1] - first
+        return self.model(inputs_embeds=x, use_cache=False, **self._only_last(kept)).logits[:, -kept:]
+
+    def start(self, x: Tensor) -> tuple[Tensor, Cache]:
+        """Logits (B, V) after (B, S, W)."""
+        output = self.model(inputs_embeds=x, use_cache=True, **self._only_last(1))
+        return output.logits[:, -1], _PastKeyValues(output.past_key_values)
+
+    def step(self, ids: Tensor, cache: Cache) -> Tensor:
+        """Logits (R, V) after one more token (R,)."""
+        assert isinstance(cache, _PastKeyValues)
+        output = self.model(input_ids=ids[:, None], past_key_values=cache.past, use_cache=True)
+        cache.past = output.past_key_values
+        return output.logits[:, -1]
+
+    def finish(self) -> None:
+        """Make ready for use once the trained weights are loaded; ``state_dict`` means nothing after.
+
+        LoRA's products are added to the weights they stand beside: the same sentences, computed faster.
+        Weights that a model shares between its input and output are shared again.
+        """
+        if self.tuning == "lora":
+            self.model = self.model.merge_and_unload()  # type: ignore[operator]
+        if self.tuning == "full":
+            self.model.tie_weights()  # type: ignore[operator]
+
+    def _only_last(self, count: int) -> dict[str, int]:
+        return {"logits_to_keep": count} if self._spares_logits else {}
+
+
+def half_precision(device: torch.device) -> torch.dtype:
+    """The 16-bit type that the device computes in; 32 bits where it has none."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "mps":
+        return torch.float16
+    capabilities = torch.cpu.get_capabilities()
+    has = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
+    return torch.bfloat16 if has else torch.float32
+
+
+def _with_lora(model: nn.Module, config: LanguageModelConfig) -> nn.Module:
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError:
+        raise ValueError("LoRA needs the package peft: pip install 'lamp-cli[llm]'") from None
+    # Every linear layer but the output: the one choice that fits models of any family.
+    lora = LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, lora)  # type: ignore[arg-type]
+
+
+def _keep_only(tensors: dict[str, Tensor], prefix: str, names: set[str]) -> None:
+    for key in [key for key in tensors if key.startswith(prefix) and key[len(prefix) :] not in names]:
+        del tensors[key]
