@@ -24,6 +24,8 @@ COMMANDS = {
     "pretrain": ("lamp_cli.cli.pretrain", "Train every stage on a data set; resumable."),
     "generate": ("lamp_cli.cli.generate", "Generate motions from sentences."),
     "retrieve": ("lamp_cli.cli.retrieve", "Search a motion library by words or by example."),
+    "caption": ("lamp_cli.cli.caption", "Say in a sentence what each motion shows."),
+    "score": ("lamp_cli.cli.score", "Measure motions and models by the field's protocols."),
 }
 
 
