@@ -51,6 +51,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "tokenizer",
         "lamp",
         "generator",
+        "language",
+        "captioner",
     ]
     return folder / "bundle"
 
@@ -58,7 +60,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _pretrain(folder: Path) -> list[str]:
     words = ["pretrain", "--data", str(folder / "data"), "--output", str(folder / "bundle")]
     words += ["--text-encoder", "none"]
-    for stage in ("tokenizer", "lamp", "generator"):
+    for stage in ("tokenizer", "lamp", "generator", "language", "captioner"):
         words += ["--steps", f"{stage}=2", "--batch-size", f"{stage}=4"]
     return words
 
@@ -182,7 +184,7 @@ def test_finished_stages_are_skipped_and_other_settings_refused(bundle: Path) ->
     [
         (["generate", "--frames", "abc", "x"], "'--frames'"),
         (["genrate"], "'genrate'"),
-        (["prepare"], "motions"),
+        (["prepare"], "--output"),
         (["--nope"], "--nope"),
     ],
 )

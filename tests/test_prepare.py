@@ -349,11 +349,12 @@ def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(motions, tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"fps": 0.0}, "frames per second"),
-        ({"fps": float("nan")}, "frames per second"),
-        ({"val_fraction": float("nan")}, "validation fraction"),
-        ({"val_fraction": 0.6}, "validation fraction"),
+        ({"fps": 0.0}, "fps"),
+        ({"fps": float("nan")}, "fps"),
+        ({"val_fraction": float("nan")}, "val_fraction"),
+        ({"val_fraction": 0.6}, "val_fraction"),
         ({"workers": 0}, "workers"),
+        ({"synthetic": -1}, "synthetic"),
     ],
 )
 def test_options_out_of_range_are_refused(wrong, said):

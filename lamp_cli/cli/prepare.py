@@ -19,12 +19,16 @@ from .common import Advance, UsageError, emit, note, progress
 
 
 def command(
-    motions: Annotated[Path, typer.Argument(help="Folder of joint arrays, or an .npz of them.")],
-    captions: Annotated[
-        list[Path],
-        typer.Option("--captions", help=".jsonl, .txt or folder of clips and sentences; repeatable."),
-    ],
     output: Annotated[Path, typer.Option("--output", help="Folder of the data set to write.")],
+    motions: Annotated[
+        Path | None, typer.Argument(help="Folder of joint arrays, or an .npz of them.")
+    ] = None,
+    captions: Annotated[
+        list[Path] | None,
+        typer.Option("--captions", help=".jsonl, .txt or folder of clips and sentences; repeatable."),
+    ] = None,
+    synthetic: Annotated[int, typer.Option(min=0, help="Add this many made-up motions.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the made-up motions.")] = 0,
     fps: Annotated[
         float | None, typer.Option(help="Frames per second of the joint arrays; else 20, KIT-ML 12.5.")
     ] = None,
@@ -42,13 +46,22 @@ def command(
 
     The same call goes on where an earlier one was stopped.
     """
-    if not motions.exists():
+    if motions is None and not synthetic:
+        raise UsageError("nothing to prepare; expected a folder of motions, --synthetic N, or both")
+    if motions is not None and not motions.exists():
         raise UsageError(f"{motions}: no such file or folder; expected motions")
-    options = PrepareOptions(fps, mirror, val_fraction, workers or os.cpu_count() or 1)
-    requests = [request for path in captions for request in read_requests(path)]
+    if motions is not None and not captions:
+        raise UsageError("no captions; expected --captions FILE for the motions")
+    try:
+        options = PrepareOptions(fps, mirror, val_fraction, workers or os.cpu_count() or 1, synthetic, seed)
+    except ValueError as error:
+        # It names its field, and the option is called the same.
+        raise UsageError(f"--{error}".replace("_", "-", 1)) from None
+    requests = [request for path in captions or [] for request in read_requests(path)]
     if force and output.exists():
         # Before anything is deleted: input that cannot be read must not cost the old data set.
-        find_sources(motions, leave_out=output)
+        if motions is not None:
+            find_sources(motions, leave_out=output)
         remove_prepared(output)
     with ExitStack() as stack:
         report = prepare(motions, requests, output, options, _display(stack))

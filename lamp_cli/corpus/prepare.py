@@ -11,7 +11,7 @@ import json
 import math
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
@@ -20,19 +20,22 @@ from pathlib import Path
 import numpy as np
 
 from ..motion.files import MotionFileError
-from ..motion.representation import joints_to_features
-from ..motion.skeleton import Skeleton
+from ..motion.skeleton import HUMANML3D, Skeleton
 from ..motion.transform import mirror, resample
-from ..storage import write_array, write_json, write_text
-from .captions import Caption, format_captions, mirror_sentence
+from ..storage import write_json, write_text
+from .captions import mirror_sentence
+from .examples import FOLDERS, Written, frames_written, write_example
 from .plan import LEAST_FRAMES, ClipPlan, plan_clips
 from .requests import ClipRequest
 from .sources import MotionSource, find_sources
 from .statistics import compute_statistics, save_statistics
+from .synthetic_examples import FOLDER as TRUTH_FOLDER
+from .synthetic_examples import SyntheticJob, synthetic_jobs, write_synthetic
 
-FOLDERS = ("new_joints", "new_joint_vecs", "texts")
 FINGERPRINT = "prepare.json"
 SPLITS = ("train", "val", "test")
+
+_MotionJob = tuple[MotionSource, list[ClipPlan], Path, "PrepareOptions"]
 
 
 @dataclass(frozen=True)
@@ -41,21 +44,28 @@ class PrepareOptions:
 
     ``fps`` is the frame rate of joint files (None: the skeleton's own); ``mirror`` adds the mirrored
     copy of every training clip; ``val_fraction`` of the motions is held out where captions name no
-    split; ``workers`` processes run in parallel. Raises ``ValueError`` for numbers out of range.
+    split; ``workers`` processes run in parallel. ``synthetic`` clips drawn by ``seed`` join the data
+    set. Raises ``ValueError`` for numbers out of range.
     """
 
     fps: float | None = None
     mirror: bool = True
     val_fraction: float = 0.1
     workers: int = 1
+    synthetic: int = 0
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps < math.inf:
-            raise ValueError(f"{self.fps:g} frames per second; expected a number above 0")
+            raise ValueError(f"fps {self.fps:g}: expected frames per second above 0")
         if not 0 <= self.val_fraction <= 0.5:
-            raise ValueError(f"validation fraction {self.val_fraction:g}; expected a share from 0 to 0.5")
+            raise ValueError(f"val_fraction {self.val_fraction:g}: expected a share from 0 to 0.5")
         if self.workers < 1:
-            raise ValueError(f"{self.workers} workers; expected at least 1")
+            raise ValueError(f"workers {self.workers}: expected at least 1")
+        if self.synthetic < 0:
+            raise ValueError(f"synthetic {self.synthetic}: expected a number of clips")
+        if self.seed < 0:
+            raise ValueError(f"seed {self.seed}: expected 0 or more")
 
 
 @dataclass
@@ -75,15 +85,8 @@ class PrepareReport:
         return dict(Counter(self.dropped.values()).most_common())
 
 
-@dataclass(frozen=True)
-class _Written:
-    id: str
-    frames: int
-    reason: str = ""
-
-
 def prepare(
-    motions: Path,
+    motions: Path | None,
     requests: list[ClipRequest],
     output: Path,
     options: PrepareOptions,
@@ -91,12 +94,16 @@ def prepare(
 ) -> PrepareReport:
     """Write the data set into ``output`` and return the report, which also lies there as report.json.
 
-    ``advance`` is called with the number of clips done and of all. A second call with the same input
-    goes on where the first stopped. Raises ``ValueError`` when the input holds no motion, mixes
-    skeletons, or when ``output`` holds something else.
+    Without ``motions`` it is synthetic alone. ``advance`` is called with the number of clips done and of
+    all. A second call with the same input goes on where the first stopped. Raises ``ValueError`` when
+    the input holds no motion, mixes skeletons, or when ``output`` holds something else.
     """
-    sources, unreadable = find_sources(motions, leave_out=output)
-    skeleton, sources = _one_skeleton(sources, unreadable)
+    if motions is None and not options.synthetic:
+        raise ValueError("nothing to prepare; expected motions, a number of synthetic clips, or both")
+    sources, unreadable = ([], {}) if motions is None else find_sources(motions, leave_out=output)
+    skeleton, sources = (HUMANML3D, []) if motions is None else _one_skeleton(sources, unreadable)
+    if options.synthetic and skeleton is not HUMANML3D:
+        raise ValueError(f"synthetic clips have humanml3d's skeleton, {motions} has {skeleton.name}'s")
     by_name = {source.name: source for source in sources}
     rate = options.fps or skeleton.fps
     seconds = {name: source.shape[0] / _rate(source, rate) for name, source in by_name.items()}
@@ -104,17 +111,17 @@ def prepare(
     _claim(output, _fingerprint(sources, requests, options))
 
     report = PrepareReport(trimmed=plan.trimmed, dropped={**unreadable, **plan.dropped})
-    written: dict[str, int] = {}
+    kept: list[Written] = []
+    total = len(plan.clips) + options.synthetic
     for done, result in enumerate(_write_all(plan.clips, by_name, output, options), 1):
-        advance(done, len(plan.clips))
+        advance(done, total)
         if result.reason:
             report.dropped[result.id] = result.reason
             continue
-        written[result.id] = result.frames
-    kept = [clip for clip in plan.clips if clip.id in written]
+        kept.append(result)
     if not any(clip.split == "train" for clip in kept):
         raise ValueError(f"{motions}: no clip is left for training ({_reasons(report)})")
-    _write_splits(kept, written, output, options, report)
+    _write_splits(kept, output, report)
     train = (output / "train.txt").read_text(encoding="utf-8").split()
     features = (np.load(output / "new_joint_vecs" / f"{name}.npy", allow_pickle=False) for name in train)
     save_statistics(output, compute_statistics(features, skeleton))
@@ -153,6 +160,8 @@ def _fingerprint(sources: list[MotionSource], requests: list[ClipRequest], optio
         {(str(s.path.resolve()), s.path.stat().st_size, s.path.stat().st_mtime_ns) for s in sources}
     )
     facts = [files, [asdict(r) for r in requests], options.fps, options.mirror, options.val_fraction]
+    if options.synthetic:
+        facts += [options.synthetic, options.seed]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -178,7 +187,7 @@ def remove_prepared(output: Path) -> None:
     """Delete a data set that ``prepare`` wrote (and nothing else); does nothing where there is none."""
     if not (output / FINGERPRINT).is_file():
         return
-    for folder in FOLDERS:
+    for folder in (*FOLDERS, TRUTH_FOLDER):
         shutil.rmtree(output / folder, ignore_errors=True)
     for name in (*(f"{s}.txt" for s in (*SPLITS, "all")), "Mean.npy", "Std.npy", "report.json", FINGERPRINT):
         (output / name).unlink(missing_ok=True)
@@ -186,22 +195,27 @@ def remove_prepared(output: Path) -> None:
 
 def _write_all(
     clips: list[ClipPlan], sources: dict[str, MotionSource], output: Path, options: PrepareOptions
-) -> Iterator[_Written]:
+) -> Iterator[Written]:
     ordered = sorted(clips, key=lambda clip: clip.motion)
-    jobs = [
+    jobs: list[_MotionJob | SyntheticJob] = [
         (sources[name], list(group), output, options)
         for name, group in groupby(ordered, key=lambda clip: clip.motion)
     ]
+    jobs += synthetic_jobs(options.synthetic, options.seed, output)
     if options.workers <= 1:
         for job in jobs:
-            yield from _write_motion(job)
+            yield from _write_job(job)
         return
     with ProcessPoolExecutor(options.workers) as pool:
-        for results in pool.map(_write_motion, jobs, chunksize=4):
+        for results in pool.map(_write_job, jobs, chunksize=4):
             yield from results
 
 
-def _write_motion(job: tuple[MotionSource, list[ClipPlan], Path, PrepareOptions]) -> list[_Written]:
+def _write_job(job: _MotionJob | SyntheticJob) -> list[Written]:
+    return write_synthetic(job) if isinstance(job, SyntheticJob) else _write_motion(job)
+
+
+def _write_motion(job: _MotionJob) -> list[Written]:
     """Write all clips of one motion; a clip that is already there is only counted."""
     source, clips, output, options = job
     results = {clip.id: _already_there(clip, output, options) for clip in clips}
@@ -211,18 +225,18 @@ def _write_motion(job: tuple[MotionSource, list[ClipPlan], Path, PrepareOptions]
             motion = source.load(options.fps)
         except (MotionFileError, OSError) as error:
             reason = "NaN or infinite numbers" if "NaN" in str(error) else "unreadable motion"
-            return [_Written(clip.id, 0, reason) for clip in clips]
+            return [Written(clip.id, clip.split, 0, reason=reason) for clip in clips]
         for clip in missing:
             results[clip.id] = _write_clip(clip, motion.joints, motion.fps, motion.skeleton, output, options)
     return [result for result in results.values() if result is not None]
 
 
-def _already_there(clip: ClipPlan, output: Path, options: PrepareOptions) -> _Written | None:
-    names = [clip.id, *([f"M{clip.id}"] if _mirrored(clip, options) else [])]
-    if not all((output / "texts" / f"{name}.txt").is_file() for name in names):
+def _already_there(clip: ClipPlan, output: Path, options: PrepareOptions) -> Written | None:
+    frames = frames_written(clip.id, output)
+    mirrored = _mirrored(clip, options)
+    if frames is None or (mirrored and frames_written(f"M{clip.id}", output) is None):
         return None
-    vectors = np.load(output / "new_joint_vecs" / f"{clip.id}.npy", mmap_mode="r", allow_pickle=False)
-    return _Written(clip.id, len(vectors))
+    return Written(clip.id, clip.split, frames, len(clip.captions), mirrored)
 
 
 def _mirrored(clip: ClipPlan, options: PrepareOptions) -> bool:
@@ -232,44 +246,30 @@ def _mirrored(clip: ClipPlan, options: PrepareOptions) -> bool:
 
 def _write_clip(
     clip: ClipPlan, joints: np.ndarray, fps: float, skeleton: Skeleton, output: Path, options: PrepareOptions
-) -> _Written:
+) -> Written:
     part = joints[round(clip.start * fps) : round(clip.end * fps)]
     part = resample(part, fps, skeleton.fps) if len(part) > 1 else part
     if len(part) < LEAST_FRAMES:
-        return _Written(clip.id, 0, f"shorter than {LEAST_FRAMES} frames")
-    _write_example(clip.id, part, clip.captions, skeleton, output)
+        return Written(clip.id, clip.split, 0, reason=f"shorter than {LEAST_FRAMES} frames")
+    write_example(clip.id, part, clip.captions, skeleton, output)
     if _mirrored(clip, options):
         sentences = tuple(mirror_sentence(text) for text in clip.captions)
-        _write_example(f"M{clip.id}", mirror(part, skeleton), sentences, skeleton, output)
-    return _Written(clip.id, len(part) - 1)
+        write_example(f"M{clip.id}", mirror(part, skeleton), sentences, skeleton, output)
+    return Written(clip.id, clip.split, len(part) - 1, len(clip.captions), _mirrored(clip, options))
 
 
-def _write_example(
-    name: str, joints: np.ndarray, captions: Iterable[str], skeleton: Skeleton, output: Path
-) -> None:
-    write_array(output / "new_joints" / f"{name}.npy", joints.astype(np.float32))
-    write_array(output / "new_joint_vecs" / f"{name}.npy", joints_to_features(joints, skeleton))
-    # The text comes last: it marks the clip as complete.
-    write_text(output / "texts" / f"{name}.txt", format_captions([Caption(text) for text in captions]))
-
-
-def _write_splits(
-    kept: list[ClipPlan],
-    frames: dict[str, int],
-    output: Path,
-    options: PrepareOptions,
-    report: PrepareReport,
-) -> None:
+def _write_splits(kept: list[Written], output: Path, report: PrepareReport) -> None:
     names: dict[str, list[str]] = {split: [] for split in SPLITS}
+    mirrored: list[str] = []
     for clip in sorted(kept, key=lambda clip: clip.id):
         names[clip.split].append(clip.id)
-        report.frames[clip.split] = report.frames.get(clip.split, 0) + frames[clip.id]
+        mirrored += [f"M{clip.id}"] if clip.mirrored else []
+        report.frames[clip.split] = report.frames.get(clip.split, 0) + clip.frames
         report.captioned += bool(clip.captions)
-        report.captions += len(clip.captions)
+        report.captions += clip.captions
     report.clips = {split: len(found) for split, found in names.items() if found}
-    if options.mirror:
-        report.mirrored = len(names["train"])
-        names["train"] += [f"M{name}" for name in names["train"]]
+    report.mirrored = len(mirrored)
+    names["train"] += mirrored
     for split, found in names.items():
         if found:
             write_text(output / f"{split}.txt", "".join(f"{name}\n" for name in found))

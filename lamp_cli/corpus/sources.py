@@ -80,7 +80,9 @@ def _files(folder: Path, leave_out: Path | None) -> list[Path]:
     found = (f for f in folder.rglob("*") if f.suffix in SUFFIXES)
     seen = (f for f in found if not any(part.startswith(".") for part in f.relative_to(folder).parts))
     inside = None if leave_out is None else leave_out.resolve()
-    return sorted(f for f in seen if inside is None or inside not in f.resolve().parents)
+    if inside is None or inside == folder.resolve():
+        return sorted(seen)
+    return sorted(f for f in seen if inside not in f.resolve().parents)
 
 
 def _entries(file: Path, name: str) -> Iterator[MotionSource]:

@@ -131,6 +131,8 @@ class ExactSearch:
         rest = np.flatnonzero(bounds >= worst_kept)
         rest = rest[np.argsort(-bounds[rest], kind="stable")]
         while len(rest):
+            # Ever larger parts: the first ones raise the bar, later ones need few rounds.
+            size *= 2
             part, rest = rest[:size], rest[size:]
             hopeful, scores = np.append(hopeful, part), np.append(scores, self.scores(query, part))
             worst_kept = np.partition(scores, -count)[-count]

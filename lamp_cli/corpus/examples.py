@@ -1,0 +1,45 @@
+"""One example of a data set on disk: joints, features, sentences; written whole, read back by ``layout``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..motion.representation import joints_to_features
+from ..motion.skeleton import Skeleton
+from ..storage import write_array, write_text
+from .captions import Caption, format_captions
+
+FOLDERS = ("new_joints", "new_joint_vecs", "texts")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A clip of the data set with its length in feature frames, or the ``reason`` why it is none."""
+
+    id: str
+    split: str
+    frames: int
+    captions: int = 0
+    mirrored: bool = False
+    reason: str = ""
+
+
+def write_example(
+    name: str, joints: np.ndarray, captions: Sequence[str], skeleton: Skeleton, output: Path
+) -> None:
+    """Write joints (T, J, 3) in metres, their features and their captions under ``name``."""
+    write_array(output / "new_joints" / f"{name}.npy", joints.astype(np.float32))
+    write_array(output / "new_joint_vecs" / f"{name}.npy", joints_to_features(joints, skeleton))
+    # The text comes last: it marks the clip as complete.
+    write_text(output / "texts" / f"{name}.txt", format_captions([Caption(text) for text in captions]))
+
+
+def frames_written(name: str, output: Path) -> int | None:
+    """Feature frames of a complete example, None when it is not there."""
+    if not (output / "texts" / f"{name}.txt").is_file():
+        return None
+    return len(np.load(output / "new_joint_vecs" / f"{name}.npy", mmap_mode="r", allow_pickle=False))
