@@ -22,8 +22,8 @@ def _body(frames: int, joints: int = 22) -> np.ndarray:
 
 
 def _coloured(picture: np.ndarray) -> np.ndarray:
-    """Pixels of limbs: far from grey."""
-    return np.ptp(picture.astype(int), axis=-1) > 60
+    """Pixels of limbs: far from grey, and not green as the trail is."""
+    return (np.ptp(picture.astype(int), axis=-1) > 60) & (picture.argmax(-1) != 1)
 
 
 def test_mp4_has_every_frame_and_plays_in_a_browser(tmp_path: Path) -> None:

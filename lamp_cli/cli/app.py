@@ -25,6 +25,7 @@ COMMANDS = {
     "generate": ("lamp_cli.cli.generate", "Generate motions from sentences."),
     "retrieve": ("lamp_cli.cli.retrieve", "Search a motion library by words or by example."),
     "caption": ("lamp_cli.cli.caption", "Say in a sentence what each motion shows."),
+    "render": ("lamp_cli.cli.render", "Draw motions: videos, pictures, or a page to look around in."),
     "score": ("lamp_cli.cli.score", "Measure motions and models by the field's protocols."),
 }
 

@@ -5,7 +5,9 @@ NumPy alone. Every picture is a function of the joints; knows no files and no vi
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +16,11 @@ from ..motion.representation import gaussian_smooth
 from ..motion.skeleton import Skeleton
 
 BACKGROUND = np.array([0.955, 0.96, 0.97], np.float32)
-GROUND = np.array([0.86, 0.87, 0.89], np.float32)
-LINES = np.array([0.72, 0.74, 0.77], np.float32)
+LIGHT_TILE, DARK_TILE = (np.array(c, np.float32) for c in ([0.895, 0.905, 0.93], [0.795, 0.825, 0.86]))
+TILE = 0.5
+TRAIL = np.array([0.17, 0.53, 0.43], np.float32)
+# The root's trail: a point for so many frames, of the last so many points.
+TRAIL_STEP, TRAIL_POINTS = 3, 100
 CENTRE, LEFT, RIGHT = (
     np.array(c, np.float32) for c in ([0.36, 0.39, 0.45], [0.16, 0.47, 0.82], [0.90, 0.38, 0.22])
 )
@@ -33,6 +38,12 @@ class SceneOptions:
     elevation: float = 14.0
     field_of_view: float = 34.0
     least_distance: float = 4.0
+    style: str = "body"
+
+
+STYLES = ("body", "skeleton")
+# Frames drawn at once: NumPy lets other threads run while it computes.
+THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -59,12 +70,28 @@ def pictures(joints: np.ndarray, skeleton: Skeleton, options: SceneOptions) -> I
     camera = _camera(joints, targets, options)
     size = (options.width, options.height)
     floor = _Floor(camera, size, float(targets[0, 1]))
-    bones = _bones(skeleton)
-    for frame, target in zip(joints.astype(np.float32), targets, strict=True):
+    bones = bones_of(skeleton, options.style)
+    frames = joints.astype(np.float32)
+
+    def draw(number: int) -> np.ndarray:
+        frame, target = frames[number], targets[number]
         picture = floor.picture(target)
+        _draw_trail(picture, camera.project(_trail(frames, number), target, size), camera)
         _shade_ground(picture, camera.project(_shadow(frame), target, size), bones, camera.focal)
         _draw_body(picture, camera.project(frame, target, size), bones, camera)
-        yield (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
+        picture *= 255
+        picture += 0.5
+        return np.ascontiguousarray(np.moveaxis(picture.astype(np.uint8), 0, -1))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        # A few frames ahead and no more, so that memory does not grow with the length.
+        waiting: deque[Future[np.ndarray]] = deque()
+        for number in range(len(frames)):
+            waiting.append(pool.submit(draw, number))
+            if len(waiting) > 2 * THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _targets(joints: np.ndarray) -> np.ndarray:
@@ -90,7 +117,7 @@ def _camera(joints: np.ndarray, targets: np.ndarray, options: SceneOptions) -> _
 
 
 class _Floor:
-    """The ground plane y = 0 with a one-metre grid that fades into the background."""
+    """The ground plane y = 0, tiled, fading into the background."""
 
     def __init__(self, camera: _Camera, size: tuple[int, int], target_height: float):
         width, height = size
@@ -108,29 +135,42 @@ class _Floor:
         # A pixel's footprint on the ground: far lines blur and fade instead of flickering.
         blur = np.maximum(along / camera.focal, 1e-4) / np.clip(-rays[..., 1], 0.05, 1)
         self._places = [np.ascontiguousarray(points[..., k], np.float32) for k in (0, 1)]
-        self._sharpness = (1 / blur).astype(np.float32)
-        self._reach = (0.012 / blur + 0.5).astype(np.float32)
-        self._strength = np.minimum(1.0, 0.024 / blur + 0.15).astype(np.float32)
-        fade = np.clip(1.25 - np.hypot(points[..., 0], points[..., 1]) / 9.0, 0, 1)[..., None]
-        self._line = (fade * (LINES - GROUND)).astype(np.float32)
-        self._empty = np.empty((height, width, 3), np.float32)
-        self._empty[:] = BACKGROUND
-        self._empty[self._first_row :] += fade * (GROUND - BACKGROUND)
+        self._sharpness = (2 * TILE / blur).astype(np.float32)
+        self._fade = np.clip(1.25 - np.hypot(points[..., 0], points[..., 1]) / 9.0, 0, 1).astype(np.float32)
+        self._empty = np.empty((3, height, width), np.float32)
+        self._empty[:] = BACKGROUND[:, None, None]
+        mean = (LIGHT_TILE + DARK_TILE) / 2 - BACKGROUND
+        self._empty[:, self._first_row :] += self._fade * mean[:, None, None]
 
     def picture(self, target: np.ndarray) -> np.ndarray:
-        """Background and ground (H, W, 3) float32 for a camera on ``target``."""
-        nearest = np.full(self._sharpness.shape, np.inf, np.float32)
+        """Background and ground (3, H, W) float32, values from 0 to 1, for a camera on ``target``.
+
+        Colours come first while a picture is drawn: NumPy is several times faster over long rows.
+        """
+        period = 2 * TILE
+        sign = None
         for points, shift in zip(self._places, target[[0, 2]].tolist(), strict=True):
-            place = points + np.float32(shift % 1.0)
-            np.minimum(nearest, np.abs(place - np.rint(place)), out=nearest)
-        cover = np.clip(self._reach - nearest * self._sharpness, 0, 1) * self._strength
+            place = points + np.float32(shift % period)
+            place /= np.float32(period)
+            place -= np.rint(place)
+            np.abs(place, out=place)
+            # From -1 to 1 across an edge, as wide as a pixel's footprint: far tiles melt into their mean.
+            np.subtract(np.float32(0.25), place, out=place)
+            place *= self._sharpness
+            np.clip(place, -1, 1, out=place)
+            sign = place if sign is None else np.multiply(sign, place, out=place)
+        assert sign is not None
+        sign *= self._fade
         picture = self._empty.copy()
-        picture[self._first_row :] += cover[..., None] * self._line
+        for plane, contrast in zip(picture, ((LIGHT_TILE - DARK_TILE) / 2).tolist(), strict=True):
+            plane[self._first_row :] += sign * np.float32(contrast)
         return picture
 
 
-def _bones(skeleton: Skeleton) -> list[tuple[int, int, float, float, np.ndarray]]:
+def bones_of(skeleton: Skeleton, style: str) -> list[tuple[int, int, float, float, np.ndarray]]:
     """Parent, child, radii in metres and colour of every bone."""
+    if style not in STYLES:
+        raise ValueError(f"style {style}: expected {' or '.join(STYLES)}")
     bones = []
     for child, parent in enumerate(skeleton.parents):
         if parent < 0:
@@ -139,7 +179,8 @@ def _bones(skeleton: Skeleton) -> list[tuple[int, int, float, float, np.ndarray]
         colour = (
             LEFT if name.startswith(("left", "L")) else RIGHT if name.startswith(("right", "R")) else CENTRE
         )
-        bones.append((parent, child, *_radii(name), colour))
+        radii = _radii(name) if style == "body" else (0.016, 0.016)
+        bones.append((parent, child, *radii, colour))
     return bones
 
 
@@ -170,6 +211,30 @@ def _shadow(frame: np.ndarray) -> np.ndarray:
     return shadow
 
 
+def _trail(frames: np.ndarray, number: int) -> np.ndarray:
+    """Where the root has been, on the ground: points (P, 3), the newest last."""
+    numbers = np.arange(number, max(-1, number - TRAIL_STEP * TRAIL_POINTS), -1)[::TRAIL_STEP][::-1]
+    # Whole steps from the start, so that the line does not crawl from frame to frame.
+    numbers = np.append(numbers[:-1] // TRAIL_STEP * TRAIL_STEP, number)
+    points = frames[numbers, 0]
+    points[:, 1] = 0
+    return points
+
+
+def _draw_trail(picture: np.ndarray, points: np.ndarray, camera: _Camera) -> None:
+    """Paint the trail, fading with its age."""
+    for age, (a, b) in enumerate(zip(points[-2::-1], points[:0:-1], strict=True)):
+        if max(abs(a[0] - b[0]), abs(a[1] - b[1])) < 0.5:
+            continue
+        width = 0.011 * camera.focal
+        found = _segment(picture.shape[1:], a, b, width / a[2], width / b[2], 1.0)
+        if found is None:
+            continue
+        box, x, y, _, radius = found
+        cover = np.clip(radius - np.hypot(x, y) + 0.5, 0, 1) * (1 - 0.7 * age / TRAIL_POINTS)
+        _paint(picture[:, box[0], box[1]], cover, TRAIL)
+
+
 def _segment(
     shape: tuple[int, ...], a: np.ndarray, b: np.ndarray, ra: float, rb: float, margin: float
 ) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
@@ -187,27 +252,42 @@ def _segment(
     return box, x - along * dx, y - along * dy, along, ra + along * (rb - ra)
 
 
+def _paint(part: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> None:
+    """Blend a colour (3,) or picture (3, h, w) into a part (3, h, w) of the picture where it is covered."""
+    part += cover * (colour.reshape(3, *(colour.shape[1:] or (1, 1))) - part)
+
+
 def _shade_ground(picture: np.ndarray, points: np.ndarray, bones: list, focal: float) -> None:
-    dark = np.zeros(picture.shape[:2], np.float32)
+    """Darken the ground under the body; the shadow is soft, so half the resolution is enough."""
+    height, width = (n // 2 for n in picture.shape[1:])
+    dark = np.zeros((height, width), np.float32)
+    boxes = []
+    halved = points * np.array([0.5, 0.5, 1.0], np.float32)
     for parent, child, ra, rb, _ in bones:
-        a, b = points[parent], points[child]
-        soft = 0.06 * focal / a[2]
-        found = _segment(picture.shape, a, b, ra * focal / a[2], rb * focal / b[2], soft)
+        a, b = halved[parent], halved[child]
+        soft = 0.03 * focal / a[2]
+        found = _segment(dark.shape, a, b, ra * focal / 2 / a[2], rb * focal / 2 / b[2], soft)
         if found is None:
             continue
         box, x, y, _, radius = found
         cover = np.clip((radius + soft - np.hypot(x, y)) / (2 * soft), 0, 1)
         np.maximum(dark[box], cover, out=dark[box])
-    picture *= 1 - 0.30 * dark[..., None]
+        boxes.append(box)
+    if not boxes:
+        return
+    rows = slice(min(b[0].start for b in boxes), max(b[0].stop for b in boxes))
+    columns = slice(min(b[1].start for b in boxes), max(b[1].stop for b in boxes))
+    light = (1 - 0.30 * dark[rows, columns]).repeat(2, axis=0).repeat(2, axis=1)
+    picture[:, 2 * rows.start : 2 * rows.stop, 2 * columns.start : 2 * columns.stop] *= light
 
 
 def _draw_body(picture: np.ndarray, points: np.ndarray, bones: list, camera: _Camera) -> None:
     """Paint bones from far to near; a pixel of a bone in front is not painted over."""
-    depths = np.full(picture.shape[:2], np.inf, np.float32)
+    depths = np.full(picture.shape[1:], np.inf, np.float32)
     light = (LIGHT / np.linalg.norm(LIGHT)) @ camera.axes.T
     for parent, child, ra, rb, colour in sorted(bones, key=lambda b: -points[b[0], 2] - points[b[1], 2]):
         a, b = points[parent], points[child]
-        found = _segment(picture.shape, a, b, ra * camera.focal / a[2], rb * camera.focal / b[2], 1.0)
+        found = _segment(depths.shape, a, b, ra * camera.focal / a[2], rb * camera.focal / b[2], 1.0)
         if found is None:
             continue
         box, x, y, along, radius = found
@@ -217,7 +297,8 @@ def _draw_body(picture: np.ndarray, points: np.ndarray, bones: list, camera: _Ca
         depth = a[2] + along * (b[2] - a[2]) - out * radius * a[2] / camera.focal
         cover = np.where(depth < depths[box], cover, 0)
         lit = (x * light[0] - y * light[1]) / radius + out * light[2]
-        shade = (0.55 + 0.45 * np.clip(lit, 0, 1) + 0.12 * np.clip(lit, 0, 1) ** 8)[..., None]
-        rim = (0.75 + 0.25 * out)[..., None]
-        picture[box] += cover[..., None] * (colour * shade * rim - picture[box])
+        lit = np.clip(lit, 0, 1)
+        gloss = np.square(np.square(np.square(lit)))
+        shade = (0.55 + 0.45 * lit + 0.12 * gloss) * (0.75 + 0.25 * out)
+        _paint(picture[:, box[0], box[1]], cover, colour[:, None, None] * shade)
         depths[box] = np.where(cover > 0.5, depth, depths[box])

@@ -42,7 +42,7 @@ def render_motions(
         raise ValueError("no motion to render")
     bodies = [np.asarray(motion) for motion in motions]
     for body in bodies:
-        _skeleton(body)
+        skeleton_to_render(body)
     frames = _panels(bodies, titles, options or SceneOptions())
     with replacing(path) as temporary:
         writers[path.suffix.lower()](frames, fps, temporary)
@@ -60,7 +60,7 @@ def _panels(motions: list[np.ndarray], titles: Sequence[str], options: SceneOpti
 
 
 def _panel(motion: np.ndarray, title: str, options: SceneOptions) -> Iterator[np.ndarray]:
-    skeleton = _skeleton(motion)
+    skeleton = skeleton_to_render(motion)
     ink, cover = _title(title, options.width, options.height)
     rows = len(cover)
     for picture in pictures(motion, skeleton, options):
@@ -69,7 +69,8 @@ def _panel(motion: np.ndarray, title: str, options: SceneOptions) -> Iterator[np
         yield picture
 
 
-def _skeleton(motion: np.ndarray) -> Skeleton:
+def skeleton_to_render(motion: np.ndarray) -> Skeleton:
+    """The skeleton of joints (T, J, 3); raises ``ValueError`` when they are no motion or not finite."""
     skeleton = skeleton_of_joints(motion.shape[1]) if motion.ndim == 3 and len(motion) else None
     if skeleton is None:
         raise ValueError(f"expected joints (T, 22, 3) or (T, 21, 3) to render, found shape {motion.shape}")
@@ -120,7 +121,7 @@ def _write_mp4(frames: Iterator[np.ndarray], fps: float, path: Path) -> None:
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         # One thread: x264's output depends on their number.
         stream.codec_context.thread_count = 1
-        stream.options = {"crf": "20", "preset": "veryfast"}
+        stream.options = {"crf": "20", "preset": "superfast"}
         for picture in chain([first], frames):
             container.mux(stream.encode(_video_frame(picture, height, width)))
         container.mux(stream.encode())

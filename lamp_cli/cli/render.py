@@ -1,0 +1,146 @@
+"""``lamp render``: motion files into videos, pictures or a page to look around in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..storage import free_path, safe_stem
+from .common import UsageError, emit, note, progress, read_records
+
+FORMATS = ("mp4", "gif", "webp", "png")
+
+
+class Style(str, Enum):
+    """How a body is drawn."""
+
+    body = "body"
+    skeleton = "skeleton"
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A motion to draw: its record, its name for files, its title, joints (T, J, 3) and their rate."""
+
+    record: dict[str, Any]
+    name: str
+    title: str
+    joints: Any
+    fps: float
+
+
+def command(
+    motions: Annotated[
+        list[str] | None, typer.Argument(help="Motion files; - or none reads names or JSON lines from stdin.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("."),
+    formats: Annotated[str, typer.Option("--format", help="Some of mp4, gif, webp, png.")] = "mp4",
+    together: Annotated[
+        Path | None, typer.Option(help="One video of all motions side by side; its suffix is the format.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="One page, without network, to play and turn all motions in.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Instead of the sentence or the file's name.")] = None,
+    size: Annotated[int, typer.Option(min=64, max=2160, help="Height and width of a motion, pixels.")] = 480,
+    fps: Annotated[float | None, typer.Option(help="Frames per second of joint files; else 20.")] = None,
+    style: Annotated[Style, typer.Option(help="Solid limbs or thin lines.")] = Style.body,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+) -> None:
+    """Draw motions: a video each, or all of them in one video or on one page."""
+    wanted = tuple(dict.fromkeys(word.strip().lower() for word in formats.split(",") if word.strip()))
+    if not wanted or not set(wanted) <= set(FORMATS):
+        raise UsageError(f"--format {formats}: expected some of {', '.join(FORMATS)}")
+    if fps is not None and not 0 < fps <= 1000:
+        raise UsageError(f"--fps {fps:g}: expected frames per second above 0, up to 1000")
+    names = motions or []
+    from_stdin = "-" in names or not names
+    if from_stdin and sys.stdin.isatty():
+        raise UsageError("no motion; expected motion files, or their names on stdin")
+
+    from ..render.scene import SceneOptions
+
+    shown = _shown([n for n in names if n != "-"], from_stdin, title, fps)
+    options = SceneOptions(size, size, style=style.value)
+    if together is None and html is None:
+        _each(shown, wanted, output, options, force, None if from_stdin else len(names), as_json)
+        return
+    every = list(shown)
+    if not every:
+        raise UsageError("no motion; the input is empty")
+    for path, key in ((together, "video"), (html, "html")):
+        if path is not None:
+            path = free_path(path, force)
+            _all(every, path, key, options)
+            emit({"motion": [s.record["motion"] for s in every], key: str(path)}, str(path), as_json)
+
+
+def _shown(names: list[str], from_stdin: bool, title: str | None, fps: float | None) -> Iterator[_Shown]:
+    from ..motion.files import load_motions
+    from ..tasks.library import caption_beside
+
+    records: Iterator[dict[str, Any]] = iter([{"motion": name} for name in names])
+    if from_stdin:
+        records = iter([*records, *read_records(sys.stdin, "motion", "stdin")])
+    for record in records:
+        path = Path(record["motion"])
+        if path.is_dir():
+            raise UsageError(f"{path}: a folder, expected motion files")
+        for motion in load_motions(path, fps):
+            take = motion.source.removeprefix(str(path)).removeprefix(":")
+            sentence = record.get("text") or record.get("caption") or caption_beside(path)
+            name = safe_stem(f"{path.stem}_{take}") if take else path.stem
+            shown = title if title is not None else str(sentence or (take or path.stem).replace("_", " "))
+            yield _Shown(
+                {**record, **({"take": take} if take else {})}, name, shown, motion.joints, motion.fps
+            )
+
+
+def _each(
+    shown: Iterator[_Shown],
+    wanted: tuple[str, ...],
+    output: Path,
+    options: Any,
+    force: bool,
+    total: int | None,
+    as_json: bool,
+) -> None:
+    from ..render.video import render_motions
+
+    anything = False
+    with progress(total or 1, "rendering") as advance:
+        for motion in shown:
+            anything = True
+            files = {}
+            for kind in wanted:
+                path = free_path(output / f"{motion.name}.{kind}", force)
+                render_motions([motion.joints], motion.fps, [motion.title], path, options)
+                files["video" if kind == "mp4" else kind] = str(path)
+            record = {**motion.record, **files, "frames": len(motion.joints), "fps": motion.fps}
+            emit(record, "  ".join(files.values()), as_json)
+            advance(1 if total else 0, "")
+    if not anything:
+        raise UsageError("no motion; the input is empty")
+
+
+def _all(every: list[_Shown], path: Path, key: str, options: Any) -> None:
+    from ..motion.transform import resample
+    from ..render.video import render_motions
+    from ..render.viewer import write_viewer
+
+    rate = every[0].fps
+    if any(s.fps != rate for s in every):
+        note(f"motions of several frame rates are shown at {rate:g} frames per second")
+    joints = [s.joints if s.fps == rate else resample(s.joints, s.fps, rate) for s in every]
+    titles = [s.title for s in every]
+    if key == "html":
+        write_viewer(joints, rate, titles, path)
+    else:
+        render_motions(joints, rate, titles, path, options)

@@ -1,0 +1,143 @@
+"""``lamp render`` through the real command line, and the page with the viewer."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.render.viewer import write_viewer
+from tests.conftest import wandering
+
+
+def lamp(*words: str | Path, cwd: Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lamp_cli", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, input=stdin or "", capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    np.save(tmp_path / "one.npy", wandering(HUMANML3D, 6, seed=1).astype(np.float32))
+    np.save(tmp_path / "kit.npy", wandering(KIT, 9, seed=2).astype(np.float32))
+    np.savez(tmp_path / "many.npz", a=wandering(HUMANML3D, 4), b=wandering(HUMANML3D, 5))
+    return tmp_path
+
+
+class Scripts(HTMLParser):
+    """The scripts of a page as a browser would cut them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scripts: list[str] = []
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._inside = tag == "script"
+        if self._inside:
+            self.scripts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.scripts[-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = False
+
+
+def page_of(path: Path) -> dict:
+    parser = Scripts()
+    parser.feed(path.read_text(encoding="utf-8"))
+    assert len(parser.scripts) == 2
+    return json.loads(parser.scripts[0])
+
+
+def test_each_motion_becomes_a_video_and_other_keys_pass_through(clips: Path) -> None:
+    lines = '{"motion": "one.npy", "text": "a walk", "mine": 7}\nmany.npz\n'
+    done = lamp("render", "-", "--size", "64", "--output", "out", cwd=clips, stdin=lines)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [Path(r["video"]).name for r in records] == ["one.mp4", "many_a.mp4", "many_b.mp4"]
+    assert records[0]["mine"] == 7 and records[0]["text"] == "a walk" and records[0]["frames"] == 6
+    assert [r.get("take") for r in records] == [None, "a", "b"]
+    assert all((clips / r["video"]).stat().st_size > 500 for r in records)
+
+
+def test_formats_styles_and_free_names(clips: Path) -> None:
+    words = ("render", "kit.npy", "--size", "64", "--format", "png,gif,webp")
+    first = json.loads(lamp(*words, cwd=clips).stdout)
+    thin = json.loads(lamp(*words, "--style", "skeleton", cwd=clips).stdout)
+    assert (first["png"], thin["png"]) == ("kit.png", "kit_2.png")
+    assert first["fps"] == 12.5
+    with Image.open(clips / "kit.gif") as animation:
+        assert (animation.n_frames, animation.size) == (9, (64, 64))
+    solid, lines = (
+        np.asarray(Image.open(clips / name).convert("RGB"), int) for name in ("kit.png", "kit_2.png")
+    )
+    assert (np.ptp(lines, axis=-1) > 60).sum() < 0.6 * (np.ptp(solid, axis=-1) > 60).sum()
+
+
+def test_all_motions_in_one_video_and_on_one_page(clips: Path) -> None:
+    done = lamp(
+        "render",
+        "one.npy",
+        "many.npz",
+        "--together",
+        "all.png",
+        "--html",
+        "all.html",
+        "--size",
+        "64",
+        cwd=clips,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line).keys() - {"motion"} for line in done.stdout.splitlines()] == [
+        {"video"},
+        {"html"},
+    ]
+    assert Image.open(clips / "all.png").size[0] % (3 * 64) == 0
+    assert [m["title"] for m in page_of(clips / "all.html")["motions"]] == ["one", "a", "b"]
+
+
+def test_the_page_holds_the_joints_and_needs_no_network(tmp_path: Path) -> None:
+    motion = wandering(HUMANML3D, 12, seed=4) + np.array([30.0, 0.0, -12.0])
+    title = 'kicks </script><script>alert("x")</script> <!-- & "so" on'
+    path = write_viewer([motion], 20.0, [title], tmp_path / "page.html")
+    shown = page_of(path)["motions"][0]
+    assert shown["title"] == title
+    numbers = np.frombuffer(base64.b64decode(shown["joints"]), "<i2").reshape(12, 22, 3)
+    np.testing.assert_allclose(
+        numbers * shown["unit"], motion - motion[0, 0] * [1, 0, 1], atol=0.5 * shown["unit"] + 1e-9
+    )
+    assert shown["unit"] == 0.001
+    assert not re.search(r"https?:|src=|@import|url\(", path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nothing.npy"], "nothing.npy"),
+        (["."], "a folder"),
+        (["broken.npy"], "broken.npy"),
+        (["nan.npy"], "NaN"),
+        (["one.npy", "--format", "avi"], "avi"),
+        (["one.npy", "--fps", "nan"], "--fps"),
+        (["one.npy", "--together", "all.avi"], "all.avi"),
+    ],
+)
+def test_mistakes_get_one_sentence_and_leave_nothing(clips: Path, words: list[str], said: str) -> None:
+    (clips / "broken.npy").write_bytes(b"no array")
+    np.save(clips / "nan.npy", np.full((5, 22, 3), np.nan, np.float32))
+    before = {p.name for p in clips.iterdir()}
+    done = lamp("render", *words, cwd=clips)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert said in done.stderr and done.stderr.count("\n") == 1
+    assert {p.name for p in clips.iterdir()} == before
