@@ -58,7 +58,7 @@ def _packed(motion: np.ndarray, title: str) -> dict[str, Any]:
                 "parent": bone[0],
                 "child": bone[1],
                 "radius": round((bone[2] + bone[3]) / 2, 4),
-                "colour": [round(255 * float(c)) for c in bone[4]],
+                "colour": [int(c) for c in bone[4]],
             }
             for bone in bones_of(skeleton, "body")
         ],
