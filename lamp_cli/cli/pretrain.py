@@ -68,6 +68,9 @@ def command(
             help="Folder with the our_vab GloVe files, for the evaluator; without it words are learned."
         ),
     ] = None,
+    start_from: Annotated[
+        str | None, typer.Option(help="Bundle whose networks to train further, e.g. lamp-mini.")
+    ] = None,
     captions: Annotated[
         Path | None,
         typer.Option(
@@ -108,6 +111,7 @@ def command(
         bidirectional=bidirectional,
         word_vectors=word_vectors,
         captions=captions,
+        start_from=start_from,
         language_model=_language_model(llm, lora, full),
     )
     with ExitStack() as stack:

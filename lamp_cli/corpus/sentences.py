@@ -19,22 +19,28 @@ def read_sentences(path: Path) -> list[str]:
     list); lines of text may be the field's ``caption#tokens#start#end``. Raises ``ValueError`` naming
     file and line, or when there is none; ``OSError`` when the file cannot be read.
     """
+    return list(dict.fromkeys(sentence for group in read_paraphrases(path) for sentence in group))
+
+
+def read_paraphrases(path: Path) -> list[tuple[str, ...]]:
+    """Sentences as ``read_sentences``, those of one JSON line together: they speak of one motion."""
     try:
         content = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise ValueError(f"{path}: expected captions as UTF-8 text, found other bytes") from None
     if Path(path).suffix.lower() in (".jsonl", ".json"):
         lines = enumerate(content.splitlines(), 1)
-        found = [s for n, line in lines if line.strip() for s in _of_json(line, f"{path}, line {n}")]
+        found = [_of_json(line, f"{path}, line {n}") for n, line in lines if line.strip()]
     else:
         try:
-            found = [caption.text for caption in parse_captions(content)]
+            found = [[caption.text] for caption in parse_captions(content)]
         except ValueError as error:
             raise ValueError(f"{path}: expected one sentence per line ({error})") from None
-    sentences = list(dict.fromkeys(" ".join(s.split()) for s in found if s.strip()))
-    if not sentences:
+    groups = [tuple(dict.fromkeys(" ".join(s.split()) for s in group if s.strip())) for group in found]
+    groups = [group for group in groups if group]
+    if not groups:
         raise ValueError(f"{path}: no sentence in it")
-    return sentences
+    return groups
 
 
 def _of_json(line: str, where: str) -> list[str]:

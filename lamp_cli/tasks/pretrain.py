@@ -26,14 +26,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..bundle.bundle import Bundle, build_networks, save_bundle
+from ..bundle.bundle import Bundle, build_networks, load_bundle, save_bundle
 from ..bundle.captioner import build_captioner
 from ..bundle.config import BundleConfig, ModelConfig, from_json, to_json
 from ..bundle.evaluator import EvaluatorCard, save_evaluator
 from ..bundle.released_evaluator import load_word_vectors
 from ..corpus.evaluation_set import EvaluationSet, evaluation_set
 from ..corpus.layout import FramesLimit, ReadReport, open_dataset
-from ..corpus.sentences import read_sentences
+from ..corpus.sentences import read_paraphrases
 from ..corpus.statistics import weigh_up_root_and_contacts
 from ..corpus.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces, pieces_of_bert, trimmed
 from ..corpus.words import WordList, words_of_captions
@@ -48,6 +48,7 @@ from ..storage import write_json
 from .captioner_stage import CaptionerStage, LanguageStage
 from .evaluator_stage import EVALUATOR, LEAST_COUNT, EvaluatorData, EvaluatorStage
 from .generator_stage import GeneratorStage
+from .index import fingerprint
 from .lamp_stage import LampStage, PairData
 from .sizes import CAPTIONER, CORE, LANGUAGE, LANGUAGE_MODEL_RATES, SIZES, STAGES, TOKENIZER_WINDOW
 from .tokenizer_stage import TokenizerData, TokenizerStage
@@ -62,8 +63,10 @@ Report = Callable[[str, int, int, dict[str, float]], None]
 class PretrainOptions:
     """Everything that decides a run; ``steps`` and ``batch_sizes`` replace the size's own by stage.
 
-    ``captions`` is a file of sentences without motions: the vocabulary holds their words, and the embedded
-    decoder learns its language from them too. ``language_model`` stands in that decoder's place.
+    ``captions`` is a file of sentences without motions: the vocabulary holds their words, LaMP learns from
+    those of one JSON line that they say the same, and the embedded decoder learns its language from them.
+    ``language_model`` stands in that decoder's place. ``start_from`` is a bundle whose networks, vocabulary
+    and statistics the run goes on with.
     """
 
     size: str = "mini"
@@ -77,6 +80,7 @@ class PretrainOptions:
     word_vectors: Path | None = None
     captions: Path | None = None
     language_model: LanguageModelConfig | None = None
+    start_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,21 +115,33 @@ def pretrain(
     if not val_clips:
         raise ValueError(f"{data / 'val.txt'}: no usable clip; the best weights are chosen by validation")
     size = SIZES[options.size]
-    sentences = [] if options.captions is None else read_sentences(options.captions)
+    paraphrases = [] if options.captions is None else read_paraphrases(options.captions)
+    sentences = list(dict.fromkeys(sentence for group in paraphrases for sentence in group))
     run = output / "training" / "run.json"
+    origin = None if options.start_from is None else load_bundle(options.start_from, torch.device("cpu"))
     vocabulary, kept = _vocabulary(options.text_encoder, size.vocabulary, sentences, run)
+    if origin is not None:
+        vocabulary, statistics = origin.vocabulary, origin.statistics
     model = _with_ablations(size.model(dataset.skeleton, len(vocabulary)), options)
     training = {name: _with_overrides(name, size.training[name], options) for name in CORE}
     identity = _identity(data, options, model, training, len(train_clips), vocabulary)
+    if origin is not None:
+        identity["start_from"] = fingerprint(origin)
+        _require_same_networks(model, origin.config.model, options.start_from)
     _claim(run, identity)
 
     # The initial weights come from torch's own stream, which takes no generator.
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         tokenizer, lamp, text_to_motion = build_networks(model, vocabulary.decoder)
-        if options.text_encoder is not None:
+        if origin is not None:
+            for name, network in zip(CORE, (tokenizer, lamp, text_to_motion), strict=True):
+                network.load_state_dict(origin.networks()[name].state_dict())
+        elif options.text_encoder is not None:
             initialise_from_bert(lamp.qformer, _encoder_weights(options.text_encoder), kept)
-    pairs = PairData(train_clips, val_clips, statistics, vocabulary)
+    # Groups of one sentence say nothing about wording.
+    groups = [group for group in paraphrases if len(group) > 1]
+    pairs = PairData(train_clips, val_clips, statistics, vocabulary, groups)
     motions = TokenizerData(train_clips, val_clips, statistics, dataset.skeleton)
     sizes = {name: training[name].batch_size for name in CORE}
     stages: dict[str, Callable[[], Any]] = {
@@ -338,6 +354,12 @@ def _words(train_set: EvaluationSet, most: int, folder: Path | None) -> tuple[Wo
         return words, torch.from_numpy(vectors)
     captions = (caption for clip in train_set.clips for caption in clip.captions)
     return words_of_captions(captions, LEAST_COUNT, most), None
+
+
+def _require_same_networks(model: ModelConfig, other: ModelConfig, name: str | None) -> None:
+    for part in ("tokenizer", "lamp", "generator", "length"):
+        if getattr(model, part) != getattr(other, part):
+            raise ValueError(f"{name}: its {part} has other sizes than this run's; choose its --size")
 
 
 def default_text_encoder() -> Path | None:

@@ -1,0 +1,228 @@
+"""Jumps: a crouch, a push off the toes, free fall, a landing that gives way."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body import SIDES, Tracks, foot_at
+from ..curves import FPS, GRAVITY, ease, keys, quintic, snap
+from ..gait import with_goal
+from ..movement import SIDE_NAMES, Movement, pick_side, times_words
+from ..style import Style
+
+# How high the pelvis stands above its rest when the toes leave the ground, and the pitch of the feet then.
+RISE, PITCH = 0.05, 0.55
+
+
+def _jumps(
+    style: Style,
+    rng: np.random.Generator,
+    heights: np.ndarray,
+    step: tuple[float, float],
+    spread: float = 0.0,
+) -> Tracks:
+    """Jumps of some heights (metres), each moving by ``step`` (x, z); ``spread`` opens every second one."""
+    crouch = float(rng.uniform(0.14, 0.24)) * (0.5 if spread else 1.0)
+    down, up, soft = (snap(d * style.tempo) for d in (0.35, 0.25, 0.4))
+    if spread:
+        down, soft = 0.2, 0.2
+    start, rest = snap(float(rng.uniform(0.2, 0.5))), style.height
+    times, height, speed, fall = [0.0, start], [rest, rest], [0.0, 0.0], [0.0, 0.0]
+    flights: list[tuple[float, float]] = []
+    clock = start
+    for jump in heights:
+        clock += down
+        times.append(clock)
+        lift = clock + up
+        flight = max(snap(2 * np.sqrt(2 * jump / GRAVITY)), 0.2)
+        launch = GRAVITY * flight / 2
+        times += [lift, lift + flight, lift + flight + soft]
+        top = rest + RISE
+        height += [rest - crouch, top, top, rest - 0.8 * crouch]
+        speed += [0.0, launch, -launch, 0.0]
+        fall += [0.0, -GRAVITY, -GRAVITY, 0.0]
+        flights.append((lift, lift + flight))
+        clock = lift + flight + soft
+    times.append(clock + snap(0.45 * style.tempo))
+    height.append(rest)
+    speed.append(0.0)
+    fall.append(0.0)
+    total = times[-1] + snap(float(rng.uniform(0.2, 0.6)))
+    total = max(total, 2.1)
+    tracks = style.stand(total, rng)
+    t = np.arange(len(tracks)) / FPS
+    tracks.root[:, 1] += quintic(t, times, height, speed, fall) - rest
+    moved = np.zeros(len(t))
+    for lift, land in flights:
+        moved += np.clip((t - lift) / (land - lift), 0, 1)
+    # The body leans into the direction before it leaves the ground and catches up after landing.
+    tracks.root[:, 0] += moved * step[0]
+    tracks.root[:, 2] += moved * step[1]
+    _feet(style, tracks, t, flights, step, spread)
+    _lean(tracks, t, flights, down + up, soft, step)
+    return tracks
+
+
+def _feet(
+    style: Style,
+    tracks: Tracks,
+    t: np.ndarray,
+    flights: list[tuple[float, float]],
+    step: tuple[float, float],
+    spread: float,
+) -> None:
+    for side in (0, 1):
+        x, z, yaw = style.feet()[side]
+        open_width = np.zeros(len(t))
+        place, lift = np.zeros(len(t)), np.zeros(len(t))
+        pitch = np.zeros(len(t))
+        for number, (off, on) in enumerate(flights):
+            inside = (t > off - 1e-6) & (t < on + 1e-6)
+            share = np.clip((t - off) / (on - off), 0, 1)
+            place += ease(share)
+            height = tracks.root[:, 1] - (style.height + RISE)
+            lift += np.where(inside, np.maximum(height, 0.0), 0.0)
+            tracks.planted[inside, side] = False
+            pitch += keys(
+                t,
+                (0.0, 0.0),
+                (max(off - 0.2, 0.01), 0.0),
+                (off, PITCH),
+                (on - 0.02, 0.6 * PITCH),
+                (on + 0.1, 0.0),
+            )
+            if spread:
+                toward = 1.0 if number % 2 == 0 else -1.0
+                open_width += toward * ease(share)
+        x = x + place * step[0] + open_width * spread * SIDES[side]
+        tracks.ankle[:, side] = foot_at(x, z + place * step[1], np.full(len(t), yaw), lift, pitch, side)
+        tracks.foot[:, side, 1] = pitch
+
+
+def _lean(
+    tracks: Tracks,
+    t: np.ndarray,
+    flights: list[tuple[float, float]],
+    before: float,
+    soft: float,
+    step: tuple[float, float],
+) -> None:
+    bend, swing = np.zeros(len(t)), np.zeros(len(t))
+    for off, on in flights:
+        first = max(off - before, 0.01)
+        bend += keys(
+            t,
+            (0.0, 0.0),
+            (first, 0.0),
+            (off - 0.2, 1.0),
+            (off, 0.1),
+            (on, 0.25),
+            (on + 0.6 * soft, 0.7),
+            (on + soft + 0.4, 0.0),
+        )
+        swing += keys(
+            t,
+            (0.0, 0.0),
+            (first, 0.0),
+            (off - 0.22, -1.0),
+            (off + 0.08, 1.5),
+            (on, 0.6),
+            (on + soft + 0.3, 0.0),
+        )
+    tracks.spine[:, 1] += 0.45 * np.clip(bend, 0, 1.2)
+    tracks.pelvis[:, 1] += 0.3 * np.clip(bend, 0, 1.2)
+    tracks.head[:, 1] -= 0.35 * np.clip(bend, 0, 1.2)
+    swing = np.clip(swing, -1.1, 1.7)
+    goal = np.stack([0.2 + 0.1 * np.abs(swing), -0.9 + 0.3 * swing**2, 0.55 * swing], axis=-1)
+    share = np.clip(np.abs(swing) * 1.5, 0, 1)[:, None]
+    for side in (0, 1):
+        tracks.arm[:, side] += share * (with_goal(tracks.arm[:, side], goal) - tracks.arm[:, side])
+
+
+def jump(style: Style, rng: np.random.Generator) -> Movement:
+    """Jumps on the spot, once to three times."""
+    count = int(rng.choice([1, 1, 2, 3]))
+    high = float(rng.uniform(0.12, 0.4))
+    tracks = _jumps(style, rng, np.full(count, high) * rng.uniform(0.9, 1.1, count), (0.0, 0.0))
+    truth = {"action": "jump", "direction": "up", "count": count, "height": round(high, 2)}
+    said = times_words(count)
+    ways = [
+        (verb, f"{rest} {times}".strip())
+        for times in said
+        for verb, rest in (
+            ("jumps", ""),
+            ("jumps", "up"),
+            ("jumps", "up and down"),
+            ("leaps", "up"),
+            ("jumps", "in place"),
+            ("jumps", "into the air"),
+            ("hops", "up on both feet"),
+        )
+    ]
+    manners = ("high", "as high as possible") if high > 0.33 else ()
+    return Movement(tracks, truth, tuple(ways), manners if count == 1 else ())
+
+
+def jump_forward(style: Style, rng: np.random.Generator) -> Movement:
+    """Jumps ahead, once to three times."""
+    count, far = int(rng.choice([1, 1, 2, 3])), float(rng.uniform(0.5, 1.3))
+    tracks = _jumps(style, rng, rng.uniform(0.15, 0.3, count), (0.0, far))
+    truth = {
+        "action": "jump forward",
+        "direction": "forward",
+        "count": count,
+        "distance": round(far * count, 2),
+    }
+    ways = [
+        (verb, f"{rest} {times}".strip())
+        for times in times_words(count)
+        for verb, rest in (
+            ("jumps", "forward"),
+            ("leaps", "forward"),
+            ("jumps", "ahead"),
+            ("hops", "forward with both feet"),
+        )
+    ]
+    if count == 1:
+        ways += [("does", "a long jump"), ("does", "a standing long jump")]
+    return Movement(tracks, truth, tuple(ways))
+
+
+def jump_sideways(style: Style, rng: np.random.Generator) -> Movement:
+    """Jumps to one side."""
+    side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
+    far = float(rng.uniform(0.4, 0.9)) * float(SIDES[side])
+    tracks = _jumps(style, rng, rng.uniform(0.12, 0.25, count), (far, 0.0))
+    name = SIDE_NAMES[side]
+    truth = {"action": "jump sideways", "direction": name, "side": name, "count": count}
+    ways = [
+        (verb, f"{rest} {times}".strip())
+        for times in times_words(count)
+        for verb, rest in (
+            ("jumps", f"to the {name}"),
+            ("jumps", f"sideways to the {name}"),
+            ("leaps", f"to their {name}"),
+            ("hops", f"to the {name}"),
+        )
+    ]
+    return Movement(tracks, truth, tuple(ways))
+
+
+def jumping_jacks(style: Style, rng: np.random.Generator) -> Movement:
+    """Jumps with legs and arms opening and closing."""
+    count = int(rng.integers(2, 5))
+    tracks = _jumps(style, rng, np.full(2 * count, 0.06), (0.0, 0.0), spread=float(rng.uniform(0.18, 0.28)))
+    width = np.abs(tracks.ankle[:, 0, 0] - tracks.ankle[:, 1, 0])
+    open_share = np.clip((width - width.min()) / np.ptp(width), 0, 1)
+    for side in (0, 1):
+        still = tracks.arm[:, side, 0].copy()
+        tracks.arm[:, side, 0] = still + open_share * (2.75 - still)
+        tracks.arm[:, side, 1] = 1.35
+        tracks.arm[:, side, 2] = 0.97
+    ways = (
+        ("does", "jumping jacks"),
+        ("does", f"{times_words(count)[-1].split()[0]} jumping jacks"),
+        ("performs", "jumping jacks"),
+        ("exercises", "with jumping jacks"),
+    )
+    return Movement(tracks, {"action": "jumping jacks", "count": count}, ways)

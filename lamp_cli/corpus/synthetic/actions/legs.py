@@ -1,0 +1,246 @@
+"""Movements of the whole body over planted feet, and of one leg while the other bears the weight."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body import SIDES, Tracks, foot_at
+from ..curves import FPS, bump, ease, keys, window
+from ..gait import with_goal
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..style import Style
+
+
+def _stand(
+    style: Style, rng: np.random.Generator, busy: float, after: float = 0.5
+) -> tuple[Tracks, np.ndarray, float]:
+    start = float(rng.uniform(0.2, 0.6))
+    tracks = style.stand(max(2.1, start + busy + after), rng)
+    return tracks, np.arange(len(tracks)) / FPS, start
+
+
+def _hands(tracks: Tracks, share: np.ndarray, goal: tuple[float, float, float]) -> None:
+    for side in (0, 1):
+        wanted = with_goal(tracks.arm[:, side], np.tile(goal, (len(tracks), 1)))
+        tracks.arm[:, side] += share[:, None] * (wanted - tracks.arm[:, side])
+
+
+def squat(style: Style, rng: np.random.Generator) -> Movement:
+    """Squats, once to three times."""
+    count, deep = int(rng.choice([1, 1, 2, 3])), float(rng.uniform(0.3, 0.48))
+    period = float(rng.uniform(1.6, 2.4)) * style.tempo
+    tracks, t, start = _stand(style, rng, count * period)
+    share = np.zeros(len(t))
+    for begin in start + period * np.arange(count):
+        share += window(t, begin, begin + period, 0.45 * period, 0.45 * period)
+    tracks.root[:, 1] -= deep * share
+    tracks.root[:, 2] -= 0.14 * share
+    tracks.pelvis[:, 1] += 0.45 * share
+    tracks.spine[:, 1] += 0.4 * share
+    tracks.head[:, 1] -= 0.5 * share
+    tracks.knee += 0.25 * share[:, None]
+    if rng.random() < 0.6:
+        _hands(tracks, share, (-0.05, 0.0, 0.9))
+    ways = [
+        (verb, f"{rest} {times}".strip())
+        for times in times_words(count)
+        for verb, rest in (
+            ("squats", ""),
+            ("squats", "down"),
+            ("crouches", "down and stands back up"),
+            ("bends", "the knees into a squat"),
+        )
+    ]
+    if count == 1:
+        ways += [("bends", "the knees and lowers down"), ("squats", "down and gets back up")]
+    return Movement(tracks, {"action": "squat", "count": count}, tuple(ways), manners_of(period / 2.0))
+
+
+def sit_down(style: Style, rng: np.random.Generator) -> Movement:
+    """Sits down on something behind."""
+    return _sit(style, rng, down=True, up=False)
+
+
+def stand_up(style: Style, rng: np.random.Generator) -> Movement:
+    """Stands up from a seat."""
+    return _sit(style, rng, down=False, up=True)
+
+
+def _sit(style: Style, rng: np.random.Generator, down: bool, up: bool) -> Movement:
+    move, hold = 1.3 * style.tempo, float(rng.uniform(1.2, 2.5))
+    tracks = style.stand(max(2.1, move + hold + 0.6), rng)
+    t = np.arange(len(tracks)) / FPS
+    share = ease((t - 0.4) / move) if down else 1 - ease((t - hold) / move)
+    lean = bump((t - 0.2) / (move + 0.3)) if down else bump((t - hold + 0.25) / (move + 0.3))
+    deep = float(rng.uniform(0.36, 0.44))
+    tracks.root[:, 1] -= deep * share
+    tracks.root[:, 2] -= 0.36 * share
+    tracks.pelvis[:, 1] += 0.5 * lean - 0.05 * share
+    tracks.spine[:, 1] += 0.5 * lean + 0.1 * share
+    tracks.head[:, 1] -= 0.4 * lean
+    _hands(tracks, share, (0.02, -0.62, 0.5))
+    ways: tuple[tuple[str, str], ...]
+    if down:
+        ways = (
+            ("sits", "down"),
+            ("sits", "down on a chair"),
+            ("takes", "a seat"),
+            ("lowers", "into a seat"),
+            ("sits", ""),
+        )
+    else:
+        ways = (
+            ("stands", "up"),
+            ("stands", "up from a chair"),
+            ("rises", "from a seat"),
+            ("gets", "up from a seat"),
+        )
+    return Movement(tracks, {"action": "sit down" if down else "stand up"}, ways, manners_of(style.tempo))
+
+
+def pick_up(style: Style, rng: np.random.Generator) -> Movement:
+    """Bends down and picks something up with one hand or both."""
+    choice = int(rng.integers(3))
+    hands = (0, 1) if choice == 2 else (choice,)
+    low = 1.1 * style.tempo
+    tracks, t, start = _stand(style, rng, 2 * low + 0.6)
+    share = window(t, start, start + 2 * low + 0.6, low, low)
+    tracks.root[:, 1] -= 0.27 * share
+    tracks.root[:, 2] -= 0.12 * share
+    tracks.pelvis[:, 1] += 0.75 * share
+    tracks.spine[:, 1] += 0.7 * share
+    tracks.knee += 0.15 * share[:, None]
+    for side in hands:
+        out = 0.12 if len(hands) == 2 else 0.02
+        tracks.grip[:, side] = (SIDES[side] * out, 0.12, 0.42)
+        tracks.hold[:, side] = window(t, start + 0.2 * low, start + 1.8 * low + 0.6, 0.8 * low, 0.8 * low)
+    name = "both" if choice == 2 else SIDE_NAMES[choice]
+    words = "with both hands" if choice == 2 else f"with the {name} hand"
+    ways = (
+        ("bends", f"down and picks something up {words}"),
+        ("picks", f"something up from the floor {words}"),
+        ("reaches", f"down to the ground {words}"),
+        ("bends", f"over and picks up an object {words}"),
+        ("grabs", f"something off the ground {words}"),
+    )
+    return Movement(tracks, {"action": "pick up", "side": name}, ways, manners_of(style.tempo))
+
+
+def _shift(tracks: Tracks, share: np.ndarray, side: int, width: float) -> None:
+    """Carry the weight over the foot that stays, when ``side`` is the one that leaves the ground."""
+    over = -float(SIDES[side])
+    tracks.root[:, 0] += over * 0.4 * width * share
+    tracks.spine[:, 2] += 0.06 * over * share
+    tracks.root[:, 1] -= 0.02 * share
+
+
+def _lift_foot(
+    style: Style, tracks: Tracks, side: int, path: np.ndarray, pitch: np.ndarray, lifted: np.ndarray
+) -> None:
+    """Ankle of one foot along ``path`` (T, 3): sideways, up, forward of its place on the ground."""
+    x, z, yaw = style.feet()[side]
+    still = np.full(len(tracks), yaw)
+    flat = foot_at(x + path[:, 0], z + path[:, 2], still, path[:, 1], np.zeros(len(tracks)), side)
+    tracks.ankle[:, side] = flat
+    tracks.foot[:, side, 1] = pitch
+    tracks.planted[:, side] &= ~lifted
+
+
+def kick(style: Style, rng: np.random.Generator) -> Movement:
+    """Kicks forward with one leg, once to three times."""
+    side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
+    high, far = float(rng.uniform(0.45, 0.95)), float(rng.uniform(0.5, 0.68))
+    period = 1.5 * style.tempo
+    tracks, t, start = _stand(style, rng, 0.4 + count * period)
+    share = window(t, start - 0.2, start + 0.5 + count * period, 0.45, 0.45)
+    _shift(tracks, share, side, style.width)
+    path, pitch, lifted = np.zeros((len(t), 3)), np.zeros(len(t)), np.zeros(len(t), bool)
+    for k in range(count):
+        at = start + 0.3 + k * period
+        knots = np.array([0.0, 0.28, 0.55, 0.65, 0.95, 1.25]) * style.tempo + at
+        path += keys(
+            t,
+            (0.0, (0, 0, 0)),
+            (at, (0, 0, 0)),
+            (knots[1], (0, 0.16, -0.25)),
+            (knots[2], (0, high, far)),
+            (knots[3], (0, high, far)),
+            (knots[4], (0, 0.2, 0.12)),
+            (knots[5], (0, 0, 0)),
+        )
+        kickout = bump((t - at) / (knots[5] - at), 0.45)
+        pitch += keys(
+            t, (0.0, 0.0), (at, 0.0), (knots[1], 0.5), (knots[2], -0.35), (knots[4], 0.2), (knots[5], 0.0)
+        )
+        tracks.pelvis[:, 1] -= 0.18 * kickout
+        tracks.spine[:, 1] -= 0.12 * kickout
+        other = 1 - side
+        tracks.arm[:, other, 0] += 0.5 * kickout
+        lifted |= (t > at) & (t < knots[5])
+    _lift_foot(style, tracks, side, path, pitch, lifted)
+    name = SIDE_NAMES[side]
+    ways = [
+        (verb, f"{rest} {often}".strip())
+        for often in times_words(count)
+        for verb, rest in (
+            ("kicks", f"with the {name} leg"),
+            ("kicks", f"with their {name} foot"),
+            ("kicks", f"forward with the {name} leg"),
+            ("kicks", f"the {name} leg out"),
+        )
+    ]
+    if count == 1:
+        ways += [("kicks", f"something with the {name} foot"), ("does", f"a front kick with the {name} leg")]
+    return Movement(
+        tracks, {"action": "kick", "side": name, "count": count}, tuple(ways), manners_of(style.tempo)
+    )
+
+
+def lift_knee(style: Style, rng: np.random.Generator) -> Movement:
+    """Lifts a knee and stands on one leg for a while."""
+    side, hold = pick_side(rng), float(rng.uniform(0.6, 2.6))
+    tracks, t, start = _stand(style, rng, hold + 1.8)
+    share = window(t, start, start + hold + 1.8, 0.8, 0.8)
+    _shift(tracks, window(t, start - 0.2, start + hold + 2.0, 0.7, 0.7), side, style.width)
+    path = share[:, None] * np.array([0.0, float(rng.uniform(0.32, 0.45)), 0.12])
+    _lift_foot(style, tracks, side, path, 0.4 * share, share > 1e-6)
+    for arm in (0, 1):
+        wanted = with_goal(tracks.arm[:, arm], np.tile((0.85, -0.25, 0.1), (len(t), 1)))
+        tracks.arm[:, arm] += share[:, None] * (wanted - tracks.arm[:, arm])
+    name, other = SIDE_NAMES[side], SIDE_NAMES[1 - side]
+    ways = (
+        ("balances", f"on the {other} leg"),
+        ("stands", f"on the {other} leg"),
+        ("lifts", f"the {name} knee and balances"),
+        ("raises", f"the {name} leg and stands on the {other} one"),
+    )
+    return Movement(tracks, {"action": "balance", "side": other, "lifted": name}, ways)
+
+
+def lunge(style: Style, rng: np.random.Generator) -> Movement:
+    """Lunges forward with one leg and comes back."""
+    side, far = pick_side(rng), float(rng.uniform(0.55, 0.8))
+    tracks, t, start = _stand(style, rng, 3.4)
+    step = keys(t, (0.0, 0.0), (start, 0.0), (start + 0.7, 1.0), (start + 2.4, 1.0), (start + 3.1, 0.0))
+    low = window(t, start + 0.4, start + 2.8, 0.7, 0.7)
+    arc = bump((t - start) / 0.7) + bump((t - start - 2.4) / 0.7)
+    path = np.stack([0 * t, 0.1 * arc, far * step], -1)
+    lifted = ((t > start) & (t < start + 0.7)) | ((t > start + 2.4) & (t < start + 3.1))
+    _lift_foot(style, tracks, side, path, 0.1 * arc, lifted)
+    tracks.root[:, 2] += 0.5 * far * step
+    tracks.root[:, 1] -= 0.28 * low + 0.04 * step
+    other, (x, z, yaw) = 1 - side, style.feet()[1 - side]
+    pitch = 0.75 * window(t, start + 0.3, start + 2.9, 0.6, 0.6)
+    still = np.full(len(t), yaw)
+    tracks.ankle[:, other] = foot_at(
+        np.full(len(t), x), np.full(len(t), z), still, np.zeros(len(t)), pitch, other
+    )
+    tracks.foot[:, other, 1] = pitch
+    name = SIDE_NAMES[side]
+    ways = (
+        ("lunges", f"forward with the {name} leg"),
+        ("does", f"a lunge with the {name} leg"),
+        ("steps", f"forward into a lunge with the {name} foot"),
+        ("lunges", f"with their {name} leg"),
+    )
+    return Movement(tracks, {"action": "lunge", "side": name}, ways)

@@ -1,0 +1,347 @@
+"""What a body does with its feet in place: arms, head and trunk."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body import SIDES, Tracks
+from ..curves import FPS, keys, window
+from ..gait import with_goal
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..style import Style
+
+BOTH = (0, 1)
+
+
+def _stand(style: Style, rng: np.random.Generator, busy: float) -> tuple[Tracks, np.ndarray, float]:
+    """Standing tracks with ``busy`` seconds in the middle; their times; when the middle begins."""
+    start = float(rng.uniform(0.2, 0.6))
+    tracks = style.stand(max(2.1, start + busy + float(rng.uniform(0.3, 0.8))), rng)
+    return tracks, np.arange(len(tracks)) / FPS, start
+
+
+def _reach(tracks: Tracks, side: int, share: np.ndarray, goal: np.ndarray) -> None:
+    """Move a hand to ``goal`` (T, 3) or (3,): outward, up, forward of the shoulder in arm lengths."""
+    goal = np.broadcast_to(np.asarray(goal, float), (len(tracks), 3))
+    wanted = with_goal(tracks.arm[:, side], goal)
+    wanted[:, 3] = tracks.arm[:, side, 3]
+    tracks.arm[:, side] += share[:, None] * (wanted - tracks.arm[:, side])
+
+
+def _sides(rng: np.random.Generator) -> tuple[tuple[int, ...], str, tuple[str, ...]]:
+    """Arms that take part, their name in the truth, and how people say it."""
+    choice = int(rng.integers(3))
+    if choice == 2:
+        return BOTH, "both", ("with both hands", "with both arms", "using both hands")
+    name = SIDE_NAMES[choice]
+    hand = (
+        "with the {0} hand",
+        "with their {0} hand",
+        "using the {0} arm",
+        "with his {0} arm",
+        "with the {0} arm",
+    )
+    return (choice,), name, tuple(words.format(name) for words in hand)
+
+
+def stand(style: Style, rng: np.random.Generator) -> Movement:
+    """Stands still."""
+    tracks = style.stand(float(rng.uniform(2.2, 6.0)), rng)
+    ways = (
+        ("stands", "still"),
+        ("stands", "in place"),
+        ("stands", "there doing nothing"),
+        ("stands", "idle"),
+        ("does", "not move"),
+        ("waits", "standing"),
+    )
+    return Movement(tracks, {"action": "stand"}, ways)
+
+
+def wave(style: Style, rng: np.random.Generator) -> Movement:
+    """Waves one hand or both."""
+    arms, name, said = _sides(rng)
+    count, period = int(rng.integers(3, 7)), float(rng.uniform(0.4, 0.65)) * style.tempo
+    tracks, t, start = _stand(style, rng, count * period + 1.2)
+    share = window(t, start, start + count * period + 1.2, 0.6, 0.6)
+    swing = np.sin(2 * np.pi * (t - start) / period) * 0.22 * style.energy
+    high = float(rng.uniform(0.45, 0.7))
+    for side in arms:
+        _reach(
+            tracks, side, share, np.stack([0.35 + swing, np.full(len(t), high), np.full(len(t), 0.15)], -1)
+        )
+    tracks.spine[:, 2] += 0.05 * share * (sum(-SIDES[s] for s in arms) if len(arms) == 1 else 0.0)
+    ways = [(verb, words) for words in said for verb in ("waves",)]
+    ways += [
+        ("waves", f"hello {said[0]}"),
+        ("raises", f"the {name} hand and waves" if name != "both" else "both hands and waves"),
+    ]
+    if name != "both":
+        ways += [("waves", f"their {name} arm"), ("waves", f"goodbye {said[0]}")]
+    return Movement(tracks, {"action": "wave", "side": name}, tuple(ways), manners_of(period / 0.52))
+
+
+def raise_arms(style: Style, rng: np.random.Generator) -> Movement:
+    """Raises one arm or both overhead and lowers them."""
+    arms, name, _ = _sides(rng)
+    hold = float(rng.uniform(0.4, 2.0))
+    tracks, t, start = _stand(style, rng, hold + 2.0 * style.tempo)
+    share = window(t, start, start + hold + 2.0 * style.tempo, 0.9 * style.tempo, 0.9 * style.tempo)
+    for side in arms:
+        _reach(tracks, side, share, np.array([0.1, 0.95, 0.1]))
+    what = "both arms" if name == "both" else f"the {name} arm"
+    hand = "both hands" if name == "both" else f"their {name} hand"
+    ways = (
+        ("raises", what),
+        ("lifts", f"{what} up"),
+        ("raises", f"{hand} over the head"),
+        ("puts", f"{hand} in the air"),
+        ("raises", f"{what} and lowers {'them' if name == 'both' else 'it'}"),
+    )
+    return Movement(tracks, {"action": "raise arms", "side": name}, ways, manners_of(style.tempo))
+
+
+def arms_out(style: Style, rng: np.random.Generator) -> Movement:
+    """Spreads both arms to the sides."""
+    tracks, t, start = _stand(style, rng, 3.0)
+    share = window(t, start, start + 3.0, 0.8 * style.tempo, 0.8 * style.tempo)
+    for side in BOTH:
+        _reach(tracks, side, share, np.array([0.98, 0.0, 0.05]))
+    ways = (
+        ("holds", "both arms out to the sides"),
+        ("stretches", "the arms out to the sides"),
+        ("makes", "a t pose"),
+        ("spreads", "the arms wide"),
+        ("extends", "both arms sideways"),
+    )
+    return Movement(tracks, {"action": "arms out", "side": "both"}, ways)
+
+
+def clap(style: Style, rng: np.random.Generator) -> Movement:
+    """Claps some times."""
+    count, period = int(rng.integers(2, 7)), float(rng.uniform(0.35, 0.55)) * style.tempo
+    tracks, t, start = _stand(style, rng, count * period + 1.0)
+    share = window(t, start, start + count * period + 1.0, 0.5, 0.5)
+    apart = 0.5 * (1 + np.cos(2 * np.pi * np.clip((t - start - 0.5) / period, 0, count)))
+    for side in BOTH:
+        _reach(
+            tracks,
+            side,
+            share,
+            np.stack([-0.27 + 0.3 * apart, np.full(len(t), -0.1), np.full(len(t), 0.55)], -1),
+        )
+    ways = [("claps", ""), ("claps", "their hands"), ("claps", "both hands together"), ("applauds", "")]
+    ways += [("claps", words) for words in times_words(count) if words]
+    return Movement(tracks, {"action": "clap", "count": count}, tuple(ways), manners_of(period / 0.45))
+
+
+def punch(style: Style, rng: np.random.Generator) -> Movement:
+    """Punches straight ahead with one fist or both in turn."""
+    side, count = pick_side(rng), int(rng.integers(1, 4))
+    alternating = count > 1 and rng.random() < 0.35
+    period = float(rng.uniform(0.6, 0.9)) * style.tempo
+    tracks, t, start = _stand(style, rng, count * period + 1.4)
+    guard = window(t, start, start + count * period + 1.4, 0.55, 0.55)
+    for arm in BOTH:
+        _reach(tracks, arm, guard, np.array([-0.1, 0.0, 0.38]))
+    for number in range(count):
+        arm = side if not alternating or number % 2 == 0 else 1 - side
+        begin = start + 0.6 + number * period
+        strike = keys(
+            t, (0.0, 0.0), (begin, 0.0), (begin + 0.22, 1.0), (begin + 0.3, 1.0), (begin + 0.55, 0.0)
+        )
+        _reach(tracks, arm, strike, np.array([-0.22, 0.06, 0.95]))
+        tracks.spine[:, 0] -= strike * 0.45 * float(SIDES[arm])
+        tracks.spine[:, 1] += strike * 0.12
+    name = "both" if alternating else SIDE_NAMES[side]
+    words = "with both fists" if alternating else f"with the {name} hand"
+    ways = [("punches", words), ("throws", f"punches {words}" if count > 1 else f"a punch {words}")]
+    if alternating:
+        ways += [
+            ("boxes", ""),
+            ("punches", "left and right in turn"),
+            ("throws", "punches with alternating hands"),
+        ]
+    else:
+        ways += [
+            ("punches", f"forward with their {name} fist"),
+            ("punches", f"using the {name} arm"),
+            ("hits", f"something with the {name} fist"),
+        ]
+        ways += [("punches", f"{words} {often}".strip()) for often in times_words(count)]
+    return Movement(tracks, {"action": "punch", "side": name, "count": count}, tuple(ways))
+
+
+def throw(style: Style, rng: np.random.Generator) -> Movement:
+    """Throws something overhand."""
+    side = pick_side(rng)
+    tracks, t, start = _stand(style, rng, 2.2)
+    path = keys(
+        t,
+        (0.0, (0.1, -0.95, 0.05)),
+        (start + 0.05, (0.1, -0.95, 0.05)),
+        (start + 0.7, (0.45, 0.42, -0.35)),
+        (start + 1.0, (0.1, 0.45, 0.8)),
+        (start + 1.3, (-0.35, -0.45, 0.55)),
+        (start + 2.0, (0.1, -0.95, 0.05)),
+    )
+    _reach(tracks, side, window(t, start, start + 2.2, 0.3, 0.4), path)
+    twist = keys(t, (0.0, 0.0), (start, 0.0), (start + 0.7, -0.55), (start + 1.1, 0.55), (start + 2.0, 0.0))
+    tracks.spine[:, 0] -= twist * float(SIDES[side])
+    tracks.spine[:, 1] += keys(t, (0.0, 0.0), (start + 0.7, -0.1), (start + 1.15, 0.3), (start + 2.0, 0.0))
+    name = SIDE_NAMES[side]
+    ways = (
+        ("throws", f"something with the {name} hand"),
+        ("throws", f"a ball with their {name} hand"),
+        ("tosses", f"an object with the {name} arm"),
+        ("throws", f"overhand with the {name} arm"),
+    )
+    return Movement(tracks, {"action": "throw", "side": name}, ways)
+
+
+def drink(style: Style, rng: np.random.Generator) -> Movement:
+    """Takes a drink."""
+    side = pick_side(rng)
+    tracks, t, start = _stand(style, rng, 3.2)
+    share = window(t, start, start + 3.2, 0.9, 0.9)
+    _reach(tracks, side, share, np.array([-0.24, 0.22, 0.36]))
+    tracks.head[:, 1] -= 0.3 * window(t, start + 0.8, start + 2.5, 0.4, 0.4)
+    name = SIDE_NAMES[side]
+    ways = (
+        ("drinks", f"from a cup with the {name} hand"),
+        ("takes", f"a drink with their {name} hand"),
+        ("brings", f"the {name} hand to the mouth and drinks"),
+        ("sips", f"something held in the {name} hand"),
+    )
+    return Movement(tracks, {"action": "drink", "side": name}, ways)
+
+
+def phone(style: Style, rng: np.random.Generator) -> Movement:
+    """Holds a phone to the ear."""
+    side = pick_side(rng)
+    tracks, t, start = _stand(style, rng, 4.0)
+    _reach(tracks, side, window(t, start, start + 4.0, 0.8, 0.8), np.array([0.02, 0.36, 0.18]))
+    name = SIDE_NAMES[side]
+    ways = (
+        ("talks", f"on the phone with the {name} hand"),
+        ("holds", f"a phone to the {name} ear"),
+        ("answers", f"the phone with their {name} hand"),
+        ("makes", f"a phone call using the {name} hand"),
+    )
+    return Movement(tracks, {"action": "phone", "side": name}, ways)
+
+
+def bow(style: Style, rng: np.random.Generator) -> Movement:
+    """Bows."""
+    hold, deep = float(rng.uniform(0.2, 1.0)), float(rng.uniform(0.5, 0.95))
+    tracks, t, start = _stand(style, rng, hold + 2.0 * style.tempo)
+    share = window(t, start, start + hold + 2.0 * style.tempo, 0.9 * style.tempo, 0.9 * style.tempo)
+    tracks.pelvis[:, 1] += 0.55 * deep * share
+    tracks.spine[:, 1] += 0.65 * deep * share
+    tracks.root[:, 2] -= 0.12 * deep * share
+    ways = (
+        ("bows", ""),
+        ("takes", "a bow"),
+        ("bows", "down"),
+        ("bends", "forward at the waist and straightens up"),
+    )
+    return Movement(tracks, {"action": "bow"}, ways, manners_of(style.tempo))
+
+
+def nod(style: Style, rng: np.random.Generator) -> Movement:
+    """Nods the head."""
+    return _head(
+        style,
+        rng,
+        1,
+        "nod",
+        (("nods", ""), ("nods", "the head"), ("nods", "yes"), ("moves", "the head up and down")),
+    )
+
+
+def shake_head(style: Style, rng: np.random.Generator) -> Movement:
+    """Shakes the head."""
+    ways = (("shakes", "the head"), ("shakes", "their head no"), ("turns", "the head from side to side"))
+    return _head(style, rng, 0, "shake head", ways)
+
+
+def _head(
+    style: Style, rng: np.random.Generator, axis: int, action: str, ways: tuple[tuple[str, str], ...]
+) -> Movement:
+    count, period = int(rng.integers(2, 5)), float(rng.uniform(0.6, 0.9)) * style.tempo
+    tracks, t, start = _stand(style, rng, count * period)
+    wave_ = np.sin(2 * np.pi * np.clip((t - start) / period, 0, count))
+    tracks.head[:, axis] += 0.4 * style.energy * wave_
+    return Movement(tracks, {"action": action, "count": count}, ways)
+
+
+def look_around(style: Style, rng: np.random.Generator) -> Movement:
+    """Looks to both sides."""
+    first = pick_side(rng)
+    tracks, t, start = _stand(style, rng, 4.0)
+    sign = float(SIDES[first])
+    look = keys(
+        t,
+        (0.0, 0.0),
+        (start, 0.0),
+        (start + 0.7, sign),
+        (start + 1.4, sign),
+        (start + 2.4, -sign),
+        (start + 3.1, -sign),
+        (start + 3.9, 0.0),
+    )
+    tracks.head[:, 0] += 0.85 * look
+    tracks.spine[:, 0] += 0.3 * look
+    one, other = SIDE_NAMES[first], SIDE_NAMES[1 - first]
+    ways = (
+        ("looks", "around"),
+        ("looks", f"to the {one} and then to the {other}"),
+        ("looks", "from side to side"),
+        ("turns", f"the head {one} then {other}"),
+    )
+    return Movement(tracks, {"action": "look around", "first": one}, ways)
+
+
+def stretch(style: Style, rng: np.random.Generator) -> Movement:
+    """Stretches sideways with the arms overhead."""
+    side = pick_side(rng)
+    tracks, t, start = _stand(style, rng, 4.2)
+    share = window(t, start, start + 4.2, 1.0, 1.0)
+    for arm in BOTH:
+        _reach(tracks, arm, share, np.array([-0.05, 0.97, 0.05]))
+    lean = window(t, start + 1.0, start + 3.2, 0.8, 0.8)
+    tracks.spine[:, 2] += 0.5 * lean * float(SIDES[side])
+    tracks.pelvis[:, 2] += 0.08 * lean * float(SIDES[side])
+    name = SIDE_NAMES[side]
+    ways = (
+        ("stretches", f"to the {name} with both arms overhead"),
+        ("stretches", "the arms above the head"),
+        ("stretches", ""),
+        ("leans", f"to the {name} with raised arms"),
+    )
+    return Movement(tracks, {"action": "stretch", "side": name}, ways)
+
+
+def sway(style: Style, rng: np.random.Generator) -> Movement:
+    """Sways from side to side, as in a slow dance."""
+    period, seconds = float(rng.uniform(1.1, 1.8)), float(rng.uniform(4.0, 6.5))
+    tracks, t, start = _stand(style, rng, seconds)
+    share = window(t, start, start + seconds, 0.8, 0.8)
+    swing = np.sin(2 * np.pi * (t - start) / period) * share
+    tracks.root[:, 0] += 0.07 * swing
+    tracks.root[:, 1] -= 0.025 * share
+    tracks.pelvis[:, 2] += 0.09 * swing
+    tracks.spine[:, 2] -= 0.16 * swing
+    tracks.spine[:, 0] += 0.12 * swing
+    for side in BOTH:
+        beat = 0.08 * np.sin(4 * np.pi * (t - start) / period)
+        _reach(tracks, side, share, np.stack([np.full(len(t), 0.25), -0.3 + beat, np.full(len(t), 0.4)], -1))
+    ways = (
+        ("sways", "from side to side"),
+        ("dances", "in place"),
+        ("dances", "swaying the hips"),
+        ("sways", "to music"),
+        ("does", "a little dance"),
+        ("dances", "from side to side"),
+    )
+    return Movement(tracks, {"action": "dance", "count": round(seconds / period)}, ways)

@@ -1,0 +1,335 @@
+"""Everything that the footstep planner carries: walking, running, turning, in many manners."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body import Tracks
+from ..curves import FPS, smooth
+from ..gait import Gait, pace, path_of, walk
+from ..movement import SIDE_NAMES, Movement, pick_side
+from ..style import Style
+
+WALK = Gait()
+JOG = Gait(swing=1.15, run=0.8, clearance=0.14, push=0.9, strike=-0.1, half_width=0.04, crouch=0.02, bend=0.1)
+RUN = Gait(
+    swing=1.3, run=1.0, clearance=0.22, push=1.0, strike=-0.05, half_width=0.03, crouch=0.03, bend=0.16
+)
+
+
+def _speed_words(share: float) -> tuple[str, ...]:
+    if share < 0.75:
+        return ("slowly", "at a slow pace", "in a slow manner", "leisurely")
+    if share > 1.25:
+        return ("quickly", "at a fast pace", "briskly", "fast", "at a quick pace")
+    return ()
+
+
+def _go(
+    style: Style,
+    rng: np.random.Generator,
+    gait: Gait,
+    speed: float,
+    cadence: float,
+    turn: np.ndarray | float = 0.0,
+    travel: float = 0.0,
+    seconds: float | None = None,
+) -> Tracks:
+    """Tracks at ``speed`` for some seconds while the heading follows ``turn`` (radians over time)."""
+    end = float(rng.uniform(3.0, 6.5)) if seconds is None else seconds
+    frames = round((end + 2.0) * FPS)
+    t = np.arange(frames) / FPS
+    headings = np.atleast_1d(turn)
+    # The last heading is kept for as long as the feet need to come to rest.
+    yaw = headings[np.minimum(np.arange(frames), len(headings) - 1)]
+    profile = speed * pace(t, 0.2, end)
+    return walk(
+        style, path_of(profile, yaw, np.full(frames, cadence), end, travel), gait, rng, pick_side(rng)
+    )
+
+
+def _distance(tracks: Tracks) -> float:
+    step = np.diff(tracks.root[:, [0, 2]], axis=0)
+    return round(float(np.linalg.norm(step, axis=1).sum()), 2)
+
+
+def walk_forward(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks straight ahead."""
+    share = float(rng.uniform(0.55, 1.5))
+    tracks = _go(style, rng, WALK, 1.15 * share, 1.8 * np.sqrt(share))
+    truth = {
+        "action": "walk",
+        "direction": "forward",
+        "distance": _distance(tracks),
+        "speed": round(share, 2),
+    }
+    ways = (
+        ("walks", "forward"),
+        ("walks", "straight ahead"),
+        ("walks", ""),
+        ("strolls", "forward"),
+        ("moves", "forward"),
+        ("takes", "several steps forward"),
+        ("walks", "in a straight line"),
+        ("steps", "forward"),
+        ("walks", "ahead and stops"),
+    )
+    return Movement(tracks, truth, ways, _speed_words(share))
+
+
+def walk_backward(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks backwards."""
+    share = float(rng.uniform(0.6, 1.35))
+    gait = Gait(push=0.3, strike=0.3, clearance=0.05, arms=0.6)
+    tracks = _go(style, rng, gait, 0.75 * share, 1.6 * np.sqrt(share), travel=np.pi)
+    truth = {"action": "walk backward", "direction": "backward", "distance": _distance(tracks)}
+    ways = (
+        ("walks", "backwards"),
+        ("walks", "backward"),
+        ("steps", "back"),
+        ("moves", "backwards"),
+        ("backs", "up"),
+        ("takes", "several steps backwards"),
+    )
+    return Movement(tracks, truth, ways, _speed_words(share))
+
+
+def sidestep(style: Style, rng: np.random.Generator) -> Movement:
+    """Steps sideways."""
+    side, share = pick_side(rng), float(rng.uniform(0.7, 1.3))
+    gait = Gait(push=0.15, strike=0.1, clearance=0.05, half_width=0.11, arms=0.2, twist=0.02)
+    travel = np.pi / 2 if side == 0 else -np.pi / 2
+    tracks = _go(style, rng, gait, 0.5 * share, 1.7 * np.sqrt(share), travel=travel)
+    name = SIDE_NAMES[side]
+    truth = {"action": "sidestep", "direction": name, "side": name, "distance": _distance(tracks)}
+    ways = (
+        ("steps", f"to the {name}"),
+        ("sidesteps", f"to the {name}"),
+        ("moves", f"sideways to the {name}"),
+        ("shuffles", f"to their {name}"),
+        ("walks", f"sideways to the {name}"),
+    )
+    return Movement(tracks, truth, ways, _speed_words(share))
+
+
+def jog(style: Style, rng: np.random.Generator) -> Movement:
+    """Jogs straight ahead."""
+    share = float(rng.uniform(0.8, 1.2))
+    tracks = _go(style, rng, JOG, 2.1 * share, 2.5, seconds=float(rng.uniform(2.5, 4.5)))
+    truth = {"action": "jog", "direction": "forward", "distance": _distance(tracks)}
+    ways = (
+        ("jogs", "forward"),
+        ("jogs", ""),
+        ("jogs", "straight ahead"),
+        ("runs", "forward at a slow pace"),
+        ("runs", "slowly"),
+        ("jogs", "in a straight line"),
+    )
+    return Movement(tracks, truth, ways, ("lightly", "") if share < 1 else ())
+
+
+def run(style: Style, rng: np.random.Generator) -> Movement:
+    """Runs straight ahead."""
+    share = float(rng.uniform(0.85, 1.25))
+    tracks = _go(style, rng, RUN, 3.2 * share, 2.75, seconds=float(rng.uniform(2.2, 3.8)))
+    truth = {"action": "run", "direction": "forward", "distance": _distance(tracks)}
+    ways = (
+        ("runs", "forward"),
+        ("runs", ""),
+        ("runs", "straight ahead"),
+        ("sprints", "forward"),
+        ("dashes", "forward"),
+        ("runs", "and then stops"),
+        ("runs", "in a straight line"),
+    )
+    return Movement(tracks, truth, ways, ("quickly", "fast") if share > 1 else ())
+
+
+def _circle(style: Style, rng: np.random.Generator, running: bool) -> Movement:
+    side = pick_side(rng)
+    sign, seconds = (1.0 if side == 0 else -1.0), float(rng.uniform(5.0, 7.0))
+    speed = float(rng.uniform(1.7, 2.1) if running else rng.uniform(0.85, 1.2))
+    gait, cadence = (JOG, 2.5) if running else (WALK, 1.85)
+    frames = round((seconds + 2) * FPS)
+    profile = pace(np.arange(frames) / FPS, 0.2, seconds)
+    angle = sign * float(rng.uniform(0.85, 1.15)) * 2 * np.pi
+    yaw = angle * np.cumsum(profile) / profile.sum()
+    tracks = _go(style, rng, gait, speed, cadence, yaw, seconds=seconds)
+    clock = "counterclockwise" if side == 0 else "clockwise"
+    verb = "jogs" if running else "walks"
+    truth = {
+        "action": "jog in a circle" if running else "walk in a circle",
+        "direction": clock,
+        "side": SIDE_NAMES[side],
+        "angle": round(float(np.degrees(angle))),
+    }
+    ways = (
+        (verb, "in a circle"),
+        (verb, f"in a {clock} circle"),
+        (verb, f"in a circle to the {SIDE_NAMES[side]}"),
+        ("moves" if not running else "runs", "around in a circle"),
+        (verb, f"{clock} in a circle"),
+        (verb, "around in a circle"),
+    )
+    return Movement(tracks, truth, ways)
+
+
+def walk_circle(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks once around a circle."""
+    return _circle(style, rng, running=False)
+
+
+def jog_circle(style: Style, rng: np.random.Generator) -> Movement:
+    """Jogs once around a circle."""
+    return _circle(style, rng, running=True)
+
+
+def walk_curve(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks along a bend."""
+    side, seconds = pick_side(rng), float(rng.uniform(3.5, 6.0))
+    frames = round((seconds + 2) * FPS)
+    angle = (1.0 if side == 0 else -1.0) * np.radians(rng.uniform(60, 130))
+    yaw = angle * np.clip(np.arange(frames) / FPS / seconds, 0, 1)
+    tracks = _go(style, rng, WALK, float(rng.uniform(0.9, 1.3)), 1.85, yaw, seconds=seconds)
+    name = SIDE_NAMES[side]
+    truth = {
+        "action": "walk in a curve",
+        "direction": name,
+        "side": name,
+        "angle": round(float(np.degrees(angle))),
+    }
+    ways = (
+        ("walks", f"in a curve to the {name}"),
+        ("walks", f"forward and curves to the {name}"),
+        ("walks", f"forward while turning {name}"),
+        ("veers", f"to the {name} while walking"),
+        ("walks", f"forward, bearing {name}"),
+    )
+    return Movement(tracks, truth, ways)
+
+
+def zigzag(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks in a zigzag."""
+    seconds, period = float(rng.uniform(5.5, 7.0)), float(rng.uniform(2.2, 3.0))
+    t = np.arange(round((seconds + 2) * FPS)) / FPS
+    yaw = smooth(
+        np.radians(38) * np.sign(np.sin(2 * np.pi * t / period)) * (1 if pick_side(rng) else -1), 4.0
+    )
+    tracks = _go(style, rng, WALK, float(rng.uniform(1.0, 1.3)), 1.9, yaw, seconds=seconds)
+    ways = (
+        ("walks", "in a zigzag"),
+        ("walks", "in a zig zag pattern"),
+        ("zigzags", "forward"),
+        ("weaves", "from side to side while walking"),
+    )
+    return Movement(tracks, {"action": "zigzag", "direction": "forward"}, ways)
+
+
+def turn(style: Style, rng: np.random.Generator) -> Movement:
+    """Turns on the spot."""
+    side, degrees = pick_side(rng), int(rng.choice([90, 180, 360]))
+    seconds = {90: 1.6, 180: 2.4, 360: 4.0}[degrees] * style.tempo
+    frames = round((seconds + 2) * FPS)
+    profile = pace(np.arange(frames) / FPS, 0.2, seconds + 0.2, 0.4, 0.4)
+    yaw = (1.0 if side == 0 else -1.0) * np.radians(degrees) * np.cumsum(profile) / profile.sum()
+    gait = Gait(push=0.25, strike=0.0, clearance=0.05, half_width=0.09, arms=0.2, sway=0.015)
+    tracks = _go(style, rng, gait, 0.0, 1.9, yaw, seconds=seconds + 0.3)
+    name = SIDE_NAMES[side]
+    truth = {"action": "turn", "side": name, "direction": name, "angle": degrees if side == 0 else -degrees}
+    ways = {
+        90: (
+            ("turns", f"to the {name}"),
+            ("turns", f"90 degrees to the {name}"),
+            ("faces", f"to the {name}"),
+        ),
+        180: (
+            ("turns", f"around to the {name}"),
+            ("turns", "around"),
+            ("turns", f"180 degrees to the {name}"),
+        ),
+        360: (
+            ("spins", f"around to the {name}"),
+            ("turns", f"a full circle to the {name}"),
+            ("turns", "around in place"),
+            ("spins", "in a circle"),
+        ),
+    }[degrees]
+    return Movement(tracks, truth, ways)
+
+
+def there_and_back(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks forward, turns around and walks back."""
+    side = pick_side(rng)
+    t = np.arange(round(9.5 * FPS)) / FPS
+    speed = 1.15 * (pace(t, 0.2, 3.3, 0.6, 0.7) + pace(t, 4.6, 7.6))
+    yaw = (1.0 if side == 0 else -1.0) * np.pi * np.clip((t - 3.0) / 1.7, 0, 1)
+    path = path_of(speed, smooth(yaw, 4.0), np.full(len(t), 1.85), 7.6)
+    tracks = walk(style, path, WALK, rng, pick_side(rng))
+    name = SIDE_NAMES[side]
+    truth = {"action": "turn around and walk back", "side": name}
+    ways = (
+        ("walks", "forward, turns around and walks back"),
+        ("walks", f"ahead, turns {name} and returns"),
+        ("walks", f"forward then turns around to the {name} and walks back"),
+        ("walks", "back and forth"),
+    )
+    return Movement(tracks, truth, ways)
+
+
+_MANNERS = {
+    "tiptoe": (
+        Gait(tiptoe=0.55, push=0.2, strike=0.0, clearance=0.07, arms=0.5),
+        0.6,
+        1.7,
+        (("walks", "on tiptoes"), ("tiptoes", "forward"), ("sneaks", "forward on their toes")),
+    ),
+    "crouch walk": (
+        Gait(crouch=0.24, bend=0.55, clearance=0.08, arms=0.5, knees=0.2),
+        0.7,
+        1.6,
+        (
+            ("walks", "forward while crouching"),
+            ("crouches", "and walks forward"),
+            ("sneaks", "forward bent low"),
+            ("walks", "crouched down"),
+        ),
+    ),
+    "march": (
+        Gait(clearance=0.3, push=0.5, strike=0.1, arms=1.5, swing=0.85),
+        0.8,
+        1.7,
+        (("marches", "forward"), ("marches", "like a soldier"), ("walks", "lifting the knees high")),
+    ),
+    "limp": (
+        Gait(hitch=0.3, clearance=0.04, bob=0.03, arms=0.6),
+        0.7,
+        1.5,
+        (("limps", "forward"), ("walks", "with a limp"), ("hobbles", "forward")),
+    ),
+}
+
+
+def _in_manner(action: str, style: Style, rng: np.random.Generator) -> Movement:
+    gait, speed, cadence, ways = _MANNERS[action]
+    tracks = _go(style, rng, gait, speed * float(rng.uniform(0.85, 1.15)), cadence)
+    return Movement(tracks, {"action": action, "direction": "forward", "distance": _distance(tracks)}, ways)
+
+
+def tiptoe(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks on the toes."""
+    return _in_manner("tiptoe", style, rng)
+
+
+def crouch_walk(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks bent low."""
+    return _in_manner("crouch walk", style, rng)
+
+
+def march(style: Style, rng: np.random.Generator) -> Movement:
+    """Marches with high knees."""
+    return _in_manner("march", style, rng)
+
+
+def limp(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks with a limp."""
+    return _in_manner("limp", style, rng)

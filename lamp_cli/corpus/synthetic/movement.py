@@ -1,0 +1,77 @@
+"""A movement: tracks of a body with what is true of it and how people say it.
+
+The actions of ``actions/`` make movements; ``clips`` turns them into joints and sentences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from .body import Tracks, joined
+from .curves import FPS, ease
+
+SIDE_NAMES = ("left", "right")
+JOIN_SECONDS = 0.45
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Tracks, the truth as JSON values, and ways to say it: verbs in the present, third person singular.
+
+    Each way is ``(verb, rest)``, as in ``("waves", "with the left hand")``; every one must be true.
+    ``manners`` are adverbs that are true, possibly none.
+    """
+
+    tracks: Tracks
+    truth: dict[str, Any]
+    ways: tuple[tuple[str, str], ...]
+    manners: tuple[str, ...] = ()
+
+
+def pick_side(rng: np.random.Generator) -> int:
+    """0 for left, 1 for right."""
+    return int(rng.integers(2))
+
+
+def times_words(count: int) -> tuple[str, ...]:
+    """Ways to say how often; empty words for once, as people leave it out."""
+    words = {1: ("", "once"), 2: ("twice", "two times", "2 times"), 3: ("three times", "3 times")}
+    names = {4: "four", 5: "five", 6: "six"}
+    return words.get(count, (f"{names.get(count, count)} times", f"{count} times"))
+
+
+def manners_of(tempo: float) -> tuple[str, ...]:
+    """Adverbs for durations ``tempo`` times the usual ones."""
+    if tempo < 0.8:
+        return ("quickly", "fast", "rapidly", "swiftly")
+    if tempo > 1.25:
+        return ("slowly", "gently", "in slow motion", "unhurriedly")
+    return ()
+
+
+def in_sequence(first: Tracks, second: Tracks) -> Tracks:
+    """Two tracks, the second set out from where the first ended; what differs is blended away."""
+    last = first.cut(len(first) - 1, len(first))
+    place = last.root[0]
+    turn = float(last.yaw[0] - second.yaw[0])
+    moved = second.placed(-float(second.root[0, 0]), -float(second.root[0, 2]), 0.0)
+    moved = moved.placed(float(place[0]), float(place[2]), turn)
+    fade = 1 - ease(np.arange(len(moved)) / FPS / JOIN_SECONDS)
+    for field in fields(Tracks):
+        values = getattr(moved, field.name)
+        if values.dtype == bool:
+            continue
+        gap = getattr(last, field.name)[0] - values[0]
+        values += fade.reshape(-1, *([1] * (values.ndim - 1))) * gap
+    return joined([first, moved.cut(1, len(moved))])
+
+
+def arms_of(legs: Tracks, arms: Tracks) -> Tracks:
+    """The legs and path of one movement with the arms of another, over the shorter of the two."""
+    frames = min(len(legs), len(arms))
+    both, other = legs.cut(0, frames), arms.cut(0, frames)
+    both.arm[:], both.shrug[:] = other.arm, other.shrug
+    return both

@@ -1,0 +1,180 @@
+"""Sentences about a movement in the voice of people: subjects, tenses, adverbs, slips of the pen.
+
+Every sentence is true: adverbs and sides come from the movement. Knows words, not motion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .movement import Movement
+
+SUBJECTS = (
+    "a person",
+    "a person",
+    "a person",
+    "the person",
+    "a man",
+    "the man",
+    "someone",
+    "a figure",
+    "he",
+    "she",
+    "a woman",
+    "the figure",
+    "person",
+    "man",
+    "this person",
+    "a human",
+    "the individual",
+    "a guy",
+    "somebody",
+    "the woman",
+    "a stick figure",
+)
+PAST = {
+    "runs": "ran",
+    "sits": "sat",
+    "stands": "stood",
+    "takes": "took",
+    "throws": "threw",
+    "bends": "bent",
+    "spins": "spun",
+    "does": "did",
+    "makes": "made",
+    "leaps": "leapt",
+    "rises": "rose",
+    "gets": "got",
+    "puts": "put",
+    "holds": "held",
+    "shakes": "shook",
+    "brings": "brought",
+    "hits": "hit",
+    "sways": "swayed",
+}
+DOUBLED = {
+    "jog",
+    "squat",
+    "clap",
+    "step",
+    "nod",
+    "sit",
+    "run",
+    "spin",
+    "get",
+    "put",
+    "sip",
+    "hop",
+    "grab",
+    "sidestep",
+    "hit",
+}
+
+
+def base_form(verb: str) -> str:
+    """``walks`` -> ``walk``."""
+    if verb.endswith(("ches", "shes", "sses", "oes")):
+        return verb[:-2]
+    return verb[:-3] + "y" if verb.endswith("ies") and len(verb) > 4 else verb[:-1]
+
+
+def past(verb: str) -> str:
+    """``walks`` -> ``walked``."""
+    if verb in PAST:
+        return PAST[verb]
+    base = base_form(verb)
+    if base in DOUBLED:
+        return f"{base}{base[-1]}ed"
+    if base.endswith("e"):
+        return f"{base}d"
+    return f"{base[:-1]}ied" if base.endswith("y") and base[-2] not in "aeiou" else f"{base}ed"
+
+
+def gerund(verb: str) -> str:
+    """``walks`` -> ``walking``."""
+    base = base_form(verb)
+    if base in DOUBLED:
+        return f"{base}{base[-1]}ing"
+    return f"{base[:-1]}ing" if base.endswith("e") and not base.endswith(("ee", "oe")) else f"{base}ing"
+
+
+def sentences_of(movement: Movement, count: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """``count`` different sentences, fewer when the movement has fewer ways to be said."""
+    found: dict[str, None] = {}
+    for _ in range(6 * count):
+        found[_sentence([_clause(movement, rng)], rng)] = None
+        if len(found) == count:
+            break
+    return tuple(found)
+
+
+def sentences_of_sequence(parts: Sequence[Movement], count: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """``count`` sentences about movements one after the other."""
+    found = {_sentence([_clause(part, rng) for part in parts], rng): None for _ in range(3 * count)}
+    return tuple(found)[:count]
+
+
+def sentences_while(legs: Movement, arms: Movement, count: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """``count`` sentences about two movements at once."""
+    found: dict[str, None] = {}
+    for _ in range(3 * count):
+        verb, rest, _ = _clause(legs, rng)
+        other, what, _ = _clause(arms, rng)
+        first, second = f"{verb} {rest}".strip(), f"{gerund(other)} {what}".strip()
+        found[_slip(f"{_subject(rng)} {first} while {second}", rng)] = None
+    return tuple(found)[:count]
+
+
+def _clause(movement: Movement, rng: np.random.Generator) -> tuple[str, str, str]:
+    verb, rest = movement.ways[int(rng.integers(len(movement.ways)))]
+    manner = ""
+    if movement.manners and rng.random() < 0.6:
+        manner = movement.manners[int(rng.integers(len(movement.manners)))]
+    return verb, rest, manner
+
+
+def _subject(rng: np.random.Generator) -> str:
+    return SUBJECTS[int(rng.integers(len(SUBJECTS)))]
+
+
+def _sentence(clauses: list[tuple[str, str, str]], rng: np.random.Generator) -> str:
+    form = rng.choice(["present", "progressive", "past", "fragment"], p=[0.72, 0.13, 0.09, 0.06])
+    if any(verb == "does" and rest.startswith("not ") for verb, rest, _ in clauses):
+        form = "present"
+    said = [_inflected(clause, str(form), number, rng) for number, clause in enumerate(clauses)]
+    links = (" and then ", ", then ", " and ", " then ")
+    text = said[0]
+    for part in said[1:]:
+        text += links[int(rng.integers(len(links)))] + part
+    return _slip(text if form == "fragment" else f"{_subject(rng)} {text}", rng)
+
+
+def _inflected(clause: tuple[str, str, str], form: str, number: int, rng: np.random.Generator) -> str:
+    verb, rest, manner = clause
+    word = {"present": verb, "past": past(verb), "fragment": gerund(verb), "progressive": gerund(verb)}[form]
+    # Verbs within the rest ("bends down and picks ...") keep the present, as people's sentences often do.
+    if form == "progressive" and number == 0:
+        word = f"is {word}"
+    if manner and " " not in manner and manner.endswith("ly") and rng.random() < 0.4:
+        head, _, tail = word.partition(" ")
+        word = f"{head} {manner} {tail}" if tail else f"{manner} {word}"
+        manner = ""
+    return " ".join(part for part in (word, rest, manner) if part)
+
+
+def _slip(text: str, rng: np.random.Generator) -> str:
+    """Now and then a letter is lost, a capital or a full stop is there; sides and counts stay legible."""
+    draw = rng.random()
+    if draw < 0.02:
+        words = text.split()
+        long = [n for n, w in enumerate(words) if len(w) > 5 and w not in ("counterclockwise", "clockwise")]
+        if long:
+            n = long[int(rng.integers(len(long)))]
+            at = int(rng.integers(1, len(words[n]) - 1))
+            words[n] = words[n][:at] + words[n][at + 1 :]
+        return " ".join(words)
+    if draw < 0.1:
+        return f"{text[0].upper()}{text[1:]}."
+    return f"{text}." if draw < 0.3 else text

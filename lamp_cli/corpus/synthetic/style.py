@@ -1,0 +1,104 @@
+"""The way one body holds and moves itself: drawn once per clip, so that clips differ like people do.
+
+Knows poses at rest; knows no action.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .body import ANKLE_HEIGHT, LEG, SIDES, Tracks, foot_at, trunk_offsets
+from .curves import drift, frame_times
+
+
+@dataclass(frozen=True)
+class Style:
+    """A body at rest and its temper. Lengths in metres, angles in radians.
+
+    ``tempo`` multiplies durations (above 1 is slow), ``energy`` amplitudes; ``arms`` (2, 4) is how the
+    arms hang (see ``Tracks.arm``); ``width`` the distance between the feet.
+    """
+
+    offsets: np.ndarray
+    height: float
+    width: float
+    toe_out: tuple[float, float]
+    bend: float
+    chin: float
+    lean: float
+    arms: np.ndarray
+    tempo: float
+    energy: float
+    swing: float
+    sway: float
+
+    def feet(self) -> np.ndarray:
+        """Flat position x, z and yaw (2, 3) of both feet of a body that stands at the origin."""
+        return np.array([[SIDES[s] * self.width / 2, -0.02, SIDES[s] * self.toe_out[s]] for s in (0, 1)])
+
+    def stand(self, seconds: float, rng: np.random.Generator) -> Tracks:
+        """Tracks of standing still for so long: breathing and swaying a little, feet planted."""
+        t = frame_times(seconds)
+        frames = len(t)
+        noise = drift(t, rng, 14)
+        faded = np.minimum(1.0, np.minimum(t, t[-1] - t) / 0.4)[:, None]
+        noise = noise * self.sway * faded
+        root = np.zeros((frames, 3))
+        root[:, 0] = 0.008 * noise[:, 0]
+        root[:, 1] = self.height + 0.002 * noise[:, 1]
+        root[:, 2] = 0.006 * noise[:, 2]
+        spine = np.tile([0.0, self.bend, self.lean], (frames, 1)) + 0.02 * noise[:, 3:6]
+        head = np.tile([0.0, self.chin, -self.lean], (frames, 1)) + 0.04 * noise[:, 6:9]
+        arm = np.tile(self.arms, (frames, 1, 1))
+        arm[..., 0] += 0.025 * noise[:, 9:11]
+        arm[..., 2] += 0.006 * noise[:, 11:13]
+        feet = self.feet()
+        ankle = np.empty((frames, 2, 3))
+        still = np.zeros(frames)
+        for s in (0, 1):
+            ankle[:, s] = foot_at(still + feet[s, 0], still + feet[s, 1], still + feet[s, 2], still, still, s)
+        foot = np.zeros((frames, 2, 2))
+        foot[..., 0] = feet[:, 2]
+        return Tracks(
+            root=root,
+            yaw=still.copy(),
+            pelvis=np.zeros((frames, 3)),
+            spine=spine,
+            head=head,
+            ankle=ankle,
+            foot=foot,
+            knee=np.full((frames, 2), 0.06),
+            planted=np.ones((frames, 2), dtype=bool),
+            arm=arm,
+            shrug=np.zeros((frames, 2)),
+            grip=np.zeros((frames, 2, 3)),
+            hold=np.zeros((frames, 2)),
+        )
+
+
+def random_style(rng: np.random.Generator) -> Style:
+    """A body drawn at random: posture, temper, asymmetry."""
+    offsets = trunk_offsets(rng.uniform(0, 1))
+    straight = float(LEG.min() + ANKLE_HEIGHT - offsets[1:3, 1].max())
+    toes = rng.uniform(0.02, 0.25)
+    hang = np.radians([rng.uniform(5, 14), rng.uniform(35, 85), 0.0, rng.uniform(-8, 15)])
+    hang[2] = rng.uniform(0.92, 0.985)
+    arms = np.stack([hang, hang])
+    arms += rng.normal(0, 1, (2, 4)) * [0.02, 0.12, 0.008, 0.05]
+    arms[:, 2] = np.clip(arms[:, 2], 0.9, 0.99)
+    return Style(
+        offsets=offsets,
+        height=straight - rng.uniform(0.012, 0.035),
+        width=rng.uniform(0.15, 0.27),
+        toe_out=(toes + rng.normal(0, 0.05), toes + rng.normal(0, 0.05)),
+        bend=rng.normal(0.05, 0.05),
+        chin=rng.normal(0.0, 0.08),
+        lean=rng.normal(0, 0.012),
+        arms=arms,
+        tempo=float(np.exp(rng.normal(0, 0.13))),
+        energy=float(np.exp(rng.normal(0, 0.12))),
+        swing=rng.uniform(0.7, 1.3),
+        sway=rng.uniform(0.5, 1.5),
+    )
