@@ -14,6 +14,7 @@ import torch
 
 from lamp_cli.bundle.bundle import Bundle, build_networks, save_bundle
 from lamp_cli.bundle.config import BundleConfig, ModelConfig
+from lamp_cli.corpus.samples import sample_library
 from lamp_cli.corpus.statistics import Statistics
 from lamp_cli.corpus.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces
 from lamp_cli.model.generator import GeneratorConfig
@@ -174,7 +175,39 @@ def test_the_command_line_searches_copies_and_refuses(library: Path, tmp_path: P
     by_motion = lamp("retrieve", *rest, "-k", "1", stdin=json.dumps({"motion": records[0]["motion"]}))
     assert json.loads(by_motion.stdout)["rank"] == 1
     assert lamp("retrieve", "a", *rest, "--strict").returncode == 2
-    for words in (["retrieve", "a"], ["retrieve", "", *rest], ["retrieve", "a", "--library", "/nowhere"]):
+    for words in (
+        ["retrieve", "--build-only"],
+        ["retrieve", "", *rest],
+        ["retrieve", "a", "--library", "/nowhere"],
+    ):
         refused = lamp(*words, *([] if rest[0] in words else ["--model", tmp_path / "tiny"]))
         assert refused.returncode == 2
         assert "Traceback" not in refused.stderr
+
+
+def test_without_a_library_a_sample_is_made_and_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("lamp_cli.corpus.samples.LIBRARY_CLIPS", 4)
+    folder = sample_library()
+    assert len(list(folder.glob("*.npy"))) == 4
+    stamps = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
+    assert sample_library() == folder and {p: p.stat().st_mtime_ns for p in folder.iterdir()} == stamps
+    save_bundle(tmp_path / "tiny", tiny_bundle())
+    command = [
+        sys.executable,
+        "-m",
+        "lamp_cli",
+        "retrieve",
+        "a person jumps",
+        "-k",
+        "2",
+        "--model",
+        tmp_path / "tiny",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(records) == 2 and all(r["caption"] for r in records)
+    assert str(folder) in done.stderr

@@ -26,7 +26,6 @@ from lamp_cli.corpus.words import WordList
 from lamp_cli.metrics.measurement import Measurement
 from lamp_cli.model.evaluator import MatchingEvaluator
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
-from lamp_cli.tasks import score_sources
 from lamp_cli.tasks.score_figures import METRICS, metric_of
 from lamp_cli.tasks.score_report import read_report, table, write_report
 from tests.conftest import wandering
@@ -187,15 +186,12 @@ def test_a_data_set_is_measured_by_everything(work: Path, lamp: Lamp, tmp_path: 
     assert alone.rows == [r for r in rows if r["metric"].startswith("R-precision")]
 
 
-def test_the_shipped_evaluation_set_is_the_default(
+def test_the_sample_evaluation_set_is_the_default(
     work: Path, lamp: Lamp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lamp_cli.cli.score._is_piped", lambda: False)
-    monkeypatch.setattr(score_sources, "SHIPPED", tmp_path / "evaluation-set")
-    done = lamp("score", "--physics", *rest(work))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("lamp: this installation ships no evaluation set; expected --data DIR")
-    write_data(tmp_path / "evaluation-set", 3, "val")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("lamp_cli.corpus.samples.EVALUATION_CLIPS", 3)
     rows = lamp("score", "--physics", *rest(work)).rows
     assert {(r["subject"], r["pool"]) for r in rows} == {("generated", 3), ("ground-truth", 3)}
 

@@ -19,7 +19,8 @@ def command(
         str | None, typer.Argument(help="A sentence or a motion file; - or none reads one from stdin.")
     ] = None,
     library: Annotated[
-        Path | None, typer.Option(help="Folder of motion files, nested ones too, or one .npz.")
+        Path | None,
+        typer.Option(help="Folder of motion files, nested ones too, or one .npz; else a small sample."),
     ] = None,
     texts: Annotated[
         Path | None, typer.Option(help="File of sentences to rank for a motion, one per line.")
@@ -37,8 +38,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
 ) -> None:
     """Find motions by words or by example; with --texts, sentences for a motion."""
-    if library is None and texts is None:
-        raise UsageError("nothing to search; expected --library FOLDER or --texts FILE")
+    if build_only and library is None:
+        raise UsageError("nothing to index; expected --library FOLDER")
     asked = "" if build_only else _query(query)
 
     from ..bundle.bundle import load_bundle
@@ -47,7 +48,11 @@ def command(
     if texts is not None:
         _rank_texts(bundle, asked, texts, count, as_json)
         return
-    assert library is not None
+    if library is None:
+        from ..corpus.samples import sample_library
+
+        library = sample_library()
+        note(f"no --library: searching the sample of synthetic motions in {library}")
     matches = _search(bundle, asked, library, index, count, rerank, strict, build_only)
     kept = [hit for hit in matches if threshold is None or hit.score >= threshold]
     for rank, hit in enumerate(kept, 1):

@@ -162,7 +162,7 @@ def _free(path: Path, force: bool) -> Path:
 
 
 def _source(files: Sequence[str], dash: bool, pairs: Path | None, data: Path | None) -> str:
-    """Where motions come from: ``motions``, ``pairs``, ``stdin``, ``data`` or ``shipped``."""
+    """Where motions come from: ``motions``, ``pairs``, ``stdin``, ``data`` or ``sample``."""
     named = [name for name, given in (("motion files", files), ("--pairs", pairs), ("-", dash)) if given]
     if files and data is not None:
         named.append("--data")
@@ -176,7 +176,7 @@ def _source(files: Sequence[str], dash: bool, pairs: Path | None, data: Path | N
         return "stdin"
     if data is not None:
         return "data"
-    return "stdin" if _is_piped() else "shipped"
+    return "stdin" if _is_piped() else "sample"
 
 
 def _is_piped() -> bool:
@@ -227,7 +227,7 @@ def _score_texts(
     from ..tasks.bertscore_encoders import bertscore_setting
     from ..tasks.score import score_pairs, score_split
     from ..tasks.score_models import ModelChoice, Models
-    from ..tasks.score_sources import GivenPairs, open_split, shipped_evaluation_set
+    from ..tasks.score_sources import GivenPairs, open_split, sample_split
 
     reader, layer, config = bertscore_setting(choice.encoder, choice.layer, choice.preset)
     on = torch_device(choice.device)
@@ -235,7 +235,7 @@ def _score_texts(
     models = Models(ModelChoice(choice.model, on, choice.evaluators, reader, layer, config, captioner))
     opened = None if data is None else open_split(data, split or "test", None if lines else options.limit)
     if not lines:
-        opened = opened or shipped_evaluation_set(options.limit)
+        opened = opened or sample_split(options.limit)
     if tell_seed:
         note(f"seed {options.seed}")
     if lines:

@@ -25,6 +25,7 @@ from ..corpus.evaluation_set import (
     evaluation_set,
 )
 from ..corpus.layout import Dataset, FramesLimit, ReadReport, open_dataset
+from ..corpus.samples import EVALUATION_SPLIT, sample_evaluation_set
 from ..motion.files import Motion, load_motion
 from ..motion.representation import features_to_joints
 from ..motion.skeleton import Skeleton
@@ -32,8 +33,6 @@ from .generate import GeneratedMotion, GenerateOptions, Prompt, generate
 from .score_lines import Line
 
 BATCH = 32
-SHIPPED = Path(__file__).parent.parent / "bundle" / "evaluation-set"
-SHIPPED_SPLIT = "val"
 # Retrieval has no length filter; a motion must only be long enough for one token.
 ANY_LENGTH = FramesLimit(4, 10**9)
 
@@ -155,17 +154,9 @@ def open_split(folder: Path, split: str, limit: int | None = None) -> Split:
     return Split(dataset, split, EvaluationSet(clips.clips[:limit]), report)
 
 
-def shipped_evaluation_set(limit: int | None = None) -> Split:
-    """The small evaluation set of the package: an ordinary data set folder of which ``val`` is scored.
-
-    Raises ``ValueError`` when this installation has none.
-    """
-    if not SHIPPED.is_dir():
-        raise ValueError(
-            "this installation ships no evaluation set; expected --data DIR, --pairs FILE, or lines of "
-            "`lamp generate` on stdin"
-        )
-    return open_split(SHIPPED, SHIPPED_SPLIT, limit)
+def sample_split(limit: int | None = None) -> Split:
+    """The small evaluation set that is there without any data: synthetic clips."""
+    return open_split(sample_evaluation_set(), EVALUATION_SPLIT, limit)
 
 
 class GeneratedForSplit:
