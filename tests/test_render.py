@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
-from lamp_cli.render.scene import SceneOptions, pictures
+from lamp_cli.render.camera import SceneOptions
+from lamp_cli.render.encode import ENCODERS
+from lamp_cli.render.scene import pictures
 from lamp_cli.render.video import render_motions
 from tests.conftest import standing
 
@@ -96,3 +101,53 @@ def test_bad_input_is_refused_and_leaves_no_file(
     with pytest.raises(ValueError, match=message):
         render_motions([motion], 20.0, ["a"], tmp_path / name, SMALL)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_five_motions_and_more_stand_in_rows(tmp_path: Path) -> None:
+    body = _body(1)
+    for count, shape in ((4, (4, 1)), (5, (3, 2)), (9, (3, 3))):
+        path = render_motions([body] * count, 20.0, ["x"] * count, tmp_path / f"{count}.png", SMALL)
+        assert Image.open(path).size == (96 * shape[0], 96 * shape[1])
+
+
+def test_a_body_far_from_the_origin_is_as_large_as_at_home() -> None:
+    near, far = _body(2), _body(2) + np.array([30.0, 0.0, -40.0], np.float32)
+    first, second = (_coloured(next(iter(pictures(b, HUMANML3D, SMALL)))).sum() for b in (near, far))
+    assert abs(int(first) - int(second)) < 0.05 * first
+
+
+def test_a_long_clip_holds_few_frames_at_a_time(tmp_path: Path) -> None:
+    held, most = 0, 0
+
+    class Counted(np.ndarray):
+        def __del__(self) -> None:
+            nonlocal held
+            held -= 1
+
+    def frames() -> Iterator[np.ndarray]:
+        nonlocal held, most
+        for _ in range(1000):
+            held += 1
+            most = max(most, held)
+            yield np.zeros((16, 16, 3), np.uint8).view(Counted)
+
+    for name in ("a.mp4", "a.gif", "a.png"):
+        held = most = 0
+        ENCODERS[Path(name).suffix](frames(), 20.0, tmp_path / name)
+        assert most <= 70, name
+
+
+def test_without_av_the_systems_ffmpeg_encodes_or_one_sentence_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ValueError, match="webp"):
+        render_motions([_body(3)], 20.0, [""], tmp_path / "a.mp4", SMALL)
+    assert not (tmp_path / "a.mp4").exists()
+    fake = tmp_path / "ffmpeg"
+    code = "import sys; data = sys.stdin.buffer.read(); open(sys.argv[-1], 'w').write(str(len(data)))"
+    fake.write_text(f"#!{sys.executable}\n{code}\n")
+    fake.chmod(0o755)
+    render_motions([_body(3)], 20.0, [""], tmp_path / "a.mp4", SMALL)
+    assert (tmp_path / "a.mp4").read_text() == str(3 * 96 * 96 * 3)

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TextIO
 
 import typer
@@ -124,6 +124,21 @@ def progress(total: int, title: str) -> Iterator[Advance]:
         note(f"{title}: {done}/{total}, {left:.0f} s left {detail}".rstrip())
 
     yield advance_plainly
+
+
+def counted(stack: ExitStack, title: str, detail: str = "") -> Callable[[int, int], None]:
+    """``show(done, total)`` for work whose total is known once it begins: the bar opens then."""
+    opened: list[Advance] = []
+    before = 0
+
+    def show(done: int, total: int) -> None:
+        nonlocal before
+        if not opened:
+            opened.append(stack.enter_context(progress(total, title)))
+        opened[0](done - before, detail)
+        before = done
+
+    return show
 
 
 @contextmanager

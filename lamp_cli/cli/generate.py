@@ -65,6 +65,7 @@ def command(
     for prompt in work:
         check_prompt(bundle, prompt)
     options = GenerateOptions(seed, samples, SamplingOptions(steps, guidance, temperature))
+    together: list[Any] = []
     with progress(len(work) * samples, "generating") as advance:
         for number, motion in enumerate(generate(bundle, work, options)):
             request = requests[number // samples]
@@ -81,6 +82,10 @@ def command(
             }
             emit(record, "  ".join(files.values()), as_json)
             advance(1, "")
+            together.append(motion.joints)
+            if len(together) == samples:
+                _write_together(together, request.text, bundle.config.fps, wanted, output, force)
+                together = []
 
 
 def _write(
@@ -100,6 +105,20 @@ def _write(
         render_motions([motion.joints], fps, [motion.prompt.text], picture)
         files["video" if kind == "mp4" else kind] = str(picture)
     return files
+
+
+def _write_together(
+    motions: list[Any], text: str, fps: float, wanted: tuple[str, ...], output: Path, force: bool
+) -> None:
+    """Several samples of one prompt in one picture, beside the ones of their own."""
+    for kind in (f for f in wanted if f != "npy" and len(motions) > 1):
+        from ..render.camera import SceneOptions
+        from ..render.video import render_motions
+
+        path = free_path(output / f"{safe_stem(text)}_samples.{kind}", force)
+        titles = [f"{number}. {text}" for number in range(1, len(motions) + 1)]
+        render_motions(motions, fps, titles, path, SceneOptions(320, 320))
+        note(f"all samples: {path}")
 
 
 def _requests(prompts: list[str], path: Path | None) -> list[_Request]:

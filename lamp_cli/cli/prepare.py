@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ import typer
 from ..corpus.prepare import PrepareOptions, PrepareReport, prepare, remove_prepared
 from ..corpus.requests import read_requests
 from ..corpus.sources import find_sources
-from .common import Advance, UsageError, emit, note, progress
+from .common import UsageError, counted, emit, note
 
 
 def command(
@@ -64,21 +63,9 @@ def command(
             find_sources(motions, leave_out=output)
         remove_prepared(output)
     with ExitStack() as stack:
-        report = prepare(motions, requests, output, options, _display(stack))
+        report = prepare(motions, requests, output, options, counted(stack, "preparing"))
     _show(report)
     emit({"data": str(output), **asdict(report), "reasons": report.reasons()}, str(output), as_json)
-
-
-def _display(stack: ExitStack) -> Callable[[int, int], None]:
-    """A progress bar that opens with the first clip, when their number is known."""
-    opened: list[Advance] = []
-
-    def show(done: int, total: int) -> None:
-        if not opened:
-            opened.append(stack.enter_context(progress(total, "preparing")))
-        opened[0](1, "")
-
-    return show
 
 
 def _show(report: PrepareReport) -> None:

@@ -65,7 +65,7 @@ def command(
     if from_stdin and sys.stdin.isatty():
         raise UsageError("no motion; expected motion files, or their names on stdin")
 
-    from ..render.scene import SceneOptions
+    from ..render.camera import SceneOptions
 
     shown = _shown([n for n in names if n != "-"], from_stdin, title, fps)
     options = SceneOptions(size, size, style=style.value)

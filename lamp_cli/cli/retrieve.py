@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..storage import free_path
-from .common import UsageError, emit, note, progress, torch_device
+from .common import UsageError, counted, emit, note, torch_device
 
 
 def command(
@@ -80,15 +81,8 @@ def _search(
     from ..tasks.retrieve import find_by_motion, find_by_text
 
     folder = index or (library if library.is_dir() else library.parent) / FOLDER
-    done_before = 0
-    with progress(1, "embedding") as advance:
-
-        def show(done: int, total: int) -> None:
-            nonlocal done_before
-            advance(done - done_before, "files")
-            done_before = done
-
-        opened, report = update_index(bundle, library, folder, show)
+    with ExitStack() as stack:
+        opened, report = update_index(bundle, library, folder, counted(stack, "embedding", "files"))
     for name, reason in report.unreadable.items():
         note(f"{name}: {reason}")
     if strict and report.unreadable:
@@ -169,7 +163,7 @@ def _copy(hits: list[Any], library: Path, folder: Path) -> None:
 
 
 def _render(bundle: Any, hits: list[Any], library: Path, path: Path) -> None:
-    from ..render.scene import SceneOptions
+    from ..render.camera import SceneOptions
     from ..render.video import render_motions
     from ..tasks.retrieve import joints_of_hit
 

@@ -1,4 +1,4 @@
-"""Joints -> pictures: a camera that follows the body, a ground, and limbs as shaded round cones.
+"""Joints -> pictures: a tiled ground, the root's trail, a shadow, and limbs as shaded round cones.
 
 NumPy alone. Every picture is a function of the joints; knows no files and no video formats.
 """
@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 
-from ..motion.representation import gaussian_smooth
 from ..motion.skeleton import Skeleton
+from .camera import Camera, SceneOptions, camera_for, targets_of
 
 
 def _colour(red: float, green: float, blue: float) -> np.ndarray:
@@ -31,46 +30,15 @@ CENTRE, LEFT, RIGHT = _colour(0.36, 0.39, 0.45), _colour(0.16, 0.47, 0.82), _col
 LIGHT = np.array([-0.35, 0.8, 0.49], np.float32)
 
 
-@dataclass(frozen=True)
-class SceneOptions:
-    """Size of one picture in pixels, and where the camera stands (degrees; metres)."""
-
-    width: int = 480
-    height: int = 480
-    azimuth: float = 35.0
-    elevation: float = 14.0
-    field_of_view: float = 34.0
-    least_distance: float = 4.0
-    style: str = "body"
-
-
 STYLES = ("body", "skeleton")
 # Frames drawn at once: NumPy lets other threads run while it computes.
 THREADS = 2
 
 
-@dataclass(frozen=True)
-class _Camera:
-    """Axes (3, 3) right, up, towards the viewer; distance to the target; pixels per unit at depth 1."""
-
-    axes: np.ndarray
-    distance: float
-    focal: float
-
-    def project(self, points: np.ndarray, target: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """Pixel x, pixel y and depth (..., 3) of points (..., 3)."""
-        local = (points - target) @ self.axes.T
-        depth = np.maximum(self.distance - local[..., 2], 0.05)
-        scale = self.focal / depth
-        return np.stack(
-            [size[0] / 2 + local[..., 0] * scale, size[1] / 2 - local[..., 1] * scale, depth], axis=-1
-        )
-
-
 def pictures(joints: np.ndarray, skeleton: Skeleton, options: SceneOptions) -> Iterator[np.ndarray]:
     """RGB pictures (H, W, 3) uint8, one per frame of joints (T, J, 3) in metres, y up."""
-    targets = _targets(joints)
-    camera = _camera(joints, targets, options)
+    targets = targets_of(joints)
+    camera = camera_for(joints, targets, options)
     size = (options.width, options.height)
     floor = _Floor(camera, size, float(targets[0, 1]))
     bones = bones_of(skeleton, options.style)
@@ -98,32 +66,10 @@ def pictures(joints: np.ndarray, skeleton: Skeleton, options: SceneOptions) -> I
             yield waiting.popleft().result()
 
 
-def _targets(joints: np.ndarray) -> np.ndarray:
-    """What the camera looks at (T, 3): the smoothed path of the root, at a fixed height."""
-    root = joints[:, 0].astype(np.float64)
-    path = gaussian_smooth(root, sigma=8.0)
-    path[:, 1] = max(0.75, 0.5 * float(joints[..., 1].max()))
-    return path.astype(np.float32)
-
-
-def _camera(joints: np.ndarray, targets: np.ndarray, options: SceneOptions) -> _Camera:
-    azimuth, elevation = np.radians(options.azimuth), np.radians(options.elevation)
-    backward = np.array(
-        [np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)]
-    )
-    right = np.array([np.cos(azimuth), 0.0, -np.sin(azimuth)])
-    axes = np.stack([right, np.cross(backward, right), backward]).astype(np.float32)
-    tangent = np.tan(np.radians(options.field_of_view) / 2)
-    # Everything that strays from the target must stay in the picture, with some air around it.
-    reach = float(np.abs(joints - targets[:, None]).max()) + 0.25
-    distance = max(options.least_distance, reach / tangent * 1.05)
-    return _Camera(axes, distance, min(options.width, options.height) / 2 / tangent)
-
-
 class _Floor:
     """The ground plane y = 0, tiled, fading into the background."""
 
-    def __init__(self, camera: _Camera, size: tuple[int, int], target_height: float):
+    def __init__(self, camera: Camera, size: tuple[int, int], target_height: float):
         width, height = size
         x = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / camera.focal
         y = -(np.arange(height, dtype=np.float32) + 0.5 - height / 2) / camera.focal
@@ -225,7 +171,7 @@ def _trail(frames: np.ndarray, number: int) -> np.ndarray:
     return points
 
 
-def _draw_trail(picture: np.ndarray, points: np.ndarray, camera: _Camera) -> None:
+def _draw_trail(picture: np.ndarray, points: np.ndarray, camera: Camera) -> None:
     """Paint the trail, fading with its age."""
     for age, (a, b) in enumerate(zip(points[-2::-1], points[:0:-1], strict=True)):
         if max(abs(a[0] - b[0]), abs(a[1] - b[1])) < 0.5:
@@ -285,7 +231,7 @@ def _shade_ground(picture: np.ndarray, points: np.ndarray, bones: list, focal: f
     picture[:, 2 * rows.start : 2 * rows.stop, 2 * columns.start : 2 * columns.stop] *= light
 
 
-def _draw_body(picture: np.ndarray, points: np.ndarray, bones: list, camera: _Camera) -> None:
+def _draw_body(picture: np.ndarray, points: np.ndarray, bones: list, camera: Camera) -> None:
     """Paint bones from far to near; a pixel of a bone in front is not painted over."""
     depths = np.full(picture.shape[1:], np.inf, np.float32)
     light = (LIGHT / np.linalg.norm(LIGHT)) @ camera.axes.T

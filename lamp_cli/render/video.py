@@ -1,21 +1,20 @@
-"""Motions -> mp4, gif, webp or a png strip of poses. The picture itself is ``scene``'s work."""
+"""Motions -> one moving picture of them all, with titles. Drawing is ``scene``'s work, files ``encode``'s."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
-from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..motion.representation import require_joints
 from ..motion.skeleton import Skeleton, skeleton_of_joints
 from ..storage import replacing
-from .scene import SceneOptions, pictures
+from .encode import ENCODERS
+from .scene import BACKGROUND, SceneOptions, pictures
 
-STRIP_POSES = 8
+MOST_IN_A_ROW = 4
 
 
 def render_motions(
@@ -25,19 +24,13 @@ def render_motions(
     path: Path,
     options: SceneOptions | None = None,
 ) -> Path:
-    """Write motions, each (T, J, 3) metres, side by side with their titles; the suffix is the format.
+    """Write motions, each (T, J, 3) metres, in a grid with their titles; the suffix is the format.
 
     Frames are drawn and encoded one by one, so that long clips need no more memory. Raises
     ``ValueError`` for joints that are no motion or an unknown suffix.
     """
-    writers: dict[str, Callable[..., None]] = {
-        ".mp4": _write_mp4,
-        ".gif": _write_animation,
-        ".webp": _write_animation,
-        ".png": _write_strip,
-    }
-    if path.suffix.lower() not in writers:
-        raise ValueError(f"{path}: expected a name ending in {', '.join(writers)}")
+    if path.suffix.lower() not in ENCODERS:
+        raise ValueError(f"{path}: expected a name ending in {', '.join(ENCODERS)}")
     if not motions:
         raise ValueError("no motion to render")
     bodies = [np.asarray(motion) for motion in motions]
@@ -45,18 +38,27 @@ def render_motions(
         skeleton_to_render(body)
     frames = _panels(bodies, titles, options or SceneOptions())
     with replacing(path) as temporary:
-        writers[path.suffix.lower()](frames, fps, temporary)
+        ENCODERS[path.suffix.lower()](frames, fps, temporary)
     return path
 
 
 def _panels(motions: list[np.ndarray], titles: Sequence[str], options: SceneOptions) -> Iterator[np.ndarray]:
-    columns = [_panel(motion, title, options) for motion, title in zip(motions, titles, strict=True)]
-    shown: list[np.ndarray] = [next(column) for column in columns]
-    yield np.concatenate(shown, axis=1)
+    panels = [_panel(motion, title, options) for motion, title in zip(motions, titles, strict=True)]
+    shown: list[np.ndarray] = [next(panel) for panel in panels]
+    yield _grid(shown)
     for _ in range(1, max(map(len, motions))):
         # A shorter motion stands still in its last pose until the longest is over.
-        shown = [next(column, last) for column, last in zip(columns, shown, strict=True)]
-        yield np.concatenate(shown, axis=1)
+        shown = [next(panel, last) for panel, last in zip(panels, shown, strict=True)]
+        yield _grid(shown)
+
+
+def _grid(shown: list[np.ndarray]) -> np.ndarray:
+    """Pictures of one size in one row, or from five on in rows of about equal length."""
+    columns = len(shown) if len(shown) <= MOST_IN_A_ROW else math.ceil(math.sqrt(len(shown)))
+    empty = np.full_like(shown[0], BACKGROUND.astype(np.uint8))
+    filled = shown + [empty] * (-len(shown) % columns)
+    rows = [np.concatenate(filled[k : k + columns], axis=1) for k in range(0, len(filled), columns)]
+    return np.concatenate(rows, axis=0)
 
 
 def _panel(motion: np.ndarray, title: str, options: SceneOptions) -> Iterator[np.ndarray]:
@@ -107,43 +109,3 @@ def _wrapped(text: str, fits: Callable[[str], bool]) -> list[str]:
         else:
             lines.append(word)
     return [line for line in lines if line]
-
-
-def _write_mp4(frames: Iterator[np.ndarray], fps: float, path: Path) -> None:
-    """H.264, yuv420p, the index in front: plays in a browser while it loads."""
-    import av
-
-    first = next(frames)
-    # yuv420p halves the colour planes, so both sides must be even.
-    height, width = first.shape[0] // 2 * 2, first.shape[1] // 2 * 2
-    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-        stream: Any = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        # One thread: x264's output depends on their number.
-        stream.codec_context.thread_count = 1
-        stream.options = {"crf": "20", "preset": "superfast"}
-        for picture in chain([first], frames):
-            container.mux(stream.encode(_video_frame(picture, height, width)))
-        container.mux(stream.encode())
-
-
-def _video_frame(picture: np.ndarray, height: int, width: int) -> Any:
-    import av
-
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
-
-
-def _write_animation(frames: Iterator[np.ndarray], fps: float, path: Path) -> None:
-    from PIL import Image
-
-    first = Image.fromarray(next(frames))
-    rest = (Image.fromarray(frame) for frame in frames)
-    first.save(path, save_all=True, append_images=rest, duration=round(1000 / fps), loop=0)
-
-
-def _write_strip(frames: Iterator[np.ndarray], fps: float, path: Path) -> None:
-    from PIL import Image
-
-    every = list(frames)
-    chosen = np.linspace(0, len(every) - 1, min(STRIP_POSES, len(every))).round().astype(int)
-    Image.fromarray(np.concatenate([every[i] for i in chosen], axis=1)).save(path)

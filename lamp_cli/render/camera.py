@@ -1,0 +1,62 @@
+"""The camera: where it stands, what it looks at, how points become pixels. It follows the body gently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..motion.representation import gaussian_smooth
+
+
+@dataclass(frozen=True)
+class SceneOptions:
+    """Size of one picture in pixels, and where the camera stands (degrees; metres)."""
+
+    width: int = 480
+    height: int = 480
+    azimuth: float = 35.0
+    elevation: float = 14.0
+    field_of_view: float = 34.0
+    least_distance: float = 4.0
+    style: str = "body"
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Axes (3, 3) right, up, towards the viewer; distance to the target; pixels per unit at depth 1."""
+
+    axes: np.ndarray
+    distance: float
+    focal: float
+
+    def project(self, points: np.ndarray, target: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Pixel x, pixel y and depth (..., 3) of points (..., 3)."""
+        local = (points - target) @ self.axes.T
+        depth = np.maximum(self.distance - local[..., 2], 0.05)
+        scale = self.focal / depth
+        return np.stack(
+            [size[0] / 2 + local[..., 0] * scale, size[1] / 2 - local[..., 1] * scale, depth], axis=-1
+        )
+
+
+def targets_of(joints: np.ndarray) -> np.ndarray:
+    """What the camera looks at (T, 3): the smoothed path of the root, at a fixed height."""
+    root = joints[:, 0].astype(np.float64)
+    path = gaussian_smooth(root, sigma=8.0)
+    path[:, 1] = max(0.75, 0.5 * float(joints[..., 1].max()))
+    return path.astype(np.float32)
+
+
+def camera_for(joints: np.ndarray, targets: np.ndarray, options: SceneOptions) -> Camera:
+    azimuth, elevation = np.radians(options.azimuth), np.radians(options.elevation)
+    backward = np.array(
+        [np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)]
+    )
+    right = np.array([np.cos(azimuth), 0.0, -np.sin(azimuth)])
+    axes = np.stack([right, np.cross(backward, right), backward]).astype(np.float32)
+    tangent = np.tan(np.radians(options.field_of_view) / 2)
+    # Everything that strays from the target must stay in the picture, with some air around it.
+    reach = float(np.abs(joints - targets[:, None]).max()) + 0.25
+    distance = max(options.least_distance, reach / tangent * 1.05)
+    return Camera(axes, distance, min(options.width, options.height) / 2 / tangent)
