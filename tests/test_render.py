@@ -70,7 +70,6 @@ def test_left_and_right_have_their_own_colours() -> None:
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
 def test_other_formats(tmp_path: Path, suffix: str) -> None:
-    from PIL import Image
 
     path = render_motions([_body(4), _body(2)], 20.0, ["a", "b"], tmp_path / f"a.{suffix}", SMALL)
     with Image.open(path) as image:
