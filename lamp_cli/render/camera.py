@@ -55,7 +55,8 @@ def camera_for(joints: np.ndarray, targets: np.ndarray, options: SceneOptions) -
     )
     right = np.array([np.cos(azimuth), 0.0, -np.sin(azimuth)])
     axes = np.stack([right, np.cross(backward, right), backward]).astype(np.float32)
-    tangent = np.tan(np.radians(options.field_of_view) / 2)
+    # Python's own float: a float64 scalar of NumPy would make every picture float64, twice as slow.
+    tangent = float(np.tan(np.radians(options.field_of_view) / 2))
     # Everything that strays from the target must stay in the picture, with some air around it.
     reach = float(np.abs(joints - targets[:, None]).max()) + 0.25
     distance = max(options.least_distance, reach / tangent * 1.05)

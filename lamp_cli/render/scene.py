@@ -25,7 +25,7 @@ LIGHT_TILE, DARK_TILE = _colour(0.895, 0.905, 0.93), _colour(0.795, 0.825, 0.86)
 TILE = 0.5
 TRAIL = _colour(0.17, 0.53, 0.43)
 # The root's trail: a point for so many frames, of the last so many points.
-TRAIL_STEP, TRAIL_POINTS = 3, 100
+TRAIL_STEP, TRAIL_POINTS = 5, 60
 CENTRE, LEFT, RIGHT = _colour(0.36, 0.39, 0.45), _colour(0.16, 0.47, 0.82), _colour(0.90, 0.38, 0.22)
 LIGHT = np.array([-0.35, 0.8, 0.49], np.float32)
 
