@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file
 
 from lamp_cli.motion.skeleton import HUMANML3D
 from tests.conftest import wandering
@@ -200,3 +201,29 @@ def test_lamp_alone_shows_the_help() -> None:
     done = lamp()
     assert done.returncode == 0
     assert "Commands" in done.stdout
+
+
+def test_training_goes_on_from_a_bundle_and_its_paraphrases_are_learned(bundle: Path, tmp_path: Path) -> None:
+    data = bundle.parent / "data"
+    sentences = tmp_path / "sentences.jsonl"
+    sentences.write_text(
+        '{"captions": ["a man strolls", "someone walks"]}\n{"captions": ["a jump", "he leaps"]}\n'
+    )
+    words = ["pretrain", "--data", data, "--output", tmp_path / "further", "--start-from", bundle]
+    words += ["--stage", "tokenizer", "--stage", "lamp", "--captions", sentences]
+    for stage in ("tokenizer", "lamp"):
+        words += ["--steps", f"{stage}=1", "--batch-size", f"{stage}=4"]
+    done = lamp(*words)
+    assert done.returncode == 0, done.stderr
+    log = json.loads((tmp_path / "further/training/lamp/log.jsonl").read_text().splitlines()[0])
+    assert log["paraphrase"] > 0
+    before = load_file(bundle / "lamp.safetensors")
+    after = load_file(tmp_path / "further/training/lamp/best.safetensors")
+    # One step of warm-up moves a weight by its first learning rate; drawn anew it would be far away.
+    assert (
+        max(float((after[k] - v.float()).abs().max()) for k, v in before.items() if v.is_floating_point())
+        < 2e-3
+    )
+    other = lamp(*words[:-8], "--size", "base", "--output", tmp_path / "other")
+    assert other.returncode == 2
+    assert "other sizes" in other.stderr
