@@ -176,7 +176,13 @@ def test_ctrl_c_is_130_with_one_line(work):
     os.mkfifo(work / "pipe.txt")
     words = [work / "pipe.txt" if word == work / "c.txt" else word for word in prepare_words(work)]
     process = subprocess.Popen(
-        [*LAMP, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        [*LAMP, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        # A suite in the background has Ctrl-C switched off, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # Opening the other end waits until the command is inside, reading its captions.
     with (work / "pipe.txt").open("w"):
