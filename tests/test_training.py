@@ -19,6 +19,7 @@ from lamp_cli.model.qformer import QFormerConfig
 from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.tasks.lamp_stage import LampStage, PairData
+from lamp_cli.tasks.run_record import claim
 from lamp_cli.tasks.tokenizer_stage import TokenizerData, TokenizerStage
 from lamp_cli.tasks.training import Stage, TrainingConfig, learning_rate, train
 
@@ -180,3 +181,16 @@ def test_paraphrases_are_two_sentences_of_one_group_and_every_group_is_met() -> 
     assert len(sampler.batch(0, 0, 64)[0]) == 3
     with pytest.raises(ValueError, match="groups"):
         ParaphraseSampler([("alone",)])
+
+
+def test_a_folder_of_another_run_names_the_setting_that_differs(tmp_path: Path) -> None:
+    settings = {"seed": 0, "training": {"lamp": {"steps": 600, "rate": 1e-4}}}
+    claim(tmp_path / "run.json", settings)
+    claim(tmp_path / "run.json", settings)
+    for other, name in (
+        ({**settings, "seed": 1}, "seed"),
+        ({"seed": 0, "training": {"lamp": {"steps": 120, "rate": 1e-4}}}, "training.lamp.steps"),
+        ({**settings, "start_from": "abc"}, "start_from"),
+    ):
+        with pytest.raises(ValueError, match=f"another {name}; choose"):
+            claim(tmp_path / "run.json", other)

@@ -44,12 +44,12 @@ from ..model.evaluator import EvaluatorTraining
 from ..model.hugging_face import half_precision
 from ..model.lamp import Lamp
 from ..model.tokenizer import MotionTokenizer
-from ..storage import write_json
 from .captioner_stage import CaptionerStage, LanguageStage
 from .evaluator_stage import EVALUATOR, LEAST_COUNT, EvaluatorData, EvaluatorStage
 from .generator_stage import GeneratorStage
 from .index import fingerprint
 from .lamp_stage import LampStage, PairData
+from .run_record import claim
 from .sizes import CAPTIONER, CORE, LANGUAGE, LANGUAGE_MODEL_RATES, SIZES, STAGES, TOKENIZER_WINDOW
 from .tokenizer_stage import TokenizerData, TokenizerStage
 from .training import TrainingConfig, TrainingResult, load_weights, train
@@ -128,7 +128,7 @@ def pretrain(
     if origin is not None:
         identity["start_from"] = fingerprint(origin)
         _require_same_networks(model, origin.config.model, options.start_from)
-    _claim(run, identity)
+    claim(run, identity)
 
     # The initial weights come from torch's own stream, which takes no generator.
     with torch.random.fork_rng():
@@ -248,7 +248,7 @@ def pretrain_captioner(
         "training": {name: to_json(each) for name, each in training.items()},
         "captions": hashlib.sha256("\n".join(sentences).encode()).hexdigest(),
     }
-    _claim(folder / "run.json", identity)
+    claim(folder / "run.json", identity)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = build_captioner(config, vocabulary, _training_type(config, device))
@@ -316,7 +316,7 @@ def pretrain_evaluator(
         "words": hashlib.sha256("\n".join(words.words).encode()).hexdigest(),
         "word_vectors": None if vectors is None else str(options.word_vectors),
     }
-    _claim(folder / "run.json", identity)
+    claim(folder / "run.json", identity)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = EvaluatorTraining(config)
@@ -431,16 +431,3 @@ def _identity(
         "training": {name: to_json(config) for name, config in training.items()},
         "vocabulary": _fingerprint(vocabulary),
     }
-
-
-def _claim(path: Path, identity: dict[str, Any]) -> None:
-    """Remember what the run is; refuse a folder that holds another one."""
-    identity = json.loads(json.dumps(identity))
-    if not path.exists():
-        if ranks.rank() == 0:
-            write_json(path, identity)
-        return
-    before = json.loads(path.read_text(encoding="utf-8"))
-    if before != identity:
-        changed = next(key for key in identity if before.get(key) != identity[key])
-        raise ValueError(f"{path}: this folder holds a run with another {changed}; choose another --output")
