@@ -105,6 +105,14 @@ def test_generate_writes_a_motion_and_a_video(bundle: Path, tmp_path: Path) -> N
     assert Path(again["motion"]).read_bytes() == Path(record["motion"]).read_bytes()
 
 
+def test_a_prompt_far_from_training_is_doubted_on_stderr_alone(bundle: Path, tmp_path: Path) -> None:
+    rest = ["--model", bundle, "--frames", "40", "--format", "npy", "--output", tmp_path]
+    done = lamp("generate", "a person walks 3", "a kid skateboards", *rest)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
+    doubts = [line for line in done.stderr.splitlines() if "the motion is a guess" in line]
+    assert len(doubts) == 1 and "'skateboards' is in no sentence" in doubts[0]
+
+
 def test_neighbours_do_not_change_a_prompt(bundle: Path, tmp_path: Path) -> None:
     rest = ["--model", bundle, "--seed", "1", "--format", "npy"]
     alone = json.loads(lamp("generate", "a person walks", *rest, "--output", tmp_path / "a").stdout)

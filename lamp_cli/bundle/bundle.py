@@ -9,6 +9,8 @@
     language_model/          config and tokenizer of the captioner's fully trained language model
     vocab.txt                WordPiece vocabulary
     Mean.npy Std.npy         statistics the networks were trained with
+    training_sentences.safetensors, training_words.txt
+                             what it remembers of the sentences it learned motions from
     README.md                model card
 
 Loads, saves and verifies; knows no training and no task.
@@ -17,15 +19,12 @@ Loads, saves and verifies; knows no training and no task.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ..corpus.statistics import Statistics, load_statistics, save_statistics
@@ -35,10 +34,12 @@ from ..model.lamp import Lamp
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
 from ..motion.skeleton import Skeleton, skeleton_named
-from ..storage import replacing, write_json, write_text
+from ..storage import write_json, write_text
 from .captioner import build_captioner, save_architecture
 from .card import model_card
 from .config import FORMAT, BundleConfig, ModelConfig, from_json, to_json
+from .training_sentences import TrainingSentences, load_training_sentences, save_training_sentences
+from .weights import load_weights, save_weights
 
 DEFAULT = "lamp-mini"
 HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.npy", "*.model"]
@@ -48,7 +49,8 @@ HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.npy", "*.model"]
 class Bundle:
     """Networks in evaluation mode, with what they need to read text and write motion.
 
-    ``captioner`` is None when the bundle has none or it was not asked for.
+    ``captioner`` is None when the bundle has none or it was not asked for, ``training_sentences`` when the
+    bundle remembers none.
     """
 
     config: BundleConfig
@@ -60,6 +62,7 @@ class Bundle:
     text_to_motion: TextToMotion
     device: torch.device
     captioner: Captioner | None = None
+    training_sentences: TrainingSentences | None = None
 
     def networks(self) -> dict[str, nn.Module]:
         """The networks by the names of their files."""
@@ -81,12 +84,13 @@ def save_bundle(folder: Path, bundle: Bundle) -> None:
     """Write a bundle; weights as 16-bit floats, ``config.json`` last, so that a half one is not loaded."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, network in bundle.networks().items():
-        with replacing(folder / f"{name}.safetensors") as temporary:
-            save_file(_halved(network.state_dict()), temporary)
+        save_weights(folder / f"{name}.safetensors", network)
     if bundle.captioner is not None and _fully_trained(bundle.captioner):
         save_architecture(folder, bundle.captioner.decoder)  # type: ignore[arg-type]
     bundle.vocabulary.save(folder / "vocab.txt")
     save_statistics(folder, bundle.statistics)
+    if bundle.training_sentences is not None:
+        save_training_sentences(folder, bundle.training_sentences)
     write_text(folder / "README.md", model_card(bundle.config))
     write_json(folder / "config.json", to_json(bundle.config))
 
@@ -110,10 +114,11 @@ def load_bundle(name: str | Path, device: torch.device, captioner: bool = False)
     with _NoDraws():
         networks = build_networks(config.model, vocabulary.decoder)
     for file, network in zip(("tokenizer", "lamp", "generator"), networks, strict=True):
-        _load(folder / f"{file}.safetensors", network, device)
+        load_weights(folder / f"{file}.safetensors", network, device)
     statistics = load_statistics(folder, skeleton.feature_size)
     describing = _load_captioner(folder, config, vocabulary, device) if captioner else None
-    return Bundle(config, skeleton, statistics, vocabulary, *networks, device, describing)
+    remembered = load_training_sentences(folder)
+    return Bundle(config, skeleton, statistics, vocabulary, *networks, device, describing, remembered)
 
 
 class _NoDraws(TorchFunctionMode):
@@ -139,12 +144,12 @@ def _load_captioner(
     if sizes.embedded is not None:
         with _NoDraws():
             captioner = build_captioner(sizes, vocabulary, torch.float32)
-        _load(folder / "captioner.safetensors", captioner, device)
+        load_weights(folder / "captioner.safetensors", captioner, device)
         return captioner
     from ..model.hugging_face import HuggingFaceDecoder, half_precision
 
     captioner = build_captioner(sizes, vocabulary, half_precision(device), folder).to(device)
-    _load(folder / "captioner.safetensors", captioner, device)
+    load_weights(folder / "captioner.safetensors", captioner, device)
     assert isinstance(captioner.decoder, HuggingFaceDecoder)
     captioner.decoder.finish()
     return captioner
@@ -198,32 +203,3 @@ def read_config(folder: Path) -> BundleConfig:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return config
-
-
-def _load(path: Path, network: nn.Module, device: torch.device) -> None:
-    try:
-        tensors = load_file(path)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: missing") from None
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: cannot be read, perhaps cut short ({error})") from None
-    expected = network.state_dict()
-    wrong = sorted(expected.keys() ^ tensors.keys())
-    wrong = wrong or [k for k in expected if expected[k].shape != tensors[k].shape]
-    if wrong:
-        raise ValueError(f"{path}: {wrong[0]} does not fit config.json")
-    whole = {k: v.to(device, expected[k].dtype) for k, v in tensors.items()}
-    network.load_state_dict(whole, assign=True)
-    network.eval().requires_grad_(False)
-
-
-def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Floats as 16-bit; those beyond its range would be lost, so they must not exist."""
-    result = {}
-    for name, value in tensors.items():
-        value = value.detach().cpu().contiguous()
-        half = value.half() if value.is_floating_point() else value
-        if not torch.isfinite(half).all():
-            raise ValueError(f"{name} holds a number beyond the range of 16-bit floats")
-        result[name] = half
-    return result

@@ -15,15 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from ..corpus.statistics import Statistics, load_statistics, save_statistics
 from ..corpus.words import WordList, load_words
 from ..model.evaluator import EvaluatorConfig, MatchingEvaluator
 from ..motion.skeleton import Skeleton, skeleton_named
-from ..storage import replacing, write_json
-from .bundle import _halved, _load
+from ..storage import write_json
 from .config import from_json, to_json
+from .weights import load_weights, save_weights
 
 FORMAT = 1
 KIND = "evaluator"
@@ -59,8 +58,7 @@ def save_evaluator(
 ) -> None:
     """Write the folder; weights as 16-bit floats, ``config.json`` last, so that a half one is not loaded."""
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "evaluator.safetensors") as temporary:
-        save_file(_halved(network.state_dict()), temporary)
+    save_weights(folder / "evaluator.safetensors", network)
     words.save(folder / "words.txt")
     save_statistics(folder, statistics)
     write_json(folder / "config.json", to_json(card))
@@ -87,7 +85,7 @@ def load_evaluator_folder(folder: Path, device: torch.device) -> TrainedEvaluato
         raise ValueError(f"{folder / 'words.txt'}: {len(words)} words, config.json says {card.network.words}")
     with torch.device("meta"):
         network = MatchingEvaluator(card.network)
-    _load(folder / "evaluator.safetensors", network, device)
+    load_weights(folder / "evaluator.safetensors", network, device)
     # Modules built on the meta device keep no flat weights for the GRUs' kernels.
     for module in (network.motion_encoder, network.text_encoder):
         module.gru.flatten_parameters()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +16,7 @@ from ..motion.files import save_joints
 from ..storage import free_path, safe_stem, write_array
 from .common import UsageError, emit, note, progress, read_records, torch_device
 
+DOUBTS_SHOWN = 5
 FORMATS = ("npy", "mp4", "gif", "webp", "png")
 
 
@@ -56,6 +59,7 @@ def command(
 
     from ..bundle.bundle import load_bundle
     from ..model.generator import SamplingOptions
+    from ..tasks.familiarity import doubts
     from ..tasks.generate import GenerateOptions, Prompt, check_prompt, generate
 
     bundle = load_bundle(model, torch_device(device))
@@ -64,6 +68,8 @@ def command(
     work = [Prompt(request.text, frames) for request in requests]
     for prompt in work:
         check_prompt(bundle, prompt)
+    texts = [request.text for request in requests]
+    _note_doubts(texts, doubts(bundle, texts))
     options = GenerateOptions(seed, samples, SamplingOptions(steps, guidance, temperature))
     together: list[Any] = []
     with progress(len(work) * samples, "generating") as advance:
@@ -119,6 +125,16 @@ def _write_together(
         titles = [f"{number}. {text}" for number in range(1, len(motions) + 1)]
         render_motions(motions, fps, titles, path, SceneOptions(320, 320))
         note(f"all samples: {path}")
+
+
+def _note_doubts(texts: Sequence[str], reasons: Sequence[str | None]) -> None:
+    """Say which sentences the model can only guess at; of many, the first ones and how many more."""
+    doubted = [(text, reason) for text, reason in zip(texts, reasons, strict=True) if reason]
+    for text, reason in doubted[:DOUBTS_SHOWN]:
+        said = shorten(text, 80, placeholder=" ...")
+        note(f"{said!r} lies far from what this model was trained on: {reason}; the motion is a guess")
+    if len(doubted) > DOUBTS_SHOWN:
+        note(f"and {len(doubted) - DOUBTS_SHOWN} more sentences like these")
 
 
 def _requests(prompts: list[str], path: Path | None) -> list[_Request]:

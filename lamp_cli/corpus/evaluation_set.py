@@ -88,13 +88,22 @@ def evaluation_set(dataset: Dataset, split: str) -> tuple[EvaluationSet, ReadRep
     """
     limit = FIELD_LIMITS[dataset.skeleton.name]
     clips, report = dataset.clips(split, limit)
-    tokens = _tokens(dataset, split)
-    kept = tuple(_with_tokens(clip, tokens) for clip in clips if clip.captions)
+    kept = with_captions(dataset, split, clips)
     if not kept:
         raise ValueError(
             f"{dataset.root / f'{split}.txt'}: no clip of {limit.least} to {limit.most} frames with a caption"
         )
     return EvaluationSet(kept), report
+
+
+def with_captions(dataset: Dataset, split: str, clips: Sequence[Clip]) -> tuple[EvaluationClip, ...]:
+    """Those of the clips, read from this split, that have captions, with the captions' tokens."""
+    tokens = _tokens(dataset, split)
+    return tuple(
+        EvaluationClip(clip.id, clip.features, tuple(tokens[clip.id, text] for text in clip.captions))
+        for clip in clips
+        if clip.captions
+    )
 
 
 def padded(features: Sequence[np.ndarray], statistics: Statistics) -> tuple[np.ndarray, np.ndarray]:
@@ -139,7 +148,3 @@ def _tokens(dataset: Dataset, split: str) -> dict[tuple[str, str], Caption]:
         timed = (c for c in captions if not c.whole_clip)
         found |= {(f"{name}_{number}", c.text): c for number, c in enumerate(timed)}
     return found
-
-
-def _with_tokens(clip: Clip, tokens: dict[tuple[str, str], Caption]) -> EvaluationClip:
-    return EvaluationClip(clip.id, clip.features, tuple(tokens[clip.id, text] for text in clip.captions))

@@ -32,7 +32,7 @@ from ..bundle.config import BundleConfig, ModelConfig, from_json, to_json
 from ..bundle.evaluator import EvaluatorCard, save_evaluator
 from ..bundle.released_evaluator import load_word_vectors
 from ..corpus.evaluation_set import EvaluationSet, evaluation_set
-from ..corpus.layout import FramesLimit, ReadReport, open_dataset
+from ..corpus.layout import Clip, FramesLimit, ReadReport, open_dataset
 from ..corpus.sentences import read_paraphrases
 from ..corpus.statistics import weigh_up_root_and_contacts
 from ..corpus.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces, pieces_of_bert, trimmed
@@ -46,6 +46,7 @@ from ..model.lamp import Lamp
 from ..model.tokenizer import MotionTokenizer
 from .captioner_stage import CaptionerStage, LanguageStage
 from .evaluator_stage import EVALUATOR, LEAST_COUNT, EvaluatorData, EvaluatorStage
+from .familiarity import remember_sentences
 from .generator_stage import GeneratorStage
 from .index import fingerprint
 from .lamp_stage import LampStage, PairData
@@ -203,11 +204,18 @@ def pretrain(
     )
     if ranks.rank() == 0:
         if set(results) >= set(CORE):
-            save_bundle(output, bundle)
+            save_bundle(output, _with_memory(bundle, train_clips, val_clips))
         from .curves import draw_curves
 
         draw_curves(output / "training")
     return PretrainReport(results, {"train": train_report, "val": val_report})
+
+
+def _with_memory(bundle: Bundle, train: Sequence[Clip], val: Sequence[Clip]) -> Bundle:
+    """The bundle with what it needs to tell a familiar sentence from a strange one."""
+    training, validation = ([text for clip in clips for text in clip.captions] for clips in (train, val))
+    remembered = remember_sentences(bundle.lamp, bundle.vocabulary, training, validation, bundle.device)
+    return dataclasses.replace(bundle, training_sentences=remembered)
 
 
 @dataclass(frozen=True)

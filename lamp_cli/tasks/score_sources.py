@@ -20,9 +20,8 @@ from ..corpus.evaluation_set import (
     EvaluationClip,
     EvaluationPair,
     EvaluationSet,
-    _tokens,
-    _with_tokens,
     evaluation_set,
+    with_captions,
 )
 from ..corpus.layout import Dataset, FramesLimit, ReadReport, open_dataset
 from ..corpus.samples import EVALUATION_SPLIT, sample_evaluation_set
@@ -143,8 +142,7 @@ class Split:
     def every_length(self, limit: int | None) -> list[EvaluationClip]:
         """Clips of any length with their captions and tokens, for retrieval; those without any go."""
         clips, _ = self.dataset.clips(self.split, ANY_LENGTH)
-        tokens = _tokens(self.dataset, self.split)
-        return [_with_tokens(clip, tokens) for clip in clips if clip.captions][:limit]
+        return list(with_captions(self.dataset, self.split, clips)[:limit])
 
 
 def open_split(folder: Path, split: str, limit: int | None = None) -> Split:

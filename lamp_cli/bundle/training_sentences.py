@@ -1,0 +1,63 @@
+"""What a bundle remembers of the sentences it learned motions from.
+
+    training_sentences.safetensors   embeddings (N, D) of sentences that lie among all of them
+    training_words.txt               stems of their meaningful words, one per line
+
+Loads and saves; ``tasks/familiarity`` makes it and asks it. Bundles of earlier versions have none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from ..storage import replacing, write_text
+
+EMBEDDINGS, WORDS = "training_sentences.safetensors", "training_words.txt"
+
+
+@dataclass(frozen=True)
+class TrainingSentences:
+    """Stems of the words, unit embeddings (N, D), and the cosine to the nearest one that is usual.
+
+    ``least_similarity`` is what all but a few validation sentences reach.
+    """
+
+    stems: frozenset[str]
+    embeddings: np.ndarray
+    least_similarity: float
+
+
+def save_training_sentences(folder: Path, sentences: TrainingSentences) -> None:
+    """Write both files; embeddings as 16-bit floats."""
+    tensors: dict[str, np.ndarray] = {
+        "embeddings": sentences.embeddings.astype(np.float16),
+        "least_similarity": np.array([sentences.least_similarity], np.float32),
+    }
+    with replacing(folder / EMBEDDINGS) as temporary:
+        save_file(tensors, temporary)
+    write_text(folder / WORDS, "".join(f"{stem}\n" for stem in sorted(sentences.stems)))
+
+
+def load_training_sentences(folder: Path) -> TrainingSentences | None:
+    """Read what ``save_training_sentences`` wrote; None when the bundle has none.
+
+    Raises ``ValueError`` for a file that is cut short or not one of these.
+    """
+    path = folder / EMBEDDINGS
+    if not path.is_file():
+        return None
+    try:
+        tensors = load_file(path)
+        embeddings = tensors["embeddings"].astype(np.float32)
+        least = float(tensors["least_similarity"][0])
+        stems = frozenset((folder / WORDS).read_text(encoding="utf-8").split())
+    except (SafetensorError, KeyError, IndexError, OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read, perhaps cut short ({error})") from None
+    if embeddings.ndim != 2 or not len(embeddings):
+        raise ValueError(f"{path}: expected embeddings (N, D), found shape {embeddings.shape}")
+    return TrainingSentences(stems, embeddings, least)
