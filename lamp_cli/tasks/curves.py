@@ -1,42 +1,78 @@
-"""Training curves as a picture."""
+"""Training curves as a picture. Reads the logs that the training loop writes; knows no stage by name."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..storage import replacing
 
-
-def draw_curves(folder: Path) -> Path:
-    """``curves.png`` of every ``STAGE/log.jsonl`` in ``folder``: losses and the validation figures."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    logs = {p.parent.name: _read(p) for p in sorted(folder.glob("*/log.jsonl"))}
-    figure = Figure(figsize=(11, 3.2 * max(len(logs), 1)), layout="constrained")
-    FigureCanvasAgg(figure)
-    for row, (stage, records) in enumerate(logs.items()):
-        steps = [record["step"] for record in records]
-        losses = {"loss": "training loss", "val_loss": "validation loss"}
-        left = figure.add_subplot(len(logs), 2, 2 * row + 1, title=stage, xlabel="step")
-        for name, label in losses.items():
-            if records and name in records[0]:
-                left.plot(steps, [record[name] for record in records], label=label)
-        left.legend()
-        right = figure.add_subplot(len(logs), 2, 2 * row + 2, title=f"{stage}, validation", xlabel="step")
-        for name in (k for k in records[0] if _is_figure(k)) if records else ():
-            right.plot(steps, [record[name] for record in records], label=name.removeprefix("val_"))
-        right.legend(fontsize="small")
+LOG = "log.jsonl"
+LOSSES = {"loss": "training loss", "val_loss": "validation loss"}
+
+Records = Sequence[Mapping[str, float]]
+
+
+def draw_curves(folder: Path) -> Path:
+    """``curves.png`` of every log in ``folder`` and the folders within: losses and the validation figures.
+
+    A stage within a stage (``captioner/language``) has a row of its own, before the stage it prepares.
+    """
+    figure = curves_figure(read_logs(folder))
     path = folder / "curves.png"
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110)
     return path
 
 
+def read_logs(folder: Path) -> dict[str, Records]:
+    """The records of every log by the stage's folder, relative to ``folder``; inner stages come first."""
+    paths = sorted(folder.rglob(LOG), key=lambda path: (path.parts[len(folder.parts)], -len(path.parts)))
+    return {
+        path.parent.relative_to(folder).as_posix(): [
+            json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()
+        ]
+        for path in paths
+        if path.parent != folder
+    }
+
+
+def curves_figure(logs: Mapping[str, Records]) -> Figure:
+    """A row per stage: its losses on the left, its validation figures on the right, over steps."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = max(len(logs), 1)
+    figure = Figure(figsize=(11, 3.2 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    for row, (stage, records) in enumerate(logs.items()):
+        figures = {name: name.removeprefix("val_") for name in _names(records) if _is_figure(name)}
+        left = figure.add_subplot(rows, 2, 2 * row + 1, title=stage, xlabel="step")
+        right = figure.add_subplot(rows, 2, 2 * row + 2, title=f"{stage}, validation", xlabel="step")
+        _plot(left, records, LOSSES)
+        _plot(right, records, figures)
+    return figure
+
+
+def _plot(axes: Axes, records: Records, labels: Mapping[str, str]) -> None:
+    for name, label in labels.items():
+        points = [(record["step"], record[name]) for record in records if name in record]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=label)
+    # A legend of nothing is a warning.
+    if axes.lines:
+        axes.legend(fontsize="small")
+
+
+def _names(records: Records) -> list[str]:
+    return list(dict.fromkeys(name for record in records for name in record))
+
+
 def _is_figure(name: str) -> bool:
     return name.startswith("val_") and ("mpjpe_mm" in name or "_r" in name or "accuracy" in name)
-
-
-def _read(path: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -1,0 +1,317 @@
+"""What a sentence says, and whether it agrees with what is true of a clip. Knows words, not motion.
+
+The sentence is brought to base forms without articles ("is raising her left hand" -> "raise left hand"),
+then the patterns of every action are looked for. The longest match wins its words ("walk in circle" over
+"walk"); several actions that match the same words are alternatives: "jump" alone may be a jump in place,
+forward or sideways. A sentence agrees with a truth when it names the action, and names nothing else but
+what belongs to it (COMPANIONS): naming everything must not pass. "Walk" and "run" without a path mean
+straight ahead, so they do not agree with a circle.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypedDict
+
+from .base_forms import base_form
+from .caption_words import ALWAYS, COMPANIONS, IN_A_ROW, LIMB, PATTERNS
+
+BREAK = "(?:and|then|,|while|before|after|as|but)"
+GAP = rf"(?: (?!{BREAK}\b)[a-z0-9]+){{0,4}}"
+SIDES = ("left", "right")
+TURNING = {"clockwise": "right", "counterclockwise": "left"}
+DROPPED = frozenset(
+    "a an the his her their its my your this that these is are was were be been being has have had "
+    "s also just very slightly both_".split()
+)
+NUMBERS = {
+    **{"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8},
+    **{"once": 1, "twice": 2, "thrice": 3},
+}
+
+
+class Claim(TypedDict):
+    """One thing said to be done: alternatives for its action, with limbs' sides, ways and count.
+
+    ``supports`` are the sides of legs that bear the body alone: those stood on, or not lifted.
+    """
+
+    actions: frozenset[str]
+    sides: frozenset[str]
+    directions: frozenset[str]
+    count: int | None
+    supports: frozenset[str]
+
+
+class Claims(Claim):
+    """A whole sentence: everything named, and the single claims in the order they happen."""
+
+    parts: list[Claim]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Whether a sentence agrees with a truth; None where the truth or the sentence is silent."""
+
+    action: bool
+    side: bool | None
+    direction: bool | None
+    count: bool | None = None
+
+
+def claims(sentence: str) -> Claims:
+    """What a sentence says."""
+    text = normalised(sentence)
+    found = _matches(text)
+    # What is said before the first action belongs to it, what follows an action belongs to that one.
+    starts = [0, *(start for start, _, _ in found[1:]), len(text)]
+    parts = [
+        _claim(actions, text[begin:end])
+        for (_, _, actions), begin, end in zip(found, starts, starts[1:], strict=False)
+    ]
+    if len(parts) > 1 and re.search(r"\bafter\b", text[found[0][1] : found[-1][0]]):
+        parts = [*parts[1:], parts[0]]
+    whole = _claim(frozenset().union(*(actions for _, _, actions in found)), text)
+    return Claims(**whole, parts=parts)  # type: ignore[typeddict-item]
+
+
+def agrees(sentence: str, truth: Mapping[str, Any]) -> Agreement:
+    """Whether a sentence agrees with a clip's truth.
+
+    Of actions in a row all must be named, in their order; of actions at once both. ``side``, ``direction``
+    and ``count`` are judged in the parts that are named, and must be right in all of them.
+    """
+    said = claims(sentence)
+    if "while" in truth:
+        expected: list[Mapping[str, Any]] = [{k: v for k, v in truth.items() if k != "while"}, truth["while"]]
+        runs = _at_once(said["parts"], expected)
+    else:
+        expected = [step for part in truth.get("parts", [truth]) for step in _steps(part)]
+        runs = _in_a_row(said["parts"], expected) if len(expected) > 1 else [said["parts"]]
+    if len(expected) == 1:
+        return _judged(said["parts"], said, truth)
+    each = [
+        _judged(run, _merged(run), part)
+        for run, part in zip(runs, expected, strict=True)
+        if run or len(said["parts"])
+    ]
+    placed = sum(map(len, runs)) == len(said["parts"]) and len(each) == len(expected)
+    return Agreement(
+        placed and all(a.action for a in each),
+        _all(a.side for a, run in zip(each, runs, strict=False) if run),
+        _all(a.direction for a, run in zip(each, runs, strict=False) if run),
+        _all(a.count for a, run in zip(each, runs, strict=False) if run),
+    )
+
+
+def _steps(truth: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """An action that is others in a row as those."""
+    names = IN_A_ROW.get(truth["action"])
+    return [truth] if names is None else [{**truth, "action": name} for name in names]
+
+
+def normalised(sentence: str) -> str:
+    """Base forms separated by single spaces, marks as commas, without articles and adverbs of manner."""
+    text = re.sub(r"(anti|counter)[ -]?clock ?wise", "counterclockwise", sentence.lower())
+    text = re.sub(r"\b(a|the|an|some|this|heavy|large|big|small) box(es)?\b", "object", text)
+    text = re.sub(r"\bafter (that|this|which)\b", "then", text)
+    text = re.sub(r"[.,;:!?()]+", " , ", text).replace("&", " and ")
+    words = (base_form(word) for word in re.findall(r"[a-z0-9]+|,", text) if word not in DROPPED)
+    text = " ".join(word for word in words if word and word not in DROPPED)
+    text = re.sub(
+        r"\b(?:at|with|in) (?:(?!at |with |in |clockwise|counter|circ)[a-z]+ ){0,3}"
+        r"(?:pace|speed|manner|motion|fashion)\b",
+        _slow,
+        text,
+    )
+    text = re.sub(r"\bin turn\b", "alternate", text)
+    # Where one comes from is not what one does.
+    text = re.sub(r"\bfrom (?:sit|seat)(?: down)?(?: position)?\b", "from chair", text)
+    return re.sub(r"\bfrom (?:lie|kneel|squat|crouch)(?: down)?(?: position)?\b", "from floor", text)
+
+
+def _slow(match: re.Match[str]) -> str:
+    return "slow" if "slow" in match[0] else ""
+
+
+@lru_cache(maxsize=1)
+def _compiled() -> list[tuple[str, re.Pattern[str]]]:
+    """Every pattern with its action; ``~`` is up to four words of one clause."""
+    return [
+        (action, re.compile(rf"\b(?:{pattern.replace(' ~', GAP)})\b"))
+        for action, patterns in PATTERNS.items()
+        for pattern in patterns
+    ]
+
+
+@lru_cache(maxsize=10_000)
+def _matches(text: str) -> tuple[tuple[int, int, frozenset[str]], ...]:
+    """Spans in order with the actions that are alternatives there; none overlaps another."""
+    spans: dict[tuple[int, int], set[str]] = {}
+    for action, pattern in _compiled():
+        for match in pattern.finditer(text):
+            spans.setdefault(match.span(), set()).add(action)
+    kept: list[tuple[int, int, frozenset[str]]] = []
+    for (start, end), actions in sorted(spans.items(), key=lambda item: (item[0][0] - item[0][1], item[0])):
+        if all(end <= other or start >= until for other, until, _ in kept):
+            kept.append((start, end, frozenset(actions)))
+    return tuple(sorted(kept, key=lambda match: match[:2]))
+
+
+def _claim(actions: frozenset[str], text: str) -> Claim:
+    return Claim(
+        actions=actions,
+        sides=_sides(text),
+        directions=_directions(text),
+        count=_count(text),
+        supports=_supports(text),
+    )
+
+
+def _sides(text: str) -> frozenset[str]:
+    """Sides of limbs: ``with left hand``; ``both`` for both hands, left and right hands, in turn."""
+    named = set(re.findall(rf"\b(left|right)\b(?= (?:and (?:left|right) )?(?:[a-z]+ )?{LIMB}\b)", text))
+    named |= set(re.findall(r"\bwith (left|right)\b", text))
+    # "with the left hand, then the right"
+    named |= set(re.findall(rf"\b{LIMB}(?: (?:and|then|,))+ (left|right)(?= ,|$)", text))
+    if re.search(r"\bboth (?:of )?(?:hand|arm|forearm|fist|leg|foot|knee|shoulder)\b|\balternat", text):
+        named.add("both")
+    return frozenset(named)
+
+
+def _supports(text: str) -> frozenset[str]:
+    borne = re.findall(r"\bon (?:only )?(left|right)\b", text)
+    lifted = re.findall(r"\b(?:lift|raise|hold|bend|bring) (left|right) (?:knee|leg|foot)\b", text)
+    lifted += re.findall(r"\bwith (left|right) (?:knee|leg|foot) (?:lift|raise|hold|up)\b", text)
+    return frozenset(borne or (SIDES[1 - SIDES.index(side)] for side in lifted))
+
+
+def _directions(text: str) -> frozenset[str]:
+    ways = {
+        "forward": r"\b(?:forward|ahead|straight line)\b",
+        "backward": r"\b(?:backward|back(?! and forth| up)|back up$)\b",
+        "up": r"\b(?:up|in place|in air|into air|upstairs)\b",
+        "down": r"\b(?:(?<!face )(?<!upside )down|downstairs)\b",
+    }
+    found = {name for name, pattern in ways.items() if re.search(pattern, text)}
+    limb = rf"(?! (?:and (?:left|right) )?(?:[a-z]+ )?{LIMB}\b)"
+    lateral = rf"\b(left|right)\b{limb}(?! (?:away|there|in front|behind))"
+    found |= {m[1] for m in re.finditer(lateral, text) if not text[: m.start()].endswith("with ")}
+    return frozenset(found | (set(text.split()) & set(TURNING)))
+
+
+def _count(text: str) -> int | None:
+    times = re.search(
+        r"\b(\d+|[a-z]+) (?:time|jump jack|star jump|push up|pushup|press up|step|stair)\b", text
+    )
+    if times and (times[1].isdigit() or times[1] in NUMBERS):
+        return int(times[1]) if times[1].isdigit() else NUMBERS[times[1]]
+    word = re.search(r"\b(once|twice|thrice)\b", text)
+    return NUMBERS[word[1]] if word else None
+
+
+def _merged(run: Sequence[Claim]) -> Claim:
+    empty: frozenset[str] = frozenset()
+    return Claim(
+        actions=empty.union(*(c["actions"] for c in run)),
+        sides=empty.union(*(c["sides"] for c in run)),
+        directions=empty.union(*(c["directions"] for c in run)),
+        count=next((c["count"] for c in run if c["count"] is not None), None),
+        supports=empty.union(*(c["supports"] for c in run)),
+    )
+
+
+def _names(claim: Claim, action: str) -> bool:
+    return action in claim["actions"]
+
+
+def _belongs(claim: Claim, action: str) -> bool:
+    return bool(claim["actions"] & ({action} | ALWAYS | COMPANIONS.get(action, frozenset())))
+
+
+def _judged(run: Sequence[Claim], said: Claim, truth: Mapping[str, Any]) -> Agreement:
+    action = truth["action"]
+    named = any(_names(claim, action) for claim in run) and all(_belongs(claim, action) for claim in run)
+    count = truth.get("count")
+    counted = None if count is None or said["count"] is None else said["count"] == count
+    return Agreement(named, _side(said, truth), _direction(said, truth), counted)
+
+
+def _side(said: Claim, truth: Mapping[str, Any]) -> bool | None:
+    side = truth.get("side")
+    if side not in (*SIDES, "both"):
+        return None
+    ways = _lateral(said)
+    # "steps to the right with the left foot": of movements to a side the way counts, of others the limb.
+    if side == "both":
+        limbs = said["sides"]
+        return "both" in limbs or set(SIDES) <= limbs if limbs else None
+    single = said["sides"] & set(SIDES)
+    if "lifted" in truth:
+        single = said["supports"] or single
+    named = (ways or single) if _to_a_side(truth) else (single or ways)
+    return named == {side} if named or said["sides"] else None
+
+
+def _to_a_side(truth: Mapping[str, Any]) -> bool:
+    return any(word in truth["action"] for word in ("sidestep", "sideways", "turn", "curve", "circle"))
+
+
+def _lateral(said: Claim) -> frozenset[str]:
+    return frozenset(TURNING.get(way, way) for way in said["directions"] if way in (*SIDES, *TURNING))
+
+
+def _direction(said: Claim, truth: Mapping[str, Any]) -> bool | None:
+    direction = truth.get("direction")
+    if direction is None:
+        return None
+    lateral = _lateral(said)
+    if direction in (*SIDES, *TURNING, "both"):
+        wanted = set(SIDES) if direction == "both" else {TURNING.get(direction, direction)}
+        # An eight goes to both sides, whichever comes first.
+        silent = not lateral or (truth["action"] == "figure eight" and lateral == set(SIDES))
+        return None if silent else lateral == wanted
+    # A jump forward goes up as well, and who bends down may lift something up.
+    vertical = {"up", "down"}
+    named = (
+        said["directions"] & vertical if direction in vertical else lateral | said["directions"] - vertical
+    )
+    return direction in named if named else None
+
+
+def _all(values: Iterable[bool | None]) -> bool | None:
+    known = [value for value in values if value is not None]
+    return all(known) if known else None
+
+
+def _in_a_row(parts: list[Claim], expected: Sequence[Mapping[str, Any]]) -> list[list[Claim]]:
+    """The parts cut into as many runs as there are actions, so that most of them agree with theirs."""
+    if len(expected) == 1:
+        return [parts]
+    best: tuple[tuple[int, int], list[list[Claim]]] | None = None
+    for cut in range(len(parts) + 1):
+        runs = [parts[:cut], *_in_a_row(parts[cut:], expected[1:])]
+        good = sum(
+            _judged(run, _merged(run), truth).action for run, truth in zip(runs, expected, strict=True)
+        )
+        named = sum(
+            any(_names(claim, truth["action"]) for claim in run)
+            for run, truth in zip(runs, expected, strict=True)
+        )
+        if best is None or (good, named) > best[0]:
+            best = (good, named), runs
+    return best[1] if best else [[] for _ in expected]
+
+
+def _at_once(parts: list[Claim], expected: Sequence[Mapping[str, Any]]) -> list[list[Claim]]:
+    """Every part with the action it names, else the one it belongs to; strangers are left out."""
+    runs: list[list[Claim]] = [[] for _ in expected]
+    for claim in parts:
+        fits = [n for n, truth in enumerate(expected) if _names(claim, truth["action"])]
+        fits = fits or [n for n, truth in enumerate(expected) if _belongs(claim, truth["action"])]
+        if fits:
+            runs[fits[-1]].append(claim)
+    return runs
