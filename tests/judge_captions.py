@@ -25,13 +25,13 @@ from lamp_cli.corpus.batches import LONGEST_CLIP
 from lamp_cli.corpus.layout import FIELD_LIMITS, Clip, open_dataset
 from lamp_cli.corpus.synthetic import ACTIONS, synthetic_clip_of
 from lamp_cli.corpus.synthetic_examples import read_truth
+from lamp_cli.corpus.wording.claims import Agreement, agrees
 from lamp_cli.metrics.captioning import RAW, caption_figures
 from lamp_cli.metrics.captions import references
 from lamp_cli.model.decoding import DecodingOptions
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.tasks.caption import CaptionOptions, caption_features
 from lamp_cli.tasks.generate import GenerateOptions, Prompt, generate
-from tests.judging.caption_truth import Agreement, agrees
 
 Truth = Mapping[str, Any]
 JUDGED = ("side", "direction", "count")

@@ -1,1 +1,1 @@
-"""Judges of motions and of captions: whether they do, or say, what was asked."""
+"""A checker of motions: decides from joints alone whether a motion does what was asked."""

@@ -53,6 +53,30 @@ PAST = {
     "brings": "brought",
     "hits": "hit",
     "sways": "swayed",
+    "spreads": "spread",
+    "swings": "swung",
+    "kneels": "knelt",
+    "lies": "lay",
+    "hops": "hopped",
+    "catches": "caught",
+    "swims": "swam",
+    "sweeps": "swept",
+    "strikes": "struck",
+    "creeps": "crept",
+    "goes": "went",
+    "eats": "ate",
+    "drinks": "drank",
+    "keeps": "kept",
+    "lays": "laid",
+    "falls": "fell",
+    "comes": "came",
+    "drives": "drove",
+    "shoots": "shot",
+    "bursts": "burst",
+    "breaks": "broke",
+    "slides": "slid",
+    "sets": "set",
+    "hurls": "hurled",
 }
 DOUBLED = {
     "jog",
@@ -70,6 +94,14 @@ DOUBLED = {
     "grab",
     "sidestep",
     "hit",
+}
+
+
+# What stands before the first verb's -ing form.
+_OPENINGS = {
+    "progressive": ("is ",),
+    "begins": ("starts ", "begins ", "started "),
+    "appears": ("appears to be ", "seems to be ", "looks like they are "),
 }
 
 
@@ -140,7 +172,8 @@ def _subject(rng: np.random.Generator) -> str:
 
 
 def _sentence(clauses: list[tuple[str, str, str]], rng: np.random.Generator) -> str:
-    form = rng.choice(["present", "progressive", "past", "fragment"], p=[0.72, 0.13, 0.09, 0.06])
+    forms = ["present", "progressive", "past", "fragment", "begins", "appears"]
+    form = rng.choice(forms, p=[0.66, 0.12, 0.09, 0.05, 0.05, 0.03])
     if any(verb == "does" and rest.startswith("not ") for verb, rest, _ in clauses):
         form = "present"
     said = [_inflected(clause, str(form), number, rng) for number, clause in enumerate(clauses)]
@@ -153,10 +186,13 @@ def _sentence(clauses: list[tuple[str, str, str]], rng: np.random.Generator) -> 
 
 def _inflected(clause: tuple[str, str, str], form: str, number: int, rng: np.random.Generator) -> str:
     verb, rest, manner = clause
-    word = {"present": verb, "past": past(verb), "fragment": gerund(verb), "progressive": gerund(verb)}[form]
+    word = {"present": verb, "past": past(verb)}.get(form, gerund(verb))
     # Verbs within the rest ("bends down and picks ...") keep the present, as people's sentences often do.
-    if form == "progressive" and number == 0:
-        word = f"is {word}"
+    if number == 0:
+        openings = _OPENINGS.get(form, ("",))
+        word = openings[int(rng.integers(len(openings)))] + word
+    elif form in ("begins", "appears"):
+        word = verb
     if manner and " " not in manner and manner.endswith("ly") and rng.random() < 0.4:
         head, _, tail = word.partition(" ")
         word = f"{head} {manner} {tail}" if tail else f"{manner} {word}"

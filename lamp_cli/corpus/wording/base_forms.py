@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from .caption_words import PATTERNS
+from .action_words import PATTERNS
 
 _IRREGULAR = """
 run ran, sit sat seated, stand stood standing, take took taken, throw threw thrown, bend bent, spin spun,

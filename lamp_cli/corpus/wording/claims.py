@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypedDict
 
+from .action_words import ALWAYS, COMPANIONS, IN_A_ROW, LIMB, PATTERNS
 from .base_forms import base_form
-from .caption_words import ALWAYS, COMPANIONS, IN_A_ROW, LIMB, PATTERNS
 
 BREAK = "(?:and|then|,|while|before|after|as|but)"
 GAP = rf"(?: (?!{BREAK}\b)[a-z0-9]+){{0,4}}"
@@ -111,6 +111,14 @@ def _steps(truth: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """An action that is others in a row as those."""
     names = IN_A_ROW.get(truth["action"])
     return [truth] if names is None else [{**truth, "action": name} for name in names]
+
+
+def words_beside_actions(sentence: str) -> list[str]:
+    """The base forms of a sentence that no action's pattern takes for its own, in order."""
+    text = normalised(sentence)
+    begins = [0, *(end for _, end, _ in _matches(text))]
+    ends = [*(start for start, _, _ in _matches(text)), len(text)]
+    return [word for begin, end in zip(begins, ends, strict=True) for word in text[begin:end].split()]
 
 
 def normalised(sentence: str) -> str:

@@ -9,10 +9,11 @@ import pytest
 
 from lamp_cli.corpus.captions import mirror_sentence
 from lamp_cli.corpus.synthetic import ACTIONS, SyntheticClip, synthetic_clip, synthetic_clip_of
+from lamp_cli.corpus.wording.action_words import COMPANIONS, IN_A_ROW, PATTERNS
+from lamp_cli.corpus.wording.base_forms import base_form
+from lamp_cli.corpus.wording.claims import Agreement, agrees, claims, normalised
+from lamp_cli.corpus.wording.people import is_true, peoples_sentences, plain_actions, said_by
 from tests.judge_captions import shares, shares_by_action
-from tests.judging.base_forms import base_form
-from tests.judging.caption_truth import Agreement, agrees, claims, normalised
-from tests.judging.caption_words import COMPANIONS, IN_A_ROW, PATTERNS
 
 # Actions that people call by one word: a sentence about one may be said of the others.
 ALIKE = (
@@ -187,3 +188,53 @@ def test_words_come_to_their_base_forms() -> None:
     assert {word: base_form(word) for word in forms} == forms
     assert base_form("stops") == "stop" and base_form("starting") == "start", "these are no slips"
     assert normalised("The man is raising his LEFT hand.") == "man raise left hand ,"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "truth", "true"),
+    [
+        ("a man waves hello with his right hand", {"action": "wave", "side": "right"}, True),
+        ("a man waves hello with his right hand", {"action": "wave", "side": "left"}, False),
+        ("the person is waving", {"action": "wave", "side": "left"}, True),
+        ("a person walks forward then stops", {"action": "walk", "direction": "forward"}, True),
+        ("a person walks backward", {"action": "walk", "direction": "forward"}, False),
+        ("a person waves while kicking", {"action": "wave", "side": "left"}, False),
+        ("a person squats twice", {"action": "squat", "count": 2}, True),
+        ("a person squats twice", {"action": "squat", "count": 1}, False),
+        ("a person performs two squats", {"action": "squat", "count": 1}, False),
+        ("moving hands side to side", {"action": "sidestep", "side": "left", "direction": "left"}, False),
+        ("he turns to his left", {"action": "turn", "side": "left", "direction": "left"}, True),
+        ("he turns to his left", {"action": "turn", "side": "right", "direction": "right"}, False),
+    ],
+)
+def test_peoples_sentences_fit_a_truth_only_when_all_they_say_is_true(
+    sentence: str, truth: dict[str, object], true: bool
+) -> None:
+    said = truth["action"] in plain_actions(sentence)
+    assert (said and is_true(sentence, truth)) == true
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "a person walks slowly",
+        "a man walks with a limp while humming a tune",
+        "xyz",
+        "he walks and then waves",
+    ],
+)
+def test_sentences_that_say_more_than_one_plain_action_do_not_serve(sentence: str) -> None:
+    assert "walk" not in plain_actions(sentence)
+
+
+def test_people_offer_each_sentence_once_and_none_for_sequences() -> None:
+    people = peoples_sentences(["a man is waving", "somebody waves", "a man jumps up and down"])
+    rng = np.random.default_rng(0)
+    assert set(people.fitting({"action": "wave", "side": "left"}, 5, rng)) == {
+        "a man is waving",
+        "somebody waves",
+    }
+    assert len(people.fitting({"action": "wave", "side": "left"}, 1, rng)) == 1
+    assert people.fitting({"action": "clap"}, 2, rng) == ()
+    assert people.fitting({"action": "sequence", "parts": [{"action": "wave"}]}, 2, rng) == ()
+    assert set(said_by(people)) == {"a man is waving", "somebody waves", "a man jumps up and down"}

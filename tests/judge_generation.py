@@ -1,0 +1,149 @@
+"""Does a bundle do what it is asked? ``python -m tests.judge_generation --bundle lamp-mini --seeds 5``.
+
+Generates every prompt of ``judging/prompts.jsonl`` with every seed, judges the joints, and prints the share
+that passes per group and per prompt, and the physical figures beside those of real clips. Knows no training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lamp_cli.metrics.physics import physical_figures, physical_quality
+from lamp_cli.motion.skeleton import HUMANML3D
+from tests.judging.checks import does
+
+PROMPTS = Path(__file__).parent / "judging" / "prompts.jsonl"
+REAL_CLIPS = 200
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt, what must be seen, and its group."""
+
+    prompt: str
+    expected: dict[str, Any]
+    group: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One generation's verdict."""
+
+    prompt: str
+    group: str
+    seed: int
+    frames: int
+    ok: bool
+    reason: str
+
+
+def read_prompts(file: Path = PROMPTS) -> list[Asked]:
+    return [Asked(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def generations(bundle: str, device: str, asked: Sequence[Asked], seed: int) -> list[np.ndarray]:
+    """Joints of one generation of every prompt."""
+    from lamp_cli.bundle.bundle import load_bundle
+    from lamp_cli.cli.common import torch_device
+    from lamp_cli.tasks.generate import GenerateOptions, Prompt, generate
+
+    loaded = load_bundle(bundle, torch_device(device))
+    prompts = [Prompt(one.prompt) for one in asked]
+    return [motion.joints for motion in generate(loaded, prompts, GenerateOptions(seed=seed))]
+
+
+def judge(asked: Sequence[Asked], motions: Sequence[np.ndarray], seed: int) -> list[Judged]:
+    found = []
+    for one, joints in zip(asked, motions, strict=True):
+        verdict = does(joints, one.expected)
+        found.append(Judged(one.prompt, one.group, seed, len(joints), verdict.ok, verdict.reason))
+    return found
+
+
+def shares(judged: Sequence[Judged], key: str) -> dict[str, float]:
+    """Share that passes by group or by prompt, in order of appearance."""
+    passed: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for one in judged:
+        passed[getattr(one, key)] += one.ok
+        total[getattr(one, key)] += 1
+    return {name: passed[name] / total[name] for name in total}
+
+
+def real_clips(data: Path) -> list[np.ndarray]:
+    """Joints of the first clips of a dataset folder: of its val split where there is one."""
+    split = data / "val.txt"
+    names = split.read_text(encoding="utf-8").split() if split.is_file() else []
+    files = [data / "new_joints" / f"{name}.npy" for name in names] or sorted(
+        (data / "new_joints").glob("*.npy")
+    )
+    return [np.load(file) for file in files[:REAL_CLIPS]]
+
+
+def physics(motions: Sequence[np.ndarray]) -> dict[str, float]:
+    figures = physical_figures([physical_quality(joints, HUMANML3D.fps) for joints in motions])
+    return {name: figure.value for name, figure in figures.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
+    asked = read_prompts(options.prompts)
+    judged: list[Judged] = []
+    motions: list[np.ndarray] = []
+    for seed in range(options.seeds):
+        made = generations(options.bundle, options.device, asked, seed)
+        judged += judge(asked, made, seed)
+        motions += made
+    report: dict[str, Any] = {
+        "bundle": options.bundle,
+        "seeds": options.seeds,
+        "overall": float(np.mean([one.ok for one in judged])),
+        "groups": shares(judged, "group"),
+        "prompts": shares(judged, "prompt"),
+        "physics": {"generated": physics(motions)},
+        "judged": [asdict(one) for one in judged],
+    }
+    if options.data:
+        report["physics"]["real"] = physics(real_clips(options.data))
+    _print(report, judged)
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--bundle", default="lamp-mini", help="folder, hub name, or lamp-mini")
+    parser.add_argument("--seeds", type=int, default=5, help="generations of each prompt")
+    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
+    parser.add_argument("--data", type=Path, help="dataset folder whose clips' physics is printed beside")
+    parser.add_argument("--prompts", type=Path, default=PROMPTS, help="other prompts of the same form")
+    parser.add_argument("--json", type=Path, help="also write everything here")
+    return parser.parse_args(arguments)
+
+
+def _print(report: dict[str, Any], judged: Sequence[Judged]) -> None:
+    print(f"{report['bundle']}: {report['overall']:.1%} of {len(judged)} generations do what was asked\n")
+    for group, share in report["groups"].items():
+        print(f"  {group:12s} {share:6.1%}")
+    print()
+    for prompt, share in report["prompts"].items():
+        reasons = Counter(one.reason for one in judged if one.prompt == prompt and not one.ok)
+        why = reasons.most_common(1)[0][0] if reasons else ""
+        print(f"  {share:5.0%}  {prompt}" + (f"  [{why}]" if why else ""))
+    print()
+    sources = report["physics"]
+    for name, value in sources["generated"].items():
+        beside = f"   real {sources['real'][name]:.3f}" if name in sources.get("real", {}) else ""
+        print(f"  {name:24s} generated {value:.3f}{beside}")
+
+
+if __name__ == "__main__":
+    main()
