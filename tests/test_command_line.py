@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
+from lamp_cli.metrics.physics import bone_drift, penetration
+from lamp_cli.motion.representation import features_to_joints
 from lamp_cli.motion.skeleton import HUMANML3D
 from tests.conftest import wandering
 
@@ -98,7 +100,11 @@ def test_generate_writes_a_motion_and_a_video(bundle: Path, tmp_path: Path) -> N
     )
     joints = np.load(record["motion"])
     assert (joints.shape, joints.dtype) == ((40, 22, 3), np.float32)
-    assert np.load(record["features"]).shape == (40, 263)
+    features = np.load(record["features"])
+    assert features.shape == (40, 263)
+    assert bone_drift(joints) < 1e-4 and penetration(joints) < 1e-4
+    raw = json.loads(lamp(*words, "--raw", "--output", tmp_path / "raw", "--format", "npy").stdout)
+    np.testing.assert_array_equal(np.load(raw["motion"]), features_to_joints(features, HUMANML3D))
     assert Path(record["video"]).stat().st_size > 1000
     again = json.loads(lamp(*words, "--output", tmp_path, "--format", "npy").stdout)
     assert again["motion"] != record["motion"]

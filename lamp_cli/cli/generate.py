@@ -41,6 +41,7 @@ def command(
     model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     formats: Annotated[str, typer.Option("--format", help="Of npy, mp4, gif, webp, png.")] = "npy,mp4",
+    raw: Annotated[bool, typer.Option("--raw", help="Leave feet and bones as they were made.")] = False,
     features: Annotated[bool, typer.Option("--features", help="Also write the frame features.")] = False,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite files of the same name.")] = False,
@@ -70,7 +71,7 @@ def command(
         check_prompt(bundle, prompt)
     texts = [request.text for request in requests]
     _note_doubts(texts, doubts(bundle, texts))
-    options = GenerateOptions(seed, samples, SamplingOptions(steps, guidance, temperature))
+    options = GenerateOptions(seed, samples, SamplingOptions(steps, guidance, temperature), not raw)
     together: list[Any] = []
     with progress(len(work) * samples, "generating") as advance:
         for number, motion in enumerate(generate(bundle, work, options)):

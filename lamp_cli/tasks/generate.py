@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..bundle.bundle import Bundle
 from ..model.generator import SamplingOptions, sample
+from ..motion.footskate import clean_up
 from ..motion.representation import features_to_joints
 from .lamp_stage import encode_text
 
@@ -31,11 +32,16 @@ class Prompt:
 
 @dataclass(frozen=True)
 class GenerateOptions:
-    """Sampling, how many motions per prompt, and the seed all randomness is drawn from."""
+    """Sampling, how many motions per prompt, and the seed all randomness is drawn from.
+
+    ``clean_up`` holds planted feet, bone lengths and the floor in the joints (``motion/footskate``); the
+    features stay the network's.
+    """
 
     seed: int = 0
     samples: int = 1
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
+    clean_up: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,10 @@ def _generate_batch(
     for row, (prompt, number) in enumerate(work):
         frames = prompt.frames or int(tokens[row]) * bundle.tokenizer.config.frames_per_token
         own = bundle.statistics.denormalise(features[row, :frames])
-        yield GeneratedMotion(prompt, number, features_to_joints(own, bundle.skeleton), own)
+        joints = features_to_joints(own, bundle.skeleton)
+        if options.clean_up:
+            joints = clean_up(joints, own[:, -4:], bundle.skeleton)
+        yield GeneratedMotion(prompt, number, joints, own)
 
 
 def _token_counts(bundle: Bundle, frames: Sequence[int | None], predicted: Tensor) -> Tensor:
