@@ -46,7 +46,8 @@ def test_bodies_keep_the_laws(action: str) -> None:
             slide = np.linalg.norm(np.diff(joints[:, toe][:, [0, 2]], axis=0), axis=-1)[
                 feet_bearing(joints, side)
             ]
-            assert not len(slide) or np.mean(slide) < 0.005
+            # A moonwalk is made of sliding feet.
+            assert not len(slide) or np.mean(slide) < 0.005 or clip.truth.get("slides")
 
 
 @pytest.mark.parametrize("action", ["jump", "jump forward", "jump sideways"])

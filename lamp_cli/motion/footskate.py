@@ -44,11 +44,20 @@ def clean_up(joints: np.ndarray, contacts: np.ndarray, skeleton: Skeleton) -> np
         offsets[:, side : side + 2, ::2] = _foot_offsets(
             result[:, feet[side : side + 2], ::2], resting[:, side : side + 2]
         )
-    offsets[..., 1] = np.maximum(-result[:, feet, 1], 0.0)
-    result = with_feet_moved(result, offsets, skeleton)
-    # Knees, hands or a lying body may still reach below: those frames are lifted whole.
+    return above_floor(with_feet_moved(result, offsets, skeleton), skeleton).astype(joints.dtype)
+
+
+def above_floor(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Joints (T, J, 3) none of which is below 0: feet are lifted from the hips, then whole frames.
+
+    Those are the frames in which a knee, a hand or a lying body reaches below the floor.
+    """
+    feet = list(skeleton.feet)
+    offsets = np.zeros((len(joints), 4, 3))
+    offsets[..., 1] = np.maximum(-joints[:, feet, 1], 0.0)
+    result = with_feet_moved(joints, offsets, skeleton)
     result[..., 1] += _smoothly_above(np.maximum(-result[..., 1].min(1), 0.0))[:, None]
-    return result.astype(joints.dtype)
+    return result
 
 
 def with_reference_bones(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:

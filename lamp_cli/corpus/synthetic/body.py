@@ -9,10 +9,11 @@ positive forward, lean is positive to the left. Index 0 is the left side, 1 the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
+from ...motion.inverse_kinematics import two_bones
 from ...motion.skeleton import HUMANML3D
 from .curves import falling_below
 
@@ -74,7 +75,8 @@ class Tracks:
     ``planted`` (T, 2) whether the foot bears the body; ``arm`` (T, 2, 4) elevation from hanging,
     azimuth (0 forward, pi/2 outward), reach as a share of the arm's length, swivel of the elbow
     (outward and up); ``shrug`` (T, 2); ``grip`` (T, 2, 3) world goal of the wrist and ``hold`` (T, 2) how
-    far it overrides ``arm``.
+    far it overrides ``arm``; ``kneel`` (T, 2, 3) world point that the knee bends to and ``kneeling`` (T, 2)
+    how far it overrides ``knee``; both are zeros unless given.
     """
 
     root: np.ndarray
@@ -90,6 +92,14 @@ class Tracks:
     shrug: np.ndarray
     grip: np.ndarray
     hold: np.ndarray
+    kneel: np.ndarray = field(default_factory=lambda: np.zeros((0, 2, 3)))
+    kneeling: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+
+    def __post_init__(self) -> None:
+        if not len(self.kneel):
+            self.kneel = np.zeros((len(self.yaw), 2, 3))
+        if not len(self.kneeling):
+            self.kneeling = np.zeros((len(self.yaw), 2))
 
     def __len__(self) -> int:
         return len(self.yaw)
@@ -107,6 +117,7 @@ class Tracks:
             root=self.root @ turn.T + move,
             ankle=self.ankle @ turn.T + move,
             grip=self.grip @ turn.T + move,
+            kneel=self.kneel @ turn.T + move,
             yaw=self.yaw + yaw,
             foot=self.foot + np.array([yaw, 0.0]),
         )
@@ -200,6 +211,8 @@ def _solve_leg(joints: np.ndarray, tracks: Tracks, hips: np.ndarray, offsets: np
     pole = np.cross(leg, hinge)
     turn_out = 0.7 * (tracks.foot[:, side, 0] - tracks.yaw) + SIDES[side] * tracks.knee[:, side]
     pole += np.tan(np.clip(turn_out, -1.1, 1.1))[:, None] * across
+    if tracks.kneeling[:, side].any():
+        pole += tracks.kneeling[:, side, None] * (tracks.kneel[:, side] - hip - pole)
     knee, ankle = two_bones(hip, tracks.ankle[:, side], pole, THIGH[side], SHIN[side], 0.32)
     ball = euler(tracks.foot[:, side, 0], tracks.foot[:, side, 1], np.zeros(len(hip)))
     joints[:, 1 + side], joints[:, 4 + side], joints[:, 7 + side] = hip, knee, ankle
@@ -264,22 +277,3 @@ def _outside_trunk(wrist: np.ndarray, centre: np.ndarray, chest: np.ndarray) -> 
     local[:, 0] *= factor
     local[:, 2] = 0.01 + (local[:, 2] - 0.01) * factor
     return centre + turned(chest, local)
-
-
-def two_bones(
-    start: np.ndarray, goal: np.ndarray, pole: np.ndarray, first: float, second: float, least: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Middle and end joints (T, 3) of two bones from ``start`` towards ``goal``, bent towards ``pole``.
-
-    The end is the goal where it lies within reach, else the nearest point in its direction. ``least``
-    (metres) is the shortest distance from start to end that the middle joint allows.
-    """
-    axis = goal - start
-    distance = np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-6)
-    axis = axis / distance
-    reach = np.clip(distance, max(least, abs(first - second) + 1e-4), (first + second) * 0.9995)
-    side = pole - np.sum(pole * axis, -1, keepdims=True) * axis
-    side /= np.maximum(np.linalg.norm(side, axis=-1, keepdims=True), 1e-9)
-    along = (first**2 + reach**2 - second**2) / (2 * reach)
-    away = np.sqrt(np.maximum(first**2 - along**2, 0.0))
-    return start + axis * along + side * away, start + axis * reach

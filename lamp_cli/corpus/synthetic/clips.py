@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ...motion.footskate import above_floor
+from ...motion.skeleton import HUMANML3D
 from .actions import ACTIONS, ENDS_STANDING, STARTS_STANDING, WITH_WALKING
 from .body import Tracks, solve
+from .curves import FPS
 from .movement import Movement, arms_of, in_sequence
 from .sentences import sentences_of, sentences_of_sequence, sentences_while
 from .style import Style, random_style
 
 LEAST_FRAMES, MOST_FRAMES = 41, 197
 CAPTIONS = 3
+# Metres per second; metres per frame; heights in metres of ankle and toe of a foot that bears the body.
+FASTEST, MOST_SLIDE, FLAT_ANKLE, FLAT_TOE = 14.0, 0.005, 0.085, 0.025
+ANKLES, TOES = HUMANML3D.feet[::2], HUMANML3D.feet[1::2]
 # Shares of clips that are two actions in a row, and walking with the arms of another action.
 SEQUENCES, COMBINATIONS = 0.22, 0.1
 
@@ -60,11 +66,30 @@ def synthetic_clip_of(action: str, rng: np.random.Generator) -> SyntheticClip:
     style = random_style(rng)
     while True:
         movement = ACTIONS[action](style, rng)
-        if LEAST_FRAMES <= len(movement.tracks) <= MOST_FRAMES:
-            break
-    return SyntheticClip(
-        _joints(movement.tracks, style), sentences_of(movement, CAPTIONS, rng), movement.truth
-    )
+        if not LEAST_FRAMES <= len(movement.tracks) <= MOST_FRAMES:
+            continue
+        joints = _joints(movement.tracks, style)
+        if keeps_the_laws(joints, movement.truth):
+            return SyntheticClip(joints, sentences_of(movement, CAPTIONS, rng), movement.truth)
+
+
+def keeps_the_laws(joints: np.ndarray, truth: Mapping[str, Any]) -> bool:
+    """Whether no joint (T, 22, 3) is faster than a person's and no bearing foot slides.
+
+    Draws at the ends of several ranges at once now and then break a law; they are drawn again.
+    """
+    joints = joints.astype(np.float64)
+    if np.linalg.norm(np.diff(joints, axis=0), axis=-1).max() * FPS > FASTEST:
+        return False
+    return bool(truth.get("slides")) or all(_slide(joints, side) < MOST_SLIDE for side in (0, 1))
+
+
+def _slide(joints: np.ndarray, side: int) -> float:
+    """Mean step in metres of a toe while its whole foot bears the body."""
+    ankle, toe = (joints[:, pair[side]] for pair in (ANKLES, TOES))
+    flat = (ankle[:, 1] < FLAT_ANKLE) & (toe[:, 1] < FLAT_TOE)
+    steps = np.linalg.norm(np.diff(toe[:, [0, 2]], axis=0), axis=-1)[flat[1:] & flat[:-1]]
+    return float(steps.mean()) if len(steps) else 0.0
 
 
 def _sequence(rng: np.random.Generator) -> SyntheticClip:
@@ -102,7 +127,9 @@ def _combination(rng: np.random.Generator) -> SyntheticClip:
 
 
 def _joints(tracks: Tracks, style: Style) -> np.ndarray:
-    return solve(tracks, style.offsets).astype(np.float32)
+    joints = solve(tracks, style.offsets)
+    # Goals of feet and knees near the floor may lie a little below it.
+    return (above_floor(joints, HUMANML3D) if joints[..., 1].min() < 0 else joints).astype(np.float32)
 
 
 def _one_of(names: tuple[str, ...], rng: np.random.Generator) -> str:

@@ -31,12 +31,12 @@ _NAMES = {
 }
 
 _TABLE = r"""
-stand: stand; stand ~ still; wait; idle; not move; (stay|remain|keep) ~ still; do nothing; motionless;
-    wait stand; (stand|wait) ~ (do nothing|idle|in place); rest
-walk: walk; stroll; step; wander; stride; amble; saunter; pace; GO ~ (forward|ahead|straight|straight
-    line); take ~ step; take ~ step ~ (forward|ahead)
-walk backward: GO ~ (backward|back)( ~ straight line)?; take ~ step ~ (backward|back); back (up|away);
-    back; retreat; backward
+stand: stand; stand ~ still; wait; idle; not move; (stay|remain|keep) ~ still; do nothing; motionless; wait
+    stand; (stand|wait) ~ (do nothing|idle|in place); rest
+walk: walk; stroll; step; wander; stride; amble; saunter; pace; GO ~ (forward|ahead|straight|straight line);
+    take ~ step; take ~ step ~ (forward|ahead)
+walk backward: GO ~ (backward|back)( ~ straight line)?; take ~ step ~ (backward|back); back (up|away); back;
+    retreat; backward
 sidestep: side step; sidestep; (GO|shuffle|slide) ~ sideways( ~ SIDE)?; (GO|shuffle|slide|sidestep|side
     step) (to |toward |over |over to )?SIDE; side shuffle; shuffle ~ side; take ~ step ~ SIDE;
     (step|move|walk) ~ to ~ side; shuffle; strafe
@@ -47,16 +47,25 @@ sprint: run; sprint; dash; race; RUN ~ (forward|ahead|straight|fast|quick)( ~ (f
 walk in a circle: (GO|circle) ~ RING( ~ RING)?( ~ SIDE)?; circle around; circle ~ SIDE
 jog in a circle: RUN ~ RING( ~ RING)?( ~ SIDE)?
 figure eight: (GO|RUN) ~ (figure|shape ~|form) (eight|8)( pattern)?; (make|trace|do|form) ~ (figure|shape
-    ~|form) (eight|8); figure (eight|8); (GO|RUN) ~ circle ~ SIDE LINKin circle ~ SIDE; (GO|RUN) ~ two
-    loop ~ (eight|8)
+    ~|form) (eight|8); figure (eight|8); (GO|RUN) ~ circle ~ SIDE LINKin circle ~ SIDE; (GO|RUN) ~ two loop
+    ~ (eight|8)
 walk in a curve: GO ~ (curve|arc|semicircle|bend|bear|veer)( ~ SIDE)?; veer ~( while walk)?; GO ~
     (LINK|while )(curve|bear|veer|arc|swerve)( ~ SIDE)?; GO ~ while turn( ~ SIDE)?; (move|walk|go) ~ to
     SIDE; GO ~ turn ~ SIDE; (curve|swerve|veer)( ~ SIDE)?
-zigzag: (GO ~ )?(zigzag|zig zag|serpentine|slalom|snake|s shape)( pattern)?; weave; weave ~ (while|as)
-    walk; GO ~ (LINK|while )?weave ~; zigzag ~ forward
-turn: turn; (turn|spin|swivel) around; spin; swivel; rotate; pivot; twirl; face ~ SIDE; (turn|spin|rotate)
-    ~ circle; (turn|spin|rotate) ~ (SIDE|degree)( ~ SIDE)?; do ~ (turn|spin); revolve; about face
-spin: spin; spin around; twirl; spin ~ circle; (spin|twirl) ~ SIDE; turn ~ circle; pirouette; do ~ spin
+zigzag: (GO ~ )?(zigzag|zig zag|serpentine|slalom|snake|s shape)( pattern)?; weave; weave ~ (while|as) walk;
+    GO ~ (LINK|while )?weave ~; zigzag ~ forward
+turn: turn; (turn|spin|swivel) around; spin; swivel; rotate; pivot; twirl; face ~ SIDE; (turn|spin|rotate) ~
+    circle; (turn|spin|rotate) ~ (SIDE|degree)( ~ SIDE)?; do ~ (turn|spin); revolve; about face
+jump turn: LEAP ~ (LINK|while )?(turn|spin|rotate)( ~ (around|circle|degree|halfway))?( ~ SIDE)?( ~ air)?;
+    LEAP ~ (degree|turn|spin)( ~ SIDE)?; (do|perform) ~ degree jump( ~ SIDE)?; (spin|turn) ~ in air
+step touch: step touch; dance ~ step ~ side to side; step ~ side to side( ~ music)?; (do|perform) ~ step
+    touch( dance)?; dance ~ step ~ left and right; step left and right( ~ swing ~ arm)?; groove ~ side to
+    side; dance
+shoot: shoot ~ (ball|basketball|hoop); (shoot|take|make) ~ (basketball|jump|free)? ?(shot|throw); throw ~
+    basketball( ~ hoop)?; shoot ~ overhead; shoot; free throw( ~ ball)?; shoot free throw ~ behind ball
+spin: spin; spin around; twirl; whirl; whirl around; pirouette; (spin|twirl|whirl|pirouette) ~
+    (SIDE|clockwise| counterclockwise)( on one foot)?; spin ~ on one foot; spin ~ circle; (spin|twirl) ~
+    SIDE; turn ~ circle; pirouette; do ~ spin
 turn around and walk back: (GO ~ LINK)?turn ~ LINK(walk|come|go|head|stroll|move|return|back) ~ back; GO ~
     LINK(turn|spin|pivot) ~ LINK(walk|return|come|go|head|move|stroll)( ~ (back|return))?; GO ~ back and
     forth; GO ~ LINKreturn; GO ~ LINK(walk|come|go) back; turn ~ LINKreturn; GO ~ LINKback again
@@ -65,9 +74,9 @@ stop and start: (GO|take ~ step) ~ LINK(stop|pause|halt) ~ LINK((GO|RUN) on(?! t
     middle of walk ~ LINKgo on; stop ~ LINK(continue|keep walk|resume)
 tiptoe: tiptoe; tip toe; (GO|sneak|creep) ~ (tiptoe|tip toe|on toe); on toe; sneak; tiptoe ~ forward
 crouch walk: (sneak|creep) ~ (low|crouch|hunch|bend); (sneak|creep) ~ (low|bend) low; sneak; creep; duck
-    walk; crouch walk; prowl; GO ~ (while |as )?(crouch|squat|hunch|stoop|low)( down| over| low)?; crouch
-    ~ and walk( forward)?; GO ~ (bend|crouch) low; GO ~ in ~ (crouch|squat); (crouch|hunch|stoop) ~
-    (while|as) walk
+    walk; crouch walk; prowl; GO ~ (while |as )?(crouch|squat|hunch|stoop|low)( down| over| low)?; crouch ~
+    and walk( forward)?; GO ~ (bend|crouch) low; GO ~ in ~ (crouch|squat); (crouch|hunch|stoop) ~ (while|as)
+    walk
 march: march; stomp; goose step; high knee; GO ~ (lift|raise|bring) ~ knee( ~ (high|up))?; GO ~ like
     soldier; (GO ~ )?(knee high|knee up); GO ~ with ~ high ~ (knee|step)
 limp: limp; hobble; GO ~ (limp|injure|injury|hurt); limp ~ forward
@@ -83,8 +92,8 @@ jump backward: LEAP; LEAP ~ (backward|back)
 jump over: LEAP; LEAP ~ (over|across)( ~ (object|something|obstacle|hurdle|box))?( ~ both foot)?; hurdle;
     clear ~ (obstacle|object|something) ~ jump; clear ~ obstacle; vault; LEAP ~ over object LINKpull ~ up
     knee
-hop: hop; (hop|LEAP) ~ on ~ ONE_LEG; hop ~ (forward|in place)( ~ on ~ ONE_LEG)?; LEAP ~ ONE_LEG; stand ~
-    on ~ ONE_LEG LINKhop( ~ (forward|in place))?
+hop: hop; (hop|LEAP) ~ on ~ ONE_LEG; hop ~ (forward|in place)( ~ on ~ ONE_LEG)?; LEAP ~ ONE_LEG; stand ~ on
+    ~ ONE_LEG LINKhop( ~ (forward|in place))?
 skip: skip; skip ~ (forward|ahead|along); GO ~ (forward|ahead)? ?skip; GO ~ (with|in) skip ~ step
 jumping jacks: jump jack; star jump; (do|perform|exercise) ~ jump jack; jumpingjack
 squat: squat; crouch; bend ~ knee; (squat|crouch) ~ LINK(stand|get|rise|come) ~ up; lower ~ body; bend ~
@@ -92,78 +101,75 @@ squat: squat; crouch; bend ~ knee; (squat|crouch) ~ LINK(stand|get|rise|come) ~ 
 sit down: sit; sit down; take seat; (lower|ease|settle) ~ (seat|chair|stool|bench); sit ~
     (chair|stool|bench); seat
 sit on the floor: sit; sit down; (sit|seat) ~ (floor|ground); (lower|get|go|drop) ~ (floor|ground|down) ~
-    LINKsit ~ (floor|ground)?; (lower|get|go|drop) ~ (floor|ground) LINKsit; take seat ~ (floor|ground);
-    sit ~ cross leg; sit ~ leg (stretch|straight|extend|out) ~; sit ~ (floor|ground) ~ LINKextend ~ leg;
-    cross leg after sit down on (floor|ground); sit ~ indian style; cross leg
+    LINKsit ~ (floor|ground)?; (lower|get|go|drop) ~ (floor|ground) LINKsit; take seat ~ (floor|ground); sit
+    ~ cross leg; sit ~ leg (stretch|straight|extend|out) ~; sit ~ (floor|ground) ~ LINKextend ~ leg; cross
+    leg after sit down on (floor|ground); sit ~ indian style; cross leg
 stand up: stand UPWARD; (rise|get|stand|come) ~ (from|off|out) ~ (seat|chair|stool|bench); rise; get up;
     rise ~ (foot|up); get ~ to foot; get off chair
 get up: get (back )?up; stand UPWARD; rise; rise ~ (foot|up); get ~ to foot; sit up; sit up LINKstand up;
     (rise|get|stand|come|push) ~ (from|off) ~ (floor|ground|knee|stomach|back|belly)( ~ (face
     down|sit|back))?; (rise|get|stand) ~ from chair on (floor|ground); (push|get) ~ (off|from|onto) ~
     (floor|ground|knee) LINKstand( up)?
-lie down: lie; lie ~ (down|back|flat|face down); lie ~ (floor|ground|back|stomach|belly|front); recline;
-    go from stand to lie( down)?; (get|go|lower|kneel|sit) ~ LINKlie ~
-    (down|back|floor|ground|belly|stomach)( ~ (floor|ground|belly|stomach|back))?; (sit|get) ~
-    (floor|ground|knee) LINKlie ~ (down|back)( ~ (floor|ground|belly|stomach|back))?
-kneel: kneel; (on|onto) ~ knee; (go|get|drop|sink|fall|bend|lower) ~ knee; kneel down; genuflect; take
-    knee; kneel ~ LINK(stand|get|rise|come) ~ up
+lie down: lie; lie ~ (down|back|flat|face down); lie ~ (floor|ground|back|stomach|belly|front); recline; go
+    from stand to lie( down)?; (get|go|lower|kneel|sit) ~ LINKlie ~ (down|back|floor|ground|belly|stomach)(
+    ~ (floor|ground|belly|stomach|back))?; (sit|get) ~ (floor|ground|knee) LINKlie ~ (down|back)( ~
+    (floor|ground|belly|stomach|back))?
+kneel: kneel; (on|onto) ~ knee; (go|get|drop|sink|fall|bend|lower) ~ knee; kneel down; genuflect; take knee;
+    kneel ~ LINK(stand|get|rise|come) ~ up
 crawl: crawl; on (all four|hand and knee); crawl ~ on (hand and knee|all four); GO ~ (on )?(hand and
     knee|all four); crawl ~ (floor|ground|forward|ahead)
 push-ups: push up; pushup; press up; (do|perform|exercise) ~ (push up|pushup|press up)( ~ floor)?; push up
     from (floor|ground); plank; lower and raise body ~; lower and raise body with arm in plank
-pick up: pick; pick ~ up; pick ~ up ~ (floor|ground); (reach|bend) ~ (ground|floor); scoop ~ up; grab;
-    grab ~ (ground|floor|off); bend ~ (LINK|to )(pick|grab|reach|get|lift|take|collect)( ~
+pick up: pick; pick ~ up; pick ~ up ~ (floor|ground); (reach|bend) ~ (ground|floor); scoop ~ up; grab; grab
+    ~ (ground|floor|off); bend ~ (LINK|to )(pick|grab|reach|get|lift|take|collect)( ~
     (up|object|something))?; scoop; lift ~ (object|something|item|thing); (gather|collect);
     (reach|lean|stoop) ~ down
 put down: (put|set|place|lie|lower|drop) ~ (object|something|item|it|what) ~
-    (down|floor|ground|table|shelf); (put|set|lie) ~ down; put down ~ what they hold; (?<!in )place(?!
-    foot| hand| leg| arm); drop ~ (object|something); bend ~ LINK(put|set|place|lower|lie) ~
+    (down|floor|ground|table|shelf); (put|set|lie) ~ down; put down ~ what they hold; (?<!in )place(?! foot|
+    hand| leg| arm); drop ~ (object|something); bend ~ LINK(put|set|place|lower|lie) ~
     (down|floor|ground|table); lower ~ something ~ head LINK(set|put|place) ~ (down|floor|ground|table)
-lift overhead: (lift|raise|press|hoist|hold|push) ~ (object|something|weight|barbell|item) ~ HIGH( ~
-    head)?( ~ both (arm|hand))?( LINKbring ~ down)?; (lift|raise|press|hoist) ~
-    (object|something|weight|barbell); (pick|bend) ~ LINK(lift|raise|press|hoist) ~ (over|above|overhead)(
-    head)?; (pick|bend) ~ LINK(raise|lift) ~ overhead; overhead press; lift weight; weightlift; press ~
-    overhead
+lift overhead: (lift|raise|press|hoist|hold|push) ~ (object|something|weight|barbell|item) ~ HIGH( ~ head)?(
+    ~ both (arm|hand))?( LINKbring ~ down)?; (lift|raise|press|hoist) ~ (object|something|weight|barbell);
+    (pick|bend) ~ LINK(lift|raise|press|hoist) ~ (over|above|overhead)( head)?; (pick|bend) ~
+    LINK(raise|lift) ~ overhead; overhead press; lift weight; weightlift; press ~ overhead
 push: push; shove; push ~ (forward|away); press ~ against ~; thrust ~ arm ~ forward( as if push)?;
     (press|thrust) ~ forward ~ push
 pull: pull; tug; drag; haul; yank; pull ~ (back|toward); reach ~ LINKpull ~ (back|toward)
 carry: carry; GO ~ (while )?(carry|hold) ~ (object|something|package); hold ~ (object|something); carry ~
-    while walk; (bring|move|transport|take) ~ (object|box|package)( ~ forward)?; carry ~ (object|package)
-    ~ (forward|arm)
+    while walk; (bring|move|transport|take) ~ (object|box|package)( ~ forward)?; carry ~ (object|package) ~
+    (forward|arm)
 kick: kick; swing ~ (leg|foot) ~ kick; (front|forward) kick; (do|perform|throw) (one |two |three |front
     |forward |high )*kick; kick ~ forward; kick ~ (left|right) (leg|foot) out
-side kick: kick; side kick; sidekick; kick ~ (sideways|SIDE|to ~ side); (do|perform|throw) ~
-    (side|sideways) kick; thrust ~ (leg|foot) ~ (to side|sideways); kick ~ (left|right) side; kick ~
-    (leg|foot) ~ to side
-back kick: kick; back kick; kick ~ (backward|back|behind); mule kick; (do|perform|throw) ~ back kick;
-    thrust ~ (leg|foot) ~ (backward|back|behind); kick ~ (leg|foot) back
-roundhouse kick: kick; (roundhouse|round house)( kick)?; (do|throw|perform) ~ (roundhouse|round house)
-    kick
+side kick: kick; side kick; sidekick; kick ~ (sideways|SIDE|to ~ side); (do|perform|throw) ~ (side|sideways)
+    kick; thrust ~ (leg|foot) ~ (to side|sideways); kick ~ (left|right) side; kick ~ (leg|foot) ~ to side
+back kick: kick; back kick; kick ~ (backward|back|behind); mule kick; (do|perform|throw) ~ back kick; thrust
+    ~ (leg|foot) ~ (backward|back|behind); kick ~ (leg|foot) back
+roundhouse kick: kick; (roundhouse|round house)( kick)?; (do|throw|perform) ~ (roundhouse|round house) kick
 knee strike: knee strike; (strike|hit|thrust|throw|drive) ~ (knee|knee strike)( up)?; knee
-    (opponent|someone|enemy); pull ~ hand down LINKlift ~ knee( hard)?; knee kick; (throw|do|perform) ~
-    knee strike; knee (opponent|someone) with ~ knee
+    (opponent|someone|enemy); pull ~ hand down LINKlift ~ knee( hard)?; knee kick; (throw|do|perform) ~ knee
+    strike; knee (opponent|someone) with ~ knee
 balance: balance; (stand|balance|pose) ~ on ~ ONE_LEG; (lift|raise|hold) ~ (knee|leg|foot); flamingo;
     (raise|lift|hold) ~ (knee|leg|foot) ~ LINK(balance|stand) ~( on ~ ONE_LEG)?
 lunge: lunge; (step|do) ~ lunge( ~ forward)?; lunge forward; split squat
 wave: wave; greet; (say|gesture) ~ (hi|hello|goodbye|bye); wave ~ (hi|hello|goodbye|bye); flag down
-raise arms: RISE ~ (arm|hand) ~ HIGH; (raise|lift) ~ (arm|hand); (arm|hand) ~ HIGH; RISE ~ (arm|hand) ~
-    HIGH ~ (head|air); (raise|lift) ~ (arm|hand) ~ LINKlower ~
+raise arms: RISE ~ (arm|hand) ~ HIGH; (raise|lift) ~ (arm|hand); (arm|hand) ~ HIGH; RISE ~ (arm|hand) ~ HIGH
+    ~ (head|air); (raise|lift) ~ (arm|hand) ~ LINKlower ~
 arms out: (hold|stretch|spread|extend|put|open|raise|reach|lift) ~ (arm|hand) ~
-    (out|side|sideways|wide|apart); t pose; (do|make|form) ~ t pose; (spread|extend|open|outstretch) ~
-    arm; (stretch|hold|extend) ~ (arm|hand) ~ out ~ (side|sideways); (hold|stretch|extend|raise|lift) ~
+    (out|side|sideways|wide|apart); t pose; (do|make|form) ~ t pose; (spread|extend|open|outstretch) ~ arm;
+    (stretch|hold|extend) ~ (arm|hand) ~ out ~ (side|sideways); (hold|stretch|extend|raise|lift) ~
     (arm|hand) ~ to ~ side; arm ~ (outstretch|spread|wide|out)
 clap: clap; applaud; applause; (bring|put|hit|slap|smack) ~ (hand|palm) ~ together; clap ~ (hand|together)
 punch: punch; jab; box; (throw|land) ~ punch; hit; strike; (hit|strike) ~
     (fist|something|air|bag|opponent|someone|forward); shadow box; spar; (throw|do) ~ jab; (throw|punch) ~
     (alternate|swap) ~ hand; punch ~ (forward|ahead)
 box: punch; box; (throw|land) ~ punch; box ~ (air|fist); (throw|punch) ~ (alternate|swap) ~ hand; throw
-    punch with alternate hand; shadow box; spar; throw ~ jab and ~ cross; throw ~ combination ~ punch;
-    punch ~ (left|right) hand LINK(left|right) hand; punch ~ (forward|ahead)( again and again)?( LINKswap
-    hand)?; jab
+    punch with alternate hand; shadow box; spar; throw ~ jab and ~ cross; throw ~ combination ~ punch; punch
+    ~ (left|right) hand LINK(left|right) hand; punch ~ (forward|ahead)( again and again)?( LINKswap hand)?;
+    jab
 hook: punch; (throw|land) ~ punch; hook; (throw|swing|punch|land|do) ~ hook( punch)?( from guard)?; hook
     punch; (left|right) hook; swing ~ fist( around)?; punch from side
-uppercut: punch; (throw|land) ~ punch; uppercut; upper cut; (throw|punch|do|perform|land) ~
-    (uppercut|upper cut); punch ~ up; swing ~ fist ~ up( from below)?; dip ~ LINKpunch ~ up
+uppercut: punch; (throw|land) ~ punch; uppercut; upper cut; (throw|punch|do|perform|land) ~ (uppercut|upper
+    cut); punch ~ up; swing ~ fist ~ up( from below)?; dip ~ LINKpunch ~ up
 chop: chop; (swing|slash|strike|cut|hit|chop) ~ (sword|axe|ax|stick|hammer)( ~ down)?;
     (swing|slash|strike|cut|hit|chop|bring) ~ down( ~ (overhead|sword|stick|axe))?( hold)?; sword; slash;
     swing ~ axe; raise ~ (hand|arm|sword|axe) ~ (head|overhead) LINK(swing|cut|bring|strike) ~ down; lift
@@ -177,21 +183,23 @@ throw: throw; toss; pitch; lob; hurl; fling; (throw|toss) ~ (ball|something|obje
 throw underhand: throw; toss; lob; (throw|toss|pitch) ~ (underhand|underarm|softball|below); bowl; roll ~
     ball; underhand; underarm; (throw|toss) ~ (ball|something|object|item); swing arm ~ LINK(throw|toss) ~
     underhand; swing (left|right) arm back LINKthrow ~ underhand
-catch: catch; receive; (catch|receive) ~ ball( LINKhold ~ chest)?; (grab|snatch) ~ (out of|from) air;
-    reach ~ catch( ~ (something|ball))?; (grab|catch) ~ something ~ air
-dribble: dribble; bounce ~ ball; basketball; dribble ~ (ball|basketball)
+catch: catch; receive; (catch|receive) ~ ball( LINKhold ~ chest)?; (grab|snatch) ~ (out of|from) air; reach
+    ~ catch( ~ (something|ball))?; (grab|catch) ~ something ~ air
+dribble: dribble; bounce ~ (ball|basketball); basketball; dribble ~ (ball|basketball|in place)
 golf swing: golf; (swing|hit|play|take) ~ golf( (club|ball|swing))?; tee off;  swing; swing ~ club; lift ~
     golf club ~ LINKswing ~; drive ~ golf ball; take ~ swing
 tennis forehand: tennis; (swing|hit|play|return) ~ (tennis|racket)( (ball|racket|forehand))?; forehand;
     (hit|play|swing) ~ forehand; swing ~ arm across body( as in tennis)?; swing; hit ball with racket ~;
     return ~ tennis ball; hit ~ ball; take ~ swing
 tennis serve: tennis; serve; (do|perform|serve|hit|make) ~ tennis ~ (serve|ball); toss ball up LINKhit ~;
-    serve ~ (ball|overhead); swing ~ arm overhead to serve ball; (do|perform|make) ~ serve;
-    (swing|hit|play) ~ (tennis|racket)( (ball|racket))?; swing; tennis serve; hit ~ overhead
-swing bat: (swing|hit) ~ (bat|baseball)( ~ bat)?; bat; swing; (take|make) ~ swing ~ (bat|baseball bat);
-    hold bat ~ LINKswing ~; take ~ swing; baseball bat
+    serve ~ (ball|overhead); swing ~ arm overhead to serve ball; (do|perform|make) ~ serve; (swing|hit|play)
+    ~ (tennis|racket)( (ball|racket))?; swing; tennis serve; hit ~ overhead
+swing bat: (swing|hit) ~ (bat|baseball)( ~ bat)?; bat; swing; (take|make) ~ swing ~ (bat|baseball bat); hold
+    bat ~ LINKswing ~; take ~ swing; baseball bat
 swim: swim; (breast|back|front) ?(stroke|crawl); freestyle; (do|swim) ~ (stroke|crawl|butterfly);
-    breaststroke
+    breaststroke; backstroke; (do|make|perform|mime|pretend|swim) ~ (front crawl|backstroke|breaststroke)( ~
+    (stroke|air))?; (make|perform) ~ swim( motion)?( ~ (front crawl|backstroke|breaststroke))?; pretend ~
+    swim( ~ (front crawl|backstroke|breaststroke))?; swim ~ arm; front crawl stroke; mime
 drink: drink; sip; (cup|bottle|glass) ~ (mouth|lip); (bring|raise|lift) ~ (hand|cup|glass) ~ mouth
     LINKdrink; (take|have) ~ (drink|sip); gulp
 eat: eat; bite; chew; feed; (take|have) ~ bite( of food)?; spoon; (bring|put|place) ~ food ~ mouth; snack;
@@ -199,11 +207,11 @@ eat: eat; bite; chew; feed; (take|have) ~ bite( of food)?; spoon; (bring|put|pla
 phone: phone; telephone; cellphone; (talk|speak|hold|answer|make|take|use|look) ~ (phone|call|cellphone);
     (take|make|answer) ~ phone call; phone call; (hold|bring|put) ~ phone ~ ear; on phone
 wipe table: wipe; clean; scrub; polish; dust; rub; (wipe|clean|scrub|polish|rub|dust) ~
-    (table|tabletop|counter|desk|flat surface|surface); WIPE_SIDEWAYS; (make|do) ~ wipe circle; move ~
-    hand ~ (table|counter|surface) ~ clean; wipe ~ circle
-wipe window: wipe; clean; scrub; polish; rub; (wipe|clean|scrub|polish|rub|wash) ~
-    (window|mirror|wall|glass pane|glass|pane); (wipe|clean|rub) ~ (up and down|side to side); (make|do) ~
-    wipe circle; move ~ hand ~ (window|mirror|wall) ~ clean; wipe ~ circle
+    (table|tabletop|counter|desk|flat surface|surface); WIPE_SIDEWAYS; (make|do) ~ wipe circle; move ~ hand
+    ~ (table|counter|surface) ~ clean; wipe ~ circle
+wipe window: wipe; clean; scrub; polish; rub; (wipe|clean|scrub|polish|rub|wash) ~ (window|mirror|wall|glass
+    pane|glass|pane); (wipe|clean|rub) ~ (up and down|side to side); (make|do) ~ wipe circle; move ~ hand ~
+    (window|mirror|wall) ~ clean; wipe ~ circle
 wash hands: wash; (wash|scrub|clean|rinse|lather|rub) (both )?hand( together)?( as if wash)?( ~
     (sink|basin|soap))?; rub ~ hand ~ together; clean ~ hand ~ (sink|basin); rinse; scrub
 wash face: wash; (wash|scrub|clean|rub|wipe|splash) ~ face; splash ~ water( ~ face)?; rub face with hand;
@@ -212,22 +220,21 @@ play guitar: guitar; (play|strum|pretend|air) ~ guitar( LINKstrum)?; strum; air 
     instrument; play ~ tune ~ guitar; play air guitar
 play violin: violin; fiddle; (play|pretend) ~ (violin|fiddle)( LINKbow)?; play ~ tune ~ violin; draw bow ~
     violin; (play|strum) ~ instrument
-play drums: drum; (play|beat|hit|pretend) ~ drum( ~ stick)?; (hit|beat) drum with two stick; (play|strum)
-    ~ instrument
-stir: stir; whisk; mix; (stir|mix|whisk) ~ (pot|bowl|soup|something); move ~ hand ~ circle as if stir;
-    cook LINKstir; cook; mix something in bowl
+play drums: drum; (play|beat|hit|pretend) ~ drum( ~ stick)?; (hit|beat) drum with two stick; (play|strum) ~
+    instrument
+stir: stir; whisk; mix; (stir|mix|whisk) ~ (pot|bowl|soup|something); move ~ hand ~ circle as if stir; cook
+    LINKstir; cook; mix something in bowl
 type: type; keyboard; (type|tap|play|work) ~ keyboard; (type|write|work) ~ computer; play ~ finger ~
     keyboard; type with hand
-comb hair: comb; (comb|brush|stroke|fix|style|do) ~ hair; run ~ hand ~ hair( slow)?; brush; stroke hair
-    back
+comb hair: comb; (comb|brush|stroke|fix|style|do) ~ hair; run ~ hand ~ hair( slow)?; brush; stroke hair back
 steer: steer; drive; (steer|turn|rotate|hold) ~ wheel( ~ (SIDE|side))?; (drive|steer) ~ car; drive ~
     LINK(turn|steer) ~( wheel)?( ~ SIDE)?; hold steer wheel LINKturn ~( SIDE)?; steer wheel
 check watch: watch; (look|glance) ~ (watch|wrist); check ~ (watch|time); (raise|lift) ~ (arm|wrist|hand) ~
     (LINK|to )(look|see|check) ~ (watch|time); (raise|lift) (left|right) arm LINKlook ~ watch
 look at hand: (look|stare|gaze|peer) ~ at ~ (hand|palm|finger); (examine|inspect|study) ~
     (hand|palm|finger); inspect palm of ~ hand; (raise|lift|hold|bring) ~ hand ~ (LINK|to
-    )(look|examine|study|inspect|take look)( ~ (it|at it|hand))?; hold (left|right) hand up in front of
-    face LINKstudy; bring (left|right) hand up to take look
+    )(look|examine|study|inspect|take look)( ~ (it|at it|hand))?; hold (left|right) hand up in front of face
+    LINKstudy; bring (left|right) hand up to take look
 scratch head: scratch; (scratch|rub) ~ (head|hair); (raise|bring|lift) ~ (hand|arm) ~ (LINK|to )scratch( ~
     (head|hair))?; bring ~ hand ~ head to scratch
 salute: salute; (bring|raise|put|lift|touch) ~ hand ~ (forehead|brow|temple)( ~ (LINK)?salute)?;
@@ -248,23 +255,24 @@ bow: bow; bend ~ (waist|forward|over|down); bend; take ~ bow; bow ~ down; lean ~
     forward ~ waist( LINK(straighten|stand|rise|come) ~)?; bend ~ LINKstraighten ~
 nod: nod; (move|shake|tilt|bob) ~ head ~ up and down; nod ~ head; head ~ up and down; nod ~ yes
 shake head: shake ~ head; (turn|move|swing|shake) ~ head ~ ACROSS; shake ~ head ~ no; head ~ side to side
-look around: look(?! like| as); glance; (turn|move|rotate) ~ head; look ~ (around|side to
-    side|left|right); scan; peer; survey; search; (turn|move) ~ head ~ (left|right) (LINK)?(to
-    )?(left|right); look (to )?SIDE LINK(to )?(other )?SIDE; (turn|move|swing) ~ head ~ ACROSS
-stretch: stretch; stretch ~ (arm|side|SIDE); stretch ~ (arm|hand) ~ (above|over|overhead|up)( ~ head)?;
-    side bend; stretch ~ with ~ arm ~ (overhead|over ~|above ~); (lean|bend) ~ SIDE( ~ (raise|overhead)(
-    arm)?)?; lean ~ (SIDE|side) ~ raise arm
+look around: look(?! like| as); glance; (turn|move|rotate) ~ head; look ~ (around|side to side|left|right);
+    scan; peer; survey; search; (turn|move) ~ head ~ (left|right) (LINK)?(to )?(left|right); look (to )?SIDE
+    LINK(to )?(other )?SIDE; (turn|move|swing) ~ head ~ ACROSS
+stretch: stretch; stretch ~ (arm|side|SIDE); stretch ~ (arm|hand) ~ (above|over|overhead|up)( ~ head)?; side
+    bend; stretch ~ with ~ arm ~ (overhead|over ~|above ~); (lean|bend) ~ SIDE( ~ (raise|overhead)( arm)?)?;
+    lean ~ (SIDE|side) ~ raise arm
 dance: dance; sway; waltz; salsa; groove; cha cha; ballet; tango; (sway|swing|move) ~ (hip|music|side to
     side); (do|perform) ~ dance; sway ~ (side to side|music); dance ~ (LINK)?sway( ~ hip)?; twist; rock ~
     side to side
-twist: twist; (rotate|turn|twist) ~ (torso|waist|upper body|hip)
+twist: twist; (rotate|turn|twist|swivel) ~ (torso|waist|upper body|hip|body)( LINKshoulder)?( ~ (side to
+    side|back and forth|twist))?; dance ~ twist( ~ (hip|shoulder))*; (do|dance) ~ twist; swivel ~
 stairs up: climb; (GO|climb|RUN) ~ up ~ STAIR; ascend; (GO ~ )?upstairs; (climb|ascend) ~ STAIR; GO up;
     climb up ~ STAIR; ascend flight ~ stair; take ~ step up ~ STAIR?; stair; step up STAIR
 stairs down: (GO|climb|RUN) ~ down ~ STAIR; descend; (GO ~ )?downstairs; (descend|climb down) ~ STAIR; GO
     down; stair; take ~ step down( ~ STAIR)?; descend flight ~ stair
 step over: step ~ (over|across)( ~ (obstacle|something|object|barrier|hurdle))?; (walk|go|climb) ~ over( ~
-    (obstacle|something|object|barrier))?; lift foot ~ step over ~ object; (raise|lift) ~ (leg|foot|knee)
-    ~ (LINK|to )step over( ~ (something|object))?; (walk|GO) ~ LINKstep over( ~ (something|object))?; step
+    (obstacle|something|object|barrier))?; lift foot ~ step over ~ object; (raise|lift) ~ (leg|foot|knee) ~
+    (LINK|to )step over( ~ (something|object))?; (walk|GO) ~ LINKstep over( ~ (something|object))?; step
     across obstacle one leg after other; over obstacle in way
 """
 

@@ -8,7 +8,21 @@ import numpy as np
 
 from ..movement import Movement
 from ..style import Style
-from . import jumping, legs, standing, walking
+from . import (
+    daily,
+    fighting,
+    gaits,
+    ground,
+    hands,
+    jumping,
+    legs,
+    obstacles,
+    sport,
+    standing,
+    turning,
+    walking,
+    water_and_ball,
+)
 
 Action = Callable[[Style, np.random.Generator], Movement]
 
@@ -54,10 +68,101 @@ ACTIONS: dict[str, Action] = {
     "look around": standing.look_around,
     "stretch": standing.stretch,
     "dance": standing.sway,
+    "jump backward": jumping.jump_backward,
+    "jump over": obstacles.jump_over,
+    "jump turn": turning.jump_turn,
+    "sprint": walking.sprint,
+    "walk to run": gaits.walk_to_run,
+    "stop and start": gaits.stop_and_start,
+    "figure eight": gaits.figure_eight,
+    "carry": gaits.carry,
+    "hop": gaits.hop,
+    "skip": gaits.skip,
+    "stagger": gaits.stagger,
+    "moonwalk": gaits.moonwalk,
+    "step over": obstacles.step_over,
+    "stairs up": obstacles.stairs_up,
+    "stairs down": obstacles.stairs_down,
+    "spin": turning.spin,
+    "twist": turning.twist,
+    "step touch": turning.step_touch,
+    "kneel": ground.kneel,
+    "lie down": ground.lie_down,
+    "get up": ground.get_up,
+    "sit on the floor": ground.sit_on_floor,
+    "crawl": ground.crawl,
+    "push-ups": ground.push_ups,
+    "push": hands.push,
+    "pull": hands.pull,
+    "lift overhead": hands.lift_overhead,
+    "put down": hands.put_down,
+    "point": hands.point,
+    "cross arms": hands.cross_arms,
+    "hands on hips": hands.hands_on_hips,
+    "shrug": hands.shrug,
+    "salute": hands.salute,
+    "stop sign": hands.stop_sign,
+    "scratch head": hands.scratch_head,
+    "eat": daily.eat,
+    "wipe table": daily.wipe_table,
+    "wipe window": daily.wipe_window,
+    "wash hands": daily.wash_hands,
+    "wash face": daily.wash_face,
+    "play guitar": daily.play_guitar,
+    "play violin": daily.play_violin,
+    "play drums": daily.play_drums,
+    "stir": daily.stir,
+    "type": daily.type_keys,
+    "comb hair": daily.comb_hair,
+    "steer": daily.steer,
+    "check watch": daily.check_watch,
+    "look at hand": daily.look_at_hand,
+    "hook": fighting.hook,
+    "uppercut": fighting.uppercut,
+    "block": fighting.block,
+    "box": fighting.box,
+    "side kick": fighting.side_kick,
+    "back kick": fighting.back_kick,
+    "knee strike": fighting.knee_strike,
+    "chop": fighting.chop,
+    "throw underhand": sport.throw_underhand,
+    "catch": sport.catch,
+    "swing bat": sport.swing_bat,
+    "golf swing": sport.golf,
+    "tennis forehand": sport.forehand,
+    "tennis serve": sport.serve,
+    "swim": water_and_ball.swim,
+    "dribble": water_and_ball.dribble,
+    "shoot": water_and_ball.shoot,
 }
 
-# Actions that end as they began, standing, so that others may follow them.
-ENDS_STANDING = tuple(name for name in ACTIONS if name not in ("sit down",))
-STARTS_STANDING = tuple(name for name in ACTIONS if name not in ("stand up", "stand"))
+# Actions that do not end standing on the floor they began on, and those that do not begin so.
+_END_OTHERWISE = (
+    "sit down",
+    "lie down",
+    "sit on the floor",
+    "crawl",
+    "push-ups",
+    "kneel",
+    "stairs up",
+    "stairs down",
+)
+_BEGIN_OTHERWISE = ("stand up", "get up", "crawl", "push-ups", "stairs up", "stairs down")
+# Actions that others may follow, and those that may follow others.
+ENDS_STANDING = tuple(name for name in ACTIONS if name not in _END_OTHERWISE)
+STARTS_STANDING = tuple(name for name in ACTIONS if name not in (*_BEGIN_OTHERWISE, "stand"))
 # Actions of the arms that go with walking.
-WITH_WALKING = ("wave", "raise arms", "arms out", "clap", "drink", "phone")
+WITH_WALKING = (
+    "wave",
+    "raise arms",
+    "arms out",
+    "clap",
+    "drink",
+    "phone",
+    "cross arms",
+    "hands on hips",
+    "point",
+    "scratch head",
+    "eat",
+    "check watch",
+)

@@ -14,7 +14,7 @@ from ..style import Style
 RISE, PITCH = 0.05, 0.55
 
 
-def _jumps(
+def jumps(
     style: Style,
     rng: np.random.Generator,
     heights: np.ndarray,
@@ -143,7 +143,7 @@ def jump(style: Style, rng: np.random.Generator) -> Movement:
     """Jumps on the spot, once to three times."""
     count = int(rng.choice([1, 1, 2, 3]))
     high = float(rng.uniform(0.12, 0.4))
-    tracks = _jumps(style, rng, np.full(count, high) * rng.uniform(0.9, 1.1, count), (0.0, 0.0))
+    tracks = jumps(style, rng, np.full(count, high) * rng.uniform(0.9, 1.1, count), (0.0, 0.0))
     truth = {"action": "jump", "direction": "up", "count": count, "height": round(high, 2)}
     said = times_words(count)
     ways = [
@@ -166,7 +166,7 @@ def jump(style: Style, rng: np.random.Generator) -> Movement:
 def jump_forward(style: Style, rng: np.random.Generator) -> Movement:
     """Jumps ahead, once to three times."""
     count, far = int(rng.choice([1, 1, 2, 3])), float(rng.uniform(0.5, 1.3))
-    tracks = _jumps(style, rng, rng.uniform(0.15, 0.3, count), (0.0, far))
+    tracks = jumps(style, rng, rng.uniform(0.15, 0.3, count), (0.0, far))
     truth = {
         "action": "jump forward",
         "direction": "forward",
@@ -188,11 +188,34 @@ def jump_forward(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways))
 
 
+def jump_backward(style: Style, rng: np.random.Generator) -> Movement:
+    """Jumps backward, once or twice."""
+    count, far = int(rng.choice([1, 1, 2])), float(rng.uniform(0.3, 0.7))
+    tracks = jumps(style, rng, rng.uniform(0.12, 0.25, count), (0.0, -far))
+    ways = [
+        (verb, f"{rest} {times}".strip())
+        for times in times_words(count)
+        for verb, rest in (
+            ("jumps", "backward"),
+            ("leaps", "backwards"),
+            ("hops", "back with both feet"),
+            ("jumps", "back"),
+        )
+    ]
+    truth = {
+        "action": "jump backward",
+        "direction": "backward",
+        "count": count,
+        "distance": round(far * count, 2),
+    }
+    return Movement(tracks, truth, tuple(ways))
+
+
 def jump_sideways(style: Style, rng: np.random.Generator) -> Movement:
     """Jumps to one side."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
     far = float(rng.uniform(0.4, 0.9)) * float(SIDES[side])
-    tracks = _jumps(style, rng, rng.uniform(0.12, 0.25, count), (far, 0.0))
+    tracks = jumps(style, rng, rng.uniform(0.12, 0.25, count), (far, 0.0))
     name = SIDE_NAMES[side]
     truth = {"action": "jump sideways", "direction": name, "side": name, "count": count}
     ways = [
@@ -211,7 +234,7 @@ def jump_sideways(style: Style, rng: np.random.Generator) -> Movement:
 def jumping_jacks(style: Style, rng: np.random.Generator) -> Movement:
     """Jumps with legs and arms opening and closing."""
     count = int(rng.integers(2, 5))
-    tracks = _jumps(style, rng, np.full(2 * count, 0.06), (0.0, 0.0), spread=float(rng.uniform(0.18, 0.28)))
+    tracks = jumps(style, rng, np.full(2 * count, 0.06), (0.0, 0.0), spread=float(rng.uniform(0.18, 0.28)))
     width = np.abs(tracks.ankle[:, 0, 0] - tracks.ankle[:, 1, 0])
     open_share = np.clip((width - width.min()) / np.ptp(width), 0, 1)
     for side in (0, 1):

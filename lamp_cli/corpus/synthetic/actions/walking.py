@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..body import Tracks
@@ -143,6 +145,30 @@ def run(style: Style, rng: np.random.Generator) -> Movement:
         ("runs", "in a straight line"),
     )
     return Movement(tracks, truth, ways, ("quickly", "fast") if share > 1 else ())
+
+
+def sprint(style: Style, rng: np.random.Generator) -> Movement:
+    """Sprints straight ahead: long quick strides, the trunk bent into them."""
+    top = float(rng.uniform(4.0, 4.9))
+    gait = replace(RUN, clearance=0.26, bend=0.24, arms=1.25, crouch=0.035)
+    tracks = _go(style, rng, gait, top, 3.35, seconds=float(rng.uniform(1.9, 2.9)))
+    truth = {
+        "action": "sprint",
+        "direction": "forward",
+        "distance": _distance(tracks),
+        "speed": round(top, 1),
+    }
+    ways = (
+        ("sprints", "forward"),
+        ("sprints", ""),
+        ("runs", "very fast"),
+        ("runs", "forward as fast as possible"),
+        ("dashes", "forward at full speed"),
+        ("sprints", "straight ahead and stops"),
+        ("races", "forward"),
+        ("runs", "at top speed"),
+    )
+    return Movement(tracks, truth, ways)
 
 
 def _circle(style: Style, rng: np.random.Generator, running: bool) -> Movement:

@@ -1,0 +1,467 @@
+"""What hands do all day while the body stands: eat, wipe, wash, play instruments, stir, type, comb, steer.
+
+Knows no object: a guitar or a table is known only from how the hands go.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body import SIDES
+from ..curves import drift, keys, smooth, window
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
+from ..style import Style
+from .hands import BOTH, Scene, at_chest, at_head, begin, follow, in_room, lead_hand, path, shift_weight
+
+
+def _beats(scene: Scene, first: float, period: float, count: float) -> np.ndarray:
+    """Phase (T,) in radians that begins at ``first`` seconds and stops after ``count`` periods."""
+    return 2 * np.pi * np.clip((scene.t - first) / period, 0, count)
+
+
+def _groove(scene: Scene, share: np.ndarray, period: float, size: float) -> None:
+    """Sway and nod in time with music."""
+    swing = np.sin(np.pi * (scene.t - scene.start) / period) * share * size
+    shift_weight(scene.tracks, swing, 0.035)
+    scene.tracks.spine[:, 0] += 0.06 * swing
+    nod = 0.5 * (1 - np.cos(2 * np.pi * (scene.t - scene.start) / period))
+    scene.tracks.head[:, 1] += 0.12 * nod * share * size
+
+
+def _look_down(scene: Scene, share: np.ndarray, angle: float) -> None:
+    """Head, and the upper back a little, turned down to what the hands do."""
+    scene.tracks.head[:, 1] += 0.8 * angle * share
+    scene.tracks.spine[:, 1] += 0.2 * angle * share
+
+
+def eat(style: Style, rng: np.random.Generator) -> Movement:
+    """Brings one hand to the mouth some times; the other hand holds a plate or hangs."""
+    side, count = pick_side(rng), int(rng.integers(1, 5))
+    name, period = SIDE_NAMES[side], float(rng.uniform(1.2, 1.9)) * style.tempo
+    scene = begin(style, rng, 1.5 + count * period)
+    t, first = scene.t, scene.start + 0.75
+    share, plate = scene.share(0.75, 0.75), bool(rng.random() < 0.5)
+    bite = np.sum(
+        [
+            window(t, first + k * period, first + (k + 0.95) * period, 0.4 * period, 0.35 * period)
+            for k in range(count)
+        ],
+        axis=0,
+    )
+    _look_down(scene, share * (1 - 0.75 * bite), float(rng.uniform(0.2, 0.45)))
+    scene.tracks.head[:, 2] += 0.04 * float(SIDES[side]) * bite
+    follow(scene.tracks, share, side, 0.5)
+    low = at_chest(scene, side, np.array([0.1, -0.13 + float(rng.uniform(-0.03, 0.06)), 0.31]))
+    mouth = at_head(scene, side, np.array([0.06, -0.035, 0.15]))
+    goal = low + bite[:, None] * (mouth - low)
+    lead_hand(scene, side, share, goal, 0.05 + 0.35 * bite)
+    if plate:
+        lead_hand(scene, 1 - side, share, at_chest(scene, 1 - side, np.array([0.07, -0.17, 0.27])), 0.05)
+    ways = (
+        ("eats", f"with the {name} hand"),
+        ("eats", f"something using the {name} hand"),
+        ("brings", f"food to the mouth with the {name} hand"),
+        ("takes", f"{'a bite' if count == 1 else 'bites'} of food held in the {name} hand"),
+        ("puts", f"food in the mouth with their {name} hand"),
+        ("lifts", f"the {name} hand to the mouth to eat"),
+        ("eats", f"with a spoon in the {name} hand"),
+    )
+    return Movement(
+        scene.tracks, {"action": "eat", "side": name, "count": count}, ways, manners_of(period / 1.55)
+    )
+
+
+def wipe_table(style: Style, rng: np.random.Generator) -> Movement:
+    """Wipes a level surface in front, in circles or from side to side, leaning over it."""
+    return _wipe(style, rng, "table")
+
+
+def wipe_window(style: Style, rng: np.random.Generator) -> Movement:
+    """Wipes an upright surface in front, in circles, up and down or from side to side."""
+    return _wipe(style, rng, "window")
+
+
+def _wipe(style: Style, rng: np.random.Generator, what: str) -> Movement:
+    side, count, table = pick_side(rng), int(rng.integers(3, 7)), what == "table"
+    name, period = SIDE_NAMES[side], float(rng.uniform(0.7, 1.2)) * style.tempo
+    scene = begin(style, rng, 1.7 + count * period)
+    share, phase = scene.share(0.85, 0.85), _beats(scene, scene.start + 0.6, period, count)
+    kind = str(rng.choice(["circles", "across", "along"]))
+    wide, deep = {"circles": (0.12, 0.1), "across": (0.17, 0.02), "along": (0.02, 0.15)}[kind]
+    wide, deep = wide * style.energy, deep * style.energy
+    turn = float(rng.choice([-1.0, 1.0]))
+    fade = np.minimum(1.0, np.minimum(phase, 2 * np.pi * count - phase) / 1.5 + 0.02)
+    right, on = (
+        wide * np.sin(phase) * fade,
+        turn * deep * np.cos(phase if kind == "circles" else phase + np.pi / 2),
+    )
+    tracks, sign = scene.tracks, float(SIDES[side])
+    lean = 0.32 if table else 0.06
+    tracks.pelvis[:, 1] += 0.5 * lean * share
+    tracks.spine[:, 1] += 0.8 * lean * share
+    tracks.root[:, 2] -= 0.12 * lean * share
+    tracks.head[:, 1] += (0.3 if table else -0.05) * share
+    tracks.spine[:, 0] += share * (-0.12 * sign + 0.5 * right * sign)
+    shift_weight(tracks, share, 0.15 * 0.1 * sign)
+    shift_weight(tracks, share * right * sign, 0.12)
+    middle = float(rng.uniform(0.08, 0.2))
+    if table:
+        top = float(rng.uniform(0.88, 1.0))
+        goal = in_room(scene, side, path(middle + right, top, 0.42 + on))
+        if rng.random() < 0.5:
+            rest = in_room(scene, 1 - side, np.array([0.24, top, 0.3]))
+            lead_hand(scene, 1 - side, share, rest, 0.1)
+    else:
+        top = style.height + float(rng.uniform(0.35, 0.62))
+        goal = in_room(scene, side, path(middle + right, top + on, 0.42))
+        follow(tracks, share, side, 0.7)
+    lead_hand(scene, side, share, goal, 0.15)
+    surface = "table" if table else "window"
+    ways = [
+        ("wipes", f"a {surface} with the {name} hand"),
+        ("wipes", f"the {surface} using their {name} hand"),
+        ("cleans", f"a {surface} with the {name} hand"),
+        ("rubs", f"a {'flat surface' if table else 'wall'} with the {name} hand"),
+        ("moves", f"the {name} hand {'over a table' if table else 'over a window'} to clean it"),
+        ("scrubs", f"a {'counter' if table else 'glass pane'} with the {name} arm"),
+        ("polishes", f"a {'tabletop' if table else 'mirror'} with their {name} hand"),
+    ]
+    if kind == "circles":
+        ways += [
+            ("wipes", f"in circles with the {name} hand"),
+            ("makes", f"wiping circles with the {name} hand"),
+        ]
+    if kind == "across":
+        ways += [("wipes", f"from side to side with the {name} hand")]
+    if kind == "along":
+        ways += [("wipes", f"{'back and forth' if table else 'up and down'} with the {name} hand")]
+    truth = {"action": f"wipe {what}", "side": name, "count": count}
+    return Movement(tracks, truth, tuple(ways), manners_of(period / 0.95))
+
+
+def wash_hands(style: Style, rng: np.random.Generator) -> Movement:
+    """Rubs the hands against each other in front of the waist."""
+    period, seconds = float(rng.uniform(0.35, 0.6)) * style.tempo, float(rng.uniform(2.0, 4.5))
+    scene = begin(style, rng, seconds + 1.5)
+    share = scene.share(0.75, 0.75)
+    beat = np.sin(_beats(scene, scene.start + 0.5, period, round((seconds + 0.5) / period)))
+    slow = 0.02 * drift(scene.t, rng, 3)
+    _look_down(scene, share, float(rng.uniform(0.35, 0.6)))
+    scene.tracks.pelvis[:, 1] += 0.12 * share
+    scene.tracks.spine[:, 1] += 0.12 * share
+    scene.tracks.root[:, 2] -= 0.02 * share
+    high, far = float(rng.uniform(-0.22, -0.1)), float(rng.uniform(0.3, 0.38))
+    for side in BOTH:
+        rub = 0.035 * style.energy * beat * SIDES[side]
+        goal = path(0.075 + SIDES[side] * slow[:, 0], high + slow[:, 1] + 0.4 * rub, far + slow[:, 2] + rub)
+        lead_hand(scene, side, share, at_chest(scene, side, goal), 0.15)
+    ways = (
+        ("washes", "their hands"),
+        ("washes", "the hands in front of the body"),
+        ("rubs", "the hands together"),
+        ("rubs", "both hands together as if washing them"),
+        ("scrubs", "their hands over a sink"),
+        ("lathers", "the hands with soap"),
+        ("cleans", "both hands at a basin"),
+    )
+    return Movement(scene.tracks, {"action": "wash hands", "side": "both"}, ways, manners_of(period / 0.47))
+
+
+def wash_face(style: Style, rng: np.random.Generator) -> Movement:
+    """Rubs the face with both hands, bent forward a little."""
+    period, count = float(rng.uniform(0.45, 0.75)) * style.tempo, int(rng.integers(3, 7))
+    scene = begin(style, rng, count * period + 2.0)
+    share, bent = scene.share(0.95, 0.95), float(rng.uniform(0.15, 0.45))
+    tracks = scene.tracks
+    tracks.pelvis[:, 1] += 0.5 * bent * share
+    tracks.spine[:, 1] += 0.7 * bent * share
+    tracks.root[:, 2] -= 0.12 * bent * share
+    tracks.head[:, 1] += 0.25 * share
+    phase = _beats(scene, scene.start + 0.8, period, count)
+    tracks.head[:, 1] += 0.04 * np.sin(phase) * share
+    for side in BOTH:
+        goal = path(0.095 + 0.015 * (1 - np.cos(phase)), -0.02 + 0.045 * style.energy * np.sin(phase), 0.125)
+        lead_hand(scene, side, share, at_head(scene, side, goal), 0.2)
+    ways = (
+        ("washes", "their face"),
+        ("washes", "the face with both hands"),
+        ("rubs", "the face with both hands"),
+        ("splashes", "water on the face"),
+        ("scrubs", "their face with the hands"),
+        ("wipes", "the face with both hands"),
+        ("brings", "both hands to the face and rubs it"),
+    )
+    return Movement(
+        tracks, {"action": "wash face", "side": "both", "count": count}, ways, manners_of(period / 0.6)
+    )
+
+
+def play_guitar(style: Style, rng: np.random.Generator) -> Movement:
+    """Strums with one hand at the belly, the other moves along a neck held out to its side."""
+    side = 1 if rng.random() < 0.75 else 0
+    name, period = SIDE_NAMES[side], float(rng.uniform(0.4, 0.75)) * style.tempo
+    count = int(rng.integers(5, 10))
+    scene = begin(style, rng, count * period + 1.7)
+    share = scene.share(0.85, 0.85)
+    _groove(scene, share, 2 * period, float(rng.uniform(0.3, 1.2)))
+    scene.tracks.head[:, 0] -= 0.3 * float(SIDES[side]) * share * float(rng.uniform(0, 1))
+    _look_down(scene, share, float(rng.uniform(0.0, 0.4)))
+    beat = np.sin(_beats(scene, scene.start + 0.7, period, count)) * style.energy
+    low = float(rng.uniform(-0.2, -0.12))
+    strum = path(0.03 + 0.02 * beat, low + 0.065 * beat, 0.21)
+    lead_hand(scene, side, share, at_chest(scene, side, strum), 0.45)
+    fret = smooth(np.round(drift(scene.t, rng, 1, 4.0)[:, 0] * 1.2), 2.0)
+    along = 0.05 * np.clip(fret, -1.5, 1.5)
+    neck = path(0.36 + along, low + 0.14 + 0.4 * along, 0.27 - 0.3 * along)
+    lead_hand(scene, 1 - side, share, at_chest(scene, 1 - side, neck), 0.1)
+    ways = [
+        ("plays", "the guitar"),
+        ("plays", "a guitar"),
+        ("strums", "a guitar"),
+        ("strums", f"a guitar with the {name} hand"),
+        ("pretends", "to play the guitar"),
+        ("plays", "air guitar"),
+        ("plays", f"guitar, strumming with the {name} hand"),
+        ("plays", "a tune on a guitar"),
+    ]
+    return Movement(
+        scene.tracks, {"action": "play guitar", "side": name}, tuple(ways), manners_of(period / 0.57)
+    )
+
+
+def play_violin(style: Style, rng: np.random.Generator) -> Movement:
+    """Bows with one hand, the other holds a neck before the shoulder, the chin turned to it."""
+    side = 1 if rng.random() < 0.8 else 0
+    name, period = SIDE_NAMES[side], float(rng.uniform(0.7, 1.5)) * style.tempo
+    count = int(rng.integers(2, 6))
+    scene = begin(style, rng, count * period + 2.2)
+    share, other = scene.share(1.0, 1.0), 1 - side
+    tracks, sign = scene.tracks, float(SIDES[1 - side])
+    tracks.head[:, 0] += 0.45 * sign * share
+    tracks.head[:, 2] += 0.18 * sign * share
+    tracks.head[:, 1] += 0.15 * share
+    phase = _beats(scene, scene.start + 0.9, period, count)
+    stroke = np.sin(phase)
+    sway = np.sin(0.5 * phase) * share * float(rng.uniform(0.3, 1.2))
+    shift_weight(tracks, sway, 0.025)
+    tracks.spine[:, 0] += 0.06 * sway
+    neck = path(0.24 + 0.004 * np.sin(2 * np.pi * 4.5 * scene.t), 0.19, 0.4)
+    lead_hand(scene, other, share, at_chest(scene, other, neck), -0.25)
+    reach = 0.5 + 0.45 * stroke * min(1.1, style.energy)
+    bow = path(-0.02 + 0.3 * reach, 0.23 - 0.14 * reach, 0.3 + 0.05 * reach)
+    lead_hand(scene, side, share, at_chest(scene, side, bow), 0.5)
+    ways = (
+        ("plays", "the violin"),
+        ("plays", "a violin"),
+        ("plays", f"the violin, bowing with the {name} hand"),
+        ("plays", "the fiddle"),
+        ("pretends", "to play the violin"),
+        ("draws", f"a bow over a violin with the {name} hand"),
+        ("plays", "a slow tune on a violin" if period > 1.1 else "a tune on a violin"),
+    )
+    truth = {"action": "play violin", "side": name, "count": count}
+    return Movement(tracks, truth, ways, manners_of(period / 1.05))
+
+
+def play_drums(style: Style, rng: np.random.Generator) -> Movement:
+    """Beats drums with both hands in turn."""
+    period, count = float(rng.uniform(0.4, 0.7)) * style.tempo, int(rng.integers(5, 10))
+    scene = begin(style, rng, count * period + 1.5)
+    share, first = scene.share(0.75, 0.75), pick_side(rng)
+    _groove(scene, share, 2 * period, float(rng.uniform(0.4, 1.3)))
+    _look_down(scene, share, float(rng.uniform(0.1, 0.45)))
+    scene.tracks.root[:, 1] -= 0.02 * share
+    high, out = float(rng.uniform(-0.16, -0.02)), float(rng.uniform(0.14, 0.26))
+    roam = 0.03 * drift(scene.t, rng, 4)
+    scene.tracks.spine[:, 0] += 0.08 * roam[:, 0] * share / 0.03
+    for side in BOTH:
+        phase = _beats(scene, scene.start + 0.6 + 0.5 * period * (side != first), period, count)
+        # A stroke is slow on the way up and fast on the way down.
+        raised = (
+            (0.5 * (1 - np.cos(phase + 0.5 * np.sin(phase)))) ** 0.9
+            if False
+            else 0.5 * (1 - np.cos(phase - 0.45 * np.sin(phase)))
+        )
+        lift = 0.17 * style.energy * raised
+        goal = path(out + roam[:, side], high + lift, 0.36 - 0.35 * lift + roam[:, 2 + side])
+        lead_hand(scene, side, share, at_chest(scene, side, goal), 0.1)
+    ways = (
+        ("plays", "the drums"),
+        ("plays", "drums with both hands"),
+        ("drums", "with both hands"),
+        ("beats", "a drum with both hands in turn"),
+        ("pretends", "to play the drums"),
+        ("hits", "drums with two sticks"),
+        ("plays", "air drums"),
+    )
+    return Movement(scene.tracks, {"action": "play drums", "side": "both"}, ways, manners_of(period / 0.55))
+
+
+def stir(style: Style, rng: np.random.Generator) -> Movement:
+    """Stirs in a pot or a bowl with one hand; the other holds the bowl or hangs."""
+    side, count, bowl = pick_side(rng), int(rng.integers(3, 8)), bool(rng.random() < 0.6)
+    name, period = SIDE_NAMES[side], float(rng.uniform(0.55, 1.1)) * style.tempo
+    scene = begin(style, rng, count * period + 1.6)
+    share, phase = scene.share(0.8, 0.8), _beats(scene, scene.start + 0.6, period, count)
+    _look_down(scene, share, float(rng.uniform(0.3, 0.55)))
+    turn, size = float(rng.choice([-1.0, 1.0])), float(rng.uniform(0.045, 0.085)) * style.energy
+    shift_weight(scene.tracks, share * np.sin(phase), 0.004)
+    scene.tracks.spine[:, 0] += 0.03 * np.sin(phase) * share * turn
+    high = float(rng.uniform(-0.18, -0.05))
+    goal = path(0.05 + turn * size * np.sin(phase), high, 0.33 + size * np.cos(phase))
+    lead_hand(scene, side, share, at_chest(scene, side, goal), float(rng.uniform(0.2, 0.45)))
+    if bowl:
+        lead_hand(scene, 1 - side, share, at_chest(scene, 1 - side, np.array([0.15, high - 0.07, 0.27])), 0.1)
+    ways = [
+        ("stirs", f"something with the {name} hand"),
+        ("stirs", f"a pot with their {name} hand"),
+        ("mixes", f"something in a bowl with the {name} hand"),
+        ("stirs", f"soup using the {name} hand"),
+        ("moves", f"the {name} hand in circles as if stirring"),
+        ("whisks", f"with the {name} hand"),
+        ("cooks", f"and stirs with the {name} hand"),
+    ]
+    truth = {"action": "stir", "side": name, "count": count}
+    return Movement(scene.tracks, truth, tuple(ways), manners_of(period / 0.82))
+
+
+def type_keys(style: Style, rng: np.random.Generator) -> Movement:
+    """Types on a keyboard at belly height, standing."""
+    seconds, reach = float(rng.uniform(2.0, 5.0)), float(rng.uniform(0.75, 0.95))
+    scene = begin(style, rng, seconds + 2 * reach)
+    share = scene.share(reach, reach)
+    _look_down(scene, share, float(rng.uniform(0.15, 0.6)))
+    high, far = float(rng.uniform(-0.2, -0.12)), float(rng.uniform(0.3, 0.37))
+    rate = float(rng.uniform(2.2, 3.6)) / style.tempo
+    bursts = np.clip(drift(scene.t, rng, 1, 1.6)[:, 0] + 0.9, 0.0, 1.0)
+    for side in BOTH:
+        taps = np.sin(2 * np.pi * rate * scene.t + float(rng.uniform(0, 6))) * bursts
+        roam = drift(scene.t, rng, 2, 1.0)
+        goal = path(0.1 + 0.022 * roam[:, 0], high + 0.011 * taps, far + 0.012 * roam[:, 1])
+        lead_hand(scene, side, share, at_chest(scene, side, goal), 0.1)
+    ways = (
+        ("types", "on a keyboard"),
+        ("types", "with both hands"),
+        ("types", "on a computer"),
+        ("taps", "on a keyboard with both hands"),
+        ("works", "at a keyboard"),
+        ("writes", "something on a computer"),
+        ("plays", "with the fingers of both hands on a keyboard"),
+    )
+    return Movement(scene.tracks, {"action": "type", "side": "both"}, ways)
+
+
+def comb_hair(style: Style, rng: np.random.Generator) -> Movement:
+    """Combs the hair with one hand in strokes from the front to the back of the head."""
+    side, count, period = pick_side(rng), int(rng.integers(2, 6)), float(rng.uniform(0.8, 1.3)) * style.tempo
+    name, sign = SIDE_NAMES[side], float(SIDES[side])
+    scene = begin(style, rng, count * period + 1.8)
+    share, first = scene.share(0.9, 0.9), scene.start + 0.7
+    tracks = scene.tracks
+    tracks.head[:, 2] += sign * float(rng.uniform(-0.2, 0.1)) * share
+    tracks.head[:, 0] -= sign * float(rng.uniform(0.0, 0.25)) * share
+    follow(tracks, share, side, 0.8)
+    # Back along the head in contact, forward again a little away from it.
+    phase = _beats(scene, first, period, count)
+    back, off = 0.5 * (1 - np.cos(phase)), np.clip(-np.sin(phase), 0, 1) ** 2
+    goal = path(0.15 + 0.05 * off, 0.17 - 0.1 * back + 0.02 * off, 0.09 - 0.16 * back)
+    tracks.head[:, 1] += 0.06 * np.sin(phase) * share
+    lead_hand(scene, side, share, at_head(scene, side, goal), float(rng.uniform(0.35, 0.6)))
+    ways = (
+        ("combs", f"the hair with the {name} hand"),
+        ("combs", f"their hair with the {name} hand"),
+        ("brushes", f"their hair with the {name} hand"),
+        ("runs", f"the {name} hand through the hair"),
+        ("brushes", f"the hair using the {name} arm"),
+        ("strokes", f"the hair back with the {name} hand"),
+        ("fixes", f"their hair with the {name} hand"),
+    )
+    return Movement(
+        tracks, {"action": "comb hair", "side": name, "count": count}, ways, manners_of(period / 1.05)
+    )
+
+
+def steer(style: Style, rng: np.random.Generator) -> Movement:
+    """Holds a wheel with both hands and turns it to one side or to both."""
+    way, seconds = int(rng.integers(3)), float(rng.uniform(2.5, 4.5)) * style.tempo
+    scene = begin(style, rng, seconds + 1.6)
+    t, tracks, first = scene.t, scene.tracks, scene.start + 0.8
+    share, angle = scene.share(0.8, 0.8), float(rng.uniform(0.6, 1.15)) * style.energy
+    lead = float(SIDES[way if way < 2 else pick_side(rng)])
+    # Positive is to the left: the top of the wheel goes left.
+    if way < 2:
+        wheel = lead * angle * window(t, first, first + seconds, 0.35 * seconds, 0.35 * seconds)
+    else:
+        a, b, c = first + 0.27 * seconds, first + 0.7 * seconds, first + seconds
+        wheel = lead * angle * keys(t, (first, 0.0), (a, 1.0), (b, -1.0), (c, 0.0))
+    tracks.spine[:, 2] += 0.1 * wheel * share
+    tracks.head[:, 0] += 0.25 * wheel * share
+    tracks.root[:, 1] -= 0.015 * share
+    radius, high = float(rng.uniform(0.16, 0.2)), float(rng.uniform(-0.08, 0.04))
+    for side in BOTH:
+        at = (0.0 if side == 0 else np.pi) + wheel + 0.25 * SIDES[side]
+        # Seen from the driver, x is to the left: an angle from the left point towards the top.
+        goal = path(SIDES[side] * radius * np.cos(at), high - radius * np.sin(at) + 0.0, 0.4)
+        goal[:, 1] = high + radius * np.sin((0.25 if side == 0 else np.pi - 0.25) - wheel)
+        goal[:, 0] = SIDES[side] * radius * np.cos((0.25 if side == 0 else np.pi - 0.25) - wheel)
+        lead_hand(scene, side, share, at_chest(scene, side, goal), 0.15)
+    where = SIDE_NAMES[way] if way < 2 else "both"
+    said = "left and right" if way == 2 else f"to the {where}"
+    ways = (
+        ("steers", f"a wheel {said}"),
+        ("turns", f"a steering wheel {said}"),
+        ("steers", f"a car {said}"),
+        ("drives", f"a car and turns the wheel {said}"),
+        ("holds", f"a steering wheel and turns it {said}"),
+        ("rotates", f"a wheel {said} with both hands"),
+        ("pretends", f"to drive, steering {said}"),
+    )
+    truth = {"action": "steer", "side": "both", "direction": where}
+    return Movement(tracks, truth, ways, manners_of(seconds / 3.5))
+
+
+def check_watch(style: Style, rng: np.random.Generator) -> Movement:
+    """Raises one forearm before the chest and looks at the wrist."""
+    side, hold = (0 if rng.random() < 0.65 else 1), float(rng.uniform(0.5, 1.8))
+    name, rise = SIDE_NAMES[side], float(rng.uniform(0.5, 0.85)) * style.tempo
+    scene = begin(style, rng, hold + 2 * rise)
+    share, tracks, sign = scene.share(rise, rise), scene.tracks, float(SIDES[side])
+    tracks.head[:, 1] += 0.42 * share
+    tracks.head[:, 0] += 0.12 * sign * share
+    tracks.spine[:, 1] += 0.05 * share
+    follow(tracks, share, side, 0.4)
+    goal = np.array([float(rng.uniform(0.0, 0.08)), float(rng.uniform(0.0, 0.08)), 0.3])
+    lead_hand(scene, side, share, at_chest(scene, side, goal), float(rng.uniform(0.4, 0.6)))
+    ways = (
+        ("checks", f"the watch on the {name} wrist"),
+        ("looks", f"at the watch on their {name} wrist"),
+        ("raises", f"the {name} arm and looks at the watch"),
+        ("checks", f"the time on the {name} wrist"),
+        ("lifts", f"the {name} wrist to see the time"),
+        ("glances", f"at the {name} wrist"),
+    )
+    return Movement(tracks, {"action": "check watch", "side": name}, ways, manners_of(rise / 0.67))
+
+
+def look_at_hand(style: Style, rng: np.random.Generator) -> Movement:
+    """Holds one hand up before the face and looks at it, turning it about."""
+    side, hold = pick_side(rng), float(rng.uniform(1.0, 2.5))
+    name, rise = SIDE_NAMES[side], float(rng.uniform(0.6, 1.0)) * style.tempo
+    scene = begin(style, rng, hold + 2 * rise)
+    share, tracks, sign = scene.share(rise, rise), scene.tracks, float(SIDES[side])
+    tracks.head[:, 1] += 0.28 * share
+    tracks.head[:, 0] += 0.18 * sign * share
+    follow(tracks, share, side, 0.4)
+    turning = np.sin(2 * np.pi * scene.t / float(rng.uniform(1.1, 1.8)))
+    high = float(rng.uniform(0.1, 0.2))
+    goal = path(0.12 + 0.02 * turning, high + 0.01 * turning, 0.34 - 0.015 * turning)
+    lead_hand(scene, side, share, at_chest(scene, side, goal), 0.15 + 0.25 * turning)
+    ways = (
+        ("looks", f"at the {name} hand"),
+        ("raises", f"the {name} hand and looks at it"),
+        ("examines", f"their {name} hand"),
+        ("inspects", f"the palm of the {name} hand"),
+        ("holds", f"the {name} hand up in front of the face and studies it"),
+        ("brings", f"the {name} hand up to take a look at it"),
+    )
+    return Movement(tracks, {"action": "look at hand", "side": name}, ways, manners_of(rise / 0.8))

@@ -1,0 +1,541 @@
+"""Strikes, kicks and blocks of fighting, and the stance, trunk and hands that they share with sport.
+
+A strike starts from the ground: the weight shifts, the pelvis turns, the spine follows and the arm comes
+last, each delayed against the one below it (Putnam, "Sequential motions of body segments in striking and
+throwing skills", J. Biomechanics 1993). Knows no opponent and no object.
+
+Times are seconds of a clock that runs at the movement's tempo and is 0 when it begins. ``turn`` angles
+bring the named side forward. Goals of a hand are outward, up, forward of its shoulder in arm lengths.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body import ANKLE_HEIGHT, FOOT, LEG, SIDES, Tracks, arm_directions, euler, solve, turned
+from ..curves import FPS, bump, keys, lagged, through, window
+from ..gait import with_goal
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..style import Style
+
+GUARD = (-0.12, 0.12, 0.46)
+# Frames by which the spine follows the pelvis.
+LAG = 1.3
+
+
+def stage(style: Style, rng: np.random.Generator, busy: float, tempo: float) -> tuple[Tracks, np.ndarray]:
+    """Standing tracks with room for ``busy`` seconds of the clock, and the clock (T,) of their frames."""
+    start = float(rng.uniform(0.2, 0.5))
+    tracks = style.stand(max(2.1, start + busy * tempo + float(rng.uniform(0.3, 0.7))), rng)
+    return tracks, (np.arange(len(tracks)) / FPS - start) / tempo
+
+
+def turn(tracks: Tracks, side: int, hips: np.ndarray, spine: float, gaze: float = 0.9) -> np.ndarray:
+    """Turn the pelvis by ``hips`` (T,) and the spine, later, by ``spine`` times that.
+
+    The head stays ahead by the share ``gaze``. Returns the angle (T,) of the chest.
+    """
+    sign, above = -float(SIDES[side]), spine * lagged(hips, LAG)
+    tracks.pelvis[:, 0] += sign * hips
+    tracks.spine[:, 0] += sign * above
+    tracks.head[:, 0] -= gaze * sign * (hips + above)
+    return hips + above
+
+
+def ahead(goal: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Goals (T, 3) of the hand on the turning side, given as if the chest were not turned by ``angle``."""
+    c, s = np.cos(angle), np.sin(angle)
+    out, forward = goal[:, 0], goal[:, 2]
+    return np.stack([out * c + forward * s, goal[:, 1], forward * c - out * s], axis=-1)
+
+
+def hand(
+    tracks: Tracks,
+    side: int,
+    share: np.ndarray,
+    goal: np.ndarray | tuple[float, float, float],
+    swivel: np.ndarray | float = 0.0,
+) -> None:
+    """Bring a hand by ``share`` (T,) to ``goal`` (T, 3) or (3,); ``swivel`` raises the elbow."""
+    arm = tracks.arm[:, side]
+    here = arm_directions(arm, 0) * arm[:, 2:3]
+    to = here + share[:, None] * (np.asarray(goal, dtype=np.float64) - here)
+    raised = arm[:, 3] + share * (swivel - arm[:, 3])
+    tracks.arm[:, side] = with_goal(arm, to)
+    tracks.arm[:, side, 3] = raised
+
+
+def both_hands(
+    tracks: Tracks,
+    style: Style,
+    side: int,
+    share: np.ndarray,
+    middle: np.ndarray,
+    apart: float | np.ndarray = 0.09,
+) -> None:
+    """Both hands hold one thing at ``middle`` (T, 3): metres toward ``side``, up and ahead of the chest.
+
+    ``apart`` is the distance between the wrists in metres. Needs the trunk in its final place.
+    """
+    chest = euler(*(tracks.yaw + tracks.pelvis[:, 0], tracks.pelvis[:, 1], tracks.pelvis[:, 2]))
+    for part in (0.4, 0.35, 0.25):
+        chest = chest @ euler(*(tracks.spine.T * part))
+    spine = solve(tracks, style.offsets)[:, 9]
+    for arm in (0, 1):
+        local = middle * np.array([SIDES[side], 1.0, 1.0])
+        local[:, 0] += 0.5 * apart * SIDES[arm]
+        tracks.grip[:, arm] = spine + turned(chest, local)
+        tracks.hold[:, arm] = share
+
+
+Step = tuple[float, float, float, float, float]
+
+
+def feet(
+    tracks: Tracks,
+    style: Style,
+    clock: np.ndarray,
+    side: int,
+    steps: tuple[Step, ...] = (),
+    heel: np.ndarray | float = 0.0,
+    pivot: np.ndarray | float = 0.0,
+) -> None:
+    """Place one foot: steps ``(leave, land, outward, ahead, toes out)`` from where it stands at rest.
+
+    ``heel`` (T,) raises the heel (radians) and ``pivot`` (T,) turns the foot (to the left) about its ball.
+    """
+    x, z, yaw = style.feet()[side]
+    sign, spot = SIDES[side], (0.0, 0.0, 0.0)
+    knots: list[tuple[float, tuple[float, float, float]]] = [(-9.0, spot)]
+    lift, roll = np.zeros(len(clock)), np.zeros(len(clock))
+    for leave, land, *goal in steps:
+        knots.append((leave + 0.08 * (land - leave), spot))
+        spot = (goal[0], goal[1], goal[2])
+        knots.append((land, spot))
+        u = (clock - leave) / (land - leave)
+        lift += 0.07 * bump(u, 0.45)
+        roll += 0.4 * bump(u, 0.35)
+        tracks.planted[:, side] &= (u <= 0.0) | (u >= 1.0)
+    where = keys(clock, *knots, (99.0, spot))
+    heading = yaw + sign * where[:, 2]
+    still = np.zeros(len(clock))
+    flat = np.stack([x + sign * where[:, 0], ANKLE_HEIGHT + lift, z + where[:, 1]], axis=-1)
+    toe = flat + turned(euler(heading, still, still), FOOT[side])
+    heading, pitch = heading + pivot, roll + heel
+    tracks.ankle[:, side] = toe - turned(euler(heading, pitch, still), FOOT[side])
+    tracks.foot[:, side, 0], tracks.foot[:, side, 1] = heading, pitch
+
+
+def stance(
+    tracks: Tracks,
+    style: Style,
+    clock: np.ndarray,
+    front: int,
+    end: float,
+    rear_heel: np.ndarray | float = 0.0,
+    rear_pivot: np.ndarray | float = 0.0,
+    long: float = 0.3,
+) -> None:
+    """A fighter's stance: one foot steps ahead at 0..0.4, back at ``end``-0.4..``end``; knees give."""
+    steps = ((0.0, 0.38, 0.03, long, 0.0), (end - 0.42, end, 0.0, 0.0, 0.0))
+    feet(tracks, style, clock, front, steps)
+    share = window(clock, 0.0, end, 0.45, 0.45)
+    feet(tracks, style, clock, 1 - front, (), 0.12 * share + rear_heel, rear_pivot)
+    tracks.root[:, 2] += 0.5 * long * share
+    tracks.root[:, 0] += -0.25 * SIDES[front] * style.width * (bump((clock - 0.0) / 0.4) * 0.8)
+    tracks.root[:, 1] -= (0.05 + 0.12 * long) * share
+    tracks.knee += 0.1 * share[:, None]
+    tracks.spine[:, 1] += 0.12 * share
+    tracks.head[:, 1] += 0.08 * share
+
+
+def _guard(tracks: Tracks, clock: np.ndarray, end: float, arms: tuple[int, ...] = (0, 1)) -> np.ndarray:
+    share = window(clock, 0.0, end, 0.5, 0.5)
+    for arm in arms:
+        hand(tracks, arm, share, GUARD)
+    return share
+
+
+def _often(count: int, *said: tuple[str, str]) -> list[tuple[str, str]]:
+    return [(verb, f"{rest} {words}".strip()) for words in times_words(count) for verb, rest in said]
+
+
+def _punches(
+    style: Style, rng: np.random.Generator, begin: float, period: float, count: int
+) -> tuple[Tracks, np.ndarray, float, np.ndarray]:
+    """Tracks, clock, the clock's end and when each of ``count`` strikes begins."""
+    end = begin + count * period + 0.5
+    tracks, clock = stage(style, rng, end, style.tempo)
+    return tracks, clock, end, begin + period * np.arange(count)
+
+
+def hook(style: Style, rng: np.random.Generator) -> Movement:
+    """Hooks: a bent arm swings round from the side, driven by the turning hips."""
+    side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
+    size = float(rng.uniform(0.85, 1.15)) * style.energy
+    tracks, clock, end, begins = _punches(style, rng, 0.6, float(rng.uniform(0.85, 1.1)), count)
+    hips = np.zeros(len(clock))
+    path = np.tile(GUARD, (len(clock), 1))
+    elbow = np.zeros(len(clock))
+    for at in begins:
+        hips += through(clock, (at, 0.0), (at + 0.24, -0.25), (at + 0.44, 0.55), (at + 0.85, 0.0))
+        path += through(
+            clock,
+            (at, (0, 0, 0)),
+            (at + 0.26, (0.4, -0.1, -0.1)),
+            (at + 0.42, (0.72, -0.02, 0.16)),
+            (at + 0.56, (-0.12, 0.04, 0.24)),
+            (at + 0.64, (-0.22, 0.04, 0.12)),
+            (at + 0.85, (0, 0, 0)),
+        )
+        elbow += window(clock, at + 0.1, at + 0.85, 0.3, 0.3)
+    hips *= size
+    front = 1 - side if rng.random() < 0.6 else side
+    push = np.clip(hips, 0, 1)
+    stance(tracks, style, clock, front, end, 0.6 * push, -SIDES[side] * 0.7 * push * (front != side))
+    turn(tracks, side, hips, 0.75)
+    tracks.root[:, 0] -= 0.09 * SIDES[side] * hips
+    guard = _guard(tracks, clock, end)
+    hand(tracks, side, guard, path, 1.0 * elbow)
+    name = SIDE_NAMES[side]
+    ways = _often(
+        count,
+        ("throws", f"a {name} hook" if count == 1 else f"{name} hooks"),
+        ("hooks", f"with the {name} hand"),
+        ("swings", f"the {name} fist around"),
+        ("punches", f"from the side with the {name} arm"),
+        ("lands", f"a hook with their {name} fist"),
+    )
+    if count == 1:
+        ways += [("throws", f"a hook punch with the {name} hand"), ("does", f"a {name} hook from a guard")]
+    truth = {"action": "hook", "side": name, "count": count}
+    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+
+
+def uppercut(style: Style, rng: np.random.Generator) -> Movement:
+    """Uppercuts: the body dips and the fist rises from below with the legs' push."""
+    side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
+    size = float(rng.uniform(0.85, 1.15)) * style.energy
+    tracks, clock, end, begins = _punches(style, rng, 0.6, float(rng.uniform(0.9, 1.15)), count)
+    hips, dip = np.zeros(len(clock)), np.zeros(len(clock))
+    path = np.tile(GUARD, (len(clock), 1))
+    for at in begins:
+        hips += through(clock, (at, 0.0), (at + 0.28, -0.3), (at + 0.5, 0.5), (at + 0.9, 0.0))
+        dip += through(clock, (at, 0.0), (at + 0.28, 1.0), (at + 0.5, -0.4), (at + 0.9, 0.0))
+        path += through(
+            clock,
+            (at, (0, 0, 0)),
+            (at + 0.3, (0.2, -0.72, -0.16)),
+            (at + 0.42, (0.14, -0.45, 0.14)),
+            (at + 0.58, (0.06, 0.42, 0.14)),
+            (at + 0.9, (0, 0, 0)),
+        )
+    hips, dip = hips * size, dip * size
+    front = 1 - side if rng.random() < 0.6 else side
+    push = np.clip(hips, 0, 1)
+    stance(tracks, style, clock, front, end, 0.7 * push, -SIDES[side] * 0.6 * push * (front != side))
+    turn(tracks, side, hips, 0.6)
+    tracks.root[:, 1] -= 0.06 * dip
+    tracks.spine[:, 1] += 0.14 * dip
+    tracks.spine[:, 2] += SIDES[side] * 0.12 * dip
+    guard = _guard(tracks, clock, end)
+    hand(tracks, side, guard, path)
+    name = SIDE_NAMES[side]
+    ways = _often(
+        count,
+        ("throws", f"a {name} uppercut" if count == 1 else f"{name} uppercuts"),
+        ("uppercuts", f"with the {name} hand"),
+        ("punches", f"upward with the {name} fist"),
+        ("swings", f"the {name} fist up from below"),
+        (
+            "performs",
+            f"an uppercut with their {name} arm" if count == 1 else f"uppercuts with the {name} arm",
+        ),
+    )
+    if count == 1:
+        ways += [("dips", f"down and punches up with the {name} hand")]
+    truth = {"action": "uppercut", "side": name, "count": count}
+    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+
+
+def block(style: Style, rng: np.random.Generator) -> Movement:
+    """Raises one forearm or both against a blow and leans back."""
+    choice, hold = int(rng.integers(3)), float(rng.uniform(0.3, 1.1))
+    arms = (0, 1) if choice == 2 else (choice,)
+    high, end = float(rng.uniform(0.3, 0.55)), 1.9 + hold
+    tracks, clock = stage(style, rng, end, style.tempo)
+    stance(tracks, style, clock, 1 - arms[0], end, long=0.25)
+    _guard(tracks, clock, end)
+    up = window(clock, 0.6, 1.4 + hold, 0.3, 0.5)
+    for arm in arms:
+        hand(tracks, arm, up, (-0.12 if len(arms) == 2 else -0.25, high, 0.5), 0.75)
+    if choice != 2:
+        turn(tracks, choice, 0.3 * up, 0.7)
+    back = lagged(up, 1.0) * style.energy
+    tracks.root[:, 2] -= 0.09 * back
+    tracks.root[:, 1] -= 0.03 * back
+    tracks.spine[:, 1] -= 0.3 * back
+    tracks.pelvis[:, 1] -= 0.1 * back
+    tracks.head[:, 1] += 0.35 * back
+    if choice == 2:
+        name, what = "both", "both arms"
+        ways = [("covers", "up with both arms"), ("holds", "both forearms in front of the face")]
+    else:
+        name = SIDE_NAMES[choice]
+        what = f"the {name} arm"
+        ways = [("parries", f"with the {name} hand"), ("holds", f"the {name} forearm in front of the face")]
+    ways += [
+        ("blocks", f"with {what}"),
+        ("raises", f"{what} to block a punch"),
+        ("defends", f"with {what} raised"),
+        ("lifts", f"{what} to protect the head"),
+        ("leans", f"back and blocks with {what}"),
+        ("shields", f"the face with {what}"),
+    ]
+    return Movement(tracks, {"action": "block", "side": name}, tuple(ways), manners_of(style.tempo))
+
+
+def box(style: Style, rng: np.random.Generator) -> Movement:
+    """Boxes: jabs of the front hand and crosses of the rear hand in turn, swaying on the feet."""
+    lead, count = pick_side(rng), int(rng.integers(2, 7))
+    tracks, clock, end, begins = _punches(style, rng, 0.7, float(rng.uniform(0.42, 0.6)), count)
+    hips = np.zeros(len(clock))
+    paths = [np.zeros((len(clock), 3)) for _ in (0, 1)]
+    for number, at in enumerate(begins):
+        arm = lead if number % 2 == 0 else 1 - lead
+        size = 0.22 if number % 2 == 0 else -0.62
+        hips += size * through(clock, (at - 0.1, 0.0), (at + 0.2, 1.0), (at + 0.3, 0.9), (at + 0.62, 0.0))
+        far = through(clock, (at, 0.0), (at + 0.24, 1.0), (at + 0.3, 0.97), (at + 0.56, 0.0))
+        paths[arm] += far[:, None] * (np.array([-0.22, 0.08, 0.95]) - GUARD)
+    share = window(clock, 0.0, end, 0.45, 0.45)
+    bounce = np.sin(2 * np.pi * clock / float(rng.uniform(0.5, 0.8))) * window(
+        clock, 0.3, end - 0.3, 0.3, 0.3
+    )
+    rear = np.clip(-hips, 0, 1)
+    stance(tracks, style, clock, lead, end, 0.7 * rear, -SIDES[1 - lead] * 0.6 * rear)
+    tracks.root[:, 2] += 0.06 * rear + 0.025 * bounce
+    tracks.root[:, 1] -= 0.012 * (1 - np.abs(bounce)) * share
+    tracks.root[:, 0] += 0.02 * np.roll(bounce, 3) * share
+    angle = turn(tracks, lead, hips, 0.65)
+    guard = window(clock, 0.0, end, 0.5, 0.5)
+    for arm, sign in ((lead, 1.0), (1 - lead, -1.0)):
+        struck = np.clip(np.linalg.norm(paths[arm], axis=-1, keepdims=True) / 0.5, 0, 1)
+        straight = ahead(GUARD + paths[arm], sign * angle)
+        hand(tracks, arm, guard, GUARD + paths[arm] + struck * (straight - GUARD - paths[arm]))
+    one, other = SIDE_NAMES[lead], SIDE_NAMES[1 - lead]
+    ways: tuple[tuple[str, str], ...] = (
+        ("boxes", "with both fists"),
+        ("throws", "punches with alternating hands"),
+        ("throws", f"a {one} jab and a {other} cross"),
+        ("punches", f"with the {one} hand, then the {other} hand"),
+        ("throws", "a combination of punches"),
+        ("boxes", "the air"),
+        ("punches", "forward again and again, swapping hands"),
+    )
+    if count == 2:
+        ways += (("does", "a jab and a cross"), ("throws", "a one two"))
+    truth = {"action": "box", "side": "both", "first": one, "count": count}
+    return Movement(tracks, truth, ways, manners_of(style.tempo))
+
+
+def kicked(
+    tracks: Tracks, style: Style, side: int, share: np.ndarray, path: np.ndarray, pitch: np.ndarray
+) -> None:
+    """A foot leaves the ground by ``share`` (T,) for ``path`` (T, 3): outward, up, ahead of its hip.
+
+    In leg lengths; ``pitch`` (T,) is the foot's. Needs pelvis and supporting foot in their final places.
+    """
+    tracks.planted[:, side] &= share <= 1e-6
+    hip = solve(tracks, style.offsets)[:, 1 + side]
+    goal = hip + path * LEG[side] * np.array([SIDES[side], 1.0, 1.0])
+    tracks.ankle[:, side] += share[:, None] * (goal - tracks.ankle[:, side])
+    tracks.foot[:, side, 1] += share * pitch
+
+
+def _support(
+    tracks: Tracks, style: Style, clock: np.ndarray, side: int, end: float, pivot: np.ndarray | float = 0.0
+) -> None:
+    """The weight moves over the other foot, which may ``pivot`` on its ball and whose knee gives."""
+    share = window(clock, 0.0, end, 0.4, 0.45)
+    tracks.root[:, 0] -= SIDES[side] * 0.46 * style.width * share
+    tracks.root[:, 1] -= 0.025 * share
+    tracks.knee[:, 1 - side] += 0.1 * share
+    feet(tracks, style, clock, 1 - side, (), 0.25 * np.abs(pivot), pivot)
+
+
+def side_kick(style: Style, rng: np.random.Generator) -> Movement:
+    """Kicks out to the side: the knee is drawn up, the leg thrust sideways, the trunk leans away."""
+    side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
+    high, period = float(rng.uniform(-0.32, 0.08)), 1.5
+    end = 0.7 + count * period
+    tracks, clock = stage(style, rng, end, style.tempo)
+    up, out = np.zeros(len(clock)), np.zeros(len(clock))
+    rest = np.array([0.0, -0.9, 0.0])
+    path = np.tile(rest, (len(clock), 1))
+    for at in 0.3 + period * np.arange(count):
+        up += window(clock, at, at + 1.45, 0.3, 0.4)
+        out += through(clock, (at + 0.2, 0.0), (at + 0.62, 1.0), (at + 0.7, 0.97), (at + 1.2, 0.0))
+        path += through(
+            clock,
+            (at, (0, 0, 0)),
+            (at + 0.4, (0.08, 0.5, 0.24)),
+            (at + 0.65, (0.96, 0.9 + high, 0.04)),
+            (at + 0.72, (0.96, 0.9 + high, 0.04)),
+            (at + 1.0, (0.2, 0.5, 0.2)),
+            (at + 1.45, (0, 0, 0)),
+        )
+    away = -SIDES[side]
+    _support(tracks, style, clock, side, end, away * 0.5 * out)
+    lean = (0.45 + 0.6 * (high + 0.32)) * out
+    tracks.pelvis[:, 2] += away * 0.75 * lean
+    tracks.pelvis[:, 0] += away * 0.25 * out
+    tracks.spine[:, 2] += away * 0.55 * lean
+    tracks.head[:, 2] -= away * 0.6 * lean
+    tracks.head[:, 0] -= away * 0.9 * window(clock, 0.1, end, 0.4, 0.6)
+    tracks.root[:, 0] += away * 0.05 * out
+    _guard(tracks, clock, end)
+    hand(tracks, side, 0.75 * np.clip(out, 0, 1), (0.35, -0.6, 0.15))
+    kicked(tracks, style, side, np.clip(up, 0, 1), path, 0.35 * (1 - np.clip(out, 0, 1)))
+    name = SIDE_NAMES[side]
+    ways = _often(
+        count,
+        ("does", f"a side kick with the {name} leg" if count == 1 else f"side kicks with the {name} leg"),
+        ("kicks", f"to the {name} side with the {name} leg"),
+        ("kicks", f"sideways with their {name} foot"),
+        ("kicks", f"out to the {name}"),
+        ("thrusts", f"the {name} leg out to the side"),
+    )
+    if count == 1:
+        ways += [("leans", f"over and kicks to the side with the {name} foot")]
+    truth = {"action": "side kick", "side": name, "direction": name, "count": count}
+    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+
+
+def back_kick(style: Style, rng: np.random.Generator) -> Movement:
+    """Kicks straight back with the trunk bent ahead, looking over the shoulder."""
+    side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
+    high, period = float(rng.uniform(-0.4, -0.12)), 1.5
+    end = 0.7 + count * period
+    tracks, clock = stage(style, rng, end, style.tempo)
+    up, out = np.zeros(len(clock)), np.zeros(len(clock))
+    path = np.tile((0.0, -0.9, 0.0), (len(clock), 1))
+    for at in 0.3 + period * np.arange(count):
+        up += window(clock, at, at + 1.45, 0.3, 0.4)
+        out += through(clock, (at + 0.15, 0.0), (at + 0.66, 1.0), (at + 0.74, 1.0), (at + 1.3, 0.0))
+        path += through(
+            clock,
+            (at, (0, 0, 0)),
+            (at + 0.38, (0, 0.38, 0.26)),
+            (at + 0.68, (0, 0.9 + high, -0.93)),
+            (at + 0.76, (0, 0.9 + high, -0.93)),
+            (at + 1.05, (0, 0.25, -0.2)),
+            (at + 1.45, (0, 0, 0)),
+        )
+    _support(tracks, style, clock, side, end)
+    bend = (0.8 + 0.7 * (high + 0.4)) * out
+    tracks.pelvis[:, 1] += 0.75 * bend
+    tracks.spine[:, 1] += 0.3 * bend
+    tracks.root[:, 2] += 0.06 * out
+    look = window(clock, 0.1, end, 0.4, 0.6) * SIDES[side]
+    tracks.head[:, 0] += 0.9 * look
+    tracks.spine[:, 0] += 0.25 * look
+    _guard(tracks, clock, end)
+    kicked(tracks, style, side, np.clip(up, 0, 1), path, 0.3 + 0.9 * np.clip(out, 0, 1))
+    name = SIDE_NAMES[side]
+    ways = _often(
+        count,
+        ("does", f"a back kick with the {name} leg" if count == 1 else f"back kicks with the {name} leg"),
+        ("kicks", f"backward with the {name} leg"),
+        ("kicks", f"behind with their {name} foot"),
+        ("kicks", f"the {name} leg back"),
+        ("thrusts", f"the {name} foot backwards"),
+    )
+    if count == 1:
+        ways += [("bends", f"forward and kicks back with the {name} leg")]
+    truth = {"action": "back kick", "side": name, "direction": "backward", "count": count}
+    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+
+
+def knee_strike(style: Style, rng: np.random.Generator) -> Movement:
+    """Drives a knee up while both hands pull down."""
+    side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
+    high, period = float(rng.uniform(0.0, 0.12)), 1.15
+    end = 0.7 + count * period
+    tracks, clock = stage(style, rng, end, style.tempo)
+    up, out = np.zeros(len(clock)), np.zeros(len(clock))
+    path = np.tile((0.0, -0.9, 0.0), (len(clock), 1))
+    for at in 0.35 + period * np.arange(count):
+        up += window(clock, at, at + 1.05, 0.25, 0.4)
+        out += through(clock, (at, 0.0), (at + 0.45, 1.0), (at + 0.52, 0.97), (at + 1.0, 0.0))
+        path += through(
+            clock,
+            (at, (0, 0, 0)),
+            (at + 0.2, (0, 0.16, -0.22)),
+            (at + 0.48, (-0.04, 0.6 + high, 0.3)),
+            (at + 0.54, (-0.04, 0.6 + high, 0.3)),
+            (at + 1.05, (0, 0, 0)),
+        )
+    _support(tracks, style, clock, side, end)
+    turn(tracks, side, 0.35 * out, 0.0)
+    tracks.spine[:, 0] += SIDES[side] * 0.2 * lagged(out, 1.0)
+    tracks.pelvis[:, 1] -= 0.28 * out
+    tracks.spine[:, 1] += 0.2 * out
+    tracks.root[:, 2] += 0.05 * out
+    share = window(clock, 0.0, end, 0.4, 0.5)
+    pull = np.clip(out, 0, 1)[:, None]
+    for arm in (0, 1):
+        hand(tracks, arm, share, np.array([-0.15, 0.22, 0.62]) + pull * [0.12, -0.72, -0.3])
+    kicked(tracks, style, side, np.clip(up, 0, 1), path, 0.5 * np.ones(len(clock)))
+    name = SIDE_NAMES[side]
+    ways = _often(
+        count,
+        ("strikes", f"with the {name} knee"),
+        (
+            "throws",
+            f"a knee strike with the {name} leg" if count == 1 else f"knee strikes with the {name} leg",
+        ),
+        ("knees", f"an opponent with their {name} knee"),
+        ("thrusts", f"the {name} knee up"),
+        ("hits", f"forward with the {name} knee"),
+    )
+    if count == 1:
+        ways += [("pulls", f"both hands down and lifts the {name} knee hard")]
+    truth = {"action": "knee strike", "side": name, "count": count}
+    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+
+
+def chop(style: Style, rng: np.random.Generator) -> Movement:
+    """Strikes down from overhead with both hands, as with a sword or an axe."""
+    front, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
+    deep, period = float(rng.uniform(0.5, 1.0)), float(rng.uniform(1.3, 1.6))
+    end = 1.0 + count * period
+    tracks, clock = stage(style, rng, end, style.tempo)
+    ready, raised, low = (0.0, -0.12, 0.34), (0.0, 0.5, -0.02), (0.0, -0.2 - 0.1 * deep, 0.4)
+    knots: list[tuple[float, tuple[float, float, float]]] = [(0.0, (0.0, -0.3, 0.3)), (0.45, ready)]
+    drive = np.zeros(len(clock))
+    for at in 0.45 + period * np.arange(count):
+        knots += [(at + 0.05, ready), (at + 0.35, (0.0, 0.32, 0.33)), (at + 0.62, raised)]
+        knots += [(at + 0.86, (0.0, 0.3, 0.45)), (at + 1.02, low), (at + 1.12, low), (at + period, ready)]
+        drive += through(
+            clock, (at, 0.0), (at + 0.6, -0.45), (at + 0.98, 1.0), (at + 1.1, 1.0), (at + period, 0.0)
+        )
+    stance(tracks, style, clock, front, end, 0.3 * np.clip(drive, 0, 1), long=0.38)
+    tracks.spine[:, 1] += (0.2 + 0.3 * deep) * lagged(drive, 1.0)
+    tracks.pelvis[:, 1] += (0.08 + 0.2 * deep) * drive
+    tracks.head[:, 1] -= 0.2 * drive
+    tracks.root[:, 2] += 0.06 * drive
+    tracks.root[:, 1] -= (0.03 + 0.05 * deep) * np.clip(drive, 0, 1)
+    share = window(clock, 0.0, end, 0.45, 0.5)
+    both_hands(tracks, style, front, share, through(clock, *knots, (end, (0.0, -0.3, 0.3))))
+    ways = _often(
+        count,
+        ("swings", "a sword down with both hands"),
+        ("strikes", "down from overhead with both hands"),
+        ("raises", "both hands over the head and swings them down"),
+        ("slashes", "downward with a sword"),
+        ("swings", "an axe"),
+        ("hits", "down with a stick held in both hands"),
+        ("lifts", "a sword overhead and cuts down"),
+    )
+    truth = {"action": "chop", "side": "both", "direction": "down", "count": count}
+    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))

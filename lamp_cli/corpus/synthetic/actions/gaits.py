@@ -1,0 +1,573 @@
+"""Gaits told by their contacts: sprinting, skipping, hopping, staggering, and walks with a purpose.
+
+A contact says where and from when to when a foot bears the body. Feet swing between their contacts, and
+whenever no foot has one the pelvis falls freely. Knows the ground's height under each contact, but no stairs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..body import LEG, SIDES, Tracks, euler, foot_at, turned
+from ..curves import FPS, GRAVITY, bump, drift, ease, lagged, quintic, smooth, snap, through, window
+from ..gait import Gait, Path, pace, path_of, swung, walk
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
+from ..style import Style
+
+FALL = 0.12  # seconds a foot needs to come down flat after it lands
+
+
+@dataclass(frozen=True)
+class Contact:
+    """One foot on the ground from ``land`` to ``leave`` (seconds) at x, z, yaw, ground height.
+
+    ``clearance`` (metres) is how high the swing that leads here passes, ``strike`` the foot's pitch at
+    landing, ``push`` at leaving, ``flat`` in between (radians). ``early`` in -1..1 shifts the change of
+    height in the swing: 1 climbs before it goes forward, -1 goes forward before it descends.
+    """
+
+    side: int
+    land: float
+    leave: float
+    spot: tuple[float, float, float, float]
+    clearance: float = 0.07
+    strike: float = -0.2
+    push: float = 0.7
+    flat: float = 0.0
+    early: float = 0.0
+
+
+def set_feet(tracks: Tracks, contacts: Sequence[Contact]) -> None:
+    """Set ankles, feet and bearing of the tracks to the contacts; each foot needs at least one."""
+    t = np.arange(len(tracks)) / FPS
+    for side in (0, 1):
+        mine = sorted((c for c in contacts if c.side == side), key=lambda c: c.land)
+        where = np.tile(np.array(mine[0].spot), (len(t), 1))
+        lift = np.zeros(len(t))
+        pitch = [(min(mine[0].land, 0.0) - 2.0, mine[0].flat)]
+        planted = np.zeros(len(t), dtype=bool)
+        for a, b in zip(mine, [*mine[1:], None], strict=True):
+            planted |= (t > a.land - 1e-6) & (t < a.leave + 1e-6)
+            if b is None:
+                break
+            span = b.land - a.leave
+            u = np.clip((t - a.leave) / span, 0, 1)
+            change = np.array(b.spot) - np.array(a.spot)
+            where[:, :3] += (u * u * (3 - 2 * u))[:, None] * change[:3]
+            where[:, 3] += _rise(u, b.early) * change[3]
+            lift += b.clearance * bump(u, 0.45)
+            roll = max(a.leave - min(0.45 * (a.leave - a.land), 0.3), pitch[-1][0] + 0.02)
+            pitch += [(roll, a.flat), (a.leave, a.push), (a.leave + 0.25 * span, 1.1 * a.push)]
+            pitch += [(b.land, b.strike), (b.land + min(FALL, 0.4 * (b.leave - b.land)), b.flat)]
+        pitch.append((pitch[-1][0] + 60.0, pitch[-1][1]))
+        angle = through(t, *pitch)
+        tracks.ankle[:, side] = foot_at(
+            where[:, 0], where[:, 1], where[:, 2], lift + where[:, 3], angle, side
+        )
+        tracks.foot[:, side, 0], tracks.foot[:, side, 1] = where[:, 2], angle
+        tracks.planted[:, side] = planted
+
+
+def _rise(u: np.ndarray, early: float) -> np.ndarray:
+    start, end = max(0.0, -0.4 * early), 1.0 - max(0.0, 0.4 * early)
+    return ease((u - start) / (end - start))
+
+
+def flights_of(contacts: Sequence[Contact]) -> list[tuple[float, float]]:
+    """Intervals (off, on) in seconds between contacts, in which no foot bears the body."""
+    ordered = sorted(contacts, key=lambda c: c.land)
+    reach, gaps = ordered[0].leave, []
+    for contact in ordered[1:]:
+        if contact.land > reach + 1e-6:
+            gaps.append((reach, contact.land))
+        reach = max(reach, contact.leave)
+    return gaps
+
+
+def height_limit(style: Style, tracks: Tracks) -> np.ndarray:
+    """The greatest height (T,) of the pelvis at which the bearing legs still reach; inf in flight."""
+    hips = euler(tracks.yaw + tracks.pelvis[:, 0], tracks.pelvis[:, 1], tracks.pelvis[:, 2])
+    limit = np.full(len(tracks), np.inf)
+    for side in (0, 1):
+        hip = turned(hips, style.offsets[1 + side])
+        away = tracks.ankle[:, side] - tracks.root - hip
+        flat = away[:, 0] ** 2 + away[:, 2] ** 2
+        legs = np.sqrt(np.maximum((0.995 * LEG[side]) ** 2 - flat, 0.02))
+        height = tracks.ankle[:, side, 1] + legs - hip[:, 1]
+        limit = np.where(tracks.planted[:, side], np.minimum(limit, height), limit)
+    return limit
+
+
+def set_height(
+    style: Style,
+    tracks: Tracks,
+    flights: Sequence[tuple[float, float]],
+    low: float,
+    knots: Sequence[tuple[float, float]] = (),
+) -> None:
+    """Set the pelvis' height: ``low`` metres below standing at both ends of a flight, falling freely.
+
+    ``knots`` are (seconds, metres above standing) at which the pelvis rests, outside of flights.
+    """
+    t = np.arange(len(tracks)) / FPS
+    limit = height_limit(style, tracks) - style.height - 0.004
+    events = [(-1.0, 0.0, 0.0, 0.0), (t[-1] + 1.0, 0.0, 0.0, 0.0)]
+    events += [(when, height, 0.0, 0.0) for when, height in knots]
+    for off, on in flights:
+        ends = [min(-low, float(limit[min(round(at * FPS), len(t) - 1)])) for at in (off, on)]
+        launch = (ends[1] - ends[0]) / (on - off) + GRAVITY * (on - off) / 2
+        events.append((off, ends[0], launch, -GRAVITY))
+        events.append((on, ends[1], launch - GRAVITY * (on - off), -GRAVITY))
+    events += _gives_way(sorted(events))
+    times, height, speed, fall = (np.array(column) for column in zip(*sorted(events), strict=True))
+    tracks.root[:, 1] += quintic(t, times, height, speed, fall)
+
+
+def _gives_way(events: list[tuple[float, ...]]) -> list[tuple[float, float, float, float]]:
+    """Knots that end a landing and begin a push-off where the support between them and the next is long."""
+    added = []
+    for a, b in itertools.pairwise(events):
+        room = b[0] - a[0]
+        if a[3] < 0 and a[2] < 0 and room > 0.4:
+            added.append((a[0] + 0.16, a[1] + 0.07 * a[2], 0.0, 0.0))
+        if b[3] < 0 and b[2] > 0 and room > 0.4:
+            added.append((b[0] - 0.16, b[1] - 0.07 * b[2], 0.0, 0.0))
+    return added
+
+
+def set_pelvis(tracks: Tracks, place: np.ndarray, yaw: np.ndarray, sway: float = 0.3) -> None:
+    """Move the pelvis along ``place`` (T, 2) with heading ``yaw`` (T,), swaying over the bearing feet."""
+    across = np.stack([np.cos(yaw), -np.sin(yaw)], axis=1)
+    feet = np.stack(
+        [np.sum((tracks.ankle[:, s][:, [0, 2]] - place) * across, axis=1) for s in (0, 1)], axis=1
+    )
+    weight = tracks.planted + 1e-3
+    over = smooth(np.clip(np.sum(feet * weight, 1) / weight.sum(1), -0.2, 0.2), 3.0) * sway
+    tracks.root[:, 0] += place[:, 0] + across[:, 0] * over
+    tracks.root[:, 2] += place[:, 1] + across[:, 1] * over
+    tracks.yaw[:] = yaw
+    tracks.pelvis[:, 2] -= 0.6 * over
+    tracks.spine[:, 2] += 0.9 * over
+
+
+def set_upper(
+    style: Style, tracks: Tracks, arms: float = 1.0, run: np.ndarray | float = 0.0, bend: float = 0.0
+) -> None:
+    """Swing arms and trunk against the legs; ``run`` (0 to 1) bends the elbows, ``bend`` (rad) the trunk."""
+    ahead = np.stack([np.sin(tracks.yaw), np.cos(tracks.yaw)], axis=1)
+    apart = np.sum((tracks.ankle[:, 0] - tracks.ankle[:, 1])[:, [0, 2]] * ahead, axis=1)
+    stride = smooth(np.tanh(apart / 0.9) * 0.9, 0.8)
+    moving = smooth(
+        np.clip(np.linalg.norm(np.gradient(tracks.root, axis=0)[:, [0, 2]], axis=1) * 40, 0, 1), 3.0
+    )
+    run = np.broadcast_to(run, stride.shape) * moving
+    tracks.pelvis[:, 0] -= 0.15 * stride
+    tracks.spine[:, 0] += 0.28 * lagged(stride, 0.6)
+    tracks.head[:, 0] -= 0.1 * stride
+    tracks.pelvis[:, 1] += 0.5 * bend * moving
+    tracks.spine[:, 1] += 0.5 * bend * moving
+    tracks.head[:, 1] -= 0.7 * bend * moving
+    for side in (0, 1):
+        angle = -SIDES[side] * lagged(stride, 0.5) * arms * style.swing * 0.62
+        tracks.arm[:, side] = swung(tracks.arm[:, side], angle, run, side)
+
+
+def standing_contacts(style: Style, leave: tuple[float, float], ground: float = 0.0) -> list[Contact]:
+    """Both feet where a standing body has them, until they leave."""
+    feet = [tuple(map(float, spot)) for spot in style.feet()]
+    return [Contact(s, -1.0, leave[s], (feet[s][0], feet[s][1], feet[s][2], ground)) for s in (0, 1)]
+
+
+def resting(contacts: Sequence[Contact]) -> list[Contact]:
+    """The contacts, with the last of each foot lasting to the end of the clip."""
+    last = {c.side: c for c in sorted(contacts, key=lambda c: c.land)}
+    return [replace(c, leave=c.land + 60.0) if c is last[c.side] else c for c in contacts]
+
+
+def distance(tracks: Tracks) -> float:
+    """Length in metres of the pelvis' way over the ground."""
+    return round(float(np.linalg.norm(np.diff(tracks.root[:, [0, 2]], axis=0), axis=1).sum()), 2)
+
+
+def _strides(style: Style, rng: np.random.Generator, speed: np.ndarray, end: float) -> Tracks:
+    """Tracks of going straight ahead at ``speed`` (T,) m/s until ``end``; above 2 m/s it runs."""
+    t = np.arange(len(speed)) / FPS
+    # Whoever stops after running takes quick short steps.
+    least = np.where(speed.max() > 2, 2.3 * (t > t[np.argmax(speed)]), 0.0)
+    cadence = np.interp(speed, [0.0, 0.6, 1.2, 2.0, 3.2, 5.2], [1.5, 1.6, 1.85, 2.5, 2.8, 3.7])
+    cadence = np.maximum(cadence, least)
+    path = path_of(speed, np.zeros(len(t)), cadence, end)
+    contacts = _contacts_along(style, path, pick_side(rng))
+    last = max(c.land for c in contacts)
+    frames = min(len(t), round((last + 0.4) * FPS))
+    tracks = style.stand((frames - 1) / FPS, rng)
+    set_feet(tracks, contacts)
+    set_pelvis(tracks, path.place[:frames], np.zeros(frames))
+    set_upper(style, tracks, run=ease((speed[:frames] - 1.5) / 1.2), bend=0.04 * float(speed.max()))
+    flights = flights_of(contacts)
+    knots = [(float(t[np.argmax(speed > 0.05)]), 0.0), (last, -0.01)]
+    landings = sorted(c.land for c in contacts if c.land > 0)
+    for a, b in itertools.pairwise(landings):
+        if not any(off <= b + 0.2 and on >= a - 0.2 for off, on in flights):
+            knots.append(((a + b) / 2, -0.015))
+    set_height(style, tracks, flights, 0.06, knots)
+    return tracks
+
+
+def _contacts_along(style: Style, path: Path, first: int) -> list[Contact]:
+    """Contacts of a body that stands, follows the path with its feet and stands again."""
+    t = np.arange(len(path.speed)) / FPS
+    swing = np.interp(path.speed, [1.6, 2.3, 3.2, 5.2], [0.8, 1.15, 1.28, 1.45]) / path.cadence
+    moving = (path.speed > 0.05) | (t > path.end - 0.5)
+    beats = np.cumsum(path.cadence * (t > t[np.argmax(moving)])) / FPS - 0.8
+    lands = np.interp(np.arange(int(beats[-1]) + 1), beats, t)
+    lifts = lands - np.interp(lands - 0.1, t, swing)
+    feet = standing_contacts(style, (0.0, 0.0))
+    contacts: list[Contact] = []
+    for k, planned in enumerate(lands):
+        side = (first + k) % 2
+        old = feet[side]
+        land = max(snap(float(planned)), old.land + 0.3)
+        lift = min(max(snap(lifts[k]), old.land + 0.1), land - 0.15)
+        now = min(round(land * FPS), len(t) - 1)
+        speed, runs = float(path.speed[now]), path.speed[now] > 2
+        leave = lifts[k + 2] if k + 2 < len(lands) else land + 0.6
+        x, z, _ = path.at(land + (0.43 if runs else 0.5) * (leave - land))
+        going = min(1.0, speed / 0.6)
+        half = going * (0.05 - 0.012 * min(speed, 3.0)) + (1 - going) * style.width / 2
+        spot = (float(x + SIDES[side] * half), float(z - 0.02), SIDES[side] * style.toe_out[side], 0.0)
+        if np.hypot(spot[0] - old.spot[0], spot[1] - old.spot[1]) < 0.03:
+            continue
+        contacts.append(replace(old, leave=lift))
+        clear = 0.07 + 0.06 * min(max(speed - 1.5, 0.0), 4.0)
+        strike, push = (-0.05, 1.0) if runs else (-0.2, 0.7)
+        feet[side] = Contact(side, land, 0.0, spot, clear, strike, push)
+    return resting([*contacts, *feet])
+
+
+def walk_to_run(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks, then breaks into a run."""
+    slow, top = float(rng.uniform(0.9, 1.3)), float(rng.uniform(2.6, 3.8))
+    change, seconds = float(rng.uniform(1.8, 3.2)), float(rng.uniform(4.2, 6.0))
+    t = np.arange(round((seconds + 2.5) * FPS)) / FPS
+    speed = slow * pace(t, 0.2, seconds, 0.6, 1.4)
+    speed += (top - slow) * pace(t, change, seconds, 1.2, 1.3)
+    tracks = _strides(style, rng, speed, seconds)
+    truth = {"action": "walk to run", "direction": "forward", "distance": distance(tracks)}
+    ways = (
+        ("walks", "then breaks into a run"),
+        ("walks", "forward and starts running"),
+        ("starts", "walking and speeds up to a run"),
+        ("walks", "and then begins to run"),
+        ("walks", "slowly at first, then runs"),
+        ("goes", "from a walk to a run"),
+        ("accelerates", "from walking to running"),
+    )
+    return Movement(tracks, truth, ways)
+
+
+def stop_and_start(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks, stops, and walks on."""
+    top, wait = float(rng.uniform(0.8, 1.4)), float(rng.uniform(0.8, 1.8))
+    halt = float(rng.uniform(1.8, 2.8))
+    seconds = halt + wait + float(rng.uniform(1.8, 2.8))
+    t = np.arange(round((seconds + 2.0) * FPS)) / FPS
+    speed = top * (pace(t, 0.2, halt) + pace(t, halt + wait, seconds))
+    tracks = _strides(style, rng, speed, seconds)
+    truth = {"action": "stop and start", "direction": "forward", "distance": distance(tracks), "count": 2}
+    ways = (
+        ("walks", "forward, stops, then walks on"),
+        ("walks", "ahead, pauses and continues walking"),
+        ("walks", "forward, stops for a moment and walks again"),
+        ("takes", "a few steps, pauses, then takes a few more"),
+        ("walks", "and halts, then keeps walking"),
+        ("stops", "in the middle of walking and then goes on"),
+    )
+    return Movement(tracks, truth, ways)
+
+
+def hop(style: Style, rng: np.random.Generator) -> Movement:
+    """Hops on one leg, in place or forward."""
+    side, count = pick_side(rng), int(rng.integers(2, 8))
+    far = float(rng.choice([0.0, 1.0])) * float(rng.uniform(0.25, 0.6))
+    aloft, bears = snap(float(rng.uniform(0.22, 0.34))), snap(float(rng.uniform(0.28, 0.36)))
+    start = snap(float(rng.uniform(0.2, 0.5)))
+    ready = start + 0.6
+    spots = standing_contacts(style, (0.0, 0.0))
+    x, z, yaw, _ = spots[side].spot
+    offs = [ready + 0.4 + k * (aloft + bears) for k in range(count)]
+    contacts = [replace(spots[side], leave=offs[0], push=0.55)]
+    for k, off in enumerate(offs):
+        land, leave = off + aloft, off + aloft + bears
+        spot = (x, z + far * (k + 1), yaw, 0.0)
+        contacts.append(Contact(side, land, leave, spot, 0.03 + GRAVITY * aloft**2 / 8, 0.35, 0.55))
+    done = offs[-1] + aloft
+    free = 1 - side
+    fx, fz, fyaw, _ = spots[free].spot
+    settle = snap(done + 0.9)
+    contacts += [
+        replace(spots[free], leave=start),
+        Contact(free, settle, 0.0, (fx, fz + far * count, fyaw, 0.0)),
+    ]
+    contacts = resting(contacts)
+    tracks = style.stand(settle + 0.5, rng)
+    t = np.arange(len(tracks)) / FPS
+    flights = [(off, off + aloft) for off in offs]
+    set_feet(tracks, contacts)
+    shares = [np.clip((t - off + 0.08) / (aloft + 0.16), 0, 1) for off in offs]
+    moved = smooth(far * np.sum(shares, axis=0), 1.5)
+    on_leg = window(t, start - 0.1, settle, 0.7, 0.7)
+    tracks.root[:, 0] += 0.75 * x * on_leg
+    tracks.root[:, 2] += moved
+    set_height(
+        style,
+        tracks,
+        flights,
+        0.0,
+        [(start, 0.0), (ready, -0.02), (ready + 0.22, -0.09), (done + 0.16, -0.09)],
+    )
+    up = window(t, start, settle, 0.5, 0.45)
+    rise = tracks.root[:, 1] - style.height
+    lift = up * (float(rng.uniform(0.2, 0.38)) + 0.8 * np.maximum(rise, 0))
+    pitch = 0.9 * up
+    ahead = float(rng.uniform(-0.22, 0.05))
+    still = np.full(len(t), fyaw)
+    tracks.ankle[:, free] = foot_at(fx * (1 - 0.5 * up), fz + moved + ahead * up, still, lift, pitch, free)
+    tracks.foot[:, free, 1] = pitch
+    _balance(tracks, up, rise)
+    where = "forward" if far else "in place"
+    name = SIDE_NAMES[side]
+    truth = {"action": "hop", "side": name, "count": count, "direction": "forward" if far else "up"}
+    if far:
+        truth["distance"] = round(far * count, 2)
+    ways = (
+        ("hops", f"on the {name} leg"),
+        ("hops", f"{where} on one leg"),
+        ("hops", f"{where} on the {name} foot"),
+        ("hops", f"on their {name} foot {count} times"),
+        ("jumps", f"{where} on one foot"),
+        ("bounces", f"on the {name} leg"),
+        ("hops", f"{count} times on one leg"),
+        ("stands", f"on the {name} leg and hops {where}"),
+        ("jumps", f"on the {name} leg {count} times"),
+    )
+    return Movement(tracks, truth, ways)
+
+
+def _balance(tracks: Tracks, share: np.ndarray, rise: np.ndarray) -> None:
+    """Arms a little out, going up and down with the body; the trunk leans forward."""
+    tracks.arm[..., 0] += share[:, None] * (0.35 + 1.2 * np.clip(smooth(rise, 1.0), -0.2, 0.2))[:, None]
+    tracks.arm[..., 2] -= 0.15 * share[:, None]
+    tracks.spine[:, 1] += 0.12 * share
+    tracks.pelvis[:, 1] += 0.06 * share
+
+
+def skip(style: Style, rng: np.random.Generator) -> Movement:
+    """Skips: a step and a hop on each leg in turn."""
+    count, speed = int(rng.integers(4, 9)), float(rng.uniform(1.2, 2.1))
+    aloft, first = snap(float(rng.uniform(0.2, 0.3))), pick_side(rng)
+    touch, bears = 0.2, 0.25
+    unit = touch + aloft + bears
+    start = snap(float(rng.uniform(0.5, 0.8)))
+    end = start + count * unit
+    t = np.arange(round((end + 1.2) * FPS)) / FPS
+    place = np.zeros((len(t), 2))
+    place[:, 1] = np.cumsum(speed * pace(t, start - 0.35, end + 0.35, 0.8, 0.8)) / FPS
+    path = Path(place, np.zeros(len(t)), np.zeros(len(t)), np.ones(len(t)), end)
+    contacts = standing_contacts(style, (0.0, 0.0))
+    contacts[first] = replace(contacts[first], leave=start - 0.4)
+    contacts[1 - first] = replace(contacts[1 - first], leave=start + 0.05)
+    flights = []
+    knee = 0.14 + 0.16 * float(rng.uniform(0.5, 1.2))
+    for k in range(count):
+        side, step = (first + k) % 2, start + k * unit
+        for land, leave, clear in (
+            (step, step + touch, knee),
+            (step + touch + aloft, step + unit + 0.05, 0.1),
+        ):
+            x, z, _ = path.at((land + leave) / 2 - 0.02)
+            spot = (float(x + SIDES[side] * 0.05), float(z), SIDES[side] * style.toe_out[side], 0.0)
+            contacts.append(Contact(side, land, leave, spot, clear, 0.15, 0.7))
+        flights.append((step + touch, step + touch + aloft))
+    for number in (0, 1):
+        side = (first + count + number) % 2
+        x, z, _ = path.at(99.0)
+        fx, fz, yaw, _ = standing_contacts(style, (0.0, 0.0))[side].spot
+        contacts.append(Contact(side, snap(end + 0.55 * number), 0.0, (fx + x, fz + z, yaw, 0.0)))
+    tracks = style.stand(t[-1], rng)
+    set_feet(tracks, resting(contacts))
+    set_pelvis(tracks, place, np.zeros(len(t)))
+    set_upper(style, tracks, arms=1.3, run=0.35, bend=0.06)
+    knots = [(start - 0.4, 0.0), (end + 0.5, -0.02)]
+    set_height(style, tracks, flights, 0.02, knots)
+    truth = {"action": "skip", "direction": "forward", "count": count, "distance": distance(tracks)}
+    ways = (
+        ("skips", "forward"),
+        ("skips", ""),
+        ("skips", "straight ahead"),
+        ("skips", "along happily"),
+        ("skips", "like a child"),
+        ("moves", "forward skipping"),
+        ("skips", "across the room"),
+        ("goes", "forward with a skip in every step"),
+    )
+    return Movement(tracks, truth, ways, ("cheerfully", "playfully"))
+
+
+def stagger(style: Style, rng: np.random.Generator) -> Movement:
+    """Staggers like a drunk: uneven steps to all sides, a swaying trunk."""
+    count, side = int(rng.integers(7, 12)), pick_side(rng)
+    contacts = standing_contacts(style, (0.0, 0.0))
+    clock, x, z, yaw = snap(float(rng.uniform(0.3, 0.6))), 0.0, 0.0, 0.0
+    heading = [(0.0, 0.0)]
+    for k in range(count):
+        swing = snap(float(rng.uniform(0.3, 0.6)))
+        yaw = 0.6 * yaw + float(rng.normal(0, 0.28))
+        x += float(rng.normal(0, 0.14))
+        z += float(rng.uniform(0.02, 0.55)) if k else 0.25
+        half = SIDES[side] * float(rng.uniform(0.07, 0.2))
+        spot = (x + half * np.cos(yaw), z - half * np.sin(yaw), yaw + SIDES[side] * 0.2, 0.0)
+        mine = max(n for n, c in enumerate(contacts) if c.side == side)
+        contacts[mine] = replace(contacts[mine], leave=clock, push=float(rng.uniform(0.3, 0.7)))
+        contacts.append(Contact(side, clock + swing, 0.0, spot, float(rng.uniform(0.04, 0.11)), -0.1))
+        heading.append((clock + swing, yaw))
+        clock, side = clock + swing + snap(float(rng.uniform(0.1, 0.3))), 1 - side
+    tracks = style.stand(clock + 0.5, rng)
+    t = np.arange(len(tracks)) / FPS
+    set_feet(tracks, resting(contacts))
+    turn = smooth(through(t, *heading, (t[-1] + 1, yaw)), 3.0)
+    place = smooth(tracks.ankle[:, :, [0, 2]].mean(1), 4.0)
+    place -= place[0]
+    busy = window(t, 0.2, t[-1], 0.8, 0.5)[:, None]
+    noise = drift(t, rng, 8, 1.6) * busy * float(rng.uniform(0.8, 1.3))
+    set_pelvis(tracks, place + 0.03 * noise[:, :2], turn, 0.5)
+    set_upper(style, tracks, arms=0.4)
+    tracks.spine += noise[:, 2:5] * [0.1, 0.12, 0.13] + busy * [0.0, 0.12, 0.0]
+    tracks.head += noise[:, [5, 6, 4]] * [0.12, 0.14, 0.1]
+    tracks.arm[:, :, 0] += np.maximum(0.35 * busy + 0.2 * noise[:, 6:8], 0.0)
+    set_height(style, tracks, (), 0.0, [(0.2, 0.0), (0.9, -0.03), (t[-1] - 0.5, -0.03)])
+    truth = {"action": "stagger", "direction": "forward", "distance": distance(tracks)}
+    ways = (
+        ("staggers", "forward"),
+        ("stumbles", "around like a drunk"),
+        ("walks", "as if drunk"),
+        ("walks", "unsteadily, swaying from side to side"),
+        ("sways", "and staggers ahead"),
+        ("wobbles", "forward with uneven steps"),
+        ("walks", "like an intoxicated person"),
+        ("struggles", "to keep balance while walking"),
+    )
+    return Movement(tracks, truth, ways)
+
+
+def moonwalk(style: Style, rng: np.random.Generator) -> Movement:
+    """Glides backwards: one flat foot slides back while the other stands on its toes."""
+    count, far = int(rng.integers(4, 10)), float(rng.uniform(0.3, 0.5))
+    beat, start = snap(float(rng.uniform(0.5, 0.75)) * style.tempo), snap(float(rng.uniform(0.3, 0.6)))
+    first, end = pick_side(rng), start + count * beat
+    tracks = style.stand(end + 1.2, rng)
+    t = np.arange(len(tracks)) / FPS
+    behind, toes = np.zeros((len(t), 2)), np.zeros((len(t), 2))
+    for k in range(count + 1):
+        side, begin = (first + k) % 2, start + k * beat
+        u = np.clip((t - begin) / (beat - 0.1), 0, 1)
+        behind[:, side] += (u * u * (3 - 2 * u)) * (far if 0 < k < count else far / 2)
+        bent = window(t, begin - 0.12, begin + beat, 0.16, 0.18)
+        toes[:, 1 - side] = np.maximum(toes[:, 1 - side], bent)
+    for side, (x, z, yaw) in enumerate(style.feet()):
+        pitch = 0.75 * toes[:, side]
+        still = np.full(len(t), yaw)
+        tracks.ankle[:, side] = foot_at(x * 0.8 + 0 * t, z - behind[:, side], still, 0 * t, pitch, side)
+        tracks.foot[:, side, 1] = pitch
+    place = np.stack([0 * t, -smooth(behind.mean(1), 4.0)], axis=1)
+    set_pelvis(tracks, place, 0 * t, 0.0)
+    set_upper(style, tracks, arms=0.7)
+    busy = window(t, 0.1, t[-1], 0.5, 0.5)
+    tracks.root[:, 1] -= 0.035 * busy
+    tracks.spine[:, 1] += float(rng.uniform(0.05, 0.15)) * busy
+    truth = {
+        "action": "moonwalk",
+        "direction": "backward",
+        "count": count + 1,
+        "distance": distance(tracks),
+        "slides": True,
+    }
+    ways = (
+        ("moonwalks", ""),
+        ("moonwalks", "backwards"),
+        ("does", "the moonwalk"),
+        ("glides", "backwards"),
+        ("slides", "backwards, dragging the feet along the floor"),
+        ("performs", "a moonwalk"),
+        ("dances", "backwards like michael jackson"),
+    )
+    return Movement(tracks, truth, ways, manners_of(style.tempo))
+
+
+def figure_eight(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks or jogs along an eight: one loop to one side, one to the other."""
+    side, running = pick_side(rng), bool(rng.random() < 0.4)
+    seconds = float(rng.uniform(6.2, 8.0))
+    t = np.arange(round((seconds + 2) * FPS)) / FPS
+    profile = pace(t, 0.2, seconds)
+    share = np.cumsum(profile) / profile.sum()
+    turned_by = 1 - np.abs(2 * share - 1)
+    yaw = smooth(float(SIDES[side]) * 2 * np.pi * turned_by, 4.0)
+    speed = float(rng.uniform(1.6, 2.0) if running else rng.uniform(1.0, 1.35))
+    gait = (
+        Gait(swing=1.1, run=0.7, clearance=0.12, push=0.9, half_width=0.04, bend=0.08) if running else Gait()
+    )
+    path = path_of(speed * profile, yaw, np.full(len(t), 2.4 if running else 1.9), seconds)
+    tracks = walk(style, path, gait, rng, pick_side(rng))
+    verb, name, other = ("jogs" if running else "walks"), SIDE_NAMES[side], SIDE_NAMES[1 - side]
+    truth = {
+        "action": "figure eight",
+        "direction": name,
+        "first": name,
+        "gait": verb[:-1],
+        "distance": distance(tracks),
+    }
+    ways = (
+        (verb, "in a figure eight"),
+        (verb, "in a figure 8"),
+        (verb, "around in the shape of an eight"),
+        (verb, "in a figure eight pattern"),
+        (verb, f"in a circle to the {name} and then in a circle to the {other}"),
+        ("makes", "a figure eight"),
+        (verb, "two loops that form an 8"),
+    )
+    return Movement(tracks, truth, ways)
+
+
+def carry(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks with a box held in front of the body."""
+    seconds, share = float(rng.uniform(3.0, 6.5)), float(rng.uniform(0.65, 1.2))
+    t = np.arange(round((seconds + 2) * FPS)) / FPS
+    path = path_of(
+        1.05 * share * pace(t, 0.2, seconds), 0 * t, np.full(len(t), 1.8 * np.sqrt(share)), seconds
+    )
+    lean = float(rng.uniform(-0.12, 0.02))
+    gait = Gait(arms=0.0, twist=0.06, bend=lean, crouch=0.01)
+    tracks = walk(style, path, gait, rng, pick_side(rng))
+    half, high = float(rng.uniform(0.12, 0.24)), float(rng.uniform(0.12, 0.32))
+    front = float(rng.uniform(0.3, 0.38))
+    turn = euler(tracks.yaw, 0 * tracks.yaw, 0 * tracks.yaw)
+    for side in (0, 1):
+        tracks.grip[:, side] = tracks.root + turned(turn, np.array([SIDES[side] * half, high, front]))
+    tracks.hold[:] = 1.0
+    truth = {"action": "carry", "direction": "forward", "side": "both", "distance": distance(tracks)}
+    ways = (
+        ("carries", "a box forward"),
+        ("walks", "forward carrying a box with both hands"),
+        ("walks", "while holding something in front of the body"),
+        ("carries", "something in both arms"),
+        ("walks", "ahead holding a large object"),
+        ("brings", "a box forward with both hands"),
+        ("carries", "a package while walking"),
+        ("moves", "a heavy box"),
+    )
+    return Movement(tracks, truth, ways, ("carefully",) if share < 0.85 else ())

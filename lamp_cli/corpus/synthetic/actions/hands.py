@@ -1,0 +1,585 @@
+"""Gestures of the hands and handling of things: push, lift, point, salute and their like.
+
+Hands are led to points in space: of the world, beside the head, beside the pelvis. The trunk, the head and
+the arm that has nothing to do follow. Feet stay where they are, but for a step into a push or a pull.
+Knows no object: what is pushed or lifted is known only from how the hands go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..body import ARM, SIDES, SPINE_SHARES, Tracks, euler, foot_at, turned
+from ..curves import FPS, bump, drift, ease, keys, lagged, window
+from ..gait import with_goal
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..style import Style
+
+BOTH = (0, 1)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A body that stands while something is done from ``start`` to ``end`` (seconds); ``t`` (T,) times."""
+
+    style: Style
+    tracks: Tracks
+    t: np.ndarray
+    start: float
+    end: float
+
+    def share(self, rise: float, fall: float) -> np.ndarray:
+        """(T,) how far the action has taken over from standing."""
+        return window(self.t, self.start, self.end, rise, fall)
+
+    def full(self, value: float) -> np.ndarray:
+        """(T,) the same value in every frame."""
+        return np.full(len(self.t), value)
+
+
+def begin(style: Style, rng: np.random.Generator, busy: float) -> Scene:
+    """A scene with ``busy`` seconds of action; the weight may rest on one foot meanwhile."""
+    start = float(rng.uniform(0.15, 0.6))
+    tracks = style.stand(max(2.1, start + busy + float(rng.uniform(0.25, 0.7))), rng)
+    scene = Scene(style, tracks, np.arange(len(tracks)) / FPS, start, start + busy)
+    rise = min(0.9, busy / 2.2)
+    shift_weight(tracks, scene.share(rise, rise), float(rng.normal(0, 0.02)))
+    tracks.spine[:] += scene.share(rise, rise)[:, None] * 0.025 * drift(scene.t, rng, 3)
+    return scene
+
+
+def shift_weight(tracks: Tracks, share: np.ndarray, sideways: float) -> None:
+    """Carry the pelvis ``sideways`` metres (left positive): that hip rises, the spine leans back over it."""
+    tracks.root[:, 0] += sideways * share
+    tracks.pelvis[:, 2] -= 1.2 * sideways * share
+    tracks.spine[:, 2] += 1.0 * sideways * share
+
+
+def follow(tracks: Tracks, share: np.ndarray, side: int, strength: float) -> None:
+    """Trunk and other arm answer to one raised arm: lean away from it, the other arm a little off."""
+    sign = float(SIDES[side])
+    share = lagged(share, 1.0)
+    shift_weight(tracks, share, -0.015 * strength * sign)
+    tracks.spine[:, 2] -= 0.05 * strength * sign * share
+    tracks.arm[:, 1 - side, 0] += 0.07 * strength * share
+    tracks.arm[:, 1 - side, 2] -= 0.025 * strength * share
+
+
+def hesitating(scene: Scene, rng: np.random.Generator, rise: float, fall: float) -> np.ndarray:
+    """The share of an action, one time in five with a stop on the way."""
+    share = scene.share(rise, fall)
+    if rng.random() < 0.8 or scene.end - scene.start < rise + fall + 0.6:
+        return share
+    at, stop = float(rng.uniform(0.5, 0.8)), scene.start + 0.8 * rise
+    halting = keys(
+        scene.t, (scene.start, 0.0), (stop, at), (stop + 0.25, at), (scene.start + rise + 0.6, 1.0)
+    )
+    return halting * (1 - ease((scene.t - scene.end + fall) / fall))
+
+
+def trunk_frames(scene: Scene) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of the trunk as it is now: spine3 (T, 3), chest (T, 3, 3), head joint (T, 3), skull (T, 3, 3)."""
+    tracks, offsets = scene.tracks, scene.style.offsets
+    chest = euler(tracks.yaw + tracks.pelvis[:, 0], tracks.pelvis[:, 1], tracks.pelvis[:, 2])
+    place = tracks.root
+    for child, part in zip((3, 6, 9), SPINE_SHARES, strict=True):
+        place = place + turned(chest, offsets[child])
+        chest = chest @ euler(*(tracks.spine.T * part))
+    neck = chest @ euler(*(tracks.head.T * 0.35))
+    skull = neck @ euler(*(tracks.head.T * 0.65))
+    return place, chest, place + turned(neck, offsets[12]) + turned(skull, offsets[15]), skull
+
+
+def at_chest(scene: Scene, side: int, point: np.ndarray) -> np.ndarray:
+    """World points (T, 3) of points outward, up, forward of spine3 in the chest's frame (metres)."""
+    place, chest, _, _ = trunk_frames(scene)
+    return place + turned(chest, _columns(scene, point) * (SIDES[side], 1, 1))
+
+
+def at_head(scene: Scene, side: int, point: np.ndarray) -> np.ndarray:
+    """World points (T, 3) of points outward, up, forward of the head joint in the skull's frame."""
+    _, _, head, skull = trunk_frames(scene)
+    return head + turned(skull, _columns(scene, point) * (SIDES[side], 1, 1))
+
+
+def at_hips(scene: Scene, side: int, point: np.ndarray) -> np.ndarray:
+    """World points (T, 3) of points outward, up, forward of the pelvis in its frame."""
+    tracks = scene.tracks
+    hips = euler(tracks.yaw + tracks.pelvis[:, 0], tracks.pelvis[:, 1], tracks.pelvis[:, 2])
+    return tracks.root + turned(hips, _columns(scene, point) * (SIDES[side], 1, 1))
+
+
+def in_room(scene: Scene, side: int, point: np.ndarray) -> np.ndarray:
+    """World points (T, 3): outward of the middle, above the floor, forward of where the body stands."""
+    return _columns(scene, point) * (SIDES[side], 1, 1)
+
+
+def path(*columns: np.ndarray | float) -> np.ndarray:
+    """(T, 3) of three columns, numbers or (T,)."""
+    return np.stack(np.broadcast_arrays(*columns), axis=-1)
+
+
+def _columns(scene: Scene, point: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(np.asarray(point, dtype=np.float64), (len(scene.t), 3))
+
+
+def lead_hand(
+    scene: Scene, side: int, share: np.ndarray, goal: np.ndarray, swivel: float | np.ndarray = 0.1
+) -> None:
+    """Lead a wrist by ``share`` (T,) to ``goal`` (T, 3) in the world, as angles of the arm.
+
+    Angles, unlike a grip in the world, may be lent to a walking body. The shoulder gives way to the arm's
+    angles, which a few rounds of a fixed point take into account. Call it when the trunk is as it will be.
+    """
+    tracks, offsets, sign = scene.tracks, scene.style.offsets, SIDES[side]
+    place, chest, _, _ = trunk_frames(scene)
+    local = turned(np.swapaxes(chest, -1, -2), goal - place) - offsets[13 + side]
+    wanted = tracks.arm[:, side].copy()
+    wanted[:, :2] = (1.2, 0.2)
+    for _ in range(6):
+        raised = np.clip(wanted[:, 0] - 0.7, 0.0, 2.0) * 0.22 + tracks.shrug[:, side]
+        forward = np.clip(np.sin(wanted[:, 0]) * np.cos(wanted[:, 1]), -0.5, 1.0) * 0.22
+        girdle = euler(-sign * forward, scene.full(0.0), -sign * raised)
+        away = (local - turned(girdle, offsets[16 + side])) / ARM[side]
+        wanted = with_goal(wanted, away * (sign, 1, 1))
+    wanted[:, 3] = swivel
+    tracks.arm[:, side] += share[:, None] * (wanted - tracks.arm[:, side])
+
+
+def aim_arm(
+    scene: Scene, side: int, share: np.ndarray, goal: tuple[float, float, float], swivel: float = 0.1
+) -> None:
+    """Lead a hand to outward, up, forward of the shoulder in arm lengths."""
+    wanted = with_goal(scene.tracks.arm[:, side], np.tile(goal, (len(scene.t), 1)))
+    wanted[:, 3] = swivel
+    scene.tracks.arm[:, side] += share[:, None] * (wanted - scene.tracks.arm[:, side])
+
+
+def sides(rng: np.random.Generator, both: float) -> tuple[tuple[int, ...], str, str]:
+    """Hands that take part (both with that chance), their name in the truth, and how people say it."""
+    if rng.random() < both:
+        return BOTH, "both", str(rng.choice(["with both hands", "using both hands", "with both arms"]))
+    name = SIDE_NAMES[pick_side(rng)]
+    said = ("with the {0} hand", "with their {0} hand", "using the {0} hand", "with his {0} arm")
+    return (SIDE_NAMES.index(name),), name, str(rng.choice(said)).format(name)
+
+
+def step_out(scene: Scene, foot: int, far: float, go: float, back: float, share: np.ndarray) -> None:
+    """One foot steps ``far`` metres forward (or back) at ``go`` and home at ``back`` (seconds); half a second
+    each. ``share`` (T,) carries the pelvis between the feet.
+    """
+    tracks, t = scene.tracks, scene.t
+    x, z, yaw = scene.style.feet()[foot]
+    along = far * (ease((t - go) / 0.5) - ease((t - back) / 0.5))
+    lift = 0.07 * (bump((t - go) / 0.5) + bump((t - back) / 0.5))
+    tracks.ankle[:, foot] = foot_at(scene.full(x), z + along, scene.full(yaw), lift, scene.full(0.0), foot)
+    tracks.planted[:, foot] &= lift < 1e-6
+    tracks.root[:, 2] += 0.5 * far * share
+    tracks.root[:, 1] -= 0.03 * share
+    over = window(t, go - 0.2, go + 0.6, 0.3, 0.3) + window(t, back - 0.2, back + 0.6, 0.3, 0.3)
+    shift_weight(tracks, over, -0.03 * float(SIDES[foot]))
+
+
+def push(style: Style, rng: np.random.Generator) -> Movement:
+    """Pushes something ahead, with both hands as a rule, leaning into it."""
+    arms, name, words = sides(rng, 0.7)
+    count, heavy = int(rng.choice([1, 1, 2, 3])), rng.random() < 0.4
+    period = (float(rng.uniform(1.6, 2.4)) if heavy else float(rng.uniform(0.8, 1.3))) * style.tempo
+    scene = begin(style, rng, count * period + 1.6)
+    tracks, t = scene.tracks, scene.t
+    share = scene.share(0.7, 0.7)
+    first = scene.start + 0.7
+    strokes = [
+        window(t, first + k * period, first + (k + 1) * period, 0.4 * period, 0.4 * period)
+        for k in range(count)
+    ]
+    thrust = np.sum(strokes, axis=0)
+    lean = (0.25 if heavy else 0.13) * style.energy
+    if rng.random() < 0.5:
+        step_out(scene, pick_side(rng), float(rng.uniform(0.22, 0.36)), scene.start, scene.end - 0.6, share)
+    _lean(tracks, lean * (0.4 * share + thrust), 0.1 * thrust + 0.02 * share)
+    if len(arms) == 1:
+        tracks.spine[:, 0] -= float(SIDES[arms[0]]) * 0.3 * (thrust - 0.3 * share)
+        tracks.arm[:, 1 - arms[0], 0] += 0.25 * thrust
+    out, high = float(rng.uniform(0.12, 0.2)), float(rng.uniform(-0.05, 0.15))
+    for side in arms:
+        goal = at_chest(
+            scene, side, path(out + 0.05 * (1 - thrust), high - 0.03 * (1 - thrust), 0.22 + 0.3 * thrust)
+        )
+        lead_hand(scene, side, share, goal, 0.35)
+    ways = [
+        ("pushes", f"something {words}"),
+        ("pushes", f"forward {words}"),
+        ("shoves", f"something away {words}"),
+        ("presses", f"against something in front {words}"),
+        ("thrusts", f"{'both arms' if name == 'both' else f'the {name} arm'} forward as if pushing"),
+        ("leans", f"forward and pushes {words}"),
+        ("pushes", f"an object away from the body {words}"),
+    ]
+    ways += [("pushes", f"{words} {often}") for often in times_words(count) if often]
+    if heavy:
+        ways += [("pushes", f"a heavy object {words}"), ("pushes", f"hard against a wall {words}")]
+    truth = {"action": "push", "side": name, "count": count, "direction": "forward"}
+    return Movement(tracks, truth, tuple(ways), manners_of(period / 1.5))
+
+
+def _lean(tracks: Tracks, forward: np.ndarray, low: np.ndarray) -> None:
+    """Lean the whole body by ``forward`` (T,) radians, knees giving ``low`` (T,) metres."""
+    tracks.root[:, 2] += 0.22 * forward
+    tracks.root[:, 1] -= low
+    tracks.pelvis[:, 1] += 0.7 * forward
+    tracks.spine[:, 1] += 0.6 * forward
+    tracks.head[:, 1] -= 0.9 * forward
+
+
+def pull(style: Style, rng: np.random.Generator) -> Movement:
+    """Reaches out and pulls something to the body, leaning back."""
+    arms, name, words = sides(rng, 0.6)
+    count = int(rng.choice([1, 1, 2, 3]))
+    period = float(rng.uniform(1.1, 1.9)) * style.tempo
+    scene = begin(style, rng, count * period + 1.6)
+    tracks, t = scene.tracks, scene.t
+    share = scene.share(0.8, 0.7)
+    first = scene.start + 0.8
+    drawn = np.sum(
+        [
+            window(t, first + k * period, first + (k + 1) * period, 0.5 * period, 0.4 * period)
+            for k in range(count)
+        ],
+        axis=0,
+    )
+    if rng.random() < 0.4:
+        step_out(scene, pick_side(rng), -float(rng.uniform(0.2, 0.32)), scene.start, scene.end - 0.6, share)
+    lean = float(rng.uniform(0.12, 0.24)) * style.energy
+    _lean(tracks, lean * (0.7 * share - 1.3 * drawn), 0.05 * share + 0.03 * drawn)
+    if len(arms) == 1:
+        tracks.spine[:, 0] += float(SIDES[arms[0]]) * (0.4 * drawn - 0.2 * share)
+    high, low = float(rng.uniform(-0.05, 0.16)), float(rng.uniform(-0.2, -0.08))
+    for side in arms:
+        goal = path(0.1 + 0.1 * drawn, high + (low - high) * drawn, 0.5 - 0.29 * drawn)
+        lead_hand(scene, side, share, at_chest(scene, side, goal), 0.3)
+    ways = [
+        ("pulls", f"something {words}"),
+        ("pulls", f"something toward the body {words}"),
+        ("tugs", f"on something {words}"),
+        ("reaches", f"forward and pulls back {words}"),
+        ("drags", f"something closer {words}"),
+        ("pulls", f"on a rope {words}"),
+        ("yanks", f"something back {words}"),
+    ]
+    ways += [("pulls", f"{words} {often}") for often in times_words(count) if often]
+    truth = {"action": "pull", "side": name, "count": count, "direction": "backward"}
+    return Movement(tracks, truth, tuple(ways), manners_of(period / 1.45))
+
+
+def lift_overhead(style: Style, rng: np.random.Generator) -> Movement:
+    """Lifts something with both hands from the floor or the waist to above the head, and lowers it."""
+    floor, hold = bool(rng.random() < 0.45), float(rng.uniform(0.3, 1.2))
+    move = float(rng.uniform(0.9, 1.3)) * style.tempo
+    scene = begin(style, rng, 4 * move + hold + 0.2)
+    tracks, t = scene.tracks, scene.t
+    grab, up = scene.start + move, scene.start + 2.1 * move
+    down = up + hold
+    bent = window(t, scene.start, grab + 0.7 * move, 0.95 * move, 0.65 * move) * float(floor)
+    bent += window(t, down + 0.5 * move, scene.end, 0.8 * move, 0.8 * move) * float(floor)
+    high = keys(t, (0.0, 0.0), (grab + 0.2 * move, 0.0), (up, 1.0), (down, 1.0), (down + move, 0.0))
+    _stoop(tracks, bent)
+    tracks.spine[:, 1] -= 0.14 * high
+    tracks.head[:, 1] -= float(rng.uniform(0.0, 0.35)) * high
+    tracks.root[:, 2] += 0.03 * high
+    width = float(rng.uniform(0.11, 0.19))
+    start_height = 0.3 if floor else float(rng.uniform(0.95, 1.1))
+    top = style.height + 0.33 + float(rng.uniform(0.52, 0.62))
+    rise = keys(t, (grab, 0.0), (up, 1.0), (down, 1.0), (down + move, 0.0))
+    height = start_height + (top - start_height) * rise
+    # On its way past the chest and the face the load is carried around them.
+    ahead = 0.1 + 0.26 * (1 - rise) + 0.16 * bump(rise, 0.6) + (0.06 if floor else 0.0) * (1 - rise)
+    share = window(t, scene.start, scene.end, 0.95 * move, 0.9 * move)
+    for side in BOTH:
+        lead_hand(scene, side, share, in_room(scene, side, path(width, height, ahead)), 0.2)
+    ways = [
+        ("lifts", "something over the head with both hands"),
+        ("raises", "an object above the head"),
+        ("lifts", "something overhead with both arms"),
+        ("hoists", "something up over their head"),
+        ("holds", "something up above the head and lowers it"),
+        ("lifts", "a box high above the head and brings it back down"),
+    ]
+    if floor:
+        ways += [
+            ("lifts", "something from the floor to above the head"),
+            ("bends", "down and lifts something over the head"),
+            ("picks", "something up off the ground and raises it overhead"),
+        ]
+    else:
+        ways += [("presses", "something overhead with both hands")]
+    truth = {"action": "lift overhead", "side": "both", "from": "floor" if floor else "waist"}
+    return Movement(tracks, truth, tuple(ways), manners_of(move / 1.1))
+
+
+def _stoop(tracks: Tracks, share: np.ndarray) -> None:
+    """Bend down towards the floor in front, knees and back sharing the way."""
+    tracks.root[:, 1] -= 0.3 * share
+    tracks.root[:, 2] -= 0.12 * share
+    tracks.pelvis[:, 1] += 0.75 * share
+    tracks.spine[:, 1] += 0.6 * share
+    tracks.head[:, 1] -= 0.35 * share
+    tracks.knee += 0.12 * share[:, None]
+
+
+def put_down(style: Style, rng: np.random.Generator) -> Movement:
+    """Holds something at first, puts it down on the floor or on a table, and stands free."""
+    arms, name, words = sides(rng, 0.65)
+    floor, over = bool(rng.random() < 0.5), bool(rng.random() < 0.3) and len(arms) == 2
+    move, held = float(rng.uniform(1.0, 1.5)) * style.tempo, float(rng.uniform(0.4, 1.2))
+    scene = begin(style, rng, held + 2.2 * move + 0.3)
+    tracks, t = scene.tracks, scene.t
+    lower, rest = scene.start + held, scene.start + held + move
+    down = keys(t, (lower, 0.0), (rest, 1.0))
+    bent = window(t, lower, scene.end, move, 0.9 * move)
+    if floor:
+        _stoop(tracks, bent)
+    else:
+        _lean(tracks, 0.28 * bent, 0.02 * bent)
+        tracks.head[:, 1] += 0.45 * bent
+    width = float(rng.uniform(0.11, 0.18)) if len(arms) == 2 else 0.1
+    top = style.height + (0.9 if over else float(rng.uniform(0.1, 0.25)))
+    bottom = float(rng.uniform(0.12, 0.3)) if floor else float(rng.uniform(0.85, 1.0))
+    ahead = keys(t, (lower, 0.12 if over else 0.32), (lower + 0.45 * move, 0.38), (rest, 0.42))
+    # Held from the first frame; the hands let go when the thing stands, and come home.
+    share = 1 - ease((t - rest - 0.25) / (0.9 * move))
+    for side in arms:
+        goal = path(width + 0.05 * ease((t - rest - 0.1) / 0.3), top + (bottom - top) * down, ahead)
+        lead_hand(scene, side, share, in_room(scene, side, goal), 0.2)
+    where = "on the floor" if floor else "on a table"
+    ways = [
+        ("puts", f"something down {where} {words}"),
+        ("places", f"an object {where} {words}"),
+        ("sets", f"something down {where} {words}"),
+        ("lowers", f"something {'to the ground' if floor else 'onto a table'} {words}"),
+        ("puts", f"down what they were holding {words}"),
+        ("drops" if floor else "lays", f"something {'gently ' if floor else ''}{where} {words}"),
+    ]
+    if floor:
+        ways += [("bends", f"down and sets something on the ground {words}")]
+    if over:
+        ways += [("lowers", f"something from above the head and sets it {where}")]
+    truth = {"action": "put down", "side": name, "direction": "down", "onto": "floor" if floor else "table"}
+    return Movement(tracks, truth, tuple(ways), manners_of(move / 1.25))
+
+
+def point(style: Style, rng: np.random.Generator) -> Movement:
+    """Points forward, to the arm's side, or up."""
+    side, where = pick_side(rng), str(rng.choice(["forward", "side", "up"]))
+    name, sign, hold = SIDE_NAMES[side], float(SIDES[side]), float(rng.uniform(0.5, 2.0))
+    rise = float(rng.uniform(0.45, 0.85)) * style.tempo
+    scene = begin(style, rng, hold + 2.2 * rise)
+    tracks = scene.tracks
+    share = hesitating(scene, rng, rise, 1.1 * rise)
+    looks = lagged(share, -2.0)
+    high = float(rng.uniform(-0.08, 0.18))
+    goals = {"forward": (-0.1, high, 0.96), "side": (0.95, high, 0.18), "up": (0.2, 0.9, 0.3)}
+    tracks.head[:, 0] += looks * {"forward": 0.05, "side": 0.75, "up": 0.1}[where] * sign
+    tracks.head[:, 1] -= looks * {"forward": 0.0, "side": 0.0, "up": 0.4}[where]
+    tracks.spine[:, 0] += share * {"forward": -0.15, "side": 0.22, "up": -0.05}[where] * sign
+    follow(tracks, share, side, 1.0)
+    aim_arm(scene, side, share, goals[where], 0.15)
+    tracks.arm[:, side, 0] += 0.03 * share * np.sin(2 * np.pi * scene.t / 1.3) * style.energy
+    tail = {"forward": ("forward", "straight ahead"), "up": ("up", "up at the sky")}
+    target = {"forward": "ahead", "up": "above"}.get(where, f"on the {name}")
+    tails = tail.get(where, (f"to the {name}", f"to their {name} side"))
+    ways = [("points", f"{said} with the {name} hand") for said in tails]
+    ways += [
+        ("points", f"{tails[0]} with their {name} arm"),
+        ("extends", f"the {name} arm and points {tails[0]}"),
+        ("raises", f"the {name} arm to point {tails[1]}"),
+        (
+            "points",
+            f"at something {target}",
+        ),
+        ("gestures", f"{tails[0]} with the {name} hand"),
+        ("lifts", f"their {name} arm and points {tails[0]}"),
+    ]
+    direction = name if where == "side" else where
+    return Movement(
+        tracks,
+        {"action": "point", "side": name, "direction": direction},
+        tuple(ways),
+        manners_of(rise / 0.65),
+    )
+
+
+def cross_arms(style: Style, rng: np.random.Generator) -> Movement:
+    """Folds the arms in front of the chest."""
+    hold, rise = float(rng.uniform(1.0, 3.0)), float(rng.uniform(0.8, 1.2)) * style.tempo
+    scene = begin(style, rng, hold + 2 * rise + 0.2)
+    tracks, t, upper = scene.tracks, scene.t, pick_side(rng)
+    shift_weight(tracks, scene.share(1.0, 1.0), float(rng.choice([-0.04, 0.0, 0.04])))
+    tracks.spine[:, 1] -= 0.05 * scene.share(rise, rise)
+    for side in BOTH:
+        late = 0.0 if side == upper else 0.15
+        share = window(t, scene.start + late, scene.end - 0.15 + late, rise, rise)
+        goal = (-0.07, -0.015, 0.235) if side == upper else (-0.06, -0.08, 0.185)
+        lead_hand(scene, side, share, at_chest(scene, side, np.array(goal)), -0.15)
+    ways = (
+        ("crosses", "the arms"),
+        ("folds", "their arms"),
+        ("crosses", "both arms over the chest"),
+        ("folds", "the arms across the chest"),
+        ("stands", "with crossed arms"),
+        ("stands", "with their arms folded"),
+        ("puts", "the arms in a crossed position in front of the chest"),
+    )
+    return Movement(tracks, {"action": "cross arms", "side": "both"}, ways, manners_of(rise / 1.0))
+
+
+def hands_on_hips(style: Style, rng: np.random.Generator) -> Movement:
+    """Puts both hands on the hips."""
+    hold, rise = float(rng.uniform(0.9, 3.0)), float(rng.uniform(0.6, 1.0)) * style.tempo
+    scene = begin(style, rng, hold + 2 * rise + 0.15)
+    tracks, t, first = scene.tracks, scene.t, pick_side(rng)
+    settled = scene.share(rise + 0.3, rise)
+    shift_weight(tracks, settled, float(rng.choice([-0.05, 0.0, 0.05])))
+    tracks.spine[:, 0] += 0.25 * settled * float(rng.normal(0, 0.5))
+    tracks.head[:, 0] += 0.3 * settled * float(rng.normal(0, 0.6))
+    back = float(rng.uniform(-0.05, 0.04))
+    for side in BOTH:
+        late = 0.0 if side == first else float(rng.uniform(0.0, 0.15))
+        share = window(t, scene.start + late, scene.end - 0.15 + late, rise, rise)
+        goal = at_hips(scene, side, np.array([0.215, 0.11, back]))
+        lead_hand(scene, side, share, goal, 0.65)
+    ways = (
+        ("puts", "both hands on the hips"),
+        ("places", "their hands on their hips"),
+        ("stands", "with hands on hips"),
+        ("rests", "the hands on the hips"),
+        ("stands", "with arms akimbo"),
+        ("puts", "the hands on the waist"),
+        ("sets", "both hands at the waist with the elbows out"),
+    )
+    return Movement(tracks, {"action": "hands on hips", "side": "both"}, ways, manners_of(rise / 0.8))
+
+
+def shrug(style: Style, rng: np.random.Generator) -> Movement:
+    """Shrugs the shoulders, the forearms opening to the sides or not."""
+    count, open_ = int(rng.choice([1, 1, 2, 3])), bool(rng.random() < 0.65)
+    period = float(rng.uniform(0.9, 1.5)) * style.tempo
+    scene = begin(style, rng, count * period + 0.6)
+    tracks, t = scene.tracks, scene.t
+    first = scene.start + 0.2
+    raised = np.sum(
+        [
+            window(t, first + k * period, first + (k + 0.95) * period, 0.35 * period, 0.4 * period)
+            for k in range(count)
+        ],
+        axis=0,
+    )
+    tracks.shrug += (float(rng.uniform(0.3, 0.45)) * style.energy * raised)[:, None]
+    tilt = float(rng.choice([-1.0, 0.0, 1.0])) * 0.2
+    tracks.head[:, 2] += tilt * raised
+    tracks.head[:, 1] += 0.08 * raised
+    tracks.spine[:, 1] -= 0.04 * raised
+    share = scene.share(0.55, 0.6)
+    for side in BOTH:
+        if open_:
+            goal = at_chest(scene, side, path(0.3 + 0.1 * raised, -0.16 + 0.06 * raised, 0.2))
+            lead_hand(scene, side, share, goal, -0.1)
+        else:
+            tracks.arm[:, side, 0] += 0.1 * raised
+            tracks.arm[:, side, 2] -= 0.04 * raised
+    ways = [
+        ("shrugs", ""),
+        ("shrugs", "the shoulders"),
+        ("raises", "the shoulders and drops them"),
+        ("gives", "a shrug"),
+        ("lifts", "both shoulders up in a shrug"),
+    ]
+    ways += [("shrugs", f"their shoulders {often}") for often in times_words(count) if often]
+    if open_:
+        ways += [("shrugs", "with open hands"), ("spreads", "the hands and shrugs")]
+    return Movement(tracks, {"action": "shrug", "count": count}, tuple(ways), manners_of(period / 1.2))
+
+
+def salute(style: Style, rng: np.random.Generator) -> Movement:
+    """Salutes with one hand at the brow."""
+    side, hold = pick_side(rng), float(rng.uniform(0.5, 2.0))
+    name, rise = SIDE_NAMES[side], float(rng.uniform(0.4, 0.8)) * style.tempo
+    scene = begin(style, rng, hold + 2 * rise)
+    tracks = scene.tracks
+    share = scene.share(rise, rise)
+    tracks.spine[:, 1] -= (0.06 + style.bend) * share
+    tracks.head[:, 1] -= style.chin * share
+    tracks.root[:, 1] += 0.005 * share
+    tracks.arm[:, 1 - side, 0] -= 0.08 * share
+    shift_weight(tracks, share, -0.008 * float(SIDES[side]))
+    goal = at_head(scene, side, np.array([0.185, 0.09, 0.11]))
+    lead_hand(scene, side, share, goal, float(rng.uniform(0.5, 0.8)))
+    ways = (
+        ("salutes", f"with the {name} hand"),
+        ("salutes", f"with their {name} arm"),
+        ("gives", f"a military salute with the {name} hand"),
+        ("raises", f"the {name} hand to the forehead in a salute"),
+        ("brings", f"the {name} hand up to the brow and salutes"),
+        ("does", f"a salute with the {name} hand"),
+        ("salutes", f"like a soldier using the {name} hand"),
+    )
+    return Movement(tracks, {"action": "salute", "side": name}, ways, manners_of(rise / 0.6))
+
+
+def stop_sign(style: Style, rng: np.random.Generator) -> Movement:
+    """Holds one hand or both out ahead, palm forward, to stop someone."""
+    arms, name, words = sides(rng, 0.3)
+    hold, rise = float(rng.uniform(0.6, 2.2)), float(rng.uniform(0.4, 0.75)) * style.tempo
+    scene = begin(style, rng, hold + 2.2 * rise)
+    tracks = scene.tracks
+    share = hesitating(scene, rng, rise, 1.2 * rise)
+    _lean(tracks, -0.05 * share, 0.01 * share)
+    if len(arms) == 1:
+        follow(tracks, share, arms[0], 0.8)
+        tracks.spine[:, 0] -= 0.2 * float(SIDES[arms[0]]) * share
+    high, far = float(rng.uniform(0.05, 0.2)), float(rng.uniform(0.42, 0.5))
+    pulse = 0.02 * np.sin(2 * np.pi * scene.t / 0.9) * float(rng.random() < 0.4)
+    for side in arms:
+        goal = at_chest(scene, side, path(0.17, 0.1 + high, far + pulse))
+        lead_hand(scene, side, share, goal, 0.25)
+    what = "both hands" if name == "both" else f"the {name} hand"
+    ways = (
+        ("holds", f"{what} out in front"),
+        ("signals", f"stop {words}"),
+        ("holds", f"{what} up to say stop"),
+        ("makes", f"a stop sign {words}"),
+        ("extends", f"{what} forward to stop someone"),
+        ("puts", f"{what} out as if to stop someone"),
+        ("gestures", f"to stop {words}"),
+    )
+    return Movement(
+        tracks, {"action": "stop sign", "side": name, "direction": "forward"}, ways, manners_of(rise / 0.58)
+    )
+
+
+def scratch_head(style: Style, rng: np.random.Generator) -> Movement:
+    """Scratches the head with one hand."""
+    side, count, period = pick_side(rng), int(rng.integers(3, 7)), float(rng.uniform(0.22, 0.4)) * style.tempo
+    name, sign, rise = SIDE_NAMES[side], float(SIDES[side]), float(rng.uniform(0.6, 0.95)) * style.tempo
+    scene = begin(style, rng, 2 * rise + count * period)
+    tracks, t = scene.tracks, scene.t
+    share = scene.share(rise, rise)
+    tracks.head[:, 2] += float(rng.uniform(-0.05, 0.22)) * sign * share
+    tracks.head[:, 1] += float(rng.uniform(0.0, 0.25)) * share
+    follow(tracks, share, side, 0.8)
+    beat = np.sin(2 * np.pi * np.clip((t - scene.start - rise) / period, 0, count))
+    behind = float(rng.uniform(-0.06, 0.06))
+    goal = path(0.15 + 0.012 * beat, 0.13 + 0.028 * style.energy * beat, behind + 0.015 * beat)
+    lead_hand(scene, side, share, at_head(scene, side, goal), float(rng.uniform(0.3, 0.6)))
+    ways = (
+        ("scratches", f"the head with the {name} hand"),
+        ("scratches", f"their head with the {name} hand"),
+        ("raises", f"the {name} hand and scratches the head"),
+        ("rubs", f"their head with the {name} hand"),
+        ("scratches", f"the {name} side of the head"),
+        ("brings", f"the {name} hand to the head to scratch it"),
+        ("lifts", f"the {name} arm and scratches the hair"),
+    )
+    return Movement(tracks, {"action": "scratch head", "side": name, "count": count}, ways)

@@ -1,0 +1,260 @@
+"""What is in the way: stepping over and jumping over something, climbing stairs up and down.
+
+The obstacle and the stairs are not seen, only what the body does about them. Knows where each foot stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..body import SIDES, Tracks
+from ..curves import FPS, GRAVITY, ease, keys, smooth, snap, window
+from ..gait import with_goal
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
+from ..style import Style
+from .gaits import (
+    Contact,
+    distance,
+    resting,
+    set_feet,
+    set_height,
+    set_pelvis,
+    set_upper,
+    standing_contacts,
+)
+
+NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+
+
+def _walked(style: Style, rng: np.random.Generator, contacts: list[Contact], after: float = 0.5) -> Tracks:
+    """Tracks of stepping from contact to contact, the pelvis over the middle of the feet."""
+    last = max(c.land for c in contacts)
+    tracks = style.stand(max(2.1, last + after), rng)
+    set_feet(tracks, resting(contacts))
+    # Between the feet, the pelvis moves on evenly rather than in jerks.
+    place = smooth(tracks.ankle[:, :, [0, 2]].mean(1), 3.0)
+    set_pelvis(tracks, place - place[0], np.zeros(len(tracks)), 0.45)
+    return tracks
+
+
+def _step(contacts: list[Contact], side: int, lift: float, land: float, contact: Contact) -> None:
+    """Add the contact to which a foot swings between two times."""
+    mine = max(n for n, c in enumerate(contacts) if c.side == side)
+    contacts[mine] = replace(contacts[mine], leave=snap(lift))
+    contacts.append(replace(contact, side=side, land=snap(land)))
+
+
+def step_over(style: Style, rng: np.random.Generator) -> Movement:
+    """Walks up to something, steps over it with one high foot after the other, and walks on."""
+    high, first = float(rng.uniform(0.22, 0.48)), pick_side(rng)
+    before, after = int(rng.integers(0, 4)), int(rng.integers(1, 4))
+    stride, beat = float(rng.uniform(0.45, 0.6)), float(rng.uniform(0.5, 0.62)) * style.tempo
+    slow = beat * float(rng.uniform(1.5, 1.9))
+    contacts = standing_contacts(style, (0.0, 0.0))
+    clock, z, barrier = float(rng.uniform(0.3, 0.6)), 0.0, 0.0
+    total = before + 2 + after
+    for k in range(total + 1):
+        side = (first + k - before) % 2
+        over = k in (before, before + 1)
+        if k == before:
+            # The foot behind stands half a step away; this one swings from behind it to beyond.
+            barrier = z + 0.33
+            z = barrier + 0.28
+        elif over:
+            z = barrier + 0.28 + 0.35
+        elif k < total:
+            z += stride
+        _, rest, yaw, _ = standing_contacts(style, (0.0, 0.0))[side].spot
+        half = style.width / 2 if k >= total - 1 else 0.08
+        spot = (float(SIDES[side] * half), float(z + rest), yaw, 0.0)
+        swing = slow if over else 0.8 * beat
+        clear = high + 0.1 if over else 0.07
+        push = 0.45 if over else 0.6
+        _step(contacts, side, clock, clock + swing, Contact(side, 0.0, 0.0, spot, clear, -0.1, push))
+        clock += swing + (0.25 * slow if over else 0.2 * beat)
+    tracks = _walked(style, rng, contacts)
+    t = np.arange(len(tracks)) / FPS
+    set_upper(style, tracks, arms=0.7)
+    lifted = tracks.ankle[:, :, 1].max(1) > 0.25
+    busy = smooth(lifted.astype(float), 4.0)
+    tracks.spine[:, 1] += 0.15 * busy
+    tracks.head[:, 1] += 0.2 * busy
+    tracks.arm[..., 0] += 0.25 * busy[:, None]
+    set_height(style, tracks, (), 0.0, [(0.2, 0.0), (0.6, -0.025), (t[-1] - 0.4, -0.015)])
+    name = SIDE_NAMES[first]
+    truth = {
+        "action": "step over",
+        "side": name,
+        "direction": "forward",
+        "height": round(high, 2),
+        "barrier": round(barrier, 2),
+        "distance": distance(tracks),
+    }
+    ways = [
+        ("steps", "over something"),
+        ("steps", "over an obstacle"),
+        ("lifts", "the feet high to step over an object"),
+        ("steps", f"over something with the {name} foot first"),
+        ("raises", f"the {name} leg and steps over something on the ground"),
+        ("climbs", "over a low barrier"),
+        ("steps", "across an obstacle one leg after the other"),
+    ]
+    if before > 1:
+        ways += [("walks", "forward and steps over something"), ("walks", "over an obstacle in the way")]
+    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+
+
+def jump_over(style: Style, rng: np.random.Generator) -> Movement:
+    """Jumps forward over something with both feet, knees drawn up."""
+    rise, far = float(rng.uniform(0.22, 0.42)), float(rng.uniform(0.7, 1.3))
+    tuck, deep = float(rng.uniform(0.12, 0.28)), float(rng.uniform(0.16, 0.26))
+    start = snap(float(rng.uniform(0.2, 0.5)))
+    flight = snap(2 * np.sqrt(2 * rise / GRAVITY))
+    off = start + snap(0.6 * style.tempo)
+    on = off + flight
+    soft = on + snap(0.3 * style.tempo)
+    total = max(2.1, soft + snap(0.8 * style.tempo))
+    spots = standing_contacts(style, (off, off))
+    contacts = []
+    for foot in spots:
+        x, z, yaw, _ = foot.spot
+        clear = GRAVITY * flight**2 / 8 + tuck
+        contacts.append(replace(foot, push=0.75))
+        contacts.append(Contact(foot.side, on, 99.0, (x, z + far, yaw, 0.0), clear, -0.05))
+    tracks = style.stand(total, rng)
+    t = np.arange(len(tracks)) / FPS
+    set_feet(tracks, contacts)
+    # In flight the pelvis moves evenly; it is ahead of the feet at the start and behind them at the end.
+    lead = 0.14 * far
+    moved = np.interp(t, [off, on], [lead, far - lead])
+    moved += lead * (ease((t - start) / (off - start)) - 1) + lead * ease((t - on) / (soft - on))
+    tracks.root[:, 2] += smooth(moved, 1.0)
+    down = off - snap(0.24 * style.tempo)
+    set_height(
+        style,
+        tracks,
+        [(off, on)],
+        -0.03,
+        [(start, 0.0), (down, -deep), (soft, -0.8 * deep), (total - 0.1, 0.0)],
+    )
+    bend = keys(
+        t,
+        (0.0, 0.0),
+        (start, 0.0),
+        (down, 1.0),
+        (off, 0.2),
+        ((off + on) / 2, 0.8),
+        (on, 0.6),
+        (soft, 0.8),
+        (total - 0.1, 0.0),
+    )
+    tracks.spine[:, 1] += 0.4 * bend
+    tracks.pelvis[:, 1] += 0.25 * bend
+    tracks.head[:, 1] -= 0.3 * bend
+    swing = keys(t, (0.0, 0.0), (start, 0.0), (down, -0.9), (off + 0.1, 1.4), (on, 0.7), (soft + 0.3, 0.0))
+    goal = np.stack([0.2 + 0.1 * np.abs(swing), -0.9 + 0.3 * swing**2, 0.55 * swing], axis=-1)
+    share = np.clip(np.abs(swing) * 1.5, 0, 1)[:, None]
+    for side in (0, 1):
+        tracks.arm[:, side] += share * (with_goal(tracks.arm[:, side], goal) - tracks.arm[:, side])
+    truth = {
+        "action": "jump over",
+        "direction": "forward",
+        "count": 1,
+        "distance": round(far, 2),
+        "height": round(GRAVITY * flight**2 / 8, 2),
+    }
+    ways = (
+        ("jumps", "over something"),
+        ("jumps", "over an obstacle"),
+        ("leaps", "over an object"),
+        ("jumps", "forward over something with both feet"),
+        ("hops", "over a low hurdle"),
+        ("jumps", "over a box, pulling up the knees"),
+        ("clears", "an obstacle with a jump"),
+        ("jumps", "across something on the ground"),
+    )
+    return Movement(tracks, truth, ways)
+
+
+def _stairs(style: Style, rng: np.random.Generator, down: bool) -> tuple[Tracks, dict]:
+    steps, first = int(rng.integers(3, 7)), pick_side(rng)
+    riser, tread = float(rng.uniform(0.15, 0.2)), float(rng.uniform(0.26, 0.32))
+    beat = float(rng.uniform(0.62, 0.85)) * float(np.sqrt(style.tempo))
+    sign = -1.0 if down else 1.0
+    base = steps * riser if down else 0.0
+    contacts = standing_contacts(style, (0.0, 0.0), base)
+    clock = float(rng.uniform(0.35, 0.6))
+    knots = [(clock, 0.0)]
+    level = {0: 0, 1: 0}
+    for k in range(1, steps + 2):
+        side, step = (first + k - 1) % 2, min(k, steps)
+        _, rest, yaw, _ = contacts[side].spot
+        half = style.width / 2 if k >= steps else 0.07
+        spot = (float(SIDES[side] * half), rest + step * tread, yaw, base + sign * step * riser)
+        swing = 0.78 * beat
+        low = min(base + sign * riser * n for n in level.values())
+        knots.append((clock + 0.05, low - base - 0.02))
+        _step(
+            contacts,
+            side,
+            clock,
+            clock + swing,
+            Contact(side, 0.0, 0.0, spot, 0.07, 0.25 if down else 0.0, 0.5, early=-1.0 if down else 1.0),
+        )
+        level[side] = step
+        low = min(base + sign * riser * n for n in level.values())
+        knots.append((clock + swing, low - base - (0.02 if k <= steps else 0.0)))
+        clock += beat
+    tracks = _walked(style, rng, contacts)
+    tracks.root[:, 1] += base
+    set_upper(style, tracks, arms=0.8, bend=0.02 if down else 0.12)
+    tracks.head[:, 1] += (
+        0.25 * window(np.arange(len(tracks)) / FPS, 0.1, clock, 0.5, 0.5) * (1 if down else 0.5)
+    )
+    set_height(style, tracks, (), 0.0, knots)
+    truth = {
+        "action": "stairs down" if down else "stairs up",
+        "direction": "down" if down else "up",
+        "count": steps,
+        "height": round(float(sign * steps * riser), 2),
+        "distance": round(steps * tread, 2),
+        "riser": round(riser, 3),
+        "side": SIDE_NAMES[first],
+    }
+    return tracks, truth
+
+
+def stairs_up(style: Style, rng: np.random.Generator) -> Movement:
+    """Climbs some stairs and stands on the last step."""
+    tracks, truth = _stairs(style, rng, down=False)
+    number = NUMBERS[truth["count"]]
+    ways = (
+        ("walks", "up the stairs"),
+        ("climbs", "stairs"),
+        ("walks", "upstairs"),
+        ("goes", "up some steps"),
+        ("climbs", f"up {number} steps"),
+        ("ascends", "a flight of stairs"),
+        ("steps", "up a staircase"),
+        ("walks", f"up {number} stairs"),
+    )
+    return Movement(tracks, truth, ways, manners_of(style.tempo))
+
+
+def stairs_down(style: Style, rng: np.random.Generator) -> Movement:
+    """Comes down some stairs and stands on the ground."""
+    tracks, truth = _stairs(style, rng, down=True)
+    number = NUMBERS[truth["count"]]
+    ways = (
+        ("walks", "down the stairs"),
+        ("goes", "down some steps"),
+        ("walks", "downstairs"),
+        ("descends", "a flight of stairs"),
+        ("steps", "down a staircase"),
+        ("climbs", "down the stairs"),
+        ("walks", f"down {number} stairs"),
+        ("takes", f"{number} steps down a stairway"),
+    )
+    return Movement(tracks, truth, ways, manners_of(style.tempo))

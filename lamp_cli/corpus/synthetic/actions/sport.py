@@ -1,0 +1,337 @@
+"""Throws, catches, swings, ball games and swimming strokes, all with the feet in place or a step away.
+
+Clock, turns and goals of hands are those of ``fighting``. Knows no ball and no racket: only the body.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body import SIDES, Tracks
+from ..curves import bump, through, window
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
+from ..style import Style
+from .fighting import Step, both_hands, feet, hand, stage, turn
+
+HANG = (0.12, -0.95, 0.05)
+
+
+def _crouch(tracks: Tracks, share: np.ndarray, deep: float, bend: float = 0.25) -> None:
+    """Knees give by ``deep`` metres and the trunk bends by ``bend`` radians, by ``share`` (T,)."""
+    tracks.root[:, 1] -= deep * share
+    tracks.root[:, 2] -= 0.35 * deep * share
+    tracks.pelvis[:, 1] += 0.5 * bend * share
+    tracks.spine[:, 1] += 0.5 * bend * share
+    tracks.head[:, 1] -= 0.5 * bend * share
+    tracks.knee += 0.12 * share[:, None]
+
+
+def _pivot(side: int, hips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Heel and pivot of the foot of ``side`` that follows hips which turn it forward."""
+    push = np.clip(hips, 0.0, 1.2)
+    return 0.75 * push, -SIDES[side] * 0.8 * push
+
+
+def throw_underhand(style: Style, rng: np.random.Generator) -> Movement:
+    """Throws underhand: a step, the arm a pendulum from behind to ahead."""
+    side = pick_side(rng)
+    size, tempo = float(rng.uniform(0.85, 1.1)), style.tempo * float(rng.uniform(0.85, 1.15))
+    tracks, clock = stage(style, rng, 2.5, tempo)
+    hips = size * through(clock, (0.0, 0.0), (0.6, -0.3), (1.05, 0.35), (1.4, 0.25), (2.3, 0.0))
+    step = ((0.4, 0.85, 0.0, 0.38, 0.0), (1.75, 2.25, 0.0, 0.0, 0.0))
+    feet(tracks, style, clock, 1 - side, step)
+    push = window(clock, 0.75, 1.95, 0.35, 0.5)
+    feet(tracks, style, clock, side, (), 0.65 * push)
+    tracks.root[:, 2] += 0.26 * window(clock, 0.45, 2.25, 0.55, 0.6) - 0.04 * bump((clock - 0.1) / 0.7)
+    tracks.root[:, 0] += SIDES[side] * 0.04 * (bump((clock - 0.2) / 0.7) + bump((clock - 1.7) / 0.6))
+    bent = window(clock, 0.2, 2.1, 0.6, 0.8)
+    _crouch(tracks, bent, 0.07, 0.4)
+    turn(tracks, side, hips, 0.8)
+    path = through(
+        clock,
+        (0.0, HANG),
+        (0.22, (0.1, -0.9, 0.2)),
+        (0.42, (0.14, -0.95, -0.1)),
+        (0.68, (0.2, -0.72, -0.62)),
+        (0.88, (0.1, -0.97, -0.05)),
+        (1.02, (0.02, -0.72, 0.62)),
+        (1.18, (-0.05, 0.1, 0.92)),
+        (1.4, (-0.1, 0.35, 0.8)),
+        (2.3, HANG),
+    )
+    hand(tracks, side, window(clock, 0.0, 2.4, 0.2, 0.35), path)
+    hand(tracks, 1 - side, 0.8 * window(clock, 0.3, 2.1, 0.5, 0.8), (0.45, -0.6, 0.4))
+    name = SIDE_NAMES[side]
+    ways = (
+        ("throws", f"something underhand with the {name} hand"),
+        ("tosses", f"a ball underhand with the {name} arm"),
+        ("pitches", f"a softball with their {name} hand"),
+        ("throws", f"underarm with the {name} arm"),
+        ("tosses", f"something forward from below with the {name} hand"),
+        ("swings", f"the {name} arm back and throws an object underhand"),
+    )
+    return Movement(tracks, {"action": "throw underhand", "side": name}, ways, manners_of(tempo))
+
+
+def catch(style: Style, rng: np.random.Generator) -> Movement:
+    """Catches something with both hands, high, at the chest or low, and takes it to the body."""
+    level = ("high", "chest", "low")[int(rng.integers(3))]
+    away, hold = float(rng.uniform(-0.16, 0.16)), float(rng.uniform(0.2, 0.9))
+    tracks, clock = stage(style, rng, 2.3 + hold, style.tempo)
+    goal = {"high": (0.62, 0.22), "chest": (0.1, 0.44), "low": (-0.42, 0.3)}[level]
+    reach = window(clock, 0.0, 1.15, 0.6, 0.4)
+    if level == "low":
+        _crouch(tracks, reach, 0.22, 0.9)
+    elif level == "high":
+        tracks.root[:, 1] += 0.045 * reach
+        tracks.head[:, 1] -= 0.4 * reach
+        tracks.spine[:, 1] -= 0.12 * reach
+    else:
+        tracks.root[:, 2] += 0.04 * reach
+    give = bump((clock - 0.7) / 0.9, 0.4)
+    _crouch(tracks, give, 0.06, 0.15)
+    for side in (0, 1):
+        feet(tracks, style, clock, side, (), 0.4 * reach * (level == "high"))
+    tracks.root[:, 0] += 0.3 * away * reach
+    tracks.spine[:, 0] += 1.2 * away * reach
+    high, far = goal
+    middle = through(
+        clock,
+        (0.0, (0.0, -0.3, 0.3)),
+        (0.3, (0.0, -0.02, 0.32)),
+        (0.7, (away, high, far)),
+        (0.8, (away, high, far)),
+        (1.25, (0.0, -0.1, 0.28)),
+        (1.3 + hold, (0.0, -0.1, 0.28)),
+        (2.1 + hold, (0.0, -0.35, 0.3)),
+    )
+    apart = 0.24 + 0.14 * bump((clock - 0.1) / 0.8)
+    both_hands(tracks, style, 0, window(clock, 0.0, 2.2 + hold, 0.45, 0.6), middle, apart)
+    where = {"high": "above the head", "chest": "at chest height", "low": "near the knees"}[level]
+    ways = (
+        ("catches", "a ball with both hands"),
+        ("catches", f"something {where}"),
+        ("catches", f"a ball {where} with both hands"),
+        ("grabs", f"something out of the air {where}"),
+        ("receives", "a ball and holds it to the chest"),
+        ("reaches", f"out {where} with both hands to catch something"),
+    )
+    return Movement(
+        tracks, {"action": "catch", "side": "both", "level": level}, ways, manners_of(style.tempo)
+    )
+
+
+def _wide(
+    tracks: Tracks, style: Style, clock: np.ndarray, side: int, end: float, hips: np.ndarray, stride: float
+) -> None:
+    """A wide stance, the other foot a ``stride`` out; the foot of ``side`` pivots with the hips."""
+    width = max(0.0, 0.42 - style.width)
+    steps: tuple[Step, ...] = ((0.0, 0.35, width, 0.0, 0.05), (end - 0.4, end, 0.0, 0.0, 0.0))
+    if stride:
+        steps = (steps[0], (0.85, 1.15, width + stride, 0.0, 0.2), steps[1])
+    feet(tracks, style, clock, 1 - side, steps)
+    feet(tracks, style, clock, side, (), *_pivot(side, hips))
+    away, share = -SIDES[side], window(clock, 0.0, end, 0.4, 0.45)
+    tracks.root[:, 0] += away * 0.5 * width * share
+    tracks.root[:, 0] -= away * 0.05 * (bump(clock / 0.4) + bump((clock - end + 0.45) / 0.45))
+
+
+def swing_bat(style: Style, rng: np.random.Generator) -> Movement:
+    """Swings a bat: a load away from the pitcher, a stride, hips, trunk and hands round in turn.
+
+    The side is that of the batter's rear shoulder; the pitcher is on the other side.
+    """
+    side, tempo = pick_side(rng), style.tempo * float(rng.uniform(0.85, 1.15))
+    size, level = float(rng.uniform(0.9, 1.1)), float(rng.uniform(-0.08, 0.06))
+    end = 3.0
+    tracks, clock = stage(style, rng, end, tempo)
+    hips = size * through(clock, (0.4, 0.0), (1.0, -0.3), (1.4, 0.75), (1.75, 0.9), (2.2, 0.8), (2.85, 0.0))
+    _wide(tracks, style, clock, side, end, hips, float(rng.uniform(0.08, 0.2)))
+    _crouch(tracks, window(clock, 0.1, 2.8, 0.6, 0.7), 0.09, 0.35)
+    shift = through(clock, (0.4, 0.0), (0.95, 1.0), (1.45, -1.0), (2.0, -0.8), (2.6, 0.0))
+    tracks.root[:, 0] += SIDES[side] * 0.07 * shift
+    turn(tracks, side, hips, 0.85, 0.9)
+    tracks.head[:, 0] -= SIDES[side] * 0.9 * window(clock, 0.1, 2.3, 0.5, 0.7)
+    middle = through(
+        clock,
+        (0.0, (0.0, -0.3, 0.3)),
+        (0.55, (0.2, 0.12, 0.28)),
+        (1.1, (0.27, 0.16, 0.2)),
+        (1.3, (0.18, 0.0 + level, 0.34)),
+        (1.44, (-0.04, -0.06 + level, 0.46)),
+        (1.6, (-0.25, 0.06, 0.34)),
+        (1.8, (-0.3, 0.2, 0.16)),
+        (2.2, (-0.28, 0.18, 0.17)),
+        (2.85, (0.0, -0.3, 0.3)),
+    )
+    both_hands(tracks, style, side, window(clock, 0.0, end, 0.45, 0.5), middle, 0.08)
+    name = SIDE_NAMES[side]
+    ways = (
+        ("swings", f"a baseball bat {name} handed"),
+        ("swings", f"a bat from the {name} shoulder"),
+        ("bats", f"{name} handed"),
+        ("hits", f"a baseball with a bat from the {name} side"),
+        ("takes", f"a {name} handed swing with a baseball bat"),
+        ("holds", f"a bat over the {name} shoulder and swings it"),
+    )
+    return Movement(tracks, {"action": "swing bat", "side": name}, ways, manners_of(tempo))
+
+
+def golf(style: Style, rng: np.random.Generator) -> Movement:
+    """Swings a golf club: address, backswing to the named side, downswing, finish over the other shoulder."""
+    side, tempo = pick_side(rng), style.tempo * float(rng.uniform(0.85, 1.15))
+    full, hold = float(rng.uniform(0.8, 1.0)), float(rng.uniform(0.1, 0.7))
+    end = 3.8 + hold
+    tracks, clock = stage(style, rng, end, tempo)
+    done = 2.35 + hold
+    hips = full * through(
+        clock, (0.75, 0.0), (1.6, -0.5), (2.0, 0.45), (2.35, 1.0), (done, 1.0), (done + 0.9, 0.0)
+    )
+    _wide(tracks, style, clock, side, end, hips, 0.0)
+    bent = window(clock, 0.0, done + 0.6, 0.6, 0.9) - 0.75 * window(clock, 2.0, done + 0.8, 0.35, 0.8)
+    tracks.pelvis[:, 1] += 0.42 * bent
+    tracks.spine[:, 1] += 0.32 * bent
+    tracks.head[:, 1] += 0.25 * bent
+    tracks.root[:, 2] -= 0.07 * bent
+    tracks.root[:, 1] -= 0.05 * bent
+    shift = through(clock, (0.75, 0.0), (1.5, 1.0), (2.0, -0.8), (2.4, -1.3), (done, -1.3), (done + 0.9, 0.0))
+    tracks.root[:, 0] += SIDES[side] * 0.055 * shift
+    # The eyes stay on the ball until it is struck, then follow it.
+    free = window(clock, 2.05, done + 0.8, 0.3, 0.8)
+    angle = turn(tracks, side, hips, 0.9, 0.0)
+    tracks.head[:, 0] += SIDES[side] * angle * (0.85 * (1 - free)) - SIDES[side] * 0.25 * free
+    high = 0.3 * full
+    middle = through(
+        clock,
+        (0.0, (0.0, -0.32, 0.28)),
+        (0.5, (0.0, -0.34, 0.36)),
+        (0.75, (0.0, -0.34, 0.36)),
+        (1.15, (0.14, -0.16, 0.42)),
+        (1.6, (0.22, high, 0.28)),
+        (1.7, (0.21, high, 0.28)),
+        (1.9, (0.12, -0.1, 0.4)),
+        (2.04, (-0.02, -0.34, 0.38)),
+        (2.17, (-0.16, -0.12, 0.43)),
+        (2.4, (-0.24, high, 0.22)),
+        (done, (-0.24, high, 0.2)),
+        (done + 1.0, (0.0, -0.34, 0.3)),
+    )
+    both_hands(tracks, style, side, window(clock, 0.0, end, 0.5, 0.6), middle, 0.07)
+    name = SIDE_NAMES[side]
+    ways = (
+        ("swings", f"a golf club {name} handed"),
+        ("plays", f"golf {name} handed"),
+        ("hits", f"a golf ball with a {name} handed swing"),
+        ("takes", f"a golf swing from the {name} side"),
+        ("tees", f"off {name} handed"),
+        ("lifts", f"a golf club over the {name} shoulder and swings it through"),
+    )
+    return Movement(tracks, {"action": "golf swing", "side": name}, ways, manners_of(tempo))
+
+
+def forehand(style: Style, rng: np.random.Generator) -> Movement:
+    """Hits a tennis forehand: shoulders turn, the other foot steps, the arm swings low to high across."""
+    side, tempo = pick_side(rng), style.tempo * float(rng.uniform(0.85, 1.15))
+    size, low = float(rng.uniform(0.85, 1.1)), float(rng.uniform(-0.6, -0.35))
+    tracks, clock = stage(style, rng, 2.9, tempo)
+    hips = size * through(clock, (0.1, 0.0), (0.8, -0.5), (1.25, 0.35), (1.6, 0.5), (2.6, 0.0))
+    steps = ((0.55, 0.98, 0.02, 0.32, 0.0), (2.1, 2.6, 0.0, 0.0, 0.0))
+    feet(tracks, style, clock, 1 - side, steps)
+    feet(tracks, style, clock, side, (), *_pivot(side, 1.3 * hips))
+    tracks.root[:, 2] += 0.2 * window(clock, 0.6, 2.6, 0.6, 0.7)
+    tracks.root[:, 0] += SIDES[side] * 0.06 * (bump((clock - 0.2) / 0.9) + 0.6 * bump((clock - 2.0) / 0.6))
+    _crouch(tracks, window(clock, 0.0, 2.5, 0.5, 0.8), 0.09, 0.3)
+    turn(tracks, side, hips, 0.9)
+    path = through(
+        clock,
+        (0.0, HANG),
+        (0.35, (0.05, -0.35, 0.55)),
+        (0.75, (0.72, 0.1, -0.1)),
+        (0.98, (0.72, low, -0.22)),
+        (1.18, (0.62, -0.28, 0.55)),
+        (1.34, (0.0, 0.05, 0.88)),
+        (1.55, (-0.42, 0.36, 0.42)),
+        (1.8, (-0.42, 0.34, 0.36)),
+        (2.6, HANG),
+    )
+    hand(tracks, side, window(clock, 0.0, 2.75, 0.3, 0.35), path, 0.3 * bump((clock - 1.0) / 1.2))
+    point = through(
+        clock,
+        (0.0, HANG),
+        (0.35, (-0.1, -0.3, 0.5)),
+        (0.85, (0.0, 0.02, 0.85)),
+        (1.3, (0.3, -0.1, 0.42)),
+        (1.8, (0.2, -0.2, 0.4)),
+        (2.6, HANG),
+    )
+    hand(tracks, 1 - side, window(clock, 0.0, 2.75, 0.3, 0.35), point)
+    name = SIDE_NAMES[side]
+    ways = (
+        ("hits", f"a forehand with the {name} hand"),
+        ("swings", f"a tennis racket with the {name} arm"),
+        ("plays", f"a tennis forehand with their {name} hand"),
+        ("returns", f"a tennis ball with the {name} hand"),
+        ("hits", f"a ball with a racket held in the {name} hand"),
+        ("swings", f"the {name} arm across the body as in tennis"),
+    )
+    return Movement(tracks, {"action": "tennis forehand", "side": name}, ways, manners_of(tempo))
+
+
+def serve(style: Style, rng: np.random.Generator) -> Movement:
+    """Serves: the other hand tosses the ball up, the body arches and hits it high above the head."""
+    side, tempo = pick_side(rng), style.tempo * float(rng.uniform(0.85, 1.15))
+    size = float(rng.uniform(0.85, 1.1))
+    tracks, clock = stage(style, rng, 3.7, tempo)
+    hips = size * through(clock, (0.3, 0.0), (1.3, -0.5), (1.8, 0.35), (2.2, 0.45), (3.2, 0.0))
+    load = through(clock, (0.5, 0.0), (1.35, 1.0), (1.72, -0.5), (2.0, 0.2), (2.6, 0.3), (3.4, 0.0))
+    heels = 0.5 * window(clock, 1.45, 2.2, 0.28, 0.4)
+    feet(tracks, style, clock, 1 - side, ((0.0, 0.4, 0.0, 0.28, 0.0), (2.9, 3.4, 0.0, 0.0, 0.0)), heels)
+    heel, pivot = _pivot(side, 1.1 * hips)
+    feet(tracks, style, clock, side, (), np.maximum(heel, heels), pivot)
+    tracks.root[:, 2] += 0.14 * window(clock, 0.0, 3.4, 0.45, 0.6) + 0.08 * window(clock, 1.4, 3.0, 0.5, 0.8)
+    tracks.root[:, 0] += SIDES[side] * 0.05 * (bump(clock / 0.45) + bump((clock - 2.85) / 0.55))
+    tracks.root[:, 1] -= 0.1 * load + 0.03 * window(clock, 0.0, 3.3, 0.5, 0.6) - 0.04 * (heels / 0.5)
+    turn(tracks, side, hips, 0.9)
+    arch = through(clock, (0.6, 0.0), (1.4, -0.32), (1.95, 0.6), (2.3, 0.5), (3.2, 0.0))
+    tracks.spine[:, 1] += 0.8 * arch
+    tracks.pelvis[:, 1] += 0.3 * arch
+    tilt = through(clock, (0.6, 0.0), (1.35, 0.22), (1.75, -0.28), (2.2, 0.0))
+    tracks.spine[:, 2] += SIDES[side] * tilt
+    tracks.head[:, 1] -= 0.55 * window(clock, 0.9, 2.0, 0.4, 0.3) + 0.3 * arch
+    path = through(
+        clock,
+        (0.0, HANG),
+        (0.4, (0.0, -0.4, 0.55)),
+        (0.85, (0.3, -0.9, 0.0)),
+        (1.2, (0.7, -0.2, -0.3)),
+        (1.45, (0.62, 0.3, -0.12)),
+        (1.62, (0.42, 0.52, -0.18)),
+        (1.8, (0.1, 0.97, 0.16)),
+        (1.96, (-0.1, 0.35, 0.85)),
+        (2.18, (-0.42, -0.5, 0.5)),
+        (2.5, (-0.35, -0.62, 0.35)),
+        (3.2, HANG),
+    )
+    hand(tracks, side, window(clock, 0.0, 3.4, 0.3, 0.4), path)
+    toss = through(
+        clock,
+        (0.0, HANG),
+        (0.4, (-0.2, -0.4, 0.55)),
+        (0.75, (0.0, -0.75, 0.5)),
+        (1.25, (0.08, 0.85, 0.45)),
+        (1.5, (0.08, 0.85, 0.42)),
+        (1.85, (-0.15, -0.2, 0.4)),
+        (2.4, (0.1, -0.4, 0.4)),
+        (3.2, HANG),
+    )
+    hand(tracks, 1 - side, window(clock, 0.0, 3.4, 0.3, 0.4), toss)
+    name = SIDE_NAMES[side]
+    ways = (
+        ("serves", f"a tennis ball with the {name} hand"),
+        ("serves", f"overhead with the {name} arm"),
+        ("does", f"a tennis serve with their {name} hand"),
+        ("tosses", f"a ball up and hits it overhead with the {name} hand"),
+        ("performs", f"a {name} handed tennis serve"),
+        ("swings", f"the {name} arm overhead to serve a ball"),
+    )
+    return Movement(tracks, {"action": "tennis serve", "side": name}, ways, manners_of(tempo))

@@ -1,0 +1,193 @@
+"""Turns that are more than steps: spins, jumps with a turn, twisting and stepping dances."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body import SIDES, foot_at
+from ..curves import FPS, bump, ease, lagged, smooth, window
+from ..gait import with_goal
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..style import Style
+from .jumping import jumps
+
+
+def spin(style: Style, rng: np.random.Generator) -> Movement:
+    """Spins fast on the ball of one foot, once or twice around, the other foot drawn to it."""
+    side, rounds = pick_side(rng), int(rng.integers(1, 3))
+    sign, last = float(SIDES[side]), (0.85 + 0.6 * rounds) * style.tempo
+    start = float(rng.uniform(0.5, 0.8))
+    tracks = style.stand(start + last + 1.3, rng)
+    t = np.arange(len(tracks)) / FPS
+    # Wind up a little the other way, whirl, and come to rest.
+    yaw = sign * (
+        2 * np.pi * rounds * smooth(ease((t - start) / last), 1.0) - 0.25 * bump((t - start + 0.5) / 0.6)
+    )
+    bears = 1 - side
+    x, z, toe = style.feet()[bears]
+    centre = np.array([x, z])
+    share = window(t, start - 0.3, start + last + 0.35, 0.35, 0.4)
+    tracks.yaw += yaw
+    # The body goes over the bearing foot and turns about it.
+    tracks.root[:, 0] += share * x
+    tracks.root[:, 1] += share * (0.035 - 0.1 * bump((t - start + 0.5) / 0.7))
+    tracks.root[:, 2] += share * 0.02
+    pitch = 0.55 * window(t, start - 0.05, start + last + 0.1, 0.25, 0.3)
+    still = np.zeros(len(t))
+    tracks.ankle[:, bears] = foot_at(still + centre[0], still + centre[1], yaw + toe, still, pitch, bears)
+    tracks.foot[:, bears, 0], tracks.foot[:, bears, 1] = yaw + toe, pitch
+    free_x, free_z, free_toe = style.feet()[side]
+    drawn = window(t, start - 0.05, start + last + 0.25, 0.3, 0.35)
+    away = np.array([free_x - centre[0], free_z - centre[1]])
+    local = away[None] * (1 - 0.55 * drawn[:, None]) + np.stack([still, -0.1 * drawn], -1)
+    c, s = np.cos(yaw), np.sin(yaw)
+    around = np.stack([c * local[:, 0] + s * local[:, 1], -s * local[:, 0] + c * local[:, 1]], -1)
+    tracks.ankle[:, side] = foot_at(
+        centre[0] + around[:, 0], centre[1] + around[:, 1], yaw + free_toe, 0.14 * drawn, 0.5 * drawn, side
+    )
+    tracks.foot[:, side, 0], tracks.foot[:, side, 1] = yaw + free_toe, 0.5 * drawn
+    tracks.planted[:, side] &= drawn < 1e-6
+    high = float(rng.uniform(-0.35, 0.05))
+    for arm in (0, 1):
+        goal = np.stack([0.75 - 0.65 * drawn, np.full(len(t), high), 0.25 + 0.3 * drawn], -1)
+        tracks.arm[:, arm] += share[:, None] * (with_goal(tracks.arm[:, arm], goal) - tracks.arm[:, arm])
+    name, clock = SIDE_NAMES[side], ("counterclockwise", "clockwise")[side]
+    ways = [
+        (verb, f"{rest} {often}".strip())
+        for often in times_words(rounds)
+        for verb, rest in (
+            ("spins", f"around to the {name}"),
+            ("twirls", f"around to the {name}"),
+            ("spins", f"{clock} on one foot"),
+            ("does", f"a spin to the {name}" if rounds == 1 else f"spins to the {name}"),
+            ("whirls", f"around {clock}"),
+            ("pirouettes", f"to the {name}"),
+        )
+    ]
+    angle = int(360 * rounds * sign)
+    truth = {"action": "spin", "side": name, "direction": name, "count": rounds, "angle": angle}
+    return Movement(tracks, truth, tuple(ways), ("quickly", "fast") if style.tempo < 1 else ())
+
+
+def jump_turn(style: Style, rng: np.random.Generator) -> Movement:
+    """Jumps and turns in the air by a half or a whole turn."""
+    side, degrees = pick_side(rng), int(rng.choice([180, 180, 360]))
+    high = float(rng.uniform(0.22, 0.32)) + 0.1 * (degrees == 360)
+    tracks = jumps(style, rng, np.array([high]), (0.0, 0.0))
+    t = np.arange(len(tracks)) / FPS
+    aloft = np.flatnonzero(~tracks.planted.any(1))
+    off, on = t[aloft[0]], t[aloft[-1]]
+    turned = float(SIDES[side]) * np.radians(degrees) * np.clip((t - off) / (on - off), 0, 1)
+    # The trunk leads before the feet leave the ground and follows after they land.
+    lead = float(SIDES[side]) * (0.45 * bump((t - off + 0.35) / 0.5, 0.8) - 0.3 * bump((t - off + 0.7) / 0.5))
+    tracks.spine[:, 0] += lead
+    tracks.yaw += turned
+    centre = tracks.root[:, [0, 2]]
+    c, s = np.cos(turned), np.sin(turned)
+    for foot in (0, 1):
+        away = tracks.ankle[:, foot][:, [0, 2]] - centre
+        tracks.ankle[:, foot, 0] = centre[:, 0] + c * away[:, 0] + s * away[:, 1]
+        tracks.ankle[:, foot, 2] = centre[:, 1] - s * away[:, 0] + c * away[:, 1]
+        tracks.foot[:, foot, 0] += turned
+    name = SIDE_NAMES[side]
+    whole = degrees == 360
+    ways = (
+        ("jumps", f"and turns {'all the way ' if whole else ''}around to the {name}"),
+        ("jumps", f"{degrees} degrees to the {name}"),
+        ("does", f"a {degrees} degree jump to the {name}"),
+        ("leaps", f"up and spins {degrees} degrees to the {name} in the air"),
+        ("jumps", f"while turning {'a full circle' if whole else 'halfway around'} to the {name}"),
+    )
+    angle = degrees * (1 if side == 0 else -1)
+    truth = {"action": "jump turn", "side": name, "direction": name, "count": 1, "angle": angle}
+    return Movement(tracks, truth, ways)
+
+
+def twist(style: Style, rng: np.random.Generator) -> Movement:
+    """Dances the twist: hips and feet one way, chest and arms the other, on the balls of the feet."""
+    count, period = int(rng.integers(4, 8)), float(rng.uniform(0.55, 0.85)) * style.tempo
+    start = float(rng.uniform(0.3, 0.6))
+    tracks = style.stand(max(2.1, start + count * period + 0.9), rng)
+    t = np.arange(len(tracks)) / FPS
+    share = window(t, start, start + count * period + 0.4, 0.5, 0.5)
+    swing = np.sin(2 * np.pi * (t - start) / period) * share
+    low = float(rng.uniform(0.05, 0.14))
+    tracks.root[:, 1] -= share * low * (1 + 0.4 * np.sin(2 * np.pi * (t - start) / (4 * period)))
+    tracks.pelvis[:, 0] += 0.42 * style.energy * swing
+    tracks.spine[:, 0] -= 0.75 * style.energy * lagged(swing, 1.0)
+    tracks.head[:, 0] += 0.3 * lagged(swing, 1.0)
+    for side, (x, z, yaw) in enumerate(style.feet()):
+        turned = yaw + 0.4 * swing
+        pitch = 0.3 * share
+        still = np.zeros(len(t))
+        tracks.ankle[:, side] = foot_at(still + x, still + z, turned, still, pitch, side)
+        tracks.foot[:, side, 0], tracks.foot[:, side, 1] = turned, pitch
+        far = 0.42 + 0.25 * swing * (1 if side == 0 else -1)
+        goal = np.stack([0.25 + 0 * t, -0.2 + 0.08 * np.abs(swing), far], -1)
+        tracks.arm[:, side] += share[:, None] * (with_goal(tracks.arm[:, side], goal) - tracks.arm[:, side])
+    ways = (
+        ("dances", "the twist"),
+        ("twists", "the hips from side to side"),
+        ("does", "the twist"),
+        ("dances", "twisting the hips and shoulders"),
+        ("twists", "their body back and forth"),
+        ("swivels", "the hips as in the twist"),
+    )
+    return Movement(tracks, {"action": "twist", "count": count}, ways, manners_of(period / 0.7))
+
+
+def step_touch(style: Style, rng: np.random.Generator) -> Movement:
+    """Dances from side to side: a step, the other foot closes, and back, with swinging arms."""
+    side, count = pick_side(rng), int(rng.integers(2, 5))
+    beat, wide = float(rng.uniform(0.42, 0.6)) * style.tempo, float(rng.uniform(0.28, 0.42))
+    start = float(rng.uniform(0.3, 0.6))
+    tracks = style.stand(max(2.1, start + 4 * beat * count + 0.8), rng)
+    t = np.arange(len(tracks)) / FPS
+    sign = float(SIDES[side])
+    # Per round: lead foot out, other closes, other foot back, lead closes.
+    lead, other = np.zeros(len(t)), np.zeros(len(t))
+    lift = np.zeros((2, len(t)))
+    for number in range(count):
+        at = start + 4 * beat * number
+        for foot, begin, go in (
+            (0, at, 1),
+            (1, at + beat, 1),
+            (1, at + 2 * beat, -1),
+            (0, at + 3 * beat, -1),
+        ):
+            moved = go * ease((t - begin) / (0.8 * beat))
+            if foot == 0:
+                lead += moved
+            else:
+                other += moved
+            lift[foot] += bump((t - begin) / (0.8 * beat))
+    place = smooth((lead + other) / 2, 2.0)
+    tracks.root[:, 0] += sign * wide * place
+    share = window(t, start, start + 4 * beat * count + 0.3, 0.4, 0.4)
+    tracks.root[:, 1] -= share * (0.035 + 0.015 * np.cos(2 * np.pi * (t - start) / beat))
+    for number, (foot, moved) in enumerate(((side, lead), (1 - side, other))):
+        x, z, yaw = style.feet()[foot]
+        pitch = 0.25 * lift[number]
+        still = np.zeros(len(t))
+        tracks.ankle[:, foot] = foot_at(
+            x + sign * wide * moved, z + still, yaw + still, 0.06 * lift[number], pitch, foot
+        )
+        tracks.foot[:, foot, 1] = pitch
+        tracks.planted[:, foot] &= lift[number] < 1e-9
+    swing = np.sin(2 * np.pi * (t - start) / (4 * beat)) * share
+    tracks.spine[:, 2] -= 0.1 * sign * swing
+    tracks.spine[:, 0] += 0.15 * sign * swing
+    for arm in (0, 1):
+        out = 0.3 + 0.25 * swing * sign * SIDES[arm]
+        goal = np.stack([out, -0.25 + 0.15 * np.abs(swing), 0.42 + 0 * t], -1)
+        tracks.arm[:, arm] += share[:, None] * (with_goal(tracks.arm[:, arm], goal) - tracks.arm[:, arm])
+    ways = (
+        ("dances", "stepping from side to side"),
+        ("steps", "side to side to the music"),
+        ("does", "a step touch dance"),
+        ("dances", "with steps to the left and right"),
+        ("steps", "left and right while swinging the arms"),
+        ("grooves", "from side to side"),
+    )
+    truth = {"action": "step touch", "count": count, "first": SIDE_NAMES[side]}
+    return Movement(tracks, truth, ways, manners_of(beat / 0.5))
