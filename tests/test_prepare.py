@@ -15,6 +15,8 @@ from lamp_cli.corpus.layout import FramesLimit, open_dataset
 from lamp_cli.corpus.plan import LEAST_FRAMES, MOST_FRAMES, ClipPlan, plan_clips
 from lamp_cli.corpus.prepare import PrepareOptions, prepare, remove_prepared
 from lamp_cli.corpus.requests import ClipRequest, read_requests
+from lamp_cli.corpus.synthetic_examples import read_truth
+from lamp_cli.corpus.wording.claims import agrees
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from tests.conftest import wandering
 
@@ -371,3 +373,35 @@ def test_results_inside_the_motions_folder_are_not_taken_for_motions(tmp_path):
     reports = [prepare(motions, whole("take0", "take1"), motions / "data", PrepareOptions()) for _ in "ab"]
     assert reports[0] == reports[1]
     assert not reports[0].dropped
+
+
+def test_peoples_sentences_join_those_of_made_up_motions(tmp_path: Path) -> None:
+    said = tuple(
+        f"{who} {does}"
+        for who in ("a man", "he", "somebody", "a figure")
+        for does in (
+            "is waving",
+            "jumps up",
+            "walks forward",
+            "is dancing",
+            "kicks",
+            "is stretching",
+            "claps",
+            "takes a bow",
+        )
+    )
+    plain = prepare(None, [], tmp_path / "plain", PrepareOptions(synthetic=60, seed=4))
+    rich = prepare(None, [], tmp_path / "rich", PrepareOptions(synthetic=60, seed=4, wording=said))
+    assert rich.captions > plain.captions
+    added = 0
+    for path in (tmp_path / "rich" / "texts").glob("*.txt"):
+        texts = [line.split("#")[0] for line in path.read_text().splitlines()]
+        theirs = [text for text in texts if text in said]
+        truth = read_truth(tmp_path / "rich", path.stem)
+        assert truth is not None and all(agrees(text, truth).action for text in theirs)
+        own = (tmp_path / "plain" / "texts" / path.name).read_text().splitlines()
+        assert [line.split("#")[0] for line in own] == texts[: len(own)]
+        added += len(theirs)
+    assert added == rich.captions - plain.captions
+    with pytest.raises(ValueError, match="wording: is for synthetic clips"):
+        PrepareOptions(wording=said)

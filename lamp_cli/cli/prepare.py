@@ -13,6 +13,7 @@ import typer
 
 from ..corpus.prepare import PrepareOptions, PrepareReport, prepare, remove_prepared
 from ..corpus.requests import read_requests
+from ..corpus.sentences import read_sentences
 from ..corpus.sources import find_sources
 from .common import UsageError, counted, emit, note
 
@@ -27,7 +28,13 @@ def command(
         typer.Option("--captions", help=".jsonl, .txt or folder of clips and sentences; repeatable."),
     ] = None,
     synthetic: Annotated[int, typer.Option(min=0, help="Add this many made-up motions.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the made-up motions.")] = 0,
+    recombine: Annotated[
+        int, typer.Option(min=0, help="Add this many clips recombined from the real training clips.")
+    ] = 0,
+    wording: Annotated[
+        Path | None, typer.Option(help="Sentences; those that are true of a made-up motion join its own.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of made-up and recombined motions.")] = 0,
     fps: Annotated[
         float | None, typer.Option(help="Frames per second of the joint arrays; else 20, KIT-ML 12.5.")
     ] = None,
@@ -51,8 +58,19 @@ def command(
         raise UsageError(f"{motions}: no such file or folder; expected motions")
     if motions is not None and not captions:
         raise UsageError("no captions; expected --captions FILE for the motions")
+    if recombine and motions is None:
+        raise UsageError("--recombine makes clips of real ones; expected a folder of motions")
     try:
-        options = PrepareOptions(fps, mirror, val_fraction, workers or os.cpu_count() or 1, synthetic, seed)
+        options = PrepareOptions(
+            fps,
+            mirror,
+            val_fraction,
+            workers or os.cpu_count() or 1,
+            synthetic,
+            seed,
+            recombine,
+            () if wording is None else tuple(read_sentences(wording)),
+        )
     except ValueError as error:
         # It names its field, and the option is called the same.
         raise UsageError(f"--{error}".replace("_", "-", 1)) from None
@@ -77,6 +95,7 @@ def _show(report: PrepareReport) -> None:
         ("mirrored", f"{report.mirrored} clips", "training only"),
         ("trimmed", f"{report.trimmed} clips", "shared time with held-out clips"),
     ]
+    rows += [("recombined", f"{count} clips", kind) for kind, count in sorted(report.recombined.items())]
     rows += [("dropped", f"{count} clips", reason) for reason, count in report.reasons().items()]
     if not sys.stderr.isatty():
         for row in rows:

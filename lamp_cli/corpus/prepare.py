@@ -26,11 +26,14 @@ from ..storage import write_json, write_text
 from .captions import mirror_sentence
 from .examples import FOLDERS, Written, frames_written, write_example
 from .plan import LEAST_FRAMES, ClipPlan, plan_clips
+from .recombination.clips import RealClip
+from .recombination.examples import RecombinationJob, recombination_jobs, write_recombined
 from .requests import ClipRequest
 from .sources import MotionSource, find_sources
 from .statistics import compute_statistics, save_statistics
 from .synthetic_examples import FOLDER as TRUTH_FOLDER
 from .synthetic_examples import SyntheticJob, synthetic_jobs, write_synthetic
+from .wording.people import peoples_sentences
 
 FINGERPRINT = "prepare.json"
 SPLITS = ("train", "val", "test")
@@ -45,7 +48,8 @@ class PrepareOptions:
     ``fps`` is the frame rate of joint files (None: the skeleton's own); ``mirror`` adds the mirrored
     copy of every training clip; ``val_fraction`` of the motions is held out where captions name no
     split; ``workers`` processes run in parallel. ``synthetic`` clips drawn by ``seed`` join the data
-    set. Raises ``ValueError`` for numbers out of range.
+    set, and ``recombine`` clips made of its real training clips. Of ``wording``, people's sentences, those
+    that are true of a synthetic clip join its own. Raises ``ValueError`` for numbers out of range.
     """
 
     fps: float | None = None
@@ -54,6 +58,8 @@ class PrepareOptions:
     workers: int = 1
     synthetic: int = 0
     seed: int = 0
+    recombine: int = 0
+    wording: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps < math.inf:
@@ -64,13 +70,20 @@ class PrepareOptions:
             raise ValueError(f"workers {self.workers}: expected at least 1")
         if self.synthetic < 0:
             raise ValueError(f"synthetic {self.synthetic}: expected a number of clips")
+        if self.recombine < 0:
+            raise ValueError(f"recombine {self.recombine}: expected a number of clips")
+        if self.wording and not self.synthetic:
+            raise ValueError("wording: is for synthetic clips; expected a number of them too")
         if self.seed < 0:
             raise ValueError(f"seed {self.seed}: expected 0 or more")
 
 
 @dataclass
 class PrepareReport:
-    """What became of the input. ``dropped`` gives a reason for each clip or file left out."""
+    """What became of the input. ``dropped`` gives a reason for each clip or file left out.
+
+    ``recombined`` counts the clips made of real training clips by kind; ``clips`` holds them too.
+    """
 
     clips: dict[str, int] = field(default_factory=dict)
     frames: dict[str, int] = field(default_factory=dict)
@@ -78,6 +91,7 @@ class PrepareReport:
     captioned: int = 0
     captions: int = 0
     trimmed: int = 0
+    recombined: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
 
     def reasons(self) -> dict[str, int]:
@@ -102,6 +116,10 @@ def prepare(
         raise ValueError("nothing to prepare; expected motions, a number of synthetic clips, or both")
     sources, unreadable = ([], {}) if motions is None else find_sources(motions, leave_out=output)
     skeleton, sources = (HUMANML3D, []) if motions is None else _one_skeleton(sources, unreadable)
+    if options.recombine and motions is None:
+        raise ValueError("recombined clips are made of real ones; expected motions")
+    if options.recombine and skeleton is not HUMANML3D:
+        raise ValueError(f"recombined clips have humanml3d's skeleton, {motions} has {skeleton.name}'s")
     if options.synthetic and skeleton is not HUMANML3D:
         raise ValueError(f"synthetic clips have humanml3d's skeleton, {motions} has {skeleton.name}'s")
     by_name = {source.name: source for source in sources}
@@ -112,12 +130,20 @@ def prepare(
 
     report = PrepareReport(trimmed=plan.trimmed, dropped={**unreadable, **plan.dropped})
     kept: list[Written] = []
-    total = len(plan.clips) + options.synthetic
+    total = len(plan.clips) + options.synthetic + options.recombine
     for done, result in enumerate(_write_all(plan.clips, by_name, output, options), 1):
         advance(done, total)
         if result.reason:
             report.dropped[result.id] = result.reason
             continue
+        kept.append(result)
+    real = _real_training_clips(plan.clips, kept, output)
+    for done, (result, kind) in enumerate(_recombine(real, output, options), total - options.recombine + 1):
+        advance(done, total)
+        if result.reason:
+            report.dropped[result.id] = result.reason
+            continue
+        report.recombined[kind] = report.recombined.get(kind, 0) + 1
         kept.append(result)
     if not any(clip.split == "train" for clip in kept):
         raise ValueError(f"{motions}: no clip is left for training ({_reasons(report)})")
@@ -162,6 +188,10 @@ def _fingerprint(sources: list[MotionSource], requests: list[ClipRequest], optio
     facts = [files, [asdict(r) for r in requests], options.fps, options.mirror, options.val_fraction]
     if options.synthetic:
         facts += [options.synthetic, options.seed]
+    if options.recombine:
+        facts += ["recombine", options.recombine, options.seed]
+    if options.wording:
+        facts += ["wording", options.wording]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -201,13 +231,37 @@ def _write_all(
         (sources[name], list(group), output, options)
         for name, group in groupby(ordered, key=lambda clip: clip.motion)
     ]
-    jobs += synthetic_jobs(options.synthetic, options.seed, output)
+    people = peoples_sentences(options.wording)
+    jobs += synthetic_jobs(options.synthetic, options.seed, output, people)
     if options.workers <= 1:
         for job in jobs:
             yield from _write_job(job)
         return
     with ProcessPoolExecutor(options.workers) as pool:
         for results in pool.map(_write_job, jobs, chunksize=4):
+            yield from results
+
+
+def _real_training_clips(clips: list[ClipPlan], kept: list[Written], output: Path) -> list[RealClip]:
+    train = {written.id for written in kept if written.split == "train"}
+    return [
+        RealClip(clip.id, output / "new_joints" / f"{clip.id}.npy", clip.captions)
+        for clip in clips
+        if clip.id in train and clip.captions
+    ]
+
+
+def _recombine(real: list[RealClip], output: Path, options: PrepareOptions) -> Iterator[tuple[Written, str]]:
+    """Write the recombined clips; the real ones must be there already."""
+    jobs: list[RecombinationJob] = recombination_jobs(
+        options.recombine, options.seed, options.mirror, real, output, TRUTH_FOLDER, options.workers
+    )
+    if options.workers <= 1 or len(jobs) <= 1:
+        for job in jobs:
+            yield from write_recombined(job)
+        return
+    with ProcessPoolExecutor(options.workers) as pool:
+        for results in pool.map(write_recombined, jobs):
             yield from results
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -60,6 +61,14 @@ class PeoplesSentences:
     """Sentences by the actions that each may mean; every one says a single action."""
 
     by_action: Mapping[str, tuple[str, ...]]
+
+    def held_out(self, held_out: bool) -> PeoplesSentences:
+        """The tenth of the sentences that no training clip gets, or the others."""
+        chosen = {
+            action: tuple(text for text in several if (crc32(text.encode()) % 10 == 0) is held_out)
+            for action, several in self.by_action.items()
+        }
+        return PeoplesSentences(chosen)
 
     def fitting(self, truth: Mapping[str, Any], count: int, rng: np.random.Generator) -> tuple[str, ...]:
         """Up to ``count`` sentences that are true of a clip; none for actions in a row or at once."""
