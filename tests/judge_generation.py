@@ -16,7 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from lamp_cli.corpus.layout import FIELD_LIMITS, open_dataset
+from lamp_cli.corpus.synthetic_examples import read_truth
 from lamp_cli.metrics.physics import physical_figures, physical_quality
+from lamp_cli.motion.representation import features_to_joints
 from lamp_cli.motion.skeleton import HUMANML3D
 from tests.judging.checks import does
 
@@ -49,15 +52,18 @@ def read_prompts(file: Path = PROMPTS) -> list[Asked]:
     return [Asked(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def generations(bundle: str, device: str, asked: Sequence[Asked], seed: int) -> list[np.ndarray]:
+def generations(options: argparse.Namespace, asked: Sequence[Asked], seed: int) -> list[np.ndarray]:
     """Joints of one generation of every prompt."""
     from lamp_cli.bundle.bundle import load_bundle
     from lamp_cli.cli.common import torch_device
+    from lamp_cli.model.generator import SamplingOptions
     from lamp_cli.tasks.generate import GenerateOptions, Prompt, generate
 
-    loaded = load_bundle(bundle, torch_device(device))
+    loaded = load_bundle(options.bundle, torch_device(options.device))
     prompts = [Prompt(one.prompt) for one in asked]
-    return [motion.joints for motion in generate(loaded, prompts, GenerateOptions(seed=seed))]
+    sampling = SamplingOptions(guidance=options.guidance, temperature=options.temperature)
+    how = GenerateOptions(seed=seed, sampling=sampling)
+    return [motion.joints for motion in generate(loaded, prompts, how)]
 
 
 def judge(asked: Sequence[Asked], motions: Sequence[np.ndarray], seed: int) -> list[Judged]:
@@ -79,13 +85,11 @@ def shares(judged: Sequence[Judged], key: str) -> dict[str, float]:
 
 
 def real_clips(data: Path) -> list[np.ndarray]:
-    """Joints of the first clips of a dataset folder: of its val split where there is one."""
-    split = data / "val.txt"
-    names = split.read_text(encoding="utf-8").split() if split.is_file() else []
-    files = [data / "new_joints" / f"{name}.npy" for name in names] or sorted(
-        (data / "new_joints").glob("*.npy")
-    )
-    return [np.load(file) for file in files[:REAL_CLIPS]]
+    """Joints of the first real clips of a data set's val split, as their features say them."""
+    dataset = open_dataset(data)
+    clips, _ = dataset.clips("val", FIELD_LIMITS[dataset.skeleton.name])
+    real = [clip for clip in clips if read_truth(data, clip.id) is None]
+    return [features_to_joints(clip.features, dataset.skeleton) for clip in real[:REAL_CLIPS]]
 
 
 def physics(motions: Sequence[np.ndarray]) -> dict[str, float]:
@@ -99,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     judged: list[Judged] = []
     motions: list[np.ndarray] = []
     for seed in range(options.seeds):
-        made = generations(options.bundle, options.device, asked, seed)
+        made = generations(options, asked, seed)
         judged += judge(asked, made, seed)
         motions += made
     report: dict[str, Any] = {
@@ -122,6 +126,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--bundle", default="lamp-mini", help="folder, hub name, or lamp-mini")
     parser.add_argument("--seeds", type=int, default=5, help="generations of each prompt")
+    parser.add_argument("--guidance", type=float, default=4.0, help="classifier-free guidance scale")
+    parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
     parser.add_argument("--data", type=Path, help="dataset folder whose clips' physics is printed beside")
     parser.add_argument("--prompts", type=Path, default=PROMPTS, help="other prompts of the same form")
