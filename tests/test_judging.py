@@ -40,12 +40,26 @@ ALSO: dict[str, set[str]] = {
     },
     "jump forward": {"jump"},
     "jump sideways": {"jump"},
+    "jump backward": {"jump"},
+    "jump turn": {"jump", "turn"},
+    "spin": {"turn", "balance"},
+    "hop": {"balance", "squat"},
+    "stairs up": {"walk", "tiptoe", "march", "hop"},
+    "stairs down": {"walk", "tiptoe", "march", "limp", "hop"},
+    "kneel": {"lunge"},
+    "lie down": {"sit down", "push-ups"},
+    "get up": {"stand up", "pick up", "lunge"},
+    "sit on the floor": {"sit down"},
+    "crawl": {"walk", "crouch walk"},
+    "hands on hips": {"stand"},
+    "salute": {"phone"},
+    "phone": {"salute"},
     "jumping jacks": {"jump", "raise arms"},
     "pick up": {"squat"},
     "squat": {"pick up"},
     "balance": {"arms out"},
     "wave": {"raise arms", "stretch"},
-    "raise arms": {"stretch"},
+    "raise arms": {"stretch", "point"},
     "stretch": {"raise arms"},
     "throw": {"punch"},
     "nod": {"stand"},
@@ -65,8 +79,13 @@ def motion(action: str, number: int = 0) -> Motion:
 
 
 def wrong_words(truth: dict[str, Any]) -> list[dict[str, Any]]:
-    """The same truth with the other side, the opposite direction, another count."""
-    found = []
+    """The same truth with the other side, the opposite direction, another count.
+
+    Crossed arms are both arms', and which foot is first on stairs, and on how many, nobody asks.
+    """
+    found: list[dict[str, Any]] = []
+    if truth["action"] in ("cross arms", "stairs up", "stairs down"):
+        return found
     if truth.get("side") in SWAP:
         other = {key: SWAP[truth[key]] for key in ("side", "direction") if truth.get(key) in SWAP}
         angle = {"angle": -truth["angle"]} if "angle" in truth else {}

@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from . import arms, legs, locomotion
+from . import arms, floor_and_gestures, legs, locomotion
 from .asked import Check, Expected
 from .kinematics import Motion
 
@@ -60,6 +60,22 @@ CHECKS: dict[str, Check] = {
     "look around": arms.look_around,
     "stretch": arms.stretch,
     "dance": arms.dance,
+    "kneel": floor_and_gestures.kneel,
+    "lie down": floor_and_gestures.lie_down,
+    "get up": floor_and_gestures.get_up,
+    "sit on the floor": floor_and_gestures.sit_on_floor,
+    "crawl": floor_and_gestures.crawl,
+    "push-ups": floor_and_gestures.push_ups,
+    "spin": floor_and_gestures.spin,
+    "jump turn": floor_and_gestures.jump_turn,
+    "hop": floor_and_gestures.hop,
+    "jump backward": floor_and_gestures.jump_backward,
+    "stairs up": floor_and_gestures.stairs_up,
+    "stairs down": floor_and_gestures.stairs_down,
+    "salute": floor_and_gestures.salute,
+    "cross arms": floor_and_gestures.cross_arms,
+    "hands on hips": floor_and_gestures.hands_on_hips,
+    "point": floor_and_gestures.point,
 }
 
 
