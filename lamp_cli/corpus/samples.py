@@ -18,6 +18,8 @@ from .examples import FOLDERS, write_example
 from .statistics import compute_statistics, save_statistics
 
 SEED = 20_260_000
+# Raised when the synthetic corpus changes, so that sets made of the earlier one are not taken for it.
+CORPUS = f"{__version__}-2"
 LIBRARY_CLIPS = 120
 EVALUATION_CLIPS = 96
 EVALUATION_SPLIT = "val"
@@ -25,7 +27,7 @@ EVALUATION_SPLIT = "val"
 
 def sample_library() -> Path:
     """A folder of motion files with a sentence beside each; made when it is not there yet."""
-    folder = _cache() / f"library-{__version__}"
+    folder = _cache() / f"library-{CORPUS}"
     if folder.is_dir():
         return folder
     from .synthetic import numbered_clip
@@ -41,7 +43,7 @@ def sample_library() -> Path:
 
 def sample_evaluation_set() -> Path:
     """A data set folder whose ``val`` split is a small evaluation set; made when it is not there yet."""
-    folder = _cache() / f"evaluation-set-{__version__}"
+    folder = _cache() / f"evaluation-set-{CORPUS}"
     if folder.is_dir():
         return folder
     from .synthetic import numbered_clip
