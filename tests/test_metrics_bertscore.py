@@ -249,3 +249,14 @@ def test_without_transformers_the_sentence_says_so(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(ValueError, match="needs transformers"):
         HuggingFaceEncoder("anything")
+
+
+def test_a_hub_out_of_reach_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    # Nobody listens on the discard port.
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(
+        ValueError, match=r"no/such-encoder: .* not in the cache, and the hub cannot be reached"
+    ):
+        HuggingFaceEncoder("no/such-encoder", 2)

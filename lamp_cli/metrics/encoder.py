@@ -6,15 +6,20 @@ A name that is no folder goes to the Hugging Face hub (or its cache); a folder n
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from .bertscore import TokenStates
 
 # Lengths above this are "no limit" in the files of some tokenizers.
 _UNLIMITED = 100_000
+HUB_SECONDS = 5.0
 
 
 class HuggingFaceEncoder:
@@ -32,8 +37,9 @@ class HuggingFaceEncoder:
             raise ValueError(
                 f"{model}: BERTScore with a Hugging Face encoder needs transformers; install it with pip"
             ) from None
-        local = Path(model).is_dir()
-        with _as_one_sentence(model):
+        folder = Path(model).is_dir()
+        local = folder or not _hub_answers()
+        with _as_one_sentence(model, offline=local and not folder):
             config = AutoConfig.from_pretrained(model, local_files_only=local)
         layers = _layer(model, layer, int(config.num_hidden_layers))
         # Layers above the wanted one are not built at all.
@@ -45,7 +51,7 @@ class HuggingFaceEncoder:
             )
         self._model.eval().requires_grad_(False).to(device)
         self._limit = _longest(self._tokenizer, config)
-        self._name = f"{Path(model).name if local else model}, layer {layers}"
+        self._name = f"{Path(model).name if folder else model}, layer {layers}"
         self._device = device
         self._batch_size = batch_size
 
@@ -92,13 +98,28 @@ class HuggingFaceEncoder:
         ]
 
 
+def _hub_answers() -> bool:
+    """Whether the hub can be reached: asked once, where its own library would retry for half a minute."""
+    if getproxies():
+        # Behind a proxy nothing answers directly.
+        return True
+    address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 443), timeout=HUB_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
 @contextmanager
-def _as_one_sentence(model: str) -> Iterator[None]:
+def _as_one_sentence(model: str, offline: bool = False) -> Iterator[None]:
     """Turn what transformers raises for a missing or foreign model into one sentence naming it."""
     try:
         yield
     except (OSError, ValueError) as error:
         summary = str(error).strip().splitlines()[0]
+        if offline:
+            summary = "it is no folder, not in the cache, and the hub cannot be reached"
         raise ValueError(f"{model}: expected a Hugging Face encoder: {summary}") from None
 
 
