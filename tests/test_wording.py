@@ -12,7 +12,7 @@ from lamp_cli.corpus.synthetic import ACTIONS, SyntheticClip, synthetic_clip, sy
 from lamp_cli.corpus.wording.action_words import COMPANIONS, IN_A_ROW, PATTERNS
 from lamp_cli.corpus.wording.base_forms import base_form
 from lamp_cli.corpus.wording.claims import Agreement, agrees, claims, normalised
-from lamp_cli.corpus.wording.people import is_true, peoples_sentences, plain_actions, said_by
+from lamp_cli.corpus.wording.people import is_true, peoples_sentences, plain_actions
 from tests.judge_captions import shares, shares_by_action
 
 # Actions that people call by one word: a sentence about one may be said of the others.
@@ -237,4 +237,3 @@ def test_people_offer_each_sentence_once_and_none_for_sequences() -> None:
     assert len(people.fitting({"action": "wave", "side": "left"}, 1, rng)) == 1
     assert people.fitting({"action": "clap"}, 2, rng) == ()
     assert people.fitting({"action": "sequence", "parts": [{"action": "wave"}]}, 2, rng) == ()
-    assert set(said_by(people)) == {"a man is waving", "somebody waves", "a man jumps up and down"}

@@ -7,7 +7,7 @@ action's, a side, way or count that agrees, or one of few words that claim nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -119,8 +119,3 @@ def is_true(sentence: str, truth: Mapping[str, Any]) -> bool:
 
 def _goes(truth: Mapping[str, Any], way: str) -> bool:
     return truth.get("direction") == way or truth["action"] in _IMPLIED.get(way, ())
-
-
-def said_by(sentences: PeoplesSentences) -> Sequence[str]:
-    """Every sentence once, in order: what a data set prepared with them depends on."""
-    return tuple(dict.fromkeys(text for several in sentences.by_action.values() for text in several))

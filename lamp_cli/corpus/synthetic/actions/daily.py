@@ -10,8 +10,8 @@ import numpy as np
 from ..body import SIDES
 from ..curves import drift, keys, smooth, window
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
+from ..scene import BOTH, Scene, at_chest, at_head, begin, follow, in_room, lead_hand, path, shift_weight
 from ..style import Style
-from .hands import BOTH, Scene, at_chest, at_head, begin, follow, in_room, lead_hand, path, shift_weight
 
 
 def _beats(scene: Scene, first: float, period: float, count: float) -> np.ndarray:

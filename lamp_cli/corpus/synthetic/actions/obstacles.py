@@ -10,11 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..body import SIDES, Tracks
-from ..curves import FPS, GRAVITY, ease, keys, smooth, snap, window
-from ..gait import with_goal
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
-from ..style import Style
-from .gaits import (
+from ..contacts import (
     Contact,
     distance,
     resting,
@@ -24,6 +20,10 @@ from .gaits import (
     set_upper,
     standing_contacts,
 )
+from ..curves import FPS, GRAVITY, ease, keys, smooth, snap, window
+from ..gait import with_goal
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
+from ..style import Style
 
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 

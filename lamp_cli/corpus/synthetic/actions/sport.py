@@ -1,6 +1,6 @@
 """Throws, catches, swings, ball games and swimming strokes, all with the feet in place or a step away.
 
-Clock, turns and goals of hands are those of ``fighting``. Knows no ball and no racket: only the body.
+Knows no ball and no racket: only the body.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import numpy as np
 from ..body import SIDES, Tracks
 from ..curves import bump, through, window
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
+from ..stance import Step, both_hands, feet, hand, stage, turn
 from ..style import Style
-from .fighting import Step, both_hands, feet, hand, stage, turn
 
 HANG = (0.12, -0.95, 0.05)
 

@@ -7,8 +7,8 @@ import numpy as np
 from ..body import SIDES
 from ..curves import bump, through, window
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..stance import both_hands, feet, hand, stage, turn
 from ..style import Style
-from .fighting import both_hands, feet, hand, stage, turn
 
 
 def swim(style: Style, rng: np.random.Generator) -> Movement:
