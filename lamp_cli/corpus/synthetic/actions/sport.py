@@ -1,4 +1,4 @@
-"""Throws, catches, swings, ball games and swimming strokes, all with the feet in place or a step away.
+"""Throws, catches and swings, all with the feet in place or a step away.
 
 Knows no ball and no racket: only the body.
 """
