@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .attention import attend
+
 
 class Cache(Protocol):
     """Keys and values of what a decoder has read."""
@@ -145,7 +147,8 @@ class Block(nn.Module):
         )
         q, k = _rotated(q, turn), _rotated(k, turn)
         if past is None:
-            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            earlier = torch.ones(q.shape[2], q.shape[2], dtype=torch.bool, device=q.device).tril()
+            mixed = attend(q, k, v, earlier)
         else:
             past.add(k, v)
             mixed = past.attend(q)

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .attention import attend
+
 
 @dataclass(frozen=True)
 class QFormerConfig:
@@ -75,7 +77,7 @@ class Attention(nn.Module):
             for t in (self.query(x), self.key(context), self.value(context))
         )
         # No dropout on the attention weights: with it torch has no fused kernel on a CPU.
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        mixed = attend(q, k, v, mask)
         out = self.output(mixed.transpose(1, 2).flatten(2))
         return self.norm(x + self.dropout(out))
 

@@ -1,0 +1,39 @@
+"""Attention by whichever way is fast: the same numbers by every way."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lamp_cli.model.attention import attend
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_learning_in_half_precision_attends_as_the_fused_kernel_in_full(masked: bool) -> None:
+    stream = torch.Generator().manual_seed(0)
+    inputs = [torch.randn(2, 3, size, 8, generator=stream) for size in (5, 7, 7)]
+    mask = torch.rand(2, 1, 5, 7, generator=stream) < 0.6 if masked else None
+    if mask is not None:
+        mask[..., 0] = True
+    full = [t.clone().requires_grad_() for t in inputs]
+    half = [t.bfloat16().requires_grad_() for t in inputs]
+    weights = torch.randn(2, 3, 5, 8, generator=stream)
+    expected = F.scaled_dot_product_attention(*full, attn_mask=mask)
+    found = attend(*half, mask)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), expected, atol=0.03, rtol=0.03)
+    (expected * weights).sum().backward()
+    (found.float() * weights).sum().backward()
+    for own, other in zip(half, full, strict=True):
+        assert own.grad is not None and other.grad is not None
+        torch.testing.assert_close(own.grad.float(), other.grad, atol=0.06, rtol=0.06)
+
+
+def test_what_is_masked_counts_for_nothing() -> None:
+    q, k, v = (torch.randn(1, 1, 3, 4, dtype=torch.bfloat16, requires_grad=True) for _ in range(3))
+    mask = torch.tensor([True, True, False])
+    attend(q, k, v, mask).sum().backward()
+    assert k.grad is not None and v.grad is not None
+    assert not k.grad[0, 0, 2].any() and not v.grad[0, 0, 2].any()
+    assert v.grad[0, 0, :2].any()
