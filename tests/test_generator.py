@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from lamp_cli.model.generator import (
+    Condition,
     GeneratorConfig,
     MaskedGenerator,
     SamplingOptions,
@@ -23,6 +24,15 @@ from lamp_cli.model.length import LengthConfig, LengthHead
 SMALL = GeneratorConfig(
     codes=12, condition_width=6, width=32, layers=2, heads=4, feed_forward=64, max_tokens=10, dropout=0.0
 )
+
+
+def _nothing(count: int) -> Condition:
+    """The null condition."""
+    return Condition.single(torch.zeros(count, 6))
+
+
+def _rows(condition: Condition, rows: slice) -> Condition:
+    return Condition(condition.vectors[rows], condition.mask[rows])
 
 
 def _model(causal: bool = True) -> MaskedGenerator:
@@ -75,8 +85,8 @@ def test_corruption_has_the_shares_of_the_paper_and_stays_inside_the_clip() -> N
 def test_padding_changes_nothing(causal: bool) -> None:
     model = _model(causal)
     tokens = torch.randint(12, (2, 10), generator=torch.Generator().manual_seed(0))
-    condition = torch.randn(2, 6, generator=torch.Generator().manual_seed(1))
-    alone = model(tokens[:1, :4], torch.tensor([4]), condition[:1])
+    condition = Condition.single(torch.randn(2, 6, generator=torch.Generator().manual_seed(1)))
+    alone = model(tokens[:1, :4], torch.tensor([4]), _rows(condition, slice(1)))
     together = model(tokens, torch.tensor([4, 10]), condition)
     torch.testing.assert_close(together[0, :4], alone[0])
     tokens[0, 4:] = (tokens[0, 4:] + 5) % 12
@@ -90,16 +100,43 @@ def test_causal_attention_sees_no_later_token(causal: bool) -> None:
     tokens = torch.randint(12, (1, 10), generator=torch.Generator().manual_seed(0))
     changed = tokens.clone()
     changed[0, 6] = (tokens[0, 6] + 1) % 12
-    lengths, condition = torch.tensor([10]), torch.zeros(1, 6)
+    lengths, condition = torch.tensor([10]), _nothing(1)
     before, after = model(tokens, lengths, condition), model(changed, lengths, condition)
     assert torch.allclose(before[0, :6], after[0, :6], atol=1e-5) is causal
     assert not torch.allclose(before[0, 6], after[0, 6], atol=1e-5)
 
 
 @pytest.mark.parametrize("causal", [True, False])
+def test_codes_see_every_word_and_no_padding_between_them(causal: bool) -> None:
+    model = _model(causal)
+    tokens, lengths = torch.randint(12, (1, 5)), torch.tensor([5])
+    words = torch.randn(1, 4, 6, generator=torch.Generator().manual_seed(2))
+    seen = torch.tensor([[True, True, True, False]])
+    before = model(tokens, lengths, Condition(words, seen))
+    for place in range(4):
+        changed = words.clone()
+        changed[0, place] += 1
+        after = model(tokens, lengths, Condition(changed, seen))
+        assert torch.equal(before[0, 0], after[0, 0]) is not bool(seen[0, place])
+    short = model(tokens, lengths, Condition(words[:, :3], seen[:, :3]))
+    assert torch.allclose(before, short, atol=1e-5)
+
+
+def test_the_null_condition_is_one_vector_of_zeros() -> None:
+    words = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(2))
+    condition = Condition(words, torch.tensor([[True, True, False], [True, True, True]]))
+    half = condition.where(torch.tensor([False, True]))
+    assert torch.equal(half.vectors[1], words[1]) and not half.vectors[0].any()
+    assert half.mask.tolist() == [[True, False, False], [True, True, True]]
+    both = condition.with_null()
+    assert torch.equal(both.vectors, torch.cat([words, torch.zeros_like(words)]))
+    assert both.mask[2:].tolist() == [[True, False, False]] * 2
+
+
+@pytest.mark.parametrize("causal", [True, False])
 def test_neighbours_in_a_batch_do_not_change_a_sample(causal: bool) -> None:
     model = _model(causal)
-    condition = torch.randn(3, 6, generator=torch.Generator().manual_seed(1))
+    condition = Condition.single(torch.randn(3, 6, generator=torch.Generator().manual_seed(1)))
     lengths = torch.tensor([4, 10, 7])
     streams, untouched = _streams(3), torch.get_rng_state()
     together = sample(model, condition, lengths, SamplingOptions(), streams)
@@ -107,7 +144,7 @@ def test_neighbours_in_a_batch_do_not_change_a_sample(causal: bool) -> None:
     for row, own in enumerate(lengths.tolist()):
         stream = _streams(1, first=row)
         rows = slice(row, row + 1)
-        alone = sample(model, condition[rows], lengths[rows], SamplingOptions(), stream)
+        alone = sample(model, _rows(condition, rows), lengths[rows], SamplingOptions(), stream)
         assert torch.equal(together[row, :own], alone[0])
         # As many numbers drawn alone as in company: the batch's padded length does not count.
         assert torch.equal(stream[0].get_state(), streams[row].get_state())
@@ -121,7 +158,7 @@ def test_kept_tokens_are_never_masked_again_and_rounds_follow_the_schedule() -> 
     model = _model()
     seen: list[torch.Tensor] = []
     model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:2].clone()))
-    condition = torch.randn(2, 6, generator=torch.Generator().manual_seed(1))
+    condition = Condition.single(torch.randn(2, 6, generator=torch.Generator().manual_seed(1)))
     drawn = sample(model, condition, torch.tensor([10, 6]), SamplingOptions(steps=6), _streams(2))
     for row, length in enumerate([10, 6]):
         rounds = [tokens[row, :length] for tokens in seen]
@@ -142,7 +179,7 @@ class _Certain(torch.nn.Module):
         super().__init__()
         self.seen: list[torch.Tensor] = []
 
-    def forward(self, tokens: torch.Tensor, lengths: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, lengths: torch.Tensor, condition: Condition) -> torch.Tensor:
         self.seen.append(tokens[0].clone())
         length = tokens.shape[1]
         certainty = torch.arange(length, 0, -1, dtype=torch.float)
@@ -154,7 +191,7 @@ def test_the_least_confident_are_drawn_again_by_their_unfiltered_share() -> None
     model = _Certain()
     # One code survives the filter: were confidence taken after it, all would be equally certain.
     options = SamplingOptions(steps=4, guidance=3.0, top_fraction=1e-6)
-    drawn = sample(model, torch.zeros(1, 6), torch.tensor([10]), options, _streams(1))  # type: ignore[arg-type]
+    drawn = sample(model, _nothing(1), torch.tensor([10]), options, _streams(1))  # type: ignore[arg-type]
     assert drawn[0].tolist() == list(range(10))
     for tokens in model.seen:
         masked = int((tokens == 12).sum())
@@ -162,7 +199,7 @@ def test_the_least_confident_are_drawn_again_by_their_unfiltered_share() -> None
 
 
 def test_only_the_likeliest_share_of_the_codes_is_drawn() -> None:
-    condition, lengths = torch.zeros(200, 6), torch.full((200,), 3)
+    condition, lengths = _nothing(200), torch.full((200,), 3)
     for kept in (1, 3, 12):
         options = SamplingOptions(steps=1, guidance=1.0, temperature=1e6, top_fraction=kept / 12)
         drawn = sample(_Distinct(), condition, lengths, options, _streams(200))  # type: ignore[arg-type]
@@ -172,23 +209,23 @@ def test_only_the_likeliest_share_of_the_codes_is_drawn() -> None:
 class _Distinct(_Certain):
     """A model that likes code 11 best, then 10, and so on."""
 
-    def forward(self, tokens: torch.Tensor, lengths: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, lengths: torch.Tensor, condition: Condition) -> torch.Tensor:
         return torch.arange(12.0).expand(*tokens.shape, 12)
 
 
-def _first_codes(model: MaskedGenerator, condition: torch.Tensor, guidance: float) -> torch.Tensor:
+def _first_codes(model: MaskedGenerator, condition: Condition, guidance: float) -> torch.Tensor:
     """The likeliest codes of one round, from all masked."""
     options = SamplingOptions(steps=1, guidance=guidance, temperature=0.0)
-    lengths = torch.full((len(condition),), 10)
-    return sample(model, condition, lengths, options, _streams(len(condition)))
+    lengths = torch.full((len(condition.vectors),), 10)
+    return sample(model, condition, lengths, options, _streams(len(condition.vectors)))
 
 
 def test_guidance_weighs_the_conditional_against_the_null_condition() -> None:
     model = _model()
-    condition = torch.randn(8, 6, generator=torch.Generator().manual_seed(1)) * 20
+    condition = Condition.single(torch.randn(8, 6, generator=torch.Generator().manual_seed(1)) * 20)
     masked, lengths = torch.full((8, 10), 12), torch.full((8,), 10)
     conditional = model(masked, lengths, condition)
-    null = model(masked, lengths, torch.zeros(8, 6))
+    null = model(masked, lengths, _nothing(8))
     choices = [null.argmax(-1), conditional.argmax(-1), (4 * conditional - 3 * null).argmax(-1)]
     assert not torch.equal(choices[0], choices[1]) and not torch.equal(choices[1], choices[2])
     for guidance, expected in zip([0.0, 1.0, 4.0], choices, strict=True):
@@ -200,7 +237,7 @@ def test_guidance_of_one_runs_the_conditional_model_alone() -> None:
     calls: list[int] = []
     model.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
     options = SamplingOptions(steps=2, guidance=1.0)
-    sample(model, torch.zeros(1, 6), torch.tensor([5]), options, _streams(1))
+    sample(model, _nothing(1), torch.tensor([5]), options, _streams(1))
     assert calls == [1, 1]
 
 
@@ -219,7 +256,7 @@ def test_it_learns_sequences_by_their_condition_and_samples_them() -> None:
     torch.manual_seed(0)
     model = MaskedGenerator(SMALL)
     tokens = torch.randint(12, (4, 10), generator=torch.Generator().manual_seed(3))
-    condition, lengths = torch.eye(6)[:4], torch.tensor([10, 8, 6, 10])
+    condition, lengths = Condition.single(torch.eye(6)[:4]), torch.tensor([10, 8, 6, 10])
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
     for step in range(250):
         loss = model.losses(tokens, lengths, condition, torch.Generator().manual_seed(step))["loss"]
@@ -235,7 +272,7 @@ def test_it_learns_sequences_by_their_condition_and_samples_them() -> None:
 
 def test_too_many_tokens_are_refused() -> None:
     with pytest.raises(ValueError, match="11 tokens"):
-        _model()(torch.zeros(1, 11, dtype=torch.long), torch.tensor([11]), torch.zeros(1, 6))
+        _model()(torch.zeros(1, 11, dtype=torch.long), torch.tensor([11]), _nothing(1))
 
 
 @pytest.mark.parametrize(
@@ -256,15 +293,15 @@ def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
 @pytest.mark.parametrize(
     ("condition", "lengths", "streams", "message"),
     [
-        (torch.zeros(2, 6), [3, 0], 2, "expected 1 to 10 tokens, found 0 to 3"),
-        (torch.zeros(2, 6), [3, 11], 2, "expected 1 to 10 tokens, found 3 to 11"),
-        (torch.zeros(2, 6), [3, 4], 1, "2 conditions, 2 lengths and 1 generators"),
-        (torch.zeros(0, 6), [], 0, "expected one for each of 0 clips"),
-        (torch.full((1, 6), math.nan), [3], 1, "NaN or infinity"),
+        (_nothing(2), [3, 0], 2, "expected 1 to 10 tokens, found 0 to 3"),
+        (_nothing(2), [3, 11], 2, "expected 1 to 10 tokens, found 3 to 11"),
+        (_nothing(2), [3, 4], 1, "2 conditions, 2 lengths and 1 generators"),
+        (_nothing(0), [], 0, "expected one for each of 0 clips"),
+        (Condition.single(torch.full((1, 6), math.nan)), [3], 1, "NaN or infinity"),
     ],
 )
 def test_bad_batches_are_refused(
-    condition: torch.Tensor, lengths: list[int], streams: int, message: str
+    condition: Condition, lengths: list[int], streams: int, message: str
 ) -> None:
     own = torch.tensor(lengths, dtype=torch.long)
     with pytest.raises(ValueError, match=message):

@@ -135,6 +135,22 @@ def test_an_epoch_holds_every_clip_once() -> None:
     assert batch.texts == again.texts
 
 
+def test_clips_of_like_length_stand_together_and_every_one_still_comes_once() -> None:
+    lengths = np.random.default_rng(0).permutation(np.arange(20, 84))
+    clips = [Clip(str(n), np.zeros((n, 263), np.float32), ("a",)) for n in lengths]
+    sampler = PairSampler(clips, STATISTICS, 4, sorted_steps=4)
+    steps = [sampler.batch(0, step, 8) for step in range(8)]
+    assert sorted(n for batch in steps for n in batch.clip_numbers) == list(range(64))
+    spread = [np.ptp(lengths[batch.clip_numbers]) for batch in steps]
+    mixed = [np.ptp(lengths[PairSampler(clips, STATISTICS, 4).batch(0, s, 8).clip_numbers]) for s in range(8)]
+    assert max(spread) < min(mixed)
+    first = [lengths[batch.clip_numbers].min() for batch in steps[:4]]
+    assert first != sorted(first)
+    assert np.array_equal(sampler.batch(0, 5, 8).clip_numbers, steps[5].clip_numbers)
+    # An epoch of its own order.
+    assert not np.array_equal(sampler.batch(0, 13, 8).clip_numbers, steps[5].clip_numbers)
+
+
 def _gradients(rank: int, ranks: int, folder: str) -> None:
     """One data-parallel step on this rank's half of the batch; rank 0 saves the gradients."""
     from safetensors.torch import save_file

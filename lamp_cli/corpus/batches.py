@@ -61,13 +61,21 @@ class WindowSampler:
 class PairSampler:
     """Motions with one of their sentences each, every clip once per epoch in a drawn order."""
 
-    def __init__(self, clips: Sequence[Clip], statistics: Statistics, frames_per_token: int):
-        """Clips without captions are left out; raises ``ValueError`` when none is left."""
+    def __init__(
+        self, clips: Sequence[Clip], statistics: Statistics, frames_per_token: int, sorted_steps: int = 1
+    ):
+        """Clips without captions are left out; raises ``ValueError`` when none is left.
+
+        The clips of ``sorted_steps`` steps in turn are dealt out by length, so that little is padded; the
+        steps stand in a drawn order again.
+        """
         self._clips = [c for c in clips if c.captions and len(c.features) >= frames_per_token]
         if not self._clips:
             raise ValueError("no clip has a caption; language-motion pretraining needs pairs")
         self._statistics = statistics
         self._multiple = frames_per_token
+        self._sorted_steps = sorted_steps
+        self._lengths = np.array([min(len(c.features), LONGEST_CLIP) for c in self._clips])
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -82,11 +90,21 @@ class PairSampler:
         epoch, place = divmod(step, steps_per_epoch)
         order = np.random.default_rng([seed, 2, epoch]).permutation(len(self._clips))
         rng = np.random.default_rng([seed, 3, step])
-        numbers = order[place * size : (place + 1) * size]
+        numbers = self._dealt(order[: steps_per_epoch * size].reshape(-1, size), place, [seed, 5, epoch])
         clips = [self._clips[n] for n in numbers]
         texts = tuple(c.captions[rng.integers(len(c.captions))] for c in clips)
         motions = [self._crop(c.features, rng) for c in clips]
         return collate(motions, texts, numbers)
+
+    def _dealt(self, steps: np.ndarray, place: int, seed: list[int]) -> np.ndarray:
+        """Clips (B,) of the step at ``place``, of steps (S, B) in order."""
+        if self._sorted_steps == 1:
+            return steps[place]
+        begin = place // self._sorted_steps * self._sorted_steps
+        together = steps[begin : begin + self._sorted_steps]
+        by_length = together.ravel()[np.argsort(self._lengths[together.ravel()], kind="stable")]
+        drawn = np.random.default_rng([*seed, begin]).permutation(len(together))
+        return by_length.reshape(together.shape)[drawn[place - begin]]
 
     def _crop(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         length = _whole_tokens(len(features), self._multiple)

@@ -1,7 +1,7 @@
 """The generator: a masked transformer over motion tokens, with causal attention by default.
 
 Source: Guo et al. 2024 (MoMask) and Chang et al. 2022 (MaskGIT) for masked modelling and decoding;
-LaMP section 3 (LaMP-T2M) for the causal attention. Works on codes and a condition vector; knows no
+LaMP section 3 (LaMP-T2M) for the causal attention. Works on codes and condition vectors; knows no
 text and no motion.
 """
 
@@ -16,11 +16,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import ranks
+from .attention import attend
 
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Sizes (defaults: the paper's); ``causal`` False is the paper's bidirectional ablation."""
+    """Sizes (defaults: the paper's); ``causal`` False is the paper's bidirectional ablation.
+
+    With ``word_condition`` the condition is every word of the sentence instead of one vector for all.
+    """
 
     codes: int = 512
     condition_width: int = 768
@@ -32,6 +36,31 @@ class GeneratorConfig:
     dropout: float = 0.2
     condition_dropout: float = 0.1
     causal: bool = True
+    word_condition: bool = False
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Vectors (B, C, W) that stand before the codes and ``mask`` (B, C), True on real ones."""
+
+    vectors: Tensor
+    mask: Tensor
+
+    @classmethod
+    def single(cls, vectors: Tensor) -> Condition:
+        """One vector (B, W) for each sequence."""
+        return cls(vectors[:, None], torch.ones(len(vectors), 1, dtype=torch.bool, device=vectors.device))
+
+    def where(self, kept: Tensor) -> Condition:
+        """The same in the rows ``kept`` (B,); in the others the null condition, one vector of zeros."""
+        kept = kept.to(self.mask.device)[:, None]
+        first = torch.arange(self.mask.shape[1], device=self.mask.device) == 0
+        return Condition(self.vectors * kept[..., None].to(self.vectors), torch.where(kept, self.mask, first))
+
+    def with_null(self) -> Condition:
+        """Twice the rows: these, then the null condition for each."""
+        null = self.where(torch.zeros(len(self.mask), dtype=torch.bool))
+        return Condition(torch.cat([self.vectors, null.vectors]), torch.cat([self.mask, null.mask]))
 
 
 @dataclass(frozen=True)
@@ -77,7 +106,7 @@ class Block(nn.Module):
             t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for t in self.query_key_value(self.attention_norm(x)).chunk(3, dim=-1)
         )
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        mixed = attend(q, k, v, mask)
         x = x + self.dropout(self.output(mixed.transpose(1, 2).flatten(2)))
         return x + self.dropout(self.down(F.gelu(self.up(self.feed_norm(x)))))
 
@@ -98,36 +127,39 @@ class MaskedGenerator(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.apply(_initialise)
 
-    def forward(self, tokens: Tensor, lengths: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, lengths: Tensor, condition: Condition) -> Tensor:
         """Logits (B, L, codes) for tokens (B, L), [MASK] being ``mask_token``.
 
-        ``lengths`` (B,) in tokens; ``condition`` (B, C), zeros for the null condition. Raises
-        ``ValueError`` for more than ``max_tokens``.
+        ``lengths`` (B,) in tokens. Raises ``ValueError`` for more than ``max_tokens``.
         """
         length = tokens.shape[1]
         if length > self.config.max_tokens:
             raise ValueError(f"{length} tokens; the generator was made for {self.config.max_tokens}")
-        x = torch.cat([self.condition(condition)[:, None], self.codes(tokens)], 1)
-        x = self.dropout(x + self.positions[:, : length + 1])
-        mask = self._mask(lengths, length + 1)
+        # Words know their own places: the condition as a whole has one.
+        before = self.condition(condition.vectors) + self.positions[:, :1]
+        x = self.dropout(torch.cat([before, self.codes(tokens) + self.positions[:, 1 : length + 1]], 1))
+        mask = self._mask(lengths, length, condition.mask)
         for block in self.blocks:
             x = block(x, mask)
-        return self.head(self.norm(x[:, 1:])).float()
+        return self.head(self.norm(x[:, before.shape[1] :])).float()
 
-    def _mask(self, lengths: Tensor, size: int) -> Tensor:
+    def _mask(self, lengths: Tensor, length: int, condition: Tensor) -> Tensor:
+        """Who sees whom (B, 1, C + L, C + L); everyone sees the condition, whose real vectors are given."""
+        real = torch.arange(length, device=lengths.device) < lengths[:, None]
+        size = condition.shape[1] + length
+        mask = torch.cat([condition, real], 1)[:, None, None, :].expand(-1, 1, size, size)
+        if not self.config.causal:
+            return mask
         places = torch.arange(size, device=lengths.device)
-        # The condition stands before the tokens, so a clip of n tokens fills n + 1 places.
-        mask = (places <= lengths[:, None])[:, None, None, :].expand(-1, 1, size, size)
-        return mask & (places[:, None] >= places) if self.config.causal else mask
+        return mask & ((places[:, None] >= places) | (places < condition.shape[1]))
 
     def losses(
-        self, tokens: Tensor, lengths: Tensor, condition: Tensor, generator: torch.Generator
+        self, tokens: Tensor, lengths: Tensor, condition: Condition, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Masked modelling: ``loss`` and ``accuracy`` on the chosen positions of codes (B, L)."""
         inputs, chosen = corrupt(tokens, lengths, self.mask_token, generator)
         kept = torch.rand(len(tokens), generator=generator) >= self.config.condition_dropout
-        logits = self(inputs, lengths, condition * kept[:, None].to(condition))
-        return generator_loss(logits, tokens, chosen)
+        return generator_loss(self(inputs, lengths, condition.where(kept)), tokens, chosen)
 
 
 def generator_loss(logits: Tensor, tokens: Tensor, chosen: Tensor) -> dict[str, Tensor]:
@@ -179,7 +211,7 @@ def corrupt(
 @torch.no_grad()
 def sample(
     model: MaskedGenerator,
-    condition: Tensor,
+    condition: Condition,
     lengths: Tensor,
     options: SamplingOptions,
     generators: Sequence[torch.Generator],
@@ -192,13 +224,14 @@ def sample(
     be in evaluation mode. Raises ``ValueError`` for a length outside 1..``max_tokens``, a condition
     that is not finite, or when conditions, lengths and generators differ in number.
     """
-    if not len(condition) == len(lengths) == len(generators):
-        found = f"{len(condition)} conditions, {len(lengths)} lengths and {len(generators)} generators"
+    size = len(condition.vectors)
+    if not size == len(lengths) == len(generators):
+        found = f"{size} conditions, {len(lengths)} lengths and {len(generators)} generators"
         raise ValueError(f"expected one length and one generator for each condition, found {found}")
-    if not condition.isfinite().all():
+    if not condition.vectors.isfinite().all():
         raise ValueError("the condition: expected finite numbers, found NaN or infinity")
-    own = _checked_lengths(lengths, len(condition), model.config.max_tokens)
-    device, size, length = condition.device, len(lengths), int(own.max())
+    own = _checked_lengths(lengths, size, model.config.max_tokens)
+    device, length = condition.vectors.device, int(own.max())
     lengths = lengths.to(device)
     inside = torch.arange(length, device=device) < lengths[:, None]
     tokens = torch.full((size, length), model.mask_token, device=device)
@@ -229,13 +262,13 @@ def _checked_lengths(lengths: Tensor, size: int, most: int) -> Tensor:
 
 
 def _guided_logits(
-    model: MaskedGenerator, tokens: Tensor, lengths: Tensor, condition: Tensor, guidance: float
+    model: MaskedGenerator, tokens: Tensor, lengths: Tensor, condition: Condition, guidance: float
 ) -> Tensor:
     """Classifier-free guidance: l_u + s (l_c - l_u), both in one batch (Ho and Salimans 2022)."""
     if guidance == 1.0:
         return model(tokens, lengths, condition)
-    both = torch.cat([condition, torch.zeros_like(condition)])
-    conditional, unconditional = model(tokens.repeat(2, 1), lengths.repeat(2), both).chunk(2)
+    both = model(tokens.repeat(2, 1), lengths.repeat(2), condition.with_null())
+    conditional, unconditional = both.chunk(2)
     return unconditional + guidance * (conditional - unconditional)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .condition import TextCondition
+from .condition import QueryCondition, WordCondition
 from .generator import GeneratorConfig, MaskedGenerator
 from .lamp import Lamp
 from .length import LengthConfig, LengthHead
@@ -20,7 +20,11 @@ class TextToMotion(nn.Module):
 
     def __init__(self, qformer: QFormerConfig, generator: GeneratorConfig, length: LengthConfig):
         super().__init__()
-        self.condition = TextCondition(qformer.width, qformer.context_width)
+        self.condition = (
+            WordCondition()
+            if generator.word_condition
+            else QueryCondition(qformer.width, qformer.context_width)
+        )
         self.generator = MaskedGenerator(generator)
         self.length = LengthHead(length)
 

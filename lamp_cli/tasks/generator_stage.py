@@ -15,7 +15,9 @@ from ..model.tokenizer import MotionTokenizer
 from .lamp_stage import PairData, encode_text, tokenize, validation_batches
 
 # Masking is random; the validation figure averages over this many draws, the same at every step.
-VALIDATION_DRAWS = 8
+VALIDATION_DRAWS = 2
+# Half of a batch drawn at random is padding.
+SORTED_STEPS = 16
 
 
 class GeneratorStage:
@@ -40,7 +42,9 @@ class GeneratorStage:
         self._lamp = lamp.to(device).eval().requires_grad_(False)
         self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
         self._data = data
-        self._sampler = PairSampler(data.train, data.statistics, tokenizer.config.frames_per_token)
+        self._sampler = PairSampler(
+            data.train, data.statistics, tokenizer.config.frames_per_token, SORTED_STEPS
+        )
         self._val = [c for c in data.val if c.captions]
         if not self._val:
             raise ValueError("no validation clip has a caption; the best generator is chosen by them")
