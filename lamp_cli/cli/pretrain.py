@@ -119,6 +119,8 @@ def command(
         report = pretrain(data, output, options, target, _Display(stack))
         if int(os.environ.get("RANK", "0")) != 0:
             return
+    for name in report.begun_anew:
+        note(f"{name}: begun anew, since that of --start-from is of another kind")
     for split, read in report.read.items():
         for reason, count in read.reasons().items():
             note(f"{split}: skipped {count} clips: {reason}")

@@ -57,6 +57,8 @@ from .training import TrainingConfig, TrainingResult, load_weights, train
 
 # Twenty frames are a second: shorter clips say too little to be described.
 TRAINING_LIMITS = FramesLimit(20, 10_000)
+# What a bundle to start from must agree in.
+_PARTS = ("tokenizer", "lamp", "generator", "length")
 Report = Callable[[str, int, int, dict[str, float]], None]
 
 
@@ -67,7 +69,7 @@ class PretrainOptions:
     ``captions`` is a file of sentences without motions: the vocabulary holds their words, LaMP learns from
     those of one JSON line that they say the same, and the embedded decoder learns its language from them.
     ``language_model`` stands in that decoder's place. ``start_from`` is a bundle whose networks, vocabulary
-    and statistics the run goes on with.
+    and statistics the run goes on with; an embedded decoder that it has knows its language already.
     """
 
     size: str = "mini"
@@ -86,10 +88,11 @@ class PretrainOptions:
 
 @dataclass(frozen=True)
 class PretrainReport:
-    """What was trained, by stage, and which clips were read."""
+    """What was trained, by stage, which clips were read, and what a bundle to start from had otherwise."""
 
     results: dict[str, TrainingResult]
     read: dict[str, ReadReport]
+    begun_anew: tuple[str, ...] = ()
 
 
 def pretrain(
@@ -108,7 +111,7 @@ def pretrain(
         if not others:
             return judge
         rest = pretrain(data, output, dataclasses.replace(options, stages=others), device, report)
-        return PretrainReport({**rest.results, **judge.results}, rest.read)
+        return PretrainReport({**rest.results, **judge.results}, rest.read, rest.begun_anew)
     dataset = open_dataset(data)
     statistics = weigh_up_root_and_contacts(dataset.statistics, dataset.skeleton)
     train_clips, train_report = dataset.clips("train", TRAINING_LIMITS)
@@ -126,9 +129,10 @@ def pretrain(
     model = _with_ablations(size.model(dataset.skeleton, len(vocabulary)), options)
     training = {name: _with_overrides(name, size.training[name], options) for name in CORE}
     identity = _identity(data, options, model, training, len(train_clips), vocabulary)
+    goes_on: tuple[str, ...] = CORE
     if origin is not None:
         identity["start_from"] = fingerprint(origin)
-        _require_same_networks(model, origin.config.model, options.start_from)
+        goes_on = _same_networks(model, origin.config.model, options.start_from)
     claim(run, identity)
 
     # The initial weights come from torch's own stream, which takes no generator.
@@ -137,7 +141,8 @@ def pretrain(
         tokenizer, lamp, text_to_motion = build_networks(model, vocabulary.decoder)
         if origin is not None:
             for name, network in zip(CORE, (tokenizer, lamp, text_to_motion), strict=True):
-                network.load_state_dict(origin.networks()[name].state_dict())
+                if name in goes_on:
+                    network.load_state_dict(origin.networks()[name].state_dict())
         elif options.text_encoder is not None:
             initialise_from_bert(lamp.qformer, _encoder_weights(options.text_encoder), kept)
     # Groups of one sentence say nothing about wording.
@@ -177,7 +182,8 @@ def pretrain(
     folder = output / "training" / CAPTIONER
     if CAPTIONER in options.stages:
         frozen = Frozen(lamp, tokenizer, pairs)
-        captioner, learned = pretrain_captioner(folder, options, frozen, sentences, device, report)
+        earlier = None if origin is None else origin.captioner
+        captioner, learned = pretrain_captioner(folder, options, frozen, sentences, earlier, device, report)
         results.update(learned)
     elif (folder / "best.safetensors").exists():
         captioner, results[CAPTIONER] = _trained_captioner(folder, vocabulary)
@@ -208,7 +214,8 @@ def pretrain(
         from .curves import draw_curves
 
         draw_curves(output / "training")
-    return PretrainReport(results, {"train": train_report, "val": val_report})
+    anew = tuple(name for name in CORE if name not in goes_on)
+    return PretrainReport(results, {"train": train_report, "val": val_report}, anew)
 
 
 def _with_memory(bundle: Bundle, train: Sequence[Clip], val: Sequence[Clip]) -> Bundle:
@@ -232,13 +239,15 @@ def pretrain_captioner(
     options: PretrainOptions,
     frozen: Frozen,
     sentences: Sequence[str],
+    earlier: Captioner | None,
     device: torch.device,
     report: Report,
 ) -> tuple[Captioner, dict[str, TrainingResult]]:
     """Train a captioner in ``folder``: the embedded decoder's language first, then captions of motions.
 
-    ``sentences`` join the training captions for the language. A Hugging Face language model, when
-    ``options`` name one, knows its language already. Raises ``ValueError`` as ``pretrain``.
+    ``sentences`` join the training captions for the language. An ``earlier`` captioner of the same sizes
+    is gone on with, and like a Hugging Face language model, when ``options`` name one, knows its language
+    already. Raises ``ValueError`` as ``pretrain``.
     """
     size = SIZES[options.size].captioner
     vocabulary, language_model = frozen.pairs.vocabulary, options.language_model
@@ -247,9 +256,12 @@ def pretrain_captioner(
         LANGUAGE: _with_overrides(LANGUAGE, size.language, options),
         CAPTIONER: _with_overrides(CAPTIONER, size.training, options),
     }
+    learned = earlier is not None and language_model is None and earlier.config == config
     if language_model is not None:
         rate = LANGUAGE_MODEL_RATES[language_model.tuning]
         training = {CAPTIONER: dataclasses.replace(training[CAPTIONER], learning_rate=rate)}
+    elif learned:
+        del training[LANGUAGE]
     identity = {
         "seed": options.seed,
         "model": to_json(config),
@@ -260,6 +272,9 @@ def pretrain_captioner(
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = build_captioner(config, vocabulary, _training_type(config, device))
+    if learned:
+        assert earlier is not None
+        network.load_state_dict(earlier.state_dict())
     seed, pairs = options.seed, frozen.pairs
     stages: dict[str, Callable[[int], Any]] = {
         LANGUAGE: lambda size: LanguageStage(network, sentences, pairs, size, seed, device),
@@ -364,10 +379,23 @@ def _words(train_set: EvaluationSet, most: int, folder: Path | None) -> tuple[Wo
     return words_of_captions(captions, LEAST_COUNT, most), None
 
 
-def _require_same_networks(model: ModelConfig, other: ModelConfig, name: str | None) -> None:
-    for part in ("tokenizer", "lamp", "generator", "length"):
-        if getattr(model, part) != getattr(other, part):
+def _same_networks(model: ModelConfig, other: ModelConfig, name: str | None) -> tuple[str, ...]:
+    """The stages whose networks can be gone on with; a generator of another kind begins anew.
+
+    Raises ``ValueError`` when the motion tokenizer or LaMP has other sizes.
+    """
+    differ = {part for part in _PARTS if _sizes(getattr(model, part)) != _sizes(getattr(other, part))}
+    for part in ("tokenizer", "lamp"):
+        if part in differ:
             raise ValueError(f"{name}: its {part} has other sizes than this run's; choose its --size")
+    return CORE[:2] if differ else CORE
+
+
+def _sizes(config: Any) -> dict[str, Any]:
+    """A network's settings without its dropout, which is no size: training may go on with another."""
+    settings = config if isinstance(config, dict) else to_json(config)
+    nested = {key: _sizes(value) if isinstance(value, dict) else value for key, value in settings.items()}
+    return {key: value for key, value in nested.items() if key != "dropout"}
 
 
 def default_text_encoder() -> Path | None:
