@@ -111,6 +111,17 @@ def test_generate_writes_a_motion_and_a_video(bundle: Path, tmp_path: Path) -> N
     assert Path(again["motion"]).read_bytes() == Path(record["motion"]).read_bytes()
 
 
+def test_the_draws_that_a_motion_is_chosen_from_can_be_counted(bundle: Path, tmp_path: Path) -> None:
+    words = ["generate", "a person walks", "--model", bundle, "--seed", "5", "--format", "npy"]
+    made = {
+        count: json.loads(lamp(*words, "--candidates", count, "--output", tmp_path / count).stdout)
+        for count in ("1", "8")
+    }
+    default = json.loads(lamp(*words, "--output", tmp_path / "default").stdout)
+    assert Path(default["motion"]).read_bytes() == Path(made["8"]["motion"]).read_bytes()
+    assert Path(default["motion"]).read_bytes() != Path(made["1"]["motion"]).read_bytes()
+
+
 def test_a_prompt_far_from_training_is_doubted_on_stderr_alone(bundle: Path, tmp_path: Path) -> None:
     rest = ["--model", bundle, "--frames", "40", "--format", "npy", "--output", tmp_path]
     done = lamp("generate", "a person walks 3", "a kid skateboards", *rest)
@@ -238,6 +249,23 @@ def test_training_goes_on_from_a_bundle_and_its_paraphrases_are_learned(bundle: 
         max(float((after[k] - v.float()).abs().max()) for k, v in before.items() if v.is_floating_point())
         < 2e-3
     )
+    assert "begun anew" not in done.stderr
     other = lamp(*words[:-8], "--size", "base", "--output", tmp_path / "other")
     assert other.returncode == 2
     assert "other sizes" in other.stderr
+    captioner = lamp(*words, "--stage", "captioner", "--steps", "captioner=1")
+    assert captioner.returncode == 0, captioner.stderr
+    # The decoder of the bundle knows its language: it is not learned again.
+    assert [json.loads(line)["stage"] for line in captioner.stdout.splitlines()][-1] == "captioner"
+    assert not (tmp_path / "further/training/captioner/language").exists()
+    before = load_file(bundle / "captioner.safetensors")
+    after = load_file(tmp_path / "further/training/captioner/best.safetensors")
+    assert max(float((after[k] - v.float()).abs().max()) for k, v in before.items()) < 2e-3
+
+
+def test_a_generator_of_another_kind_is_begun_anew_and_that_is_said(bundle: Path, tmp_path: Path) -> None:
+    words = ["pretrain", "--data", bundle.parent / "data", "--output", tmp_path / "other", "--bidirectional"]
+    words += ["--start-from", bundle, "--stage", "tokenizer", "--steps", "tokenizer=1"]
+    done = lamp(*words, "--batch-size", "tokenizer=4")
+    assert done.returncode == 0, done.stderr
+    assert "generator: begun anew" in done.stderr

@@ -34,6 +34,9 @@ def command(
     seconds: Annotated[float | None, typer.Option(help="Length; predicted when not given.")] = None,
     frames: Annotated[int | None, typer.Option(help="Length in frames; predicted when not given.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Motions per prompt.")] = 1,
+    candidates: Annotated[
+        int, typer.Option(min=1, max=100, help="Draws per motion; the one nearest to its sentence is kept.")
+    ] = 8,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,
     guidance: Annotated[float, typer.Option(min=0.0, help="Classifier-free guidance scale.")] = 4.0,
     steps: Annotated[int, typer.Option(min=1, max=100, help="Decoding rounds.")] = 10,
@@ -71,7 +74,8 @@ def command(
         check_prompt(bundle, prompt)
     texts = [request.text for request in requests]
     _note_doubts(texts, doubts(bundle, texts))
-    options = GenerateOptions(seed, samples, SamplingOptions(steps, guidance, temperature), not raw)
+    sampling = SamplingOptions(steps, guidance, temperature)
+    options = GenerateOptions(seed, samples, sampling, not raw, candidates)
     together: list[Any] = []
     with progress(len(work) * samples, "generating") as advance:
         for number, motion in enumerate(generate(bundle, work, options)):

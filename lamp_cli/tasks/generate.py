@@ -1,4 +1,4 @@
-"""Generate motions from sentences: condition, length, codes, frames.
+"""Generate motions from sentences: condition, length, codes, frames, and the best of some candidates.
 
 Source: LaMP section 3 (LaMP-T2M). What a notebook would import; writes no files.
 """
@@ -15,6 +15,8 @@ from torch import Tensor
 
 from ..bundle.bundle import Bundle
 from ..model.generator import SamplingOptions, sample
+from ..model.lamp import similarity
+from ..model.qformer import Context, Text
 from ..motion.footskate import clean_up
 from ..motion.representation import features_to_joints
 from .lamp_stage import encode_text
@@ -34,14 +36,16 @@ class Prompt:
 class GenerateOptions:
     """Sampling, how many motions per prompt, and the seed all randomness is drawn from.
 
-    ``clean_up`` holds planted feet, bone lengths and the floor in the joints (``motion/footskate``); the
-    features stay the network's.
+    Each motion is the one of ``candidates`` draws that LaMP itself finds nearest to the sentence; 1, the
+    paper's way, keeps whatever is drawn. ``clean_up`` holds planted feet, bone lengths and the floor in the
+    joints (``motion/footskate``); the features stay the network's.
     """
 
     seed: int = 0
     samples: int = 1
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     clean_up: bool = True
+    candidates: int = 1
 
 
 @dataclass(frozen=True)
@@ -59,15 +63,16 @@ def generate(
 ) -> Iterator[GeneratedMotion]:
     """Motions for every prompt, ``options.samples`` each, in order; computed in batches.
 
-    Each motion's random stream comes from the seed, its sentence's bytes and its sample number, so
-    neither the other prompts nor their order change it. Raises ``ValueError`` for an empty sentence
+    Each candidate's random stream comes from the seed, its sentence's bytes and its number, so neither the
+    other prompts nor their order change it. Raises ``ValueError`` for an empty sentence
     or a length the bundle was not made for.
     """
     for prompt in prompts:
         check_prompt(bundle, prompt)
     work = [(prompt, number) for prompt in prompts for number in range(options.samples)]
-    for begin in range(0, len(work), BATCH_SIZE):
-        yield from _generate_batch(bundle, work[begin : begin + BATCH_SIZE], options)
+    size = max(1, BATCH_SIZE // options.candidates)
+    for begin in range(0, len(work), size):
+        yield from _generate_batch(bundle, work[begin : begin + size], options)
 
 
 def frames_range(bundle: Bundle) -> tuple[int, int]:
@@ -93,22 +98,45 @@ def check_prompt(bundle: Bundle, prompt: Prompt) -> None:
 def _generate_batch(
     bundle: Bundle, work: Sequence[tuple[Prompt, int]], options: GenerateOptions
 ) -> Iterator[GeneratedMotion]:
-    streams = [_stream(options.seed, prompt.text, number) for prompt, number in work]
+    drawn = [(prompt, number) for prompt, number in work for _ in range(options.candidates)]
+    numbers = list(range(options.candidates)) * len(work)
+    streams = [
+        _stream(options.seed, prompt.text, number, candidate)
+        for (prompt, number), candidate in zip(drawn, numbers, strict=True)
+    ]
     limit = bundle.lamp.config.qformer.text_tokens
-    text = encode_text(bundle.vocabulary, [prompt.text for prompt, _ in work], limit, bundle.device)
+    text = encode_text(bundle.vocabulary, [prompt.text for prompt, _ in drawn], limit, bundle.device)
     words = bundle.lamp.qformer.text(text)
     condition = bundle.text_to_motion.condition(bundle.lamp, words, text.mask)
     predicted = bundle.text_to_motion.length.sample(words[:, 0], streams)
-    tokens = _token_counts(bundle, [prompt.frames for prompt, _ in work], predicted)
+    tokens = _token_counts(bundle, [prompt.frames for prompt, _ in drawn], predicted)
     codes = sample(bundle.text_to_motion.generator, condition, tokens, options.sampling, streams)
-    features = bundle.tokenizer.decode(codes, tokens).float().cpu().numpy()
-    for row, (prompt, number) in enumerate(work):
+    features = bundle.tokenizer.decode(codes, tokens).float()
+    chosen = _nearest(bundle, text, features, tokens, options.candidates)
+    for (prompt, number), row in zip(work, chosen, strict=True):
         frames = prompt.frames or int(tokens[row]) * bundle.tokenizer.config.frames_per_token
-        own = bundle.statistics.denormalise(features[row, :frames])
+        own = bundle.statistics.denormalise(features[row, :frames].cpu().numpy())
         joints = features_to_joints(own, bundle.skeleton)
         if options.clean_up:
             joints = clean_up(joints, own[:, -4:], bundle.skeleton)
         yield GeneratedMotion(prompt, number, joints, own)
+
+
+def _nearest(bundle: Bundle, text: Text, features: Tensor, tokens: Tensor, candidates: int) -> list[int]:
+    """Of every ``candidates`` rows in turn the one whose motion is nearest to its sentence.
+
+    ``features`` (B, T, C) are normalised. Nearness is the cosine of the shared space and the matching
+    head's probability together, as retrieval ranks its best hits.
+    """
+    if candidates == 1:
+        return list(range(len(features)))
+    lengths = tokens * bundle.tokenizer.config.frames_per_token
+    mask = torch.arange(features.shape[1] // bundle.tokenizer.config.frames_per_token, device=tokens.device)
+    motion = Context(bundle.tokenizer.latents(features, lengths), mask < tokens[:, None])
+    cosine = similarity(bundle.lamp.embed_motion(motion), bundle.lamp.embed_text(text)).diagonal()
+    match = bundle.lamp.matching_logits(motion, text).softmax(-1)[:, 1]
+    best = (cosine + match).unflatten(0, (-1, candidates)).argmax(1)
+    return (best + candidates * torch.arange(len(best), device=best.device)).tolist()
 
 
 def _token_counts(bundle: Bundle, frames: Sequence[int | None], predicted: Tensor) -> Tensor:
@@ -117,6 +145,7 @@ def _token_counts(bundle: Bundle, frames: Sequence[int | None], predicted: Tenso
     return torch.tensor(counts, device=bundle.device)
 
 
-def _stream(seed: int, text: str, number: int) -> torch.Generator:
-    key = hashlib.sha256(f"{seed}\n{number}\n{text}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(key[:7], "big"))
+def _stream(seed: int, text: str, number: int, candidate: int) -> torch.Generator:
+    # The first candidate is what is drawn when there is only one.
+    key = f"{seed}\n{number}\n{text}" if candidate == 0 else f"{seed}\n{number}.{candidate}\n{text}"
+    return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(key.encode()).digest()[:7], "big"))

@@ -1,0 +1,66 @@
+"""Choosing among candidates: what is kept is what LaMP finds nearest to the sentence."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from lamp_cli.bundle.bundle import Bundle, load_bundle
+from lamp_cli.tasks.embed import embed_motions, embed_texts, motion_context, similarity
+from lamp_cli.tasks.generate import GeneratedMotion, GenerateOptions, Prompt, generate
+from lamp_cli.tasks.lamp_stage import encode_text
+
+SENTENCES = ("a person walks", "someone jumps twice", "he waves with the left hand")
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Bundle:
+    return load_bundle("lamp-mini", torch.device("cpu"))
+
+
+def _kept(bundle: Bundle, candidates: int) -> list[GeneratedMotion]:
+    options = GenerateOptions(seed=3, samples=2, candidates=candidates)
+    return list(generate(bundle, [Prompt(text) for text in SENTENCES], options))
+
+
+@torch.no_grad()
+def _nearness(bundle: Bundle, motion: GeneratedMotion) -> float:
+    """Cosine and matching probability, from the features that were handed out."""
+    text = motion.prompt.text
+    cosine = similarity(embed_motions(bundle, [motion.features]), embed_texts(bundle, [text]))[0, 0]
+    tokens = encode_text(bundle.vocabulary, [text], 32, bundle.device)
+    match = bundle.lamp.matching_logits(motion_context(bundle, [motion.features]), tokens)
+    return float(cosine) + float(match.softmax(-1)[0, 1])
+
+
+def test_more_candidates_come_nearer_to_the_sentence(loaded: Bundle) -> None:
+    # The draws of fewer candidates are among those of more, so nearness can only grow.
+    by_count = [[_nearness(loaded, motion) for motion in _kept(loaded, count)] for count in (1, 2, 5, 9)]
+    for fewer, more in pairwise(by_count):
+        assert all(b >= a - 1e-4 for a, b in zip(fewer, more, strict=True))
+    assert np.mean(by_count[-1]) > np.mean(by_count[0]) + 1e-3
+
+
+def test_samples_of_one_prompt_have_candidates_of_their_own(loaded: Bundle) -> None:
+    first, second = _kept(loaded, 3)[:2]
+    assert (first.sample, second.sample) == (0, 1)
+    assert first.features.shape != second.features.shape or not np.array_equal(
+        first.features, second.features
+    )
+
+
+def test_one_candidate_is_the_first_of_many(loaded: Bundle) -> None:
+    alone = list(generate(loaded, [Prompt(SENTENCES[0])], GenerateOptions(seed=3)))
+    listed = list(generate(loaded, [Prompt(SENTENCES[0])], GenerateOptions(seed=3, candidates=1)))
+    np.testing.assert_array_equal(alone[0].features, listed[0].features)
+
+
+def test_a_batch_of_prompts_keeps_what_each_keeps_alone(loaded: Bundle) -> None:
+    together = [m for m in _kept(loaded, 20) if m.sample == 0]
+    for motion in together:
+        options = GenerateOptions(seed=3, candidates=20)
+        alone = next(generate(loaded, [motion.prompt], options))
+        np.testing.assert_allclose(alone.features, motion.features, atol=1e-3)
