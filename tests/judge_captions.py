@@ -36,6 +36,9 @@ from lamp_cli.tasks.generate import GenerateOptions, Prompt, generate
 Truth = Mapping[str, Any]
 JUDGED = ("side", "direction", "count")
 
+# Draws per motion, as in lamp generate.
+CANDIDATES = 8
+
 
 @dataclass(frozen=True)
 class Captioned:
@@ -144,7 +147,9 @@ def round_trip(
 ) -> list[RoundTrip]:
     """One motion and its caption for every prompt."""
     asked = [Prompt(text) for text, _ in prompts]
-    motions = [motion.features for motion in generate(bundle, asked, GenerateOptions(seed))]
+    motions = [
+        motion.features for motion in generate(bundle, asked, GenerateOptions(seed, candidates=CANDIDATES))
+    ]
     return [
         RoundTrip(text, expected, said, agrees(said, expected).action)
         for (text, expected), said in zip(prompts, captions_of(bundle, motions, options), strict=True)

@@ -9,6 +9,7 @@ tokens.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -184,8 +185,9 @@ Maker = Callable[[Sequence[EvaluationPair], np.random.Generator], list[np.ndarra
 
 
 def maker(bundle: Bundle, sampling: GenerateOptions) -> Maker:
-    """Features for loaded pairs, by a bundle."""
-    return lambda pairs, rng: [m.features for m in generate_for(bundle, pairs, sampling, rng)]
+    """Features for loaded pairs, by a bundle; their joints, which nobody sees, are left as they come."""
+    plain = dataclasses.replace(sampling, clean_up=False)
+    return lambda pairs, rng: [m.features for m in generate_for(bundle, pairs, plain, rng)]
 
 
 def score_loadings(

@@ -34,7 +34,8 @@ def sampler(bundle: Bundle, sampling: GenerateOptions) -> Sampler:
     """Motions of a bundle, each of the length of the caption's clip."""
 
     def make(pair: EvaluationPair, samples: int, rng: np.random.Generator) -> list[np.ndarray]:
-        chosen = dataclasses.replace(sampling, seed=int(rng.integers(2**31)), samples=samples)
+        seed = int(rng.integers(2**31))
+        chosen = dataclasses.replace(sampling, seed=seed, samples=samples, clean_up=False)
         prompt = Prompt(pair.caption.text, len(pair.features))
         return [motion.features for motion in generate(bundle, [prompt], chosen)]
 
