@@ -182,7 +182,7 @@ def pretrain(
     folder = output / "training" / CAPTIONER
     if CAPTIONER in options.stages:
         frozen = Frozen(lamp, tokenizer, pairs)
-        earlier = None if origin is None else origin.captioner
+        earlier = None if origin is None else _captioner_of(origin, options.start_from)
         captioner, learned = pretrain_captioner(folder, options, frozen, sentences, earlier, device, report)
         results.update(learned)
     elif (folder / "best.safetensors").exists():
@@ -293,6 +293,14 @@ def pretrain_captioner(
             lambda step, figures, name=name, steps=each.steps: report(name, step, steps, figures),  # type: ignore[misc]
         )
     return network, results
+
+
+def _captioner_of(origin: Bundle, name: str | None) -> Captioner | None:
+    """The captioner of a bundle to start from, if it has one whose decoder is embedded."""
+    config = origin.config.model.captioner
+    if config is None or config.embedded is None:
+        return None
+    return load_bundle(str(name), torch.device("cpu"), captioner=True).captioner
 
 
 def _trained_captioner(folder: Path, vocabulary: Vocabulary) -> tuple[Captioner, TrainingResult]:
