@@ -30,6 +30,6 @@ lamp pretrain "${second[@]}"
 lamp prepare "${real[@]}" --synthetic 20000 --recombine 400 --wording "$data/captions_train.jsonl" --seed 2 \
     --output "$output/data"
 last=(--data "$output/data" --output "$output/lamp-mini" --start-from "$output/second" "${people[@]}")
-last+=(--steps tokenizer=800 --steps lamp=300 --steps generator=6500 --steps captioner=600)
+last+=(--steps tokenizer=800 --steps lamp=300 --steps generator=6500 --steps captioner=500)
 lamp pretrain "${last[@]}"
 lamp pretrain --data "$output/data" --output "$output/lamp-mini" --stage evaluator --steps evaluator=1500
