@@ -132,6 +132,12 @@ def test_the_corpus_mixes_single_actions_sequences_and_combinations() -> None:
         ("sways", "swayed", "swaying"),
         ("punches", "punched", "punching"),
         ("takes", "took", "taking"),
+        ("rubs", "rubbed", "rubbing"),
+        ("skips", "skipped", "skipping"),
+        ("sets", "set", "setting"),
+        ("lies", "lay", "lying"),
+        ("boxes", "boxed", "boxing"),
+        ("lowers", "lowered", "lowering"),
     ],
 )
 def test_verbs_are_inflected(verb: str, was: str, being: str) -> None:
@@ -150,4 +156,7 @@ def test_prepare_writes_them_with_their_truth_and_goes_on_after_a_kill(tmp_path:
     clips, report = open_dataset(data).clips("train", FramesLimit(20, 199))
     assert len(clips) == 38 and not report.skipped
     assert read_truth(data, "S000007") == numbered_clip(5, 7).truth
-    assert set(clips[0].captions) == set(numbered_clip(5, int(clips[0].id[1:])).captions)
+    own = numbered_clip(5, int(clips[0].id[1:])).captions
+    assert clips[0].captions[: len(own)] == own
+    # The same in other words stands behind them.
+    assert len(own) < len(clips[0].captions) <= 2 * len(own)

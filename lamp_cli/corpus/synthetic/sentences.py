@@ -5,6 +5,7 @@ Every sentence is true: adverbs and sides come from the movement. Knows words, n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -76,25 +77,32 @@ PAST = {
     "breaks": "broke",
     "slides": "slid",
     "sets": "set",
-    "hurls": "hurled",
+    "gives": "gave",
+    "sees": "saw",
+    "begins": "began",
+    "thrusts": "thrust",
+    "strides": "strode",
+    "springs": "sprang",
+    "flings": "flung",
+    "slings": "slung",
+    "tears": "tore",
+    "bears": "bore",
+    "says": "said",
+    "steals": "stole",
+    "slinks": "slunk",
+    "sinks": "sank",
+    "sticks": "stuck",
+    "lets": "let",
+    "speaks": "spoke",
+    "cuts": "cut",
+    "draws": "drew",
+    "writes": "wrote",
+    "beats": "beat",
+    "wakes": "woke",
 }
-DOUBLED = {
-    "jog",
-    "squat",
-    "clap",
-    "step",
-    "nod",
-    "sit",
-    "run",
-    "spin",
-    "get",
-    "put",
-    "sip",
-    "hop",
-    "grab",
-    "sidestep",
-    "hit",
-}
+# Verbs of two syllables that double their last letter all the same.
+DOUBLED = {"begin", "sidestep"}
+GERUND = {"lies": "lying"}
 
 
 # What stands before the first verb's -ing form.
@@ -117,7 +125,7 @@ def past(verb: str) -> str:
     if verb in PAST:
         return PAST[verb]
     base = base_form(verb)
-    if base in DOUBLED:
+    if _doubles(base):
         return f"{base}{base[-1]}ed"
     if base.endswith("e"):
         return f"{base}d"
@@ -127,9 +135,16 @@ def past(verb: str) -> str:
 def gerund(verb: str) -> str:
     """``walks`` -> ``walking``."""
     base = base_form(verb)
-    if base in DOUBLED:
+    if verb in GERUND:
+        return GERUND[verb]
+    if _doubles(base):
         return f"{base}{base[-1]}ing"
     return f"{base[:-1]}ing" if base.endswith("e") and not base.endswith(("ee", "oe")) else f"{base}ing"
+
+
+def _doubles(base: str) -> bool:
+    """Whether the last letter is doubled: one syllable that ends in consonant, vowel, consonant."""
+    return base in DOUBLED or re.fullmatch(r"[^aeiou]*[aeiou][^aeiouwxy]", base) is not None
 
 
 def sentences_of(movement: Movement, count: int, rng: np.random.Generator) -> tuple[str, ...]:
