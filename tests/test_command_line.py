@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from lamp_cli.metrics.physics import bone_drift, penetration
@@ -269,3 +270,31 @@ def test_a_generator_of_another_kind_is_begun_anew_and_that_is_said(bundle: Path
     done = lamp(*words, "--batch-size", "tokenizer=4")
     assert done.returncode == 0, done.stderr
     assert "generator: begun anew" in done.stderr
+
+
+def test_stages_that_are_not_named_stay_as_in_the_bundle_to_start_from(bundle: Path, tmp_path: Path) -> None:
+    output = tmp_path / "further"
+    words = ["pretrain", "--data", bundle.parent / "data", "--output", output, "--start-from", bundle]
+    words += ["--stage", "generator", "--steps", "generator=1", "--batch-size", "generator=4"]
+    done = lamp(*words)
+    assert done.returncode == 0, done.stderr
+    same = {name: load_file(bundle / f"{name}.safetensors") for name in ("tokenizer", "lamp", "captioner")}
+    for name, weights in same.items():
+        after = load_file(output / f"{name}.safetensors")
+        assert all(torch.equal(after[key], value) for key, value in weights.items()), name
+    before, after = (load_file(folder / "generator.safetensors") for folder in (bundle, output))
+    assert any(not torch.equal(after[key], value) for key, value in before.items())
+    old, new = (json.loads((folder / "config.json").read_text()) for folder in (bundle, output))
+    assert new["steps"] == {**old["steps"], "generator": 1}
+    assert new["figures"]["lamp"] == old["figures"]["lamp"]
+    assert new["model"] == old["model"]
+
+
+def test_a_stage_is_not_taken_over_on_top_of_one_that_was_trained_anew(bundle: Path, tmp_path: Path) -> None:
+    words = ["pretrain", "--data", bundle.parent / "data", "--output", tmp_path / "other"]
+    words += ["--start-from", bundle, "--stage", "tokenizer", "--stage", "generator"]
+    for stage in ("tokenizer", "generator"):
+        words += ["--steps", f"{stage}=1", "--batch-size", f"{stage}=4"]
+    done = lamp(*words)
+    assert done.returncode == 2
+    assert "stage lamp is not trained yet" in done.stderr

@@ -8,7 +8,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lamp_cli.model.lamp import Lamp, LampConfig, Pairs, draw_negatives, negatives_allowed, similarity
+from lamp_cli.model.lamp import (
+    RETENTION_WEIGHT,
+    Lamp,
+    LampConfig,
+    Pairs,
+    draw_negatives,
+    negatives_allowed,
+    similarity,
+)
 from lamp_cli.model.qformer import Context, QFormerConfig, Sight, Text, sight_mask
 
 SMALL = QFormerConfig(
@@ -24,7 +32,7 @@ SMALL = QFormerConfig(
 )
 
 
-def _lamp(**switches: bool) -> Lamp:
+def _lamp(**switches: bool | float) -> Lamp:
     torch.manual_seed(0)
     return Lamp(LampConfig(qformer=SMALL, codes=10, embedding_width=12, **switches), decoder_token=4)
 
@@ -149,3 +157,43 @@ def test_the_paraphrase_loss_is_the_contrastive_loss_between_sentences() -> None
     by_hand = sum(-(smooth * table.log_softmax(1)).sum(1).mean() for table in (logits, logits.T)) / 2
     torch.testing.assert_close(losses["paraphrase"], by_hand)
     torch.testing.assert_close(losses["loss"], by_hand)
+
+
+def test_the_retention_loss_is_the_way_the_mean_word_has_gone() -> None:
+    lamp = _lamp(contrastive=False, matching=False, text_generation=False, motion_generation=False).eval()
+    pairs = _pairs()
+    mask = pairs.text.mask
+    words = lamp.qformer.text(pairs.text)
+    own = torch.stack([row[real].mean(0) for row, real in zip(words, mask, strict=True)]).detach()
+    stayed = lamp(replace(pairs, meanings=(3 * own,)), torch.Generator())["retention"]
+    torch.testing.assert_close(stayed, torch.zeros(()), atol=1e-5, rtol=0)
+    opposite = lamp(replace(pairs, meanings=(-own,)), torch.Generator())["retention"]
+    torch.testing.assert_close(opposite, torch.tensor(2 * RETENTION_WEIGHT))
+    # Words of sentences without a motion count too.
+    both = replace(pairs, paraphrases=(pairs.text, pairs.text), meanings=(own, -own, own))
+    mixed = lamp(both, torch.Generator())["retention"]
+    torch.testing.assert_close(mixed, torch.tensor(2 * RETENTION_WEIGHT / 3))
+
+
+def test_matching_on_a_share_of_the_pairs_is_matching_of_the_first_among_all() -> None:
+    """By hand: the negatives are drawn among all pairs, and the loss is that of the first half's triples."""
+    lamp, pairs = _lamp(matching_share=0.5).eval(), _pairs()
+    half = lamp(pairs, torch.Generator().manual_seed(0))["matching"]
+    motion = Context(pairs.latents, pairs.motion_mask)
+    weights = similarity(lamp.embed_motion(motion), lamp.embed_text(pairs.text)) / lamp.temperature
+    allowed = negatives_allowed(pairs.clips, pairs.captions)
+    draw = torch.Generator().manual_seed(0)
+    wrong_motion, has_motion = draw_negatives(weights.T, allowed.T, draw)
+    wrong_text, has_text = draw_negatives(weights, allowed, draw)
+    losses, real = [], []
+    for row in range(len(pairs.clips) // 2):
+        for m, t, label, counts in (
+            (row, row, 1, 1.0),
+            (int(wrong_motion[row]), row, 0, float(has_motion[row])),
+            (row, int(wrong_text[row]), 0, float(has_text[row])),
+        ):
+            one = Context(pairs.latents[m : m + 1], pairs.motion_mask[m : m + 1])
+            sentence = Text(pairs.text.ids[t : t + 1], pairs.text.mask[t : t + 1])
+            losses.append(-lamp.matching_logits(one, sentence).log_softmax(-1)[0, label] * counts)
+            real.append(counts)
+    torch.testing.assert_close(half, torch.stack(losses).sum() / sum(real))

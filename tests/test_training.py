@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 from pathlib import Path
 
@@ -15,11 +17,13 @@ from lamp_cli.corpus.layout import Clip
 from lamp_cli.corpus.statistics import Statistics
 from lamp_cli.corpus.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces
 from lamp_cli.model.lamp import Lamp, LampConfig
-from lamp_cli.model.qformer import QFormerConfig
+from lamp_cli.model.qformer import QFormer, QFormerConfig
 from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.tasks.lamp_stage import LampStage, PairData
+from lamp_cli.tasks.pretrain import _same_networks
 from lamp_cli.tasks.run_record import claim
+from lamp_cli.tasks.sizes import CORE, SIZES
 from lamp_cli.tasks.tokenizer_stage import TokenizerData, TokenizerStage
 from lamp_cli.tasks.training import Stage, TrainingConfig, learning_rate, train
 
@@ -43,13 +47,16 @@ def _tokenizer() -> MotionTokenizer:
     return MotionTokenizer(TokenizerConfig(width=8, codes=16, code_width=8))
 
 
-def _lamp_stage(dropout: float = 0.1) -> LampStage:
+def _lamp_stage(dropout: float = 0.1, text_encoder: QFormer | None = None) -> LampStage:
     vocabulary = Vocabulary([*english_pieces(), DECODER_TOKEN])
     tokenizer = _tokenizer()
     qformer = QFormerConfig(len(vocabulary), 16, 2, 2, 32, 20, 12, 8, dropout=dropout)
     lamp = Lamp(LampConfig(qformer=qformer, codes=16, embedding_width=8), vocabulary.decoder)
-    data = PairData(_clips(6, 0), _clips(3, 1), STATISTICS, vocabulary)
-    return LampStage(lamp, tokenizer, data, 4, 0, CPU)
+    groups = [WORDS[:2], WORDS[2:4], WORDS[4:]]
+    data = PairData(
+        _clips(6, 0), _clips(3, 1), STATISTICS, vocabulary, groups if text_encoder is not None else ()
+    )
+    return LampStage(lamp, tokenizer, data, 4, 0, CPU, text_encoder)
 
 
 def _tokenizer_stage() -> TokenizerStage:
@@ -210,3 +217,32 @@ def test_a_folder_of_another_run_names_the_setting_that_differs(tmp_path: Path) 
     ):
         with pytest.raises(ValueError, match=f"another {name}; choose"):
             claim(tmp_path / "run.json", other)
+
+
+def test_the_text_transformer_is_held_near_the_encoder_it_began_as(tmp_path: Path) -> None:
+    encoder = copy.deepcopy(_lamp_stage().network.qformer)
+    stage = _lamp_stage(dropout=0.0, text_encoder=encoder)
+    (pairs,) = stage.batch(0)
+    assert pairs.paraphrases is not None
+    for text, meaning in zip((pairs.text, *pairs.paraphrases), pairs.meanings, strict=True):
+        for row, mask, mean in zip(encoder.text(text), text.mask, meaning, strict=True):
+            torch.testing.assert_close(mean, row[mask].mean(0))
+    moved = {}
+    for name, kept in (("held", stage), ("free", _lamp_stage(dropout=0.0))):
+        before = kept.network.qformer.text(pairs.text).detach()
+        train(kept, dataclasses.replace(CONFIG, steps=20), tmp_path / name, 0, CPU, lambda *_: None)
+        moved[name] = float((kept.network.qformer.text(pairs.text) - before).detach().norm())
+    assert moved["held"] < moved["free"]
+
+
+def test_a_run_goes_on_with_the_networks_of_its_own_sizes_and_begins_the_others_anew() -> None:
+    model = SIZES["mini"].model(HUMANML3D, 100)
+    lamp = dataclasses.replace(model.lamp, matching_share=1.0)
+    assert _same_networks(dataclasses.replace(model, lamp=lamp), model, "x") == CORE
+    fewer = dataclasses.replace(model.lamp, qformer=dataclasses.replace(model.lamp.qformer, layers=4))
+    assert _same_networks(dataclasses.replace(model, lamp=fewer), model, "x") == ("tokenizer", "generator")
+    length = dataclasses.replace(model, length=dataclasses.replace(model.length, width=8))
+    assert _same_networks(length, model, "x") == ("tokenizer", "lamp")
+    with pytest.raises(ValueError, match="x: its tokenizer has other sizes"):
+        other = dataclasses.replace(model.tokenizer, codes=9)
+        _same_networks(dataclasses.replace(model, tokenizer=other), model, "x")

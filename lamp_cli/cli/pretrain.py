@@ -69,7 +69,10 @@ def command(
         ),
     ] = None,
     start_from: Annotated[
-        str | None, typer.Option(help="Bundle whose networks to train further, e.g. lamp-mini.")
+        str | None,
+        typer.Option(
+            help="Bundle whose networks to train further, e.g. lamp-mini; stages not named stay as they are."
+        ),
     ] = None,
     captions: Annotated[
         Path | None,

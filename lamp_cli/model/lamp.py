@@ -8,6 +8,7 @@ ids; knows no files and no features.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -18,11 +19,16 @@ from . import ranks
 from .qformer import Context, QFormer, QFormerConfig, Sight, Text, initialise
 
 IGNORED = -100
+# A mean word 0.1 off in cosine costs as much as a nat of another objective.
+RETENTION_WEIGHT = 10.0
 
 
 @dataclass(frozen=True)
 class LampConfig:
-    """The Q-Former's sizes, the shared space, and which objectives are trained."""
+    """The Q-Former's sizes, the shared space, and which objectives are trained.
+
+    Matching, with its negatives half of a step's work, may be trained on a share of each batch's pairs.
+    """
 
     qformer: QFormerConfig = field(default_factory=QFormerConfig)
     codes: int = 512
@@ -33,6 +39,7 @@ class LampConfig:
     matching: bool = True
     text_generation: bool = True
     motion_generation: bool = True
+    matching_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,8 @@ class Pairs:
     (B, L) is True on real tokens. ``text`` starts with [CLS]; its ids end with [SEP]. ``captions``
     (B,) numbers equal sentences alike and ``clips`` (B,) numbers clips: a hard negative may share
     neither with its anchor. ``paraphrases``, when there are any, are sentences without a motion:
-    row i of the first says what row i of the second says.
+    row i of the first says what row i of the second says. ``meanings``, when there are any, are what the
+    pretrained text encoder makes of all these sentences, (B, W), first those of ``text``.
     """
 
     latents: Tensor
@@ -53,6 +61,7 @@ class Pairs:
     captions: Tensor
     clips: Tensor
     paraphrases: tuple[Text, Text] | None = None
+    meanings: tuple[Tensor, ...] = ()
 
 
 class Lamp(nn.Module):
@@ -89,7 +98,11 @@ class Lamp(nn.Module):
 
     def embed_text(self, text: Text) -> Tensor:
         """Unit vectors (B, E) of [CLS]: the text's side of the shared space."""
-        return F.normalize(self.text_projection(self.qformer.text(text)[:, 0]).float(), dim=-1)
+        return self.project_words(self.qformer.text(text))
+
+    def project_words(self, words: Tensor) -> Tensor:
+        """Unit vectors (B, E) of the text transformer's output (B, T, W), by its [CLS]."""
+        return F.normalize(self.text_projection(words[:, 0]).float(), dim=-1)
 
     def matching_logits(self, motion: Context, text: Text) -> Tensor:
         """Logits (B, 2), no match and match, of pairs that see each other; averaged over queries."""
@@ -103,13 +116,15 @@ class Lamp(nn.Module):
         motion = Context(pairs.latents, pairs.motion_mask)
         losses: dict[str, Tensor] = {}
         queries = None
+        texts = (pairs.text, *(pairs.paraphrases or ()))
+        words = [self.qformer.text(text) for text in texts]
         if self.config.text_generation:
             # The queries do not see the sentence here, so they are the motion transformer's own.
             queries, losses["text_generation"] = self._text_generation(motion, pairs.text)
         if self.config.contrastive or self.config.matching:
             queries = self.qformer.motion(motion) if queries is None else queries
             motions = ranks.gather(self.project_queries(queries))
-            alike = similarity(motions, ranks.gather(self.embed_text(pairs.text)))
+            alike = similarity(motions, ranks.gather(self.project_words(words[0])))
             if self.config.contrastive:
                 losses["contrastive"] = self._contrastive(alike)
             if self.config.matching:
@@ -117,7 +132,9 @@ class Lamp(nn.Module):
         if self.config.motion_generation:
             losses["motion_generation"] = self._motion_generation(pairs)
         if pairs.paraphrases is not None:
-            losses["paraphrase"] = self._paraphrase(*pairs.paraphrases)
+            losses["paraphrase"] = self._paraphrase(words[1], words[2])
+        if pairs.meanings:
+            losses["retention"] = _retention(words, texts, pairs.meanings)
         if not losses:
             raise ValueError("every objective is switched off; at least one must be on")
         total = torch.stack(list(losses.values())).sum()
@@ -139,38 +156,42 @@ class Lamp(nn.Module):
         to_motion = F.cross_entropy(logits.T[rows], target, label_smoothing=smooth)
         return (to_text + to_motion) / 2
 
-    def _paraphrase(self, first: Text, second: Text) -> Tensor:
-        """The contrastive loss between sentences: wording never seen with a motion finds its place.
+    def _paraphrase(self, first: Tensor, second: Tensor) -> Tensor:
+        """The contrastive loss between sentences, from their words (B, T, W).
 
-        Not in the paper; it is for corpora whose sentences are more varied than their motions.
+        Not in the paper; it is for corpora whose sentences are more varied than their motions: wording
+        never seen with a motion finds its place.
         """
         return self._contrastive(
-            ranks.gather(self.embed_text(first)) @ ranks.gather(self.embed_text(second)).T
+            ranks.gather(self.project_words(first)) @ ranks.gather(self.project_words(second)).T
         )
 
     def _matching(self, motion: Context, pairs: Pairs, alike: Tensor, generator: torch.Generator) -> Tensor:
         """Motion-text matching loss (MTM): each pair, a hard negative motion and a hard negative text."""
-        rows, size = _own_rows(len(alike)), len(pairs.clips)
+        rows, size = _own_rows(len(alike)), math.ceil(self.config.matching_share * len(pairs.clips))
         allowed = negatives_allowed(ranks.gather(pairs.clips), ranks.gather(pairs.captions))
         weights = alike / self.temperature.detach()
         # Drawn for the batch of all ranks, so that the number of ranks changes nothing.
         wrong_motion, has_motion = draw_negatives(weights.T, allowed.T, generator)
         wrong_text, has_text = draw_negatives(weights, allowed, generator)
-        wrong_motion, wrong_text = wrong_motion[rows], wrong_text[rows]
+        wrong_motion, wrong_text = wrong_motion[rows][:size], wrong_text[rows][:size]
+        vectors, mask = motion.vectors[:size], motion.mask[:size]
+        own_ids, own_mask = pairs.text.ids[:size], pairs.text.mask[:size]
         latents, motion_mask = _gathered(motion.vectors, motion.mask)
         ids, text_mask = _gathered(pairs.text.ids, pairs.text.mask)
         logits = self.matching_logits(
             Context(
-                torch.cat([motion.vectors, latents[wrong_motion], motion.vectors]),
-                torch.cat([motion.mask, motion_mask[wrong_motion], motion.mask]),
+                torch.cat([vectors, latents[wrong_motion], vectors]),
+                torch.cat([mask, motion_mask[wrong_motion], mask]),
             ),
             Text(
-                torch.cat([pairs.text.ids, pairs.text.ids, ids[wrong_text]]),
-                torch.cat([pairs.text.mask, pairs.text.mask, text_mask[wrong_text]]),
+                torch.cat([own_ids, own_ids, ids[wrong_text]]),
+                torch.cat([own_mask, own_mask, text_mask[wrong_text]]),
             ),
         )
         target = torch.cat([torch.ones(size), torch.zeros(2 * size)]).long().to(logits.device)
-        real = torch.cat([torch.ones_like(has_motion[rows]), has_motion[rows], has_text[rows]])
+        has_motion, has_text = has_motion[rows][:size], has_text[rows][:size]
+        real = torch.cat([torch.ones_like(has_motion), has_motion, has_text])
         loss = F.cross_entropy(logits, target, reduction="none")
         return ranks.global_mean((loss * real).sum(), real.sum())
 
@@ -200,6 +221,23 @@ class Lamp(nn.Module):
     def _begun(self, ids: Tensor) -> Tensor:
         """Ids with [DEC] in the place of [CLS]."""
         return torch.cat([torch.full_like(ids[:, :1], self.decoder_token), ids[:, 1:]], 1)
+
+
+def _retention(words: Sequence[Tensor], texts: Sequence[Text], meanings: Sequence[Tensor]) -> Tensor:
+    """How far the text transformer has gone from the encoder it began as: 1 - cosine of the mean words.
+
+    Not in the paper. A corpus of few words would soon make it forget all others, and with them the
+    wordings that a user may choose.
+    """
+    now = torch.cat([mean_word(each, text.mask) for each, text in zip(words, texts, strict=True)])
+    near = F.cosine_similarity(now.float(), torch.cat([*meanings]).float(), dim=-1)
+    return RETENTION_WEIGHT * (1 - near).mean()
+
+
+def mean_word(words: Tensor, mask: Tensor) -> Tensor:
+    """The mean (B, W) of a sentence's real words, of (B, T, W) with ``mask`` (B, T)."""
+    real = mask[..., None].to(words)
+    return (words * real).sum(1) / real.sum(1)
 
 
 def similarity(motions: Tensor, texts: Tensor) -> Tensor:

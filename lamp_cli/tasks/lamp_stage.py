@@ -14,8 +14,8 @@ from ..corpus.layout import Clip
 from ..corpus.statistics import Statistics
 from ..corpus.vocabulary import Vocabulary
 from ..model import ranks
-from ..model.lamp import Lamp, Pairs, similarity
-from ..model.qformer import Context, Text
+from ..model.lamp import Lamp, Pairs, mean_word, similarity
+from ..model.qformer import Context, QFormer, Text
 from ..model.tokenizer import MotionTokenizer
 
 
@@ -48,10 +48,17 @@ class LampStage:
         batch_size: int,
         seed: int,
         device: torch.device,
+        text_encoder: QFormer | None = None,
     ):
-        """``tokenizer`` is frozen. Raises ``ValueError`` when no clip has a caption."""
+        """``tokenizer`` is frozen, and so is the ``text_encoder`` whose knowledge of words is to be kept.
+
+        Raises ``ValueError`` when no clip has a caption.
+        """
         self.network = network
         self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
+        self._text_encoder = (
+            None if text_encoder is None else text_encoder.to(device).eval().requires_grad_(False)
+        )
         self._data = data
         self._sampler = PairSampler(data.train, data.statistics, tokenizer.config.frames_per_token)
         self._paraphrases = ParaphraseSampler(data.paraphrases) if data.paraphrases else None
@@ -65,11 +72,14 @@ class LampStage:
     def batch(self, step: int) -> tuple[Pairs]:
         """The pairs of one rank."""
         pairs = self._share(self._pairs(self._sampler.batch(self._seed, step, self._batch_size)))
-        if self._paraphrases is None:
-            return (pairs,)
-        sentences = self._paraphrases.batch(self._seed, step, self._batch_size)
-        first, second = (self._share_of_text(self._encoded(texts)) for texts in sentences)
-        return (replace(pairs, paraphrases=(first, second)),)
+        if self._paraphrases is not None:
+            sentences = self._paraphrases.batch(self._seed, step, self._batch_size)
+            first, second = (self._share_of_text(self._encoded(texts)) for texts in sentences)
+            pairs = replace(pairs, paraphrases=(first, second))
+        if self._text_encoder is not None:
+            texts = (pairs.text, *(pairs.paraphrases or ()))
+            pairs = replace(pairs, meanings=tuple(_meaning(self._text_encoder, text) for text in texts))
+        return (pairs,)
 
     def _pairs(self, batch: MotionBatch) -> Pairs:
         latents, codes, mask = tokenize(self._tokenizer, batch, self._device)
@@ -113,6 +123,11 @@ class LampStage:
             for name in losses[0]
         }
         return {"mean_recall": float(np.mean(list(figures.values()))), **figures, **means}
+
+
+@torch.no_grad()
+def _meaning(text_encoder: QFormer, text: Text) -> Tensor:
+    return mean_word(text_encoder.text(text), text.mask)
 
 
 def _rows_of_rank(total: int) -> slice:

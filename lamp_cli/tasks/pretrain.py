@@ -15,6 +15,7 @@ Source: LaMP section 3 and its appendix on training. The stages use what came be
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -59,6 +60,8 @@ from .training import TrainingConfig, TrainingResult, load_weights, train
 TRAINING_LIMITS = FramesLimit(20, 10_000)
 # What a bundle to start from must agree in.
 _PARTS = ("tokenizer", "lamp", "generator", "length")
+# What is no size: training may go on with another.
+_TRAINING_ONLY = ("dropout", "matching_share")
 Report = Callable[[str, int, int, dict[str, float]], None]
 
 
@@ -69,7 +72,8 @@ class PretrainOptions:
     ``captions`` is a file of sentences without motions: the vocabulary holds their words, LaMP learns from
     those of one JSON line that they say the same, and the embedded decoder learns its language from them.
     ``language_model`` stands in that decoder's place. ``start_from`` is a bundle whose networks, vocabulary
-    and statistics the run goes on with; an embedded decoder that it has knows its language already.
+    and statistics the run goes on with: what is not among ``stages`` stays as it is there, and an embedded
+    decoder that it has knows its language already.
     """
 
     size: str = "mini"
@@ -126,6 +130,7 @@ def pretrain(
     vocabulary, kept = _vocabulary(options.text_encoder, size.vocabulary, sentences, run)
     if origin is not None:
         vocabulary, statistics = origin.vocabulary, origin.statistics
+        kept = _ids_in_encoder(options.text_encoder, vocabulary)
     model = _with_ablations(size.model(dataset.skeleton, len(vocabulary)), options)
     training = {name: _with_overrides(name, size.training[name], options) for name in CORE}
     identity = _identity(data, options, model, training, len(train_clips), vocabulary)
@@ -133,18 +138,21 @@ def pretrain(
     if origin is not None:
         identity["start_from"] = fingerprint(origin)
         goes_on = _same_networks(model, origin.config.model, options.start_from)
+    encoder = None if options.text_encoder is None or not kept else options.text_encoder
+    identity["text_encoder"] = encoder is not None
     claim(run, identity)
 
     # The initial weights come from torch's own stream, which takes no generator.
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         tokenizer, lamp, text_to_motion = build_networks(model, vocabulary.decoder)
-        if origin is not None:
-            for name, network in zip(CORE, (tokenizer, lamp, text_to_motion), strict=True):
-                if name in goes_on:
-                    network.load_state_dict(origin.networks()[name].state_dict())
-        elif options.text_encoder is not None:
-            initialise_from_bert(lamp.qformer, _encoder_weights(options.text_encoder), kept)
+        if encoder is not None:
+            initialise_from_bert(lamp.qformer, _encoder_weights(encoder), kept)
+    text_encoder = None if encoder is None else copy.deepcopy(lamp.qformer)
+    networks: dict[str, nn.Module] = dict(zip(CORE, (tokenizer, lamp, text_to_motion), strict=True))
+    if origin is not None:
+        for name in goes_on:
+            networks[name].load_state_dict(origin.networks()[name].state_dict())
     # Groups of one sentence say nothing about wording.
     groups = [group for group in paraphrases if len(group) > 1]
     pairs = PairData(train_clips, val_clips, statistics, vocabulary, groups)
@@ -154,13 +162,13 @@ def pretrain(
         "tokenizer": lambda: TokenizerStage(
             tokenizer, motions, TOKENIZER_WINDOW, sizes["tokenizer"], options.seed, device
         ),
-        "lamp": lambda: LampStage(lamp, tokenizer, pairs, sizes["lamp"], options.seed, device),
+        "lamp": lambda: LampStage(lamp, tokenizer, pairs, sizes["lamp"], options.seed, device, text_encoder),
         "generator": lambda: GeneratorStage(
             text_to_motion, lamp, tokenizer, pairs, sizes["generator"], options.seed, device
         ),
     }
-    networks: dict[str, nn.Module] = dict(zip(CORE, (tokenizer, lamp, text_to_motion), strict=True))
     results: dict[str, TrainingResult] = {}
+    taken_over: list[str] = []
     needed = max(CORE.index(stage if stage in CORE else "lamp") for stage in options.stages)
     for number, name in enumerate(CORE):
         folder = output / "training" / name
@@ -176,6 +184,10 @@ def pretrain(
             )
         elif (folder / "best.safetensors").exists():
             results[name] = load_weights(folder / "best.safetensors", networks[name])
+        elif origin is not None and name in goes_on and len(taken_over) == number:
+            # Only when what it stands on is the bundle's too.
+            results[name] = _result_of(origin, name)
+            taken_over.append(name)
         elif number <= needed:
             raise ValueError(f"{folder}: stage {name} is not trained yet; train it first, or all stages")
     captioner = None
@@ -183,10 +195,17 @@ def pretrain(
     if CAPTIONER in options.stages:
         frozen = Frozen(lamp, tokenizer, pairs)
         earlier = None if origin is None else _captioner_of(origin, options.start_from)
-        captioner, learned = pretrain_captioner(folder, options, frozen, sentences, earlier, device, report)
-        results.update(learned)
+        captioner, trained = pretrain_captioner(folder, options, frozen, sentences, earlier, device, report)
+        results.update(trained)
     elif (folder / "best.safetensors").exists():
         captioner, results[CAPTIONER] = _trained_captioner(folder, vocabulary)
+    elif origin is not None and {"tokenizer", "lamp"} <= set(taken_over):
+        # It reads the query outputs of these two: of others it understands nothing.
+        captioner = _captioner_of(origin, options.start_from)
+        learned = [
+            each for each in (LANGUAGE, CAPTIONER) if captioner is not None and each in origin.config.steps
+        ]
+        results.update({each: _result_of(origin, each) for each in learned})
     if captioner is not None:
         model = dataclasses.replace(model, captioner=captioner.config)
     bundle_config = BundleConfig(
@@ -295,6 +314,11 @@ def pretrain_captioner(
     return network, results
 
 
+def _result_of(origin: Bundle, stage: str) -> TrainingResult:
+    """What a bundle to start from says of one of its stages."""
+    return TrainingResult(origin.config.steps[stage], origin.config.figures[stage])
+
+
 def _captioner_of(origin: Bundle, name: str | None) -> Captioner | None:
     """The captioner of a bundle to start from, if it has one whose decoder is embedded."""
     config = origin.config.model.captioner
@@ -388,22 +412,23 @@ def _words(train_set: EvaluationSet, most: int, folder: Path | None) -> tuple[Wo
 
 
 def _same_networks(model: ModelConfig, other: ModelConfig, name: str | None) -> tuple[str, ...]:
-    """The stages whose networks can be gone on with; a generator of another kind begins anew.
+    """The stages whose networks can be gone on with; LaMP or a generator of another kind begins anew.
 
-    Raises ``ValueError`` when the motion tokenizer or LaMP has other sizes.
+    Raises ``ValueError`` when the motion tokenizer has other sizes: everything stands on its codes.
     """
     differ = {part for part in _PARTS if _sizes(getattr(model, part)) != _sizes(getattr(other, part))}
-    for part in ("tokenizer", "lamp"):
-        if part in differ:
-            raise ValueError(f"{name}: its {part} has other sizes than this run's; choose its --size")
-    return CORE[:2] if differ else CORE
+    if "tokenizer" in differ:
+        raise ValueError(f"{name}: its tokenizer has other sizes than this run's; choose its --size")
+    if "length" in differ:
+        differ.add("generator")
+    return tuple(stage for stage in CORE if stage not in differ)
 
 
 def _sizes(config: Any) -> dict[str, Any]:
-    """A network's settings without its dropout, which is no size: training may go on with another."""
+    """A network's settings without those that only its training has."""
     settings = config if isinstance(config, dict) else to_json(config)
     nested = {key: _sizes(value) if isinstance(value, dict) else value for key, value in settings.items()}
-    return {key: value for key, value in nested.items() if key != "dropout"}
+    return {key: value for key, value in nested.items() if key not in _TRAINING_ONLY}
 
 
 def default_text_encoder() -> Path | None:
@@ -442,6 +467,15 @@ def _vocabulary(
         return plain, kept
     kept = trimmed(pieces, size, sentences)
     return Vocabulary([*(pieces[i] for i in kept), DECODER_TOKEN]), kept
+
+
+def _ids_in_encoder(text_encoder: Path | None, vocabulary: Vocabulary) -> list[int]:
+    """The ids in the encoder's vocabulary of a bundle's pieces; none when it does not know all of them."""
+    if text_encoder is None:
+        return []
+    numbers = {piece: number for number, piece in enumerate(pieces_of_bert(text_encoder))}
+    own = [piece for piece in vocabulary.pieces if piece != DECODER_TOKEN]
+    return [numbers[piece] for piece in own] if numbers.keys() >= set(own) else []
 
 
 def _fingerprint(vocabulary: Vocabulary) -> str:
