@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
+from lamp_cli.corpus.rewording import reworded
 from lamp_cli.corpus.synthetic import numbered_clip
-from lamp_cli.corpus.synthetic.rewording import reworded
 from lamp_cli.corpus.wording.claims import agrees
 
 SAME_COUNT = {"once": 1, "one time": 1, "single time": 1, "twice": 2, "two times": 2, "2 times": 2}

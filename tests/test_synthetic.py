@@ -156,7 +156,4 @@ def test_prepare_writes_them_with_their_truth_and_goes_on_after_a_kill(tmp_path:
     clips, report = open_dataset(data).clips("train", FramesLimit(20, 199))
     assert len(clips) == 38 and not report.skipped
     assert read_truth(data, "S000007") == numbered_clip(5, 7).truth
-    own = numbered_clip(5, int(clips[0].id[1:])).captions
-    assert clips[0].captions[: len(own)] == own
-    # The same in other words stands behind them.
-    assert len(own) < len(clips[0].captions) <= 2 * len(own)
+    assert set(clips[0].captions) == set(numbered_clip(5, int(clips[0].id[1:])).captions)

@@ -131,6 +131,21 @@ def test_windows_are_pieces_of_clips_in_proportion_to_their_frames() -> None:
     assert batch[:, 0, 0].mean() == pytest.approx(100 / 101, abs=0.01)
 
 
+def test_a_share_of_the_sentences_is_put_in_other_words_and_nothing_else_changes() -> None:
+    plain, half, all_ = (
+        PairSampler(_clips(6, 0), STATISTICS, 4, reworded_share=share) for share in (0.0, 0.5, 1.0)
+    )
+    changed = {"half": 0, "all": 0}
+    for step in range(100):
+        before, some, every = (sampler.batch(0, step, 6) for sampler in (plain, half, all_))
+        np.testing.assert_array_equal(before.features, some.features)
+        assert half.batch(0, step, 6).texts == some.texts
+        changed["half"] += sum(a != b for a, b in zip(before.texts, some.texts, strict=True))
+        changed["all"] += sum(a != b for a, b in zip(before.texts, every.texts, strict=True))
+    assert 0.4 < changed["half"] / changed["all"] < 0.6
+    assert changed["all"] > 400
+
+
 def test_an_epoch_holds_every_clip_once() -> None:
     sampler = PairSampler(_clips(6, 0), STATISTICS, 4)
     seen = [number for step in range(3) for number in sampler.batch(0, step, 2).clip_numbers]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .layout import Clip
+from .rewording import reworded
 from .statistics import Statistics
 
 LONGEST_CLIP = 196
@@ -62,12 +63,17 @@ class PairSampler:
     """Motions with one of their sentences each, every clip once per epoch in a drawn order."""
 
     def __init__(
-        self, clips: Sequence[Clip], statistics: Statistics, frames_per_token: int, sorted_steps: int = 1
+        self,
+        clips: Sequence[Clip],
+        statistics: Statistics,
+        frames_per_token: int,
+        sorted_steps: int = 1,
+        reworded_share: float = 0.0,
     ):
         """Clips without captions are left out; raises ``ValueError`` when none is left.
 
-        The clips of ``sorted_steps`` steps in turn are dealt out by length, so that little is padded; the
-        steps stand in a drawn order again.
+        Of the drawn sentences a ``reworded_share`` is put in other words. The clips of ``sorted_steps`` steps
+        in turn are dealt out by length, so that little is padded; the steps stand in a drawn order again.
         """
         self._clips = [c for c in clips if c.captions and len(c.features) >= frames_per_token]
         if not self._clips:
@@ -75,6 +81,7 @@ class PairSampler:
         self._statistics = statistics
         self._multiple = frames_per_token
         self._sorted_steps = sorted_steps
+        self._reworded_share = reworded_share
         self._lengths = np.array([min(len(c.features), LONGEST_CLIP) for c in self._clips])
 
     def __len__(self) -> int:
@@ -93,6 +100,8 @@ class PairSampler:
         numbers = self._dealt(order[: steps_per_epoch * size].reshape(-1, size), place, [seed, 5, epoch])
         clips = [self._clips[n] for n in numbers]
         texts = tuple(c.captions[rng.integers(len(c.captions))] for c in clips)
+        if self._reworded_share:
+            texts = self._reworded(texts, np.random.default_rng([seed, 6, step]))
         motions = [self._crop(c.features, rng) for c in clips]
         return collate(motions, texts, numbers)
 
@@ -105,6 +114,12 @@ class PairSampler:
         by_length = together.ravel()[np.argsort(self._lengths[together.ravel()], kind="stable")]
         drawn = np.random.default_rng([*seed, begin]).permutation(len(together))
         return by_length.reshape(together.shape)[drawn[place - begin]]
+
+    def _reworded(self, texts: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
+        chosen = rng.random(len(texts)) < self._reworded_share
+        return tuple(
+            reworded(text, rng) if other else text for text, other in zip(texts, chosen, strict=True)
+        )
 
     def _crop(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         length = _whole_tokens(len(features), self._multiple)

@@ -58,15 +58,12 @@ def _write(number: int, job: SyntheticJob) -> Written:
         lines = (job.output / "texts" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
         return Written(name, split, frames, len(lines))
     from .synthetic import numbered_clip
-    from .synthetic.rewording import reworded
 
     clip = numbered_clip(job.seed, number)
     write_json(job.output / FOLDER / f"{name}.json", clip.truth)
     people = job.people.held_out(split != "train")
     fitting = people.fitting(clip.truth, PEOPLES_CAPTIONS, np.random.default_rng([job.seed, number, 1]))
-    rng = np.random.default_rng([job.seed, number, 2])
-    others = (reworded(sentence, rng) for sentence in clip.captions)
-    captions = tuple(dict.fromkeys((*clip.captions, *fitting, *others)))
+    captions = clip.captions + fitting
     write_example(name, clip.joints, captions, HUMANML3D, job.output)
     return Written(name, split, len(clip.joints) - 1, len(captions))
 

@@ -43,7 +43,11 @@ class GeneratorStage:
         self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
         self._data = data
         self._sampler = PairSampler(
-            data.train, data.statistics, tokenizer.config.frames_per_token, SORTED_STEPS
+            data.train,
+            data.statistics,
+            tokenizer.config.frames_per_token,
+            SORTED_STEPS,
+            data.reworded_share,
         )
         self._val = [c for c in data.val if c.captions]
         if not self._val:

@@ -23,7 +23,9 @@ from ..model.tokenizer import MotionTokenizer
 class PairData:
     """Clips of the two splits, the statistics they are normalised with, and the vocabulary.
 
-    ``paraphrases`` are groups of sentences, each group about one motion that is not at hand.
+    ``paraphrases`` are groups of sentences, each group about one motion that is not at hand. A
+    ``reworded_share`` of the training sentences is put in other words for the networks that must understand
+    people; what speaks itself learns from the sentences as they are.
     """
 
     train: Sequence[Clip]
@@ -31,6 +33,7 @@ class PairData:
     statistics: Statistics
     vocabulary: Vocabulary
     paraphrases: Sequence[Sequence[str]] = ()
+    reworded_share: float = 0.0
 
 
 class LampStage:
@@ -60,7 +63,12 @@ class LampStage:
             None if text_encoder is None else text_encoder.to(device).eval().requires_grad_(False)
         )
         self._data = data
-        self._sampler = PairSampler(data.train, data.statistics, tokenizer.config.frames_per_token)
+        self._sampler = PairSampler(
+            data.train,
+            data.statistics,
+            tokenizer.config.frames_per_token,
+            reworded_share=data.reworded_share,
+        )
         self._paraphrases = ParaphraseSampler(data.paraphrases) if data.paraphrases else None
         self._val = [c for c in data.val if c.captions]
         if not self._val:

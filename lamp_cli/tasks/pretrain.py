@@ -139,7 +139,7 @@ def pretrain(
         identity["start_from"] = fingerprint(origin)
         goes_on = _same_networks(model, origin.config.model, options.start_from)
     encoder = None if options.text_encoder is None or not kept else options.text_encoder
-    identity["text_encoder"] = encoder is not None
+    identity |= {"text_encoder": encoder is not None, "reworded_share": size.reworded_share}
     claim(run, identity)
 
     # The initial weights come from torch's own stream, which takes no generator.
@@ -155,7 +155,7 @@ def pretrain(
             networks[name].load_state_dict(origin.networks()[name].state_dict())
     # Groups of one sentence say nothing about wording.
     groups = [group for group in paraphrases if len(group) > 1]
-    pairs = PairData(train_clips, val_clips, statistics, vocabulary, groups)
+    pairs = PairData(train_clips, val_clips, statistics, vocabulary, groups, size.reworded_share)
     motions = TokenizerData(train_clips, val_clips, statistics, dataset.skeleton)
     sizes = {name: training[name].batch_size for name in CORE}
     stages: dict[str, Callable[[], Any]] = {

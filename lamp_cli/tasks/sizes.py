@@ -26,13 +26,17 @@ TOKENIZER_WINDOW = 64
 
 @dataclass(frozen=True)
 class Size:
-    """Networks for a skeleton and a vocabulary, how each stage is trained, how many words are kept."""
+    """Networks for a skeleton and a vocabulary, how each stage is trained, how many words are kept.
+
+    A ``reworded_share`` of the sentences is put in other words: for a corpus that has few of its own.
+    """
 
     model: Callable[[Skeleton, int], ModelConfig]
     training: dict[str, TrainingConfig]
     vocabulary: int
     evaluator: EvaluatorSize
     captioner: CaptionerSize
+    reworded_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,7 @@ SIZES = {
         8000,
         EvaluatorSize(_SMALL_EVALUATOR, _evaluator_training(3000, 3e-4, 100), 4000),
         _SMALL_CAPTIONER,
+        reworded_share=0.5,
     ),
     "base": Size(
         _base,

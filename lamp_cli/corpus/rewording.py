@@ -1,8 +1,8 @@
-"""Other words for the same: a synthetic sentence as somebody else might put it.
+"""Other words for the same: a sentence as somebody else might put it.
 
-The grammar of the actions knows some thousand words; people choose among far more. Here subjects, verbs and
-turns of phrase are exchanged for others that claim no more and no less, so that a sentence stays true of its
-clip. Works on finished sentences; knows no motion and no action.
+The sentences of a made-up corpus know some thousand words; people choose among far more. Here subjects,
+verbs and turns of phrase are exchanged for others that claim no more and no less, so that a sentence stays
+true of its clip. Works on finished sentences; knows no motion.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from .sentences import SUBJECTS, gerund, past
+from .synthetic.sentences import SUBJECTS, gerund, past
 
 _NOUNS = """
     boy|girl|lady|gentleman|fellow|guy|dude|kid|child|teenager|youngster|adult|grown-up|young man|young woman|
