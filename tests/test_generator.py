@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from itertools import pairwise
 
@@ -106,6 +107,18 @@ def test_causal_attention_sees_no_later_token(causal: bool) -> None:
     assert not torch.allclose(before[0, 6], after[0, 6], atol=1e-5)
 
 
+def test_reading_the_condition_once_changes_nothing() -> None:
+    model, draw = _model(), torch.Generator().manual_seed(3)
+    words = torch.randn(2, 4, 6, generator=draw)
+    condition = Condition(words, torch.tensor([[True] * 4, [True, True, False, False]])).with_null()
+    tokens = torch.randint(13, (4, 10), generator=draw)
+    lengths = torch.tensor([10, 7, 10, 7])
+    torch.testing.assert_close(
+        model.after(model.read(condition), tokens, lengths, condition)[:, :7],
+        model(tokens, lengths, condition)[:, :7],
+    )
+
+
 @pytest.mark.parametrize("causal", [True, False])
 def test_codes_see_every_word_and_no_padding_between_them(causal: bool) -> None:
     model = _model(causal)
@@ -157,7 +170,7 @@ def test_neighbours_in_a_batch_do_not_change_a_sample(causal: bool) -> None:
 def test_kept_tokens_are_never_masked_again_and_rounds_follow_the_schedule() -> None:
     model = _model()
     seen: list[torch.Tensor] = []
-    model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:2].clone()))
+    model.codes.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:2].clone()))
     condition = Condition.single(torch.randn(2, 6, generator=torch.Generator().manual_seed(1)))
     drawn = sample(model, condition, torch.tensor([10, 6]), SamplingOptions(steps=6), _streams(2))
     for row, length in enumerate([10, 6]):
@@ -172,7 +185,7 @@ def test_kept_tokens_are_never_masked_again_and_rounds_follow_the_schedule() -> 
 class _Certain(torch.nn.Module):
     """A model whose code at position i is code i, less certain the later i is."""
 
-    config = SMALL
+    config = dataclasses.replace(SMALL, causal=False)
     mask_token = SMALL.codes
 
     def __init__(self) -> None:
@@ -235,7 +248,7 @@ def test_guidance_weighs_the_conditional_against_the_null_condition() -> None:
 def test_guidance_of_one_runs_the_conditional_model_alone() -> None:
     model = _model()
     calls: list[int] = []
-    model.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
+    model.codes.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
     options = SamplingOptions(steps=2, guidance=1.0)
     sample(model, _nothing(1), torch.tensor([5]), options, _streams(1))
     assert calls == [1, 1]

@@ -8,7 +8,7 @@ text and no motion.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -86,6 +86,10 @@ class SamplingOptions:
             raise ValueError(f"top_fraction: expected a share above 0, at most 1, found {self.top_fraction}")
 
 
+# Keys and values (B, H, S, D).
+Attended = tuple[Tensor, Tensor]
+
+
 class Block(nn.Module):
     """Pre-norm transformer layer."""
 
@@ -100,15 +104,21 @@ class Block(nn.Module):
         self.down = nn.Linear(config.feed_forward, config.width)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, S, W), mask (B, 1, S, S), True where seen."""
+    def forward(self, x: Tensor, mask: Tensor, earlier: Attended | None = None) -> tuple[Tensor, Attended]:
+        """(B, S, W), mask (B, 1, S, E + S), True where seen; also the keys and values of ``x``.
+
+        ``earlier`` are keys and values (B, H, E, D) of what stands before ``x``.
+        """
         q, k, v = (
             t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for t in self.query_key_value(self.attention_norm(x)).chunk(3, dim=-1)
         )
+        own = k, v
+        if earlier is not None:
+            k, v = torch.cat([earlier[0], k], 2), torch.cat([earlier[1], v], 2)
         mixed = attend(q, k, v, mask)
         x = x + self.dropout(self.output(mixed.transpose(1, 2).flatten(2)))
-        return x + self.dropout(self.down(F.gelu(self.up(self.feed_norm(x)))))
+        return x + self.dropout(self.down(F.gelu(self.up(self.feed_norm(x))))), own
 
 
 class MaskedGenerator(nn.Module):
@@ -132,16 +142,39 @@ class MaskedGenerator(nn.Module):
 
         ``lengths`` (B,) in tokens. Raises ``ValueError`` for more than ``max_tokens``.
         """
+        before = self._begun(condition)
+        x = torch.cat([before, self._embedded(tokens)], 1)
+        mask = self._mask(lengths, tokens.shape[1], condition.mask)
+        for block in self.blocks:
+            x, _ = block(x, mask)
+        return self.head(self.norm(x[:, before.shape[1] :])).float()
+
+    def read(self, condition: Condition) -> list[Attended]:
+        """What every block makes of the condition, for ``after``: causal attention lets it see no code."""
+        x, kept = self._begun(condition), []
+        mask = condition.mask[:, None, None, :].expand(-1, 1, x.shape[1], -1)
+        for block in self.blocks:
+            x, attended = block(x, mask)
+            kept.append(attended)
+        return kept
+
+    def after(self, read: list[Attended], tokens: Tensor, lengths: Tensor, condition: Condition) -> Tensor:
+        """As ``forward`` of a causal generator, with the condition ``read`` before: it does not change."""
+        x = self._embedded(tokens)
+        mask = self._mask(lengths, tokens.shape[1], condition.mask)[:, :, condition.mask.shape[1] :]
+        for block, earlier in zip(self.blocks, read, strict=True):
+            x, _ = block(x, mask, earlier)
+        return self.head(self.norm(x)).float()
+
+    def _begun(self, condition: Condition) -> Tensor:
+        # Words know their own places: the condition as a whole has one.
+        return self.dropout(self.condition(condition.vectors) + self.positions[:, :1])
+
+    def _embedded(self, tokens: Tensor) -> Tensor:
         length = tokens.shape[1]
         if length > self.config.max_tokens:
             raise ValueError(f"{length} tokens; the generator was made for {self.config.max_tokens}")
-        # Words know their own places: the condition as a whole has one.
-        before = self.condition(condition.vectors) + self.positions[:, :1]
-        x = self.dropout(torch.cat([before, self.codes(tokens) + self.positions[:, 1 : length + 1]], 1))
-        mask = self._mask(lengths, length, condition.mask)
-        for block in self.blocks:
-            x = block(x, mask)
-        return self.head(self.norm(x[:, before.shape[1] :])).float()
+        return self.dropout(self.codes(tokens) + self.positions[:, 1 : length + 1])
 
     def _mask(self, lengths: Tensor, length: int, condition: Tensor) -> Tensor:
         """Who sees whom (B, 1, C + L, C + L); everyone sees the condition, whose real vectors are given."""
@@ -236,13 +269,12 @@ def sample(
     inside = torch.arange(length, device=device) < lengths[:, None]
     tokens = torch.full((size, length), model.mask_token, device=device)
     confidence = torch.zeros(size, length, device=device).masked_fill(~inside, torch.inf)
+    logits_of = _guided(model, lengths, condition, options.guidance)
     for ratio in torch.linspace(0, 1, options.steps, device=device):
         count = (masked_share(ratio) * lengths).round().clamp(min=1)
         places = confidence.argsort(stable=True, dim=1).argsort(stable=True, dim=1)
         hidden = (places < count[:, None]) & inside
-        logits = _guided_logits(
-            model, tokens.masked_fill(hidden, model.mask_token), lengths, condition, options.guidance
-        )
+        logits = logits_of(tokens.masked_fill(hidden, model.mask_token))
         noise = _gumbel_noise(own, length, model.config.codes, generators).to(device)
         drawn = _draw(logits, noise, options)
         certainty = logits.softmax(-1).gather(-1, drawn[..., None])[..., 0]
@@ -261,15 +293,30 @@ def _checked_lengths(lengths: Tensor, size: int, most: int) -> Tensor:
     return own
 
 
-def _guided_logits(
-    model: MaskedGenerator, tokens: Tensor, lengths: Tensor, condition: Condition, guidance: float
-) -> Tensor:
-    """Classifier-free guidance: l_u + s (l_c - l_u), both in one batch (Ho and Salimans 2022)."""
-    if guidance == 1.0:
-        return model(tokens, lengths, condition)
-    both = model(tokens.repeat(2, 1), lengths.repeat(2), condition.with_null())
-    conditional, unconditional = both.chunk(2)
-    return unconditional + guidance * (conditional - unconditional)
+def _guided(
+    model: MaskedGenerator, lengths: Tensor, condition: Condition, guidance: float
+) -> Callable[[Tensor], Tensor]:
+    """Logits of tokens (B, L) by classifier-free guidance, l_u + s (l_c - l_u) (Ho and Salimans 2022).
+
+    With and without the condition are computed in one batch.
+    """
+    guided = guidance != 1.0
+    if guided:
+        condition, lengths = condition.with_null(), lengths.repeat(2)
+    read = model.read(condition) if model.config.causal else None
+
+    def logits_of(tokens: Tensor) -> Tensor:
+        tokens = tokens.repeat(2, 1) if guided else tokens
+        if read is None:
+            logits = model(tokens, lengths, condition)
+        else:
+            logits = model.after(read, tokens, lengths, condition)
+        if not guided:
+            return logits
+        conditional, unconditional = logits.chunk(2)
+        return unconditional + guidance * (conditional - unconditional)
+
+    return logits_of
 
 
 def _draw(logits: Tensor, noise: Tensor, options: SamplingOptions) -> Tensor:
