@@ -2,6 +2,8 @@
 
 Generates every prompt of ``judging/prompts.jsonl`` with every seed, judges the joints, and prints the share
 that passes per group and per prompt, and the physical figures beside those of real clips. Knows no training.
+``--prompts tests/judging/second_prompts.jsonl`` asks for the same in the words of somebody who had seen
+neither the corpus nor the first prompts.
 """
 
 from __future__ import annotations

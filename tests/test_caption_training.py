@@ -20,7 +20,8 @@ from lamp_cli.model.language_model import DecoderConfig
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.tasks.captioner_stage import CaptionerStage, LanguageStage
-from lamp_cli.tasks.pretrain import PretrainOptions, pretrain
+from lamp_cli.tasks.pretrain import pretrain
+from lamp_cli.tasks.pretrain_options import PretrainOptions
 from lamp_cli.tasks.training import train
 from tests.conftest import wandering
 from tests.test_caption_decoding import save_language_model
@@ -246,14 +247,14 @@ def test_a_new_run_keeps_the_words_of_its_captions(data: Path, tmp_path: Path) -
     encoder = tmp_path / "encoder"
     encoder.mkdir()
     from lamp_cli.corpus.vocabulary import english_pieces
-    from lamp_cli.tasks.pretrain import _vocabulary
+    from lamp_cli.tasks.text_encoder import vocabulary_for
 
     common = [f"word{k}" for k in range(50)]
     (encoder / "vocab.txt").write_text("\n".join([*english_pieces(), *common, "hops", "bends"]))
     size, run = len(english_pieces()) + 3, tmp_path / "run.json"
-    plain, _ = _vocabulary(encoder, size, (), run)
+    plain, _ = vocabulary_for(encoder, size, (), run)
     assert "hops" not in plain.pieces and "word2" in plain.pieces
-    informed, _ = _vocabulary(encoder, size, SENTENCES, run)
+    informed, _ = vocabulary_for(encoder, size, SENTENCES, run)
     assert {"hops", "bends", "word0"} <= set(informed.pieces) and "word2" not in informed.pieces
     assert len(informed) == len(plain)
 

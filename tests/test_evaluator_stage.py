@@ -29,7 +29,8 @@ from lamp_cli.model.evaluator import (
 )
 from lamp_cli.tasks.evaluator_stage import EvaluatorData, EvaluatorStage
 from lamp_cli.tasks.evaluators import load_evaluator
-from lamp_cli.tasks.pretrain import PretrainOptions, pretrain
+from lamp_cli.tasks.pretrain import pretrain
+from lamp_cli.tasks.pretrain_options import PretrainOptions
 from lamp_cli.tasks.training import TrainingConfig, train
 from tests.test_evaluation_set import corpus
 from tests.test_evaluator import CPU, SMALL, VOCABULARY, motions, released

@@ -98,7 +98,8 @@ def command(
     """Train tokenizer, language-motion model, generator and captioner; go on where a killed run stopped."""
     if not resume and (output / "training").exists():
         raise UsageError(f"{output}: holds a run already; choose another --output or drop --no-resume")
-    from ..tasks.pretrain import PretrainOptions, pretrain
+    from ..tasks.pretrain import pretrain
+    from ..tasks.pretrain_options import PretrainOptions
     from ..tasks.sizes import LANGUAGE, STAGES
 
     chosen = STAGES if stage is None else tuple(s.value for s in StageName if s in stage)
@@ -172,7 +173,7 @@ def _process_group(stack: ExitStack, device: str):  # type: ignore[no-untyped-de
 
 
 def _text_encoder(choice: str) -> Path | None:
-    from ..tasks.pretrain import default_text_encoder
+    from ..tasks.text_encoder import default_text_encoder
 
     if choice == "none":
         return None

@@ -20,7 +20,7 @@ from ..metrics.encoder import HuggingFaceEncoder
 from ..model.bert import initialise_from_bert
 from ..model.qformer import QFormer, QFormerConfig
 from .lamp_stage import encode_text
-from .pretrain import default_text_encoder
+from .text_encoder import default_text_encoder
 
 MINILM = "all-MiniLM-L6-v2"
 LONGEST = 256

@@ -1,0 +1,58 @@
+"""What decides a pretraining run, and what it reports; shared by the stages' own files."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..corpus.layout import FramesLimit, ReadReport
+from ..model.captioner import LanguageModelConfig
+from .sizes import STAGES
+from .training import TrainingConfig, TrainingResult
+
+# Twenty frames are a second: shorter clips say too little to be described.
+TRAINING_LIMITS = FramesLimit(20, 10_000)
+Report = Callable[[str, int, int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class PretrainOptions:
+    """Everything that decides a run; ``steps`` and ``batch_sizes`` replace the size's own by stage.
+
+    ``captions`` is a file of sentences without motions: the vocabulary holds their words, LaMP learns from
+    those of one JSON line that they say the same, and the embedded decoder learns its language from them.
+    ``language_model`` stands in that decoder's place. ``start_from`` is a bundle whose networks, vocabulary
+    and statistics the run goes on with: what is not among ``stages`` stays as it is there, and an embedded
+    decoder that it has knows its language already.
+    """
+
+    size: str = "mini"
+    stages: tuple[str, ...] = STAGES
+    seed: int = 0
+    text_encoder: Path | None = None
+    steps: dict[str, int] = field(default_factory=dict)
+    batch_sizes: dict[str, int] = field(default_factory=dict)
+    objectives_off: tuple[str, ...] = ()
+    bidirectional: bool = False
+    word_vectors: Path | None = None
+    captions: Path | None = None
+    language_model: LanguageModelConfig | None = None
+    start_from: str | None = None
+
+
+@dataclass(frozen=True)
+class PretrainReport:
+    """What was trained, by stage, which clips were read, and what a bundle to start from had otherwise."""
+
+    results: dict[str, TrainingResult]
+    read: dict[str, ReadReport]
+    begun_anew: tuple[str, ...] = ()
+
+
+def with_overrides(stage: str, config: TrainingConfig, options: PretrainOptions) -> TrainingConfig:
+    steps = options.steps.get(stage, config.steps)
+    warmup = min(config.warmup_steps, steps // 10)
+    batch_size = options.batch_sizes.get(stage, config.batch_size)
+    return dataclasses.replace(config, steps=steps, warmup_steps=warmup, batch_size=batch_size)
