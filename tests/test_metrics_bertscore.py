@@ -13,13 +13,13 @@ from lamp_cli.metrics.bertscore import (
     FIELD,
     Baseline,
     BertScoreConfig,
-    RememberingEncoder,
     TokenStates,
     bert_score,
     inverse_document_frequencies,
     sentence_embeddings,
 )
 from lamp_cli.metrics.encoder import HuggingFaceEncoder
+from lamp_cli.tasks.bertscore_encoders import RememberingEncoder
 
 from .test_metrics_text import corpus
 
@@ -123,7 +123,7 @@ def test_each_distinct_sentence_is_encoded_once() -> None:
 
 def test_a_remembering_encoder_encodes_nothing_twice() -> None:
     inner = Chosen()
-    encoder = RememberingEncoder(inner)
+    encoder = RememberingEncoder(lambda: inner)
     first = bert_score(["a", "b"], [["a c"], ["b"]], encoder)
     second = bert_score(["b", "o"], [["a c"], ["b"]], encoder)
     assert inner.seen == ["o"]

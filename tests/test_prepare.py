@@ -405,3 +405,22 @@ def test_peoples_sentences_join_those_of_made_up_motions(tmp_path: Path) -> None
     assert added == rich.captions - plain.captions
     with pytest.raises(ValueError, match="wording: is for synthetic clips"):
         PrepareOptions(wording=said)
+
+
+def test_further_wordings_stand_beside_training_clips_and_go_with_them(tmp_path: Path) -> None:
+    output, options = tmp_path / "data", PrepareOptions(synthetic=50, seed=4)
+    prepare(None, [], output, options)
+    written = contents(output)
+    wordings = {name for name in written if name.startswith("wordings/")}
+    train = (output / "train.txt").read_text().split()
+    assert wordings == {f"wordings/{name}.txt" for name in train}
+    clips, _ = open_dataset(output).clips("train", FramesLimit(20, 200))
+    assert all(len(clip.wordings) >= 3 and clip.sentences == clip.captions + clip.wordings for clip in clips)
+    held_out, _ = open_dataset(output).clips("val", FramesLimit(20, 200))
+    assert held_out and not any(clip.wordings for clip in held_out)
+    # A run that was killed, or made before there were wordings, goes on where it stopped.
+    (output / sorted(wordings)[0]).unlink()
+    prepare(None, [], output, options)
+    assert contents(output) == written
+    remove_prepared(output)
+    assert not contents(output)

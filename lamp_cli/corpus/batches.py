@@ -72,10 +72,12 @@ class PairSampler:
     ):
         """Clips without captions are left out; raises ``ValueError`` when none is left.
 
-        Of the drawn sentences a ``reworded_share`` is put in other words. The clips of ``sorted_steps`` steps
+        With a ``reworded_share`` sentences are drawn from a clip's further wordings too, and that share of
+        them is put in other words. The clips of ``sorted_steps`` steps
         in turn are dealt out by length, so that little is padded; the steps stand in a drawn order again.
         """
         self._clips = [c for c in clips if c.captions and len(c.features) >= frames_per_token]
+        self._sentences = [c.sentences if reworded_share else c.captions for c in self._clips]
         if not self._clips:
             raise ValueError("no clip has a caption; language-motion pretraining needs pairs")
         self._statistics = statistics
@@ -99,7 +101,8 @@ class PairSampler:
         rng = np.random.default_rng([seed, 3, step])
         numbers = self._dealt(order[: steps_per_epoch * size].reshape(-1, size), place, [seed, 5, epoch])
         clips = [self._clips[n] for n in numbers]
-        texts = tuple(c.captions[rng.integers(len(c.captions))] for c in clips)
+        offered = [self._sentences[n] for n in numbers]
+        texts = tuple(several[rng.integers(len(several))] for several in offered)
         if self._reworded_share:
             texts = self._reworded(texts, np.random.default_rng([seed, 6, step]))
         motions = [self._crop(c.features, rng) for c in clips]

@@ -2,6 +2,7 @@
 
     new_joint_vecs/ID.npy     features (T, 263) or (T, 251)
     texts/ID.txt              caption#tokens#start#end, one per line
+    wordings/ID.txt           further sentences that say the same, one per line; not of the field's
     train.txt val.txt test.txt  one ID per line; mirrored clips are M + ID
     Mean.npy Std.npy          statistics of the features
 
@@ -23,15 +24,26 @@ from .statistics import Statistics, load_statistics
 
 # Times in texts/ are turned into frames at 20 per second by the field's readers, for KIT-ML too.
 TAG_FPS = 20.0
+WORDINGS = "wordings"
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One training example: features (T, 12J-1) float32 and the sentences that are true of it."""
+    """One training example: features (T, 12J-1) float32 and the sentences that are true of it.
+
+    ``wordings`` are true of it too, in words that no caption should be learned from: more of them than of
+    captions, and chosen for variety.
+    """
 
     id: str
     features: np.ndarray
     captions: tuple[str, ...]
+    wordings: tuple[str, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Captions and wordings."""
+        return self.captions + self.wordings
 
 
 @dataclass
@@ -99,7 +111,8 @@ class Dataset:
         if len(features) > limit.most:
             raise _SkippedError(f"longer than {limit.most} frames")
         whole = tuple(c.text for c in captions if c.whole_clip)
-        clips = [Clip(name, features, whole)] if whole or not captions else []
+        wordings = _wordings(self.root / WORDINGS, name) if whole else ()
+        clips = [Clip(name, features, whole, wordings)] if whole or not captions else []
         for number, caption in enumerate(c for c in captions if not c.whole_clip):
             part = features[int(caption.start * TAG_FPS) : int(caption.end * TAG_FPS)]
             if limit.least <= len(part) <= limit.most:
@@ -162,3 +175,11 @@ def _captions(folder: Path, name: str) -> list[Caption]:
         return parse_captions(path.read_text(encoding="utf-8", errors="replace"))
     except ValueError:
         raise _SkippedError("unreadable text file") from None
+
+
+def _wordings(folder: Path, name: str) -> tuple[str, ...]:
+    path = folder / f"{name}.txt"
+    if not path.is_file():
+        return ()
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return tuple(line.strip() for line in lines if line.strip())

@@ -25,6 +25,7 @@ from ..motion.transform import mirror, resample
 from ..storage import write_json, write_text
 from .captions import mirror_sentence
 from .examples import FOLDERS, Written, frames_written, write_example
+from .layout import WORDINGS
 from .plan import LEAST_FRAMES, ClipPlan, plan_clips
 from .recombination.clips import RealClip
 from .recombination.examples import RecombinationJob, recombination_jobs, write_recombined
@@ -217,7 +218,7 @@ def remove_prepared(output: Path) -> None:
     """Delete a data set that ``prepare`` wrote (and nothing else); does nothing where there is none."""
     if not (output / FINGERPRINT).is_file():
         return
-    for folder in (*FOLDERS, TRUTH_FOLDER):
+    for folder in (*FOLDERS, TRUTH_FOLDER, WORDINGS):
         shutil.rmtree(output / folder, ignore_errors=True)
     for name in (*(f"{s}.txt" for s in (*SPLITS, "all")), "Mean.npy", "Std.npy", "report.json", FINGERPRINT):
         (output / name).unlink(missing_ok=True)

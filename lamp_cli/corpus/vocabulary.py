@@ -16,6 +16,7 @@ from tokenizers import BertWordPieceTokenizer, Tokenizer
 from tokenizers.models import WordPiece
 
 DECODER_TOKEN = "[DEC]"
+COUNTED_TOGETHER = 10_000
 
 
 class Vocabulary:
@@ -109,7 +110,11 @@ def _by_use(pieces: Sequence[str], sentences: Sequence[str]) -> list[int]:
     if not sentences:
         return []
     vocabulary = Vocabulary([*pieces, DECODER_TOKEN])
-    used = Counter(n for encoding in vocabulary._tokenizer.encode_batch(sentences) for n in encoding.ids)
+    used: Counter[int] = Counter()
+    # Some at a time: what the tokenizer says of each takes far more memory than the sentence.
+    for begin in range(0, len(sentences), COUNTED_TOGETHER):
+        encoded = vocabulary._tokenizer.encode_batch(sentences[begin : begin + COUNTED_TOGETHER])
+        used.update(n for encoding in encoded for n in encoding.ids)
     return sorted(used, key=lambda n: (-used[n], n))
 
 

@@ -43,29 +43,6 @@ class TokenEncoder(Protocol):
         ...
 
 
-class RememberingEncoder:
-    """An encoder that encodes no sentence twice, however often it is asked.
-
-    Scores of generated, ground-truth and shuffled captions share their references. Keeps all states:
-    about 25 kB for a caption by MiniLM, 60 kB by roberta-large.
-    """
-
-    def __init__(self, encoder: TokenEncoder):
-        self._encoder = encoder
-        self._known: dict[str, TokenStates] = {}
-
-    @property
-    def name(self) -> str:
-        """The inner encoder's."""
-        return self._encoder.name
-
-    def encode(self, sentences: Sequence[str]) -> list[TokenStates]:
-        """As the inner encoder, which sees only sentences that are new."""
-        new = [text for text in dict.fromkeys(sentences) if text not in self._known]
-        self._known.update(zip(new, self._encoder.encode(new), strict=True))
-        return [self._known[text] for text in sentences]
-
-
 class Baseline(NamedTuple):
     """What unrelated sentences score; rescaling maps it to 0 and leaves 1 at 1."""
 

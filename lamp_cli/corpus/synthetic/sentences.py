@@ -99,11 +99,65 @@ PAST = {
     "writes": "wrote",
     "beats": "beat",
     "wakes": "woke",
+    "has": "had",
+    "bids": "bid",
+    "bites": "bit",
+    "digs": "dug",
+    "builds": "built",
+    "feeds": "fed",
+    "feels": "felt",
+    "fights": "fought",
+    "finds": "found",
+    "flees": "fled",
+    "flies": "flew",
+    "leads": "led",
+    "leaves": "left",
+    "loses": "lost",
+    "pays": "paid",
+    "reads": "read",
+    "rings": "rang",
+    "sends": "sent",
+    "splits": "split",
+    "strings": "strung",
+    "tells": "told",
+    "thinks": "thought",
+    "winds": "wound",
+    "wrings": "wrung",
+    "withdraws": "withdrew",
+    "beholds": "beheld",
+    "grinds": "ground",
+    "clings": "clung",
+    "swears": "swore",
+    "treads": "trod",
+    "weaves": "wove",
+    "grows": "grew",
+    "hangs": "hung",
+    "hides": "hid",
+    "meets": "met",
+    "rides": "rode",
+    "sleeps": "slept",
+    "spends": "spent",
+    "casts": "cast",
+    "self-feeds": "self-fed",
+    "forgets": "forgot",
+    "freezes": "froze",
+    "smites": "smote",
+    "uppercuts": "uppercut",
+    "side-bends": "side-bent",
 }
 # Verbs of two syllables that double their last letter all the same.
-DOUBLED = {"begin", "sidestep"}
+DOUBLED = frozenset(
+    """
+    begin sidestep side-step squat uppercut zigzag transfer patrol propel control repel leapfrog bunny-hop
+    forget high-step hop-skip
+    """.split()
+)
 GERUND = {"lies": "lying"}
+IRREGULAR_BASE = {"has": "have", "tiptoes": "tiptoe"}
 
+
+# A verb in the third person, what follows it, and an adverb of manner or none.
+Clause = tuple[str, str, str]
 
 # What stands before the first verb's -ing form.
 _OPENINGS = {
@@ -115,6 +169,8 @@ _OPENINGS = {
 
 def base_form(verb: str) -> str:
     """``walks`` -> ``walk``."""
+    if verb in IRREGULAR_BASE:
+        return IRREGULAR_BASE[verb]
     if verb.endswith(("ches", "shes", "sses", "oes")):
         return verb[:-2]
     return verb[:-3] + "y" if verb.endswith("ies") and len(verb) > 4 else verb[:-1]
@@ -151,7 +207,7 @@ def sentences_of(movement: Movement, count: int, rng: np.random.Generator) -> tu
     """``count`` different sentences, fewer when the movement has fewer ways to be said."""
     found: dict[str, None] = {}
     for _ in range(6 * count):
-        found[_sentence([_clause(movement, rng)], rng)] = None
+        found[sentence_of([_clause(movement, rng)], rng)] = None
         if len(found) == count:
             break
     return tuple(found)
@@ -159,7 +215,7 @@ def sentences_of(movement: Movement, count: int, rng: np.random.Generator) -> tu
 
 def sentences_of_sequence(parts: Sequence[Movement], count: int, rng: np.random.Generator) -> tuple[str, ...]:
     """``count`` sentences about movements one after the other."""
-    found = {_sentence([_clause(part, rng) for part in parts], rng): None for _ in range(3 * count)}
+    found = {sentence_of([_clause(part, rng) for part in parts], rng): None for _ in range(3 * count)}
     return tuple(found)[:count]
 
 
@@ -167,14 +223,17 @@ def sentences_while(legs: Movement, arms: Movement, count: int, rng: np.random.G
     """``count`` sentences about two movements at once."""
     found: dict[str, None] = {}
     for _ in range(3 * count):
-        verb, rest, _ = _clause(legs, rng)
-        other, what, _ = _clause(arms, rng)
-        first, second = f"{verb} {rest}".strip(), f"{gerund(other)} {what}".strip()
-        found[_slip(f"{_subject(rng)} {first} while {second}", rng)] = None
+        found[sentence_while(_clause(legs, rng), _clause(arms, rng), rng)] = None
     return tuple(found)[:count]
 
 
-def _clause(movement: Movement, rng: np.random.Generator) -> tuple[str, str, str]:
+def sentence_while(legs: Clause, arms: Clause, rng: np.random.Generator) -> str:
+    """A sentence about two things done at once; how they are done is left out."""
+    first, second = f"{legs[0]} {legs[1]}".strip(), f"{gerund(arms[0])} {arms[1]}".strip()
+    return _slip(f"{_subject(rng)} {first} while {second}", rng)
+
+
+def _clause(movement: Movement, rng: np.random.Generator) -> Clause:
     verb, rest = movement.ways[int(rng.integers(len(movement.ways)))]
     manner = ""
     if movement.manners and rng.random() < 0.6:
@@ -186,7 +245,8 @@ def _subject(rng: np.random.Generator) -> str:
     return SUBJECTS[int(rng.integers(len(SUBJECTS)))]
 
 
-def _sentence(clauses: list[tuple[str, str, str]], rng: np.random.Generator) -> str:
+def sentence_of(clauses: Sequence[Clause], rng: np.random.Generator) -> str:
+    """A sentence about clauses one after the other, in one of people's tenses."""
     forms = ["present", "progressive", "past", "fragment", "begins", "appears"]
     form = rng.choice(forms, p=[0.66, 0.12, 0.09, 0.05, 0.05, 0.03])
     if any(verb == "does" and rest.startswith("not ") for verb, rest, _ in clauses):
@@ -199,7 +259,7 @@ def _sentence(clauses: list[tuple[str, str, str]], rng: np.random.Generator) -> 
     return _slip(text if form == "fragment" else f"{_subject(rng)} {text}", rng)
 
 
-def _inflected(clause: tuple[str, str, str], form: str, number: int, rng: np.random.Generator) -> str:
+def _inflected(clause: Clause, form: str, number: int, rng: np.random.Generator) -> str:
     verb, rest, manner = clause
     word = {"present": verb, "past": past(verb)}.get(form, gerund(verb))
     # Verbs within the rest ("bends down and picks ...") keep the present, as people's sentences often do.
