@@ -251,10 +251,10 @@ def test_a_new_run_keeps_the_words_of_its_captions(data: Path, tmp_path: Path) -
 
     common = [f"word{k}" for k in range(50)]
     (encoder / "vocab.txt").write_text("\n".join([*english_pieces(), *common, "hops", "bends"]))
-    size, run = len(english_pieces()) + 3, tmp_path / "run.json"
-    plain, _ = vocabulary_for(encoder, size, (), run)
+    size = len(english_pieces()) + 3
+    plain, _ = vocabulary_for(encoder, size, ())
     assert "hops" not in plain.pieces and "word2" in plain.pieces
-    informed, _ = vocabulary_for(encoder, size, SENTENCES, run)
+    informed, _ = vocabulary_for(encoder, size, SENTENCES)
     assert {"hops", "bends", "word0"} <= set(informed.pieces) and "word2" not in informed.pieces
     assert len(informed) == len(plain)
 

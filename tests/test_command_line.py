@@ -250,10 +250,10 @@ def test_training_goes_on_from_a_bundle_and_its_paraphrases_are_learned(bundle: 
         max(float((after[k] - v.float()).abs().max()) for k, v in before.items() if v.is_floating_point())
         < 2e-3
     )
-    assert "begun anew" not in done.stderr
+    assert "another kind" not in done.stderr
     other = lamp(*words[:-8], "--size", "base", "--output", tmp_path / "other")
     assert other.returncode == 2
-    assert "other sizes" in other.stderr
+    assert "stage tokenizer is not trained yet" in other.stderr
     captioner = lamp(*words, "--stage", "captioner", "--steps", "captioner=1")
     assert captioner.returncode == 0, captioner.stderr
     # The decoder of the bundle knows its language: it is not learned again.
@@ -264,12 +264,31 @@ def test_training_goes_on_from_a_bundle_and_its_paraphrases_are_learned(bundle: 
     assert max(float((after[k] - v.float()).abs().max()) for k, v in before.items()) < 2e-3
 
 
-def test_a_generator_of_another_kind_is_begun_anew_and_that_is_said(bundle: Path, tmp_path: Path) -> None:
+def test_the_text_side_can_begin_anew(bundle: Path, tmp_path: Path) -> None:
+    words = ["pretrain", "--data", bundle.parent / "data", "--output", tmp_path / "anew", "--renew-text"]
+    words += ["--stage", "tokenizer", "--stage", "lamp"]
+    for stage in ("tokenizer", "lamp"):
+        words += ["--steps", f"{stage}=1", "--batch-size", f"{stage}=4"]
+    done = lamp(*words)
+    assert done.returncode == 2
+    assert "--renew-text: is for --start-from" in done.stderr
+    done = lamp(*words, "--start-from", bundle)
+    assert done.returncode == 0, done.stderr
+    before = load_file(bundle / "lamp.safetensors")
+    after = load_file(tmp_path / "anew/training/lamp/best.safetensors")
+    moved = {name: float((after[name] - before[name].float()).abs().max()) for name in before}
+    assert moved["qformer.words.weight"] > 0.01
+    assert moved["qformer.layers.0.text_feed.up.weight"] > 0.01
+    assert moved["qformer.layers.0.query_feed.up.weight"] < 2e-3
+    assert moved["qformer.queries"] < 2e-3
+
+
+def test_that_a_generator_is_of_another_kind_is_said(bundle: Path, tmp_path: Path) -> None:
     words = ["pretrain", "--data", bundle.parent / "data", "--output", tmp_path / "other", "--bidirectional"]
     words += ["--start-from", bundle, "--stage", "tokenizer", "--steps", "tokenizer=1"]
     done = lamp(*words, "--batch-size", "tokenizer=4")
     assert done.returncode == 0, done.stderr
-    assert "generator: begun anew" in done.stderr
+    assert "generator: that of --start-from is of another kind" in done.stderr
 
 
 def test_stages_that_are_not_named_stay_as_in_the_bundle_to_start_from(bundle: Path, tmp_path: Path) -> None:

@@ -353,3 +353,43 @@ def test_length_head_learns_lengths() -> None:
         loss.backward()
         optimizer.step()
     assert head.sample(text, _streams(4)).tolist() == [10, 20, 49, 10]
+
+
+def test_a_token_may_have_a_code_of_each_of_two_codebooks() -> None:
+    torch.manual_seed(0)
+    model = MaskedGenerator(dataclasses.replace(SMALL, codebooks=2)).eval()
+    lengths = torch.tensor([3, 5])
+    codes = torch.randint(12, (2, 10), generator=torch.Generator().manual_seed(1))
+    logits = model(codes, lengths, _nothing(2))
+    assert logits.shape == (2, 10, 12)
+    # The two codes of a token are read together, and none of a later token.
+    for place, changed in ((4, {4, 5, 6, 7, 8, 9}), (5, {4, 5, 6, 7, 8, 9}), (9, {8, 9})):
+        other = codes.clone()
+        other[1, place] = (other[1, place] + 1) % 12
+        moved = (model(other, lengths, _nothing(2)) - logits)[1].abs().amax(-1) > 1e-6
+        assert set(moved.nonzero()[:, 0].tolist()) == changed
+    # The same number in the two codebooks is not the same code.
+    swapped = codes.clone()
+    swapped[1, 8:] = codes[1, 8:].flip(0)
+    assert codes[1, 8] != codes[1, 9]
+    assert not torch.allclose(model(swapped, lengths, _nothing(2))[1, 8:], logits[1, 8:])
+    read = model.read(_nothing(2))
+    torch.testing.assert_close(model.after(read, codes, lengths, _nothing(2)), logits)
+    drawn = sample(model, _nothing(2), lengths, SamplingOptions(), _streams(2))
+    assert drawn.shape == (2, 10)
+    assert (drawn[1] < 12).all()
+    alone = sample(model, _nothing(1), lengths[:1], SamplingOptions(), _streams(1))
+    assert torch.equal(drawn[0, :6], alone[0])
+
+
+def test_codes_of_two_codebooks_are_masked_one_by_one() -> None:
+    torch.manual_seed(0)
+    model = MaskedGenerator(dataclasses.replace(SMALL, codebooks=2))
+    tokens = torch.randint(12, (64, 20), generator=torch.Generator().manual_seed(1))
+    lengths = torch.full((64,), 7)
+    losses = model.losses(tokens, lengths, _nothing(64), torch.Generator().manual_seed(3))
+    assert float(losses["loss"].detach()) == pytest.approx(math.log(12), abs=0.2)
+    _, chosen = corrupt(tokens, 2 * lengths, 12, torch.Generator().manual_seed(3))
+    assert not chosen[:, 14:].any()
+    pairs = chosen[:, :14].unflatten(1, (7, 2)).sum(-1)
+    assert (pairs == 1).any()

@@ -32,7 +32,7 @@ SMALL = QFormerConfig(
 )
 
 
-def _lamp(**switches: bool | float) -> Lamp:
+def _lamp(**switches: bool | float | int) -> Lamp:
     torch.manual_seed(0)
     return Lamp(LampConfig(qformer=SMALL, codes=10, embedding_width=12, **switches), decoder_token=4)
 
@@ -62,7 +62,10 @@ def test_padding_of_motion_and_text_changes_nothing() -> None:
     torch.testing.assert_close(
         lamp.matching_logits(motion, pairs.text)[1], lamp.matching_logits(cut, short)[0]
     )
-    torch.testing.assert_close(lamp.code_logits(pairs.text)[1], lamp.code_logits(short)[0])
+    for transformed in (False, True):
+        lamp = _lamp(transformed_text=transformed)
+        long, cut_words = (lamp.code_logits(text, lamp.qformer.text(text)) for text in (pairs.text, short))
+        torch.testing.assert_close(long[1], cut_words[0])
 
 
 def test_a_sentence_to_be_generated_is_seen_causally_and_never_by_the_queries() -> None:
@@ -197,3 +200,63 @@ def test_matching_on_a_share_of_the_pairs_is_matching_of_the_first_among_all() -
             losses.append(-lamp.matching_logits(one, sentence).log_softmax(-1)[0, label] * counts)
             real.append(counts)
     torch.testing.assert_close(half, torch.stack(losses).sum() / sum(real))
+
+
+def test_queries_name_a_code_of_every_codebook_side_by_side() -> None:
+    lamp = _lamp(codebooks=2)
+    pairs = _pairs()
+    logits = lamp.code_logits(pairs.text, lamp.qformer.text(pairs.text))
+    assert logits.shape == (4, 12, 10)
+    queries = lamp.qformer.motion(
+        Context(lamp.text_context(lamp.qformer.embed(lamp._begun(pairs.text.ids))), pairs.text.mask)
+    )
+    whole = lamp.code_head(queries)
+    torch.testing.assert_close(logits[:, 6], whole[:, 3, :10])
+    torch.testing.assert_close(logits[:, 7], whole[:, 3, 10:])
+    # A wrong code beyond a clip's four tokens, eight codes, costs nothing; one within does.
+    codes = torch.randint(10, (4, 12), generator=torch.Generator().manual_seed(2))
+    beyond, within = codes.clone(), codes.clone()
+    beyond[1, 8:] = (beyond[1, 8:] + 1) % 10
+    within[1, 7] = (within[1, 7] + 1) % 10
+    losses = [
+        float(lamp(replace(pairs, codes=each), torch.Generator().manual_seed(0))["motion_generation"])
+        for each in (codes, beyond, within)
+    ]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_the_text_transformer_learns_from_codes_only_when_the_queries_read_it() -> None:
+    for transformed in (False, True):
+        lamp = _lamp(contrastive=False, matching=False, text_generation=False, transformed_text=transformed)
+        lamp(_pairs(), torch.Generator().manual_seed(0))["loss"].backward()
+        feed = lamp.qformer.layers[1].text_feed.up.weight.grad
+        assert (feed is not None and bool(feed.abs().sum() > 0)) is transformed
+
+
+def test_a_share_of_the_pairs_can_be_generated() -> None:
+    pairs = _pairs()
+    whole, half = _lamp(), _lamp(motion_generation_share=0.5)
+    first = Pairs(
+        pairs.latents[:2],
+        pairs.motion_mask[:2],
+        pairs.codes[:2],
+        Text(pairs.text.ids[:2], pairs.text.mask[:2]),
+        pairs.captions[:2],
+        pairs.clips[:2],
+    )
+    draw = torch.Generator
+    expected = whole(first, draw().manual_seed(0))["motion_generation"]
+    torch.testing.assert_close(half(pairs, draw().manual_seed(0))["motion_generation"], expected)
+
+
+def test_a_sentences_likelihood_is_what_text_generation_is_trained_on() -> None:
+    lamp = _lamp(label_smoothing=0.0, contrastive=False, matching=False, motion_generation=False)
+    pairs = _pairs()
+    motion = Context(pairs.latents, pairs.motion_mask)
+    each = lamp.sentence_likelihood(motion, pairs.text)
+    tokens = pairs.text.mask[:, 1:].sum(1)
+    loss = lamp(pairs, torch.Generator().manual_seed(0))["text_generation"]
+    torch.testing.assert_close(-(each * tokens).sum() / tokens.sum(), loss)
+    short = Text(pairs.text.ids[1:2, :5], pairs.text.mask[1:2, :5])
+    alone = lamp.sentence_likelihood(Context(pairs.latents[1:2, :4], pairs.motion_mask[1:2, :4]), short)
+    torch.testing.assert_close(each[1:2], alone)

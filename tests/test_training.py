@@ -21,7 +21,8 @@ from lamp_cli.model.qformer import QFormer, QFormerConfig
 from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.tasks.lamp_stage import LampStage, PairData
-from lamp_cli.tasks.pretrain import _same_networks
+from lamp_cli.tasks.pretrain import _Corpus, _same_networks, _take_over, _vocabulary
+from lamp_cli.tasks.pretrain_options import PretrainOptions
 from lamp_cli.tasks.run_record import claim
 from lamp_cli.tasks.sizes import CORE, SIZES
 from lamp_cli.tasks.tokenizer_stage import TokenizerData, TokenizerStage
@@ -250,14 +251,56 @@ def test_the_text_transformer_is_held_near_the_encoder_it_began_as(tmp_path: Pat
     assert moved["held"] < moved["free"]
 
 
-def test_a_run_goes_on_with_the_networks_of_its_own_sizes_and_begins_the_others_anew() -> None:
+def test_stages_stay_as_they_are_where_the_networks_are_of_the_same_sizes() -> None:
     model = SIZES["mini"].model(HUMANML3D, 100)
     lamp = dataclasses.replace(model.lamp, matching_share=1.0)
-    assert _same_networks(dataclasses.replace(model, lamp=lamp), model, "x") == CORE
+    assert _same_networks(dataclasses.replace(model, lamp=lamp), model) == CORE
     fewer = dataclasses.replace(model.lamp, qformer=dataclasses.replace(model.lamp.qformer, layers=4))
-    assert _same_networks(dataclasses.replace(model, lamp=fewer), model, "x") == ("tokenizer", "generator")
+    assert _same_networks(dataclasses.replace(model, lamp=fewer), model) == ("tokenizer", "generator")
     length = dataclasses.replace(model, length=dataclasses.replace(model.length, width=8))
-    assert _same_networks(length, model, "x") == ("tokenizer", "lamp")
-    with pytest.raises(ValueError, match="x: its tokenizer has other sizes"):
-        other = dataclasses.replace(model.tokenizer, codes=9)
-        _same_networks(dataclasses.replace(model, tokenizer=other), model, "x")
+    assert _same_networks(length, model) == ("tokenizer", "lamp")
+    wider = dataclasses.replace(model, tokenizer=dataclasses.replace(model.tokenizer, encoder_width=256))
+    assert _same_networks(wider, model) == ("lamp", "generator")
+
+
+def test_of_a_network_of_other_sizes_what_fits_is_taken_over() -> None:
+    sizes = TokenizerConfig(width=8, codes=16, code_width=8)
+    earlier = MotionTokenizer(sizes)
+    parts = MotionTokenizer(dataclasses.replace(sizes, upper_joints=(3, 6)))
+    first = parts.encoder.parts[0].first.weight.detach().clone()
+    _take_over(parts, earlier)
+    for name, value in earlier.decoder.state_dict().items():
+        assert torch.equal(parts.decoder.state_dict()[name], value), name
+    assert torch.equal(parts.encoder.parts[0].first.weight, first)
+    # How often the earlier codes were chosen says nothing of these.
+    earlier.codebook.learn(torch.randn(64, 8), torch.Generator().manual_seed(0))
+    wider = MotionTokenizer(dataclasses.replace(sizes, code_width=12))
+    _take_over(wider, earlier)
+    assert not wider.codebook.started and not wider.codebook.sums.any()
+    same = MotionTokenizer(sizes)
+    _take_over(same, earlier)
+    assert same.codebook.started and torch.equal(same.codebook.vectors, earlier.codebook.vectors)
+
+
+def test_text_of_an_earlier_lamp_can_be_left(tmp_path: Path) -> None:
+    stages = _lamp_stage(), _lamp_stage()
+    new, earlier = (stage.network for stage in stages)
+    with torch.no_grad():
+        for weight in earlier.parameters():
+            weight.add_(1.0)
+    before = {name: value.clone() for name, value in new.state_dict().items()}
+    _take_over(new, earlier, but_text=True)
+    kept = {name for name, value in new.state_dict().items() if torch.equal(value, before[name])}
+    assert {"qformer.words.weight", "word_bias", "qformer.layers.1.text_feed.up.weight"} <= kept
+    assert not {"qformer.queries", "code_head.weight", "qformer.layers.1.query_feed.up.weight"} & kept
+
+
+def test_a_run_keeps_the_vocabulary_it_began_with(tmp_path: Path) -> None:
+    corpus = _Corpus(HUMANML3D, STATISTICS, _clips(6, 0), _clips(3, 1), {}, ())
+    options = PretrainOptions()
+    first, _ = _vocabulary(corpus, None, tmp_path, options)
+    other = Vocabulary([*english_pieces(), "walks", DECODER_TOKEN])
+    assert first.pieces != other.pieces
+    other.save(tmp_path / "training" / "vocab.txt")
+    again, _ = _vocabulary(corpus, None, tmp_path, options)
+    assert again.pieces == other.pieces

@@ -28,6 +28,13 @@ class ModelConfig:
     length: LengthConfig
     captioner: CaptionerConfig | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("codes", "codebooks"):
+            each = {getattr(part, name) for part in (self.tokenizer, self.lamp, self.generator)}
+            if len(each) > 1:
+                found = " and ".join(map(str, sorted(each)))
+                raise ValueError(f"{name}: expected the same in tokenizer, lamp and generator, found {found}")
+
 
 @dataclass(frozen=True)
 class BundleConfig:

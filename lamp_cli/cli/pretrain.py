@@ -74,6 +74,13 @@ def command(
             help="Bundle whose networks to train further, e.g. lamp-mini; stages not named stay as they are."
         ),
     ] = None,
+    renew_text: Annotated[
+        bool,
+        typer.Option(
+            "--renew-text",
+            help="With --start-from: choose the vocabulary anew, and begin the text side and captioner anew.",
+        ),
+    ] = False,
     captions: Annotated[
         Path | None,
         typer.Option(
@@ -98,6 +105,8 @@ def command(
     """Train tokenizer, language-motion model, generator and captioner; go on where a killed run stopped."""
     if not resume and (output / "training").exists():
         raise UsageError(f"{output}: holds a run already; choose another --output or drop --no-resume")
+    if renew_text and start_from is None:
+        raise UsageError("--renew-text: is for --start-from; without it everything begins anew")
     from ..tasks.pretrain import pretrain
     from ..tasks.pretrain_options import PretrainOptions
     from ..tasks.sizes import LANGUAGE, STAGES
@@ -116,6 +125,7 @@ def command(
         word_vectors=word_vectors,
         captions=captions,
         start_from=start_from,
+        renew_text=renew_text,
         language_model=_language_model(llm, lora, full),
     )
     with ExitStack() as stack:
@@ -123,8 +133,8 @@ def command(
         report = pretrain(data, output, options, target, _Display(stack))
         if int(os.environ.get("RANK", "0")) != 0:
             return
-    for name in report.begun_anew:
-        note(f"{name}: begun anew, since that of --start-from is of another kind")
+    for name in report.changed:
+        note(f"{name}: that of --start-from is of another kind; of its weights what fits was taken over")
     for split, read in report.read.items():
         for reason, count in read.reasons().items():
             note(f"{split}: skipped {count} clips: {reason}")

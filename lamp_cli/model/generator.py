@@ -23,7 +23,9 @@ from .attention import attend
 class GeneratorConfig:
     """Sizes (defaults: the paper's); ``causal`` False is the paper's bidirectional ablation.
 
-    With ``word_condition`` the condition is every word of the sentence instead of one vector for all.
+    With ``word_condition`` the condition is every word of the sentence instead of one vector for all. A token
+    has one code of each of the tokenizer's ``codebooks``; they stand side by side, N codes for N / codebooks
+    tokens, and are masked and drawn one by one.
     """
 
     codes: int = 512
@@ -37,6 +39,7 @@ class GeneratorConfig:
     condition_dropout: float = 0.1
     causal: bool = True
     word_condition: bool = False
+    codebooks: int = 1
 
 
 @dataclass(frozen=True)
@@ -128,26 +131,27 @@ class MaskedGenerator(nn.Module):
         super().__init__()
         self.config = config
         self.mask_token = config.codes
-        self.codes = nn.Embedding(config.codes + 1, config.width)
+        # Every codebook has its own codes and its own [MASK].
+        self.codes = nn.Embedding(config.codebooks * (config.codes + 1), config.width)
         self.condition = nn.Linear(config.condition_width, config.width)
         self.positions = nn.Parameter(torch.randn(1, config.max_tokens + 1, config.width) * 0.02)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, config.codes)
+        self.head = nn.Linear(config.width, config.codebooks * config.codes)
         self.dropout = nn.Dropout(config.dropout)
         self.apply(_initialise)
 
     def forward(self, tokens: Tensor, lengths: Tensor, condition: Condition) -> Tensor:
-        """Logits (B, L, codes) for tokens (B, L), [MASK] being ``mask_token``.
+        """Logits (B, N, codes) for codes (B, N), [MASK] being ``mask_token``.
 
         ``lengths`` (B,) in tokens. Raises ``ValueError`` for more than ``max_tokens``.
         """
-        before = self._begun(condition)
-        x = torch.cat([before, self._embedded(tokens)], 1)
-        mask = self._mask(lengths, tokens.shape[1], condition.mask)
+        before, embedded = self._begun(condition), self._embedded(tokens)
+        x = torch.cat([before, embedded], 1)
+        mask = self._mask(lengths, embedded.shape[1], condition.mask)
         for block in self.blocks:
             x, _ = block(x, mask)
-        return self.head(self.norm(x[:, before.shape[1] :])).float()
+        return self._logits(x[:, before.shape[1] :])
 
     def read(self, condition: Condition) -> list[Attended]:
         """What every block makes of the condition, for ``after``: causal attention lets it see no code."""
@@ -161,20 +165,27 @@ class MaskedGenerator(nn.Module):
     def after(self, read: list[Attended], tokens: Tensor, lengths: Tensor, condition: Condition) -> Tensor:
         """As ``forward`` of a causal generator, with the condition ``read`` before: it does not change."""
         x = self._embedded(tokens)
-        mask = self._mask(lengths, tokens.shape[1], condition.mask)[:, :, condition.mask.shape[1] :]
+        mask = self._mask(lengths, x.shape[1], condition.mask)[:, :, condition.mask.shape[1] :]
         for block, earlier in zip(self.blocks, read, strict=True):
             x, _ = block(x, mask, earlier)
-        return self.head(self.norm(x)).float()
+        return self._logits(x)
 
     def _begun(self, condition: Condition) -> Tensor:
         # Words know their own places: the condition as a whole has one.
         return self.dropout(self.condition(condition.vectors) + self.positions[:, :1])
 
     def _embedded(self, tokens: Tensor) -> Tensor:
-        length = tokens.shape[1]
+        """Tokens (B, L, W): the sum of their codes' embeddings, and of their place's."""
+        each = tokens.unflatten(1, (-1, self.config.codebooks))
+        length = each.shape[1]
         if length > self.config.max_tokens:
             raise ValueError(f"{length} tokens; the generator was made for {self.config.max_tokens}")
-        return self.dropout(self.codes(tokens) + self.positions[:, 1 : length + 1])
+        books = (self.config.codes + 1) * torch.arange(self.config.codebooks, device=tokens.device)
+        return self.dropout(self.codes(each + books).sum(2) + self.positions[:, 1 : length + 1])
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """(B, L, W) -> (B, N, codes)."""
+        return self.head(self.norm(x)).float().unflatten(-1, (self.config.codebooks, -1)).flatten(1, 2)
 
     def _mask(self, lengths: Tensor, length: int, condition: Tensor) -> Tensor:
         """Who sees whom (B, 1, C + L, C + L); everyone sees the condition, whose real vectors are given."""
@@ -189,16 +200,19 @@ class MaskedGenerator(nn.Module):
     def losses(
         self, tokens: Tensor, lengths: Tensor, condition: Condition, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Masked modelling: ``loss`` and ``accuracy`` on the chosen positions of codes (B, L)."""
-        inputs, chosen = corrupt(tokens, lengths, self.mask_token, generator)
+        """Masked modelling: ``loss`` and ``accuracy`` on the chosen of codes (B, N).
+
+        ``lengths`` (B,) in tokens.
+        """
+        inputs, chosen = corrupt(tokens, self.config.codebooks * lengths, self.mask_token, generator)
         kept = torch.rand(len(tokens), generator=generator) >= self.config.condition_dropout
         return generator_loss(self(inputs, lengths, condition.where(kept)), tokens, chosen)
 
 
 def generator_loss(logits: Tensor, tokens: Tensor, chosen: Tensor) -> dict[str, Tensor]:
-    """Cross-entropy ``loss`` and ``accuracy`` over the ``chosen`` (B, L) positions of all ranks.
+    """Cross-entropy ``loss`` and ``accuracy`` over the ``chosen`` (B, N) of all ranks.
 
-    Logits (B, L, codes), true codes (B, L). Every chosen position weighs the same, so longer clips
+    Logits (B, N, codes), true codes (B, N). Every chosen position weighs the same, so longer clips
     weigh more (MaskGIT, equation 1).
     """
     total = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none") * chosen.flatten()
@@ -218,11 +232,11 @@ def masked_share(ratio: Tensor) -> Tensor:
 def corrupt(
     tokens: Tensor, lengths: Tensor, mask_token: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Input of masked modelling (B, L) and which positions (B, L) are to be predicted.
+    """Input of masked modelling (B, N) and which of the codes (B, N) are to be predicted.
 
-    A drawn share of each clip's own tokens is chosen; of those 10 % become random codes, 88 % of
-    the rest [MASK] (79.2 %), and the others (10.8 %) stay. Raises ``ValueError`` for a length
-    outside 1..L.
+    A drawn share of each clip's own ``lengths`` (B,) codes is chosen; of those 10 % become random codes, 88 %
+    of the rest [MASK] (79.2 %), and the others (10.8 %) stay. Raises ``ValueError`` for a length
+    outside 1..N.
     """
     size, length = tokens.shape
     own = _checked_lengths(lengths, size, length)
@@ -249,10 +263,10 @@ def sample(
     options: SamplingOptions,
     generators: Sequence[torch.Generator],
 ) -> Tensor:
-    """Codes (B, L) of ``lengths`` (B,) tokens; beyond a clip's length they mean nothing.
+    """Codes (B, N) of ``lengths`` (B,) tokens; beyond a clip's length they mean nothing.
 
-    Every round masks the least confident tokens by the cosine schedule, all of them in the first
-    and at least one in the last, and draws them anew; a token that was once kept stays. Each sample
+    Every round masks the least confident codes by the cosine schedule, all of them in the first
+    and at least one in the last, and draws them anew; a code that was once kept stays. Each sample
     draws from its own CPU generator, so its neighbours in the batch do not change it. The model must
     be in evaluation mode. Raises ``ValueError`` for a length outside 1..``max_tokens``, a condition
     that is not finite, or when conditions, lengths and generators differ in number.
@@ -263,15 +277,16 @@ def sample(
         raise ValueError(f"expected one length and one generator for each condition, found {found}")
     if not condition.vectors.isfinite().all():
         raise ValueError("the condition: expected finite numbers, found NaN or infinity")
-    own = _checked_lengths(lengths, size, model.config.max_tokens)
+    own = _checked_lengths(lengths, size, model.config.max_tokens) * model.config.codebooks
     device, length = condition.vectors.device, int(own.max())
     lengths = lengths.to(device)
-    inside = torch.arange(length, device=device) < lengths[:, None]
+    codes = own.to(device)
+    inside = torch.arange(length, device=device) < codes[:, None]
     tokens = torch.full((size, length), model.mask_token, device=device)
     confidence = torch.zeros(size, length, device=device).masked_fill(~inside, torch.inf)
     logits_of = _guided(model, lengths, condition, options.guidance)
     for ratio in torch.linspace(0, 1, options.steps, device=device):
-        count = (masked_share(ratio) * lengths).round().clamp(min=1)
+        count = (masked_share(ratio) * codes).round().clamp(min=1)
         places = confidence.argsort(stable=True, dim=1).argsort(stable=True, dim=1)
         hidden = (places < count[:, None]) & inside
         logits = logits_of(tokens.masked_fill(hidden, model.mask_token))
@@ -296,7 +311,7 @@ def _checked_lengths(lengths: Tensor, size: int, most: int) -> Tensor:
 def _guided(
     model: MaskedGenerator, lengths: Tensor, condition: Condition, guidance: float
 ) -> Callable[[Tensor], Tensor]:
-    """Logits of tokens (B, L) by classifier-free guidance, l_u + s (l_c - l_u) (Ho and Salimans 2022).
+    """Logits of codes (B, N) by classifier-free guidance, l_u + s (l_c - l_u) (Ho and Salimans 2022).
 
     With and without the condition are computed in one batch.
     """
@@ -320,7 +335,7 @@ def _guided(
 
 
 def _draw(logits: Tensor, noise: Tensor, options: SamplingOptions) -> Tensor:
-    """Codes (B, L) drawn from the likeliest share of the codebook, by Gumbel-max."""
+    """Codes (B, N) drawn from the likeliest share of the codebook, by Gumbel-max."""
     kept = max(1, math.ceil(options.top_fraction * logits.shape[-1]))
     least = logits.topk(kept, dim=-1).values[..., -1:]
     likely = logits.masked_fill(logits < least, -torch.inf)
@@ -329,7 +344,7 @@ def _draw(logits: Tensor, noise: Tensor, options: SamplingOptions) -> Tensor:
 
 
 def _gumbel_noise(lengths: Tensor, length: int, codes: int, generators: Sequence[torch.Generator]) -> Tensor:
-    """Noise (B, L, codes); a sample draws for its own length only, however long the batch is."""
+    """Noise (B, N, codes); a sample draws for its own length only, however long the batch is."""
     noise = torch.zeros(len(generators), length, codes)
     for row, own, generator in zip(noise, lengths.tolist(), generators, strict=True):
         uniform = torch.rand(own, codes, generator=generator).clamp_min(1e-20)

@@ -8,6 +8,7 @@ ids; knows no files and no features.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -27,7 +28,10 @@ RETENTION_WEIGHT = 10.0
 class LampConfig:
     """The Q-Former's sizes, the shared space, and which objectives are trained.
 
-    Matching, with its negatives half of a step's work, may be trained on a share of each batch's pairs.
+    Matching, with its negatives half of a step's work, may be trained on a share of each batch's pairs, and
+    so may the generation of motion. A token has one code of each of the tokenizer's ``codebooks``. With
+    ``transformed_text`` the queries read the text transformer's output to name the codes, so that this
+    transformer learns from them too; without, as in the paper's release, the bare word embeddings.
     """
 
     qformer: QFormerConfig = field(default_factory=QFormerConfig)
@@ -40,16 +44,19 @@ class LampConfig:
     text_generation: bool = True
     motion_generation: bool = True
     matching_share: float = 1.0
+    motion_generation_share: float = 1.0
+    codebooks: int = 1
+    transformed_text: bool = False
 
 
 @dataclass(frozen=True)
 class Pairs:
     """A batch for pretraining.
 
-    ``latents`` and ``codes`` come from the frozen tokenizer, (B, L, C) and (B, L), ``motion_mask``
-    (B, L) is True on real tokens. ``text`` starts with [CLS]; its ids end with [SEP]. ``captions``
-    (B,) numbers equal sentences alike and ``clips`` (B,) numbers clips: a hard negative may share
-    neither with its anchor. ``paraphrases``, when there are any, are sentences without a motion:
+    ``latents`` and ``codes`` come from the frozen tokenizer, (B, L, C) and (B, L * codebooks),
+    ``motion_mask`` (B, L) is True on real tokens. ``text`` starts with [CLS]; its ids end with [SEP].
+    ``captions`` (B,) numbers equal sentences alike and ``clips`` (B,) numbers clips: a hard negative may
+    share neither with its anchor. ``paraphrases``, when there are any, are sentences without a motion:
     row i of the first says what row i of the second says. ``meanings``, when there are any, are what the
     pretrained text encoder makes of all these sentences, (B, W), first those of ``text``.
     """
@@ -83,7 +90,7 @@ class Lamp(nn.Module):
         )
         self.word_bias = nn.Parameter(torch.zeros(config.qformer.vocabulary))
         self.text_context = nn.Linear(width, config.qformer.context_width)
-        self.code_head = nn.Linear(width, config.codes)
+        self.code_head = nn.Linear(width, config.codebooks * config.codes)
         self.apply(initialise)
 
     # -- features -------------------------------------------------------------------------------
@@ -109,6 +116,14 @@ class Lamp(nn.Module):
         queries, _ = self.qformer.both(motion, text, Sight.EACH_OTHER)
         return self.matching_head(queries).float().mean(1)
 
+    def sentence_likelihood(self, motion: Context, text: Text) -> Tensor:
+        """Mean log-probability (B,) per token of sentences, told of their motions as MGT learns to."""
+        _, words = self.qformer.both(motion, Text(self._begun(text.ids), text.mask), Sight.CAUSAL_TEXT)
+        shares = self.word_logits(words[:, :-1]).log_softmax(-1)
+        real = text.mask[:, 1:]
+        own = shares.gather(-1, text.ids[:, 1:, None])[..., 0]
+        return (own * real).sum(1) / real.sum(1)
+
     # -- training -------------------------------------------------------------------------------
 
     def forward(self, pairs: Pairs, generator: torch.Generator) -> dict[str, Tensor]:
@@ -130,7 +145,7 @@ class Lamp(nn.Module):
             if self.config.matching:
                 losses["matching"] = self._matching(motion, pairs, alike.detach(), generator)
         if self.config.motion_generation:
-            losses["motion_generation"] = self._motion_generation(pairs)
+            losses["motion_generation"] = self._motion_generation(pairs, words[0])
         if pairs.paraphrases is not None:
             losses["paraphrase"] = self._paraphrase(words[1], words[2])
         if pairs.meanings:
@@ -207,20 +222,37 @@ class Lamp(nn.Module):
         """Logits over the vocabulary (B, T, V) of text outputs; the weights are the word embeddings'."""
         return F.linear(self.word_transform(outputs), self.qformer.words.weight, self.word_bias).float()
 
-    def _motion_generation(self, pairs: Pairs) -> Tensor:
-        """Text-grounded motion generation loss (TGM): every query names the code at its position."""
-        logits = self.code_logits(pairs.text)[:, : pairs.codes.shape[1]]
-        target = pairs.codes.masked_fill(~pairs.motion_mask, IGNORED)
-        return _smoothed_mean(logits, target, self.config.label_smoothing)
+    def _motion_generation(self, pairs: Pairs, words: Tensor) -> Tensor:
+        """Text-grounded motion generation loss (TGM): every query names the codes at its position."""
+        size = math.ceil(self.config.motion_generation_share * len(pairs.codes))
+        text = Text(pairs.text.ids[:size], pairs.text.mask[:size])
+        codes, mask = pairs.codes[:size], pairs.motion_mask[:size].repeat_interleave(self.config.codebooks, 1)
+        logits = self.code_logits(text, words[:size])[:, : codes.shape[1]]
+        return _smoothed_mean(logits, codes.masked_fill(~mask, IGNORED), self.config.label_smoothing)
 
-    def code_logits(self, text: Text) -> Tensor:
-        """Logits over the codebook (B, N, codes) from the sentence's word embeddings alone."""
-        words = self.text_context(self.qformer.embed(self._begun(text.ids)))
-        return self.code_head(self.qformer.motion(Context(words, text.mask))).float()
+    def code_logits(self, text: Text, words: Tensor) -> Tensor:
+        """Logits (B, N * codebooks, codes) from a sentence and ``words``, the text transformer's output.
+
+        The codes of one query stand side by side.
+        """
+        if not self.config.transformed_text:
+            words = self.qformer.embed(self._begun(text.ids))
+        queries = self.qformer.motion(Context(self.text_context(words), text.mask))
+        return self.code_head(queries).float().unflatten(-1, (self.config.codebooks, -1)).flatten(1, 2)
 
     def _begun(self, ids: Tensor) -> Tensor:
         """Ids with [DEC] in the place of [CLS]."""
         return torch.cat([torch.full_like(ids[:, :1], self.decoder_token), ids[:, 1:]], 1)
+
+
+_OF_TEXT = re.compile(
+    r"qformer\.(words|positions|text_norm|layers\.\d+\.(attention|text_feed))\.|word_bias$|word_transform\."
+)
+
+
+def is_of_text(name: str) -> bool:
+    """Whether a weight of LaMP is the text transformer's, or belongs to the vocabulary."""
+    return _OF_TEXT.match(name) is not None
 
 
 def _retention(words: Sequence[Tensor], texts: Sequence[Text], meanings: Sequence[Tensor]) -> Tensor:

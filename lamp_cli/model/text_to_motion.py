@@ -31,7 +31,7 @@ class TextToMotion(nn.Module):
     def forward(
         self, lamp: Lamp, text: Text, codes: Tensor, lengths: Tensor, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Losses for codes (B, L) of ``lengths`` (B,) tokens; ``lamp`` must be frozen."""
+        """Losses for codes (B, N) of ``lengths`` (B,) tokens; ``lamp`` must be frozen."""
         words = lamp.qformer.text(text)
         condition = self.condition(lamp, words, text.mask)
         losses = self.generator.losses(codes, lengths, condition, generator)

@@ -1,12 +1,15 @@
 """The motion tokenizer: a VQ-VAE that turns four frames into one code of a codebook, and back.
 
 Source: van den Oord et al. 2017 (VQ-VAE), as Zhang et al. 2023 (T2M-GPT) set it up for motion:
-1-D convolutions, exponential moving averages for the codebook, reset of dead codes.
+1-D convolutions, exponential moving averages for the codebook, reset of dead codes. With ``upper_joints``
+the upper body has an encoder and a codebook of its own (Zou et al. 2024, ParCo, gives body parts theirs), so
+that a gait needs no codes for everything that arms can do meanwhile; one decoder puts both together again.
 Works on normalised features; knows no files, no text and no skeleton beyond column numbers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +21,12 @@ from . import ranks
 
 @dataclass(frozen=True)
 class TokenizerConfig:
-    """Sizes and loss weights of the motion tokenizer (defaults: the paper's)."""
+    """Sizes and loss weights of the motion tokenizer (defaults: the paper's).
+
+    ``upper_joints`` are the joints that have an encoder and a codebook of their own; none are the paper's one
+    codebook for the whole body. ``width`` is the decoder's and, unless ``encoder_width`` says another, every
+    encoder's; ``code_width`` is shared out among the codebooks.
+    """
 
     features: int = 263
     joints: int = 22
@@ -31,6 +39,23 @@ class TokenizerConfig:
     codebook_decay: float = 0.99
     commitment_weight: float = 0.02
     position_weight: float = 0.5
+    upper_joints: tuple[int, ...] = ()
+    encoder_width: int | None = None
+
+    def __post_init__(self) -> None:
+        if not set(self.upper_joints) <= set(range(1, self.joints)):
+            raise ValueError(
+                f"upper_joints: expected joints from 1 to {self.joints - 1}, found {self.upper_joints}"
+            )
+        if self.code_width % self.codebooks:
+            raise ValueError(
+                f"code_width: expected an even number for two codebooks, found {self.code_width}"
+            )
+
+    @property
+    def codebooks(self) -> int:
+        """Codes that one token has: one of each codebook."""
+        return 2 if self.upper_joints else 1
 
     @property
     def frames_per_token(self) -> int:
@@ -62,16 +87,16 @@ class ResidualBlock(nn.Module):
 class Encoder(nn.Module):
     """Features (B, C, T) -> latents (B, D, T/4)."""
 
-    def __init__(self, config: TokenizerConfig):
+    def __init__(self, config: TokenizerConfig, features: int, code_width: int):
         super().__init__()
-        width = config.width
+        width = config.encoder_width or config.width
         dilations = [config.dilation_growth**k for k in reversed(range(config.residual_blocks))]
-        self.first = MaskedConv(config.features, width, 3, padding=1)
+        self.first = MaskedConv(features, width, 3, padding=1)
         self.down = nn.ModuleList(MaskedConv(width, width, 4, 2, 1) for _ in range(config.stages))
         self.blocks = nn.ModuleList(
             nn.ModuleList(ResidualBlock(width, d) for d in dilations) for _ in range(config.stages)
         )
-        self.last = MaskedConv(width, config.code_width, 3, padding=1)
+        self.last = MaskedConv(width, code_width, 3, padding=1)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Mask (B, 1, T) is 1 on real frames."""
@@ -82,6 +107,36 @@ class Encoder(nn.Module):
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, mask)
         return self.last(x, mask)
+
+
+class BodyPartEncoder(nn.Module):
+    """An encoder for the root and the legs and one for the upper joints; their latents stand side by side."""
+
+    def __init__(self, config: TokenizerConfig):
+        super().__init__()
+        upper = joint_columns(config.joints, config.upper_joints)
+        lower = sorted(set(range(config.features)) - set(upper))
+        self.columns_of_parts = (lower, upper)
+        self.parts = nn.ModuleList(
+            Encoder(config, len(columns), config.code_width // 2) for columns in self.columns_of_parts
+        )
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Features (B, C, T) -> latents (B, D, T/4); mask (B, 1, T) is 1 on real frames."""
+        parts = zip(self.parts, self.columns_of_parts, strict=True)
+        return torch.cat([part(x[:, columns], mask) for part, columns in parts], 1)
+
+
+def joint_columns(joints: int, chosen: Sequence[int]) -> list[int]:
+    """The columns of some joints, none the root, among the features of a body of ``joints`` joints.
+
+    Positions, 6-D rotations and displacements, as HumanML3D orders them (Guo et al. 2022).
+    """
+    others = joints - 1
+    rotations, displacements = 4 + 3 * others, 4 + 9 * others
+    found = [4 + 3 * (joint - 1) + k for joint in chosen for k in range(3)]
+    found += [rotations + 6 * (joint - 1) + k for joint in chosen for k in range(6)]
+    return found + [displacements + 3 * joint + k for joint in chosen for k in range(3)]
 
 
 class Decoder(nn.Module):
@@ -111,26 +166,37 @@ class Decoder(nn.Module):
 
 
 class Codebook(nn.Module):
-    """Nearest-code quantiser, learned by exponential moving averages (no gradients)."""
+    """Nearest-code quantiser, learned by exponential moving averages (no gradients).
+
+    ``books`` codebooks of ``codes`` codes each quantise equal parts of a latent; the codes of one latent
+    stand side by side. The books' vectors stand one below the other in ``vectors``.
+    """
 
     vectors: Tensor
     counts: Tensor
     sums: Tensor
     started: Tensor
 
-    def __init__(self, codes: int, width: int, decay: float):
+    def __init__(self, codes: int, width: int, decay: float, books: int = 1):
         super().__init__()
         self.decay = decay
-        self.register_buffer("vectors", torch.zeros(codes, width))
-        self.register_buffer("counts", torch.ones(codes))
-        self.register_buffer("sums", torch.zeros(codes, width))
+        self.books = books
+        self.register_buffer("vectors", torch.zeros(books * codes, width // books))
+        self.register_buffer("counts", torch.ones(books * codes))
+        self.register_buffer("sums", torch.zeros(books * codes, width // books))
         self.register_buffer("started", torch.zeros((), dtype=torch.bool))
 
     def nearest(self, latents: Tensor) -> Tensor:
-        """Index (...,) of the code closest to each latent (..., D)."""
-        flat = latents.reshape(-1, latents.shape[-1]).float()
-        distance = self.vectors.square().sum(1) - 2 * flat @ self.vectors.T
-        return distance.argmin(1).reshape(latents.shape[:-1])
+        """Indices (..., L * books) of the codes closest to latents (..., L, D)."""
+        parts = zip(latents.chunk(self.books, -1), self.vectors.chunk(self.books), strict=True)
+        found = [nearest_rows(part, vectors) for part, vectors in parts]
+        return torch.stack(found, -1).flatten(-2)
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        """Vectors (..., L, D) of codes (..., L * books)."""
+        each = codes.unflatten(-1, (-1, self.books))
+        own = self.vectors.chunk(self.books)
+        return torch.cat([vectors[each[..., book]] for book, vectors in enumerate(own)], -1)
 
     @torch.no_grad()
     def learn(self, latents: Tensor, generator: torch.Generator) -> None:
@@ -138,35 +204,60 @@ class Codebook(nn.Module):
 
         Codes that fewer than one latent chooses (on average) are put on latents of this batch.
         """
-        latents = latents.float()
-        if not self.started:
-            self.vectors.copy_(self._drawn(latents, generator))
-            self.sums.copy_(self.vectors)
-            self.started.fill_(True)
-        chosen = F.one_hot(self.nearest(latents), len(self.vectors)).to(latents.dtype)
-        counts = ranks.sum_over_ranks(chosen.sum(0))
-        sums = ranks.sum_over_ranks(chosen.T @ latents)
-        self.counts.mul_(self.decay).add_(counts, alpha=1 - self.decay)
-        self.sums.mul_(self.decay).add_(sums, alpha=1 - self.decay)
-        dead = self.counts < 1
-        fresh = self._drawn(latents, generator)
-        self.vectors.copy_(torch.where(dead[:, None], fresh, self.sums / self.counts[:, None]))
-        self.sums.copy_(torch.where(dead[:, None], fresh, self.sums))
-        self.counts.clamp_(min=1)
+        parts = zip(
+            latents.float().chunk(self.books, -1),
+            *(own.chunk(self.books) for own in (self.vectors, self.counts, self.sums)),
+            strict=True,
+        )
+        for part, vectors, counts, sums in parts:
+            self._learn(part, vectors, counts, sums, generator)
+        self.started.fill_(True)
 
-    def _drawn(self, latents: Tensor, generator: torch.Generator) -> Tensor:
-        draw = torch.randint(len(latents), (len(self.vectors),), generator=generator)
-        return latents[draw.to(latents.device)]
+    def _learn(
+        self, latents: Tensor, vectors: Tensor, counts: Tensor, sums: Tensor, generator: torch.Generator
+    ) -> None:
+        """One book; changes ``vectors`` (K, D), ``counts`` (K,) and ``sums`` (K, D)."""
+        if not self.started:
+            vectors.copy_(_drawn(latents, len(vectors), generator))
+            sums.copy_(vectors)
+        chosen = F.one_hot(nearest_rows(latents, vectors), len(vectors)).to(latents.dtype)
+        counts.mul_(self.decay).add_(ranks.sum_over_ranks(chosen.sum(0)), alpha=1 - self.decay)
+        sums.mul_(self.decay).add_(ranks.sum_over_ranks(chosen.T @ latents), alpha=1 - self.decay)
+        dead = counts < 1
+        fresh = _drawn(latents, len(vectors), generator)
+        vectors.copy_(torch.where(dead[:, None], fresh, sums / counts[:, None]))
+        sums.copy_(torch.where(dead[:, None], fresh, sums))
+        counts.clamp_(min=1)
+
+
+def nearest_rows(points: Tensor, rows: Tensor) -> Tensor:
+    """Index (...,) of the row of (K, D) closest to each point (..., D)."""
+    flat = points.reshape(-1, points.shape[-1]).float()
+    distance = rows.square().sum(1) - 2 * flat @ rows.T
+    return distance.argmin(1).reshape(points.shape[:-1])
+
+
+def _drawn(latents: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    draw = torch.randint(len(latents), (count,), generator=generator)
+    return latents[draw.to(latents.device)]
 
 
 class MotionTokenizer(nn.Module):
-    """Encoder, codebook and decoder."""
+    """Encoder, codebook and decoder.
+
+    A token stands for four frames and has one code of every codebook. The codes of a token stand side by
+    side: N = L * codebooks codes for L tokens.
+    """
 
     def __init__(self, config: TokenizerConfig):
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
-        self.codebook = Codebook(config.codes, config.code_width, config.codebook_decay)
+        self.encoder = (
+            BodyPartEncoder(config)
+            if config.upper_joints
+            else Encoder(config, config.features, config.code_width)
+        )
+        self.codebook = Codebook(config.codes, config.code_width, config.codebook_decay, config.codebooks)
         self.decoder = Decoder(config)
 
     def latents(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -178,16 +269,16 @@ class MotionTokenizer(nn.Module):
         return self.encoder(features.transpose(1, 2), mask).transpose(1, 2)
 
     def encode(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Codes (B, L) of normalised features (B, T, C)."""
+        """Codes (B, N) of normalised features (B, T, C)."""
         return self.codebook.nearest(self.latents(features, lengths))
 
     def decode(self, codes: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Normalised features (B, 4L, C) of codes (B, L); ``lengths`` (B,) in tokens.
+        """Normalised features (B, 4L, C) of codes (B, N); ``lengths`` (B,) in tokens.
 
         Codes beyond a clip's length may be anything.
         """
-        mask = None if lengths is None else _mask(lengths, codes.shape[1])
-        vectors = self.codebook.vectors[codes.clamp(0, self.config.codes - 1)]
+        vectors = self.codebook.lookup(codes.clamp(0, self.config.codes - 1))
+        mask = None if lengths is None else _mask(lengths, vectors.shape[1])
         return self.decoder(vectors.transpose(1, 2), mask).transpose(1, 2)
 
     def reconstruct(self, features: Tensor) -> Tensor:
@@ -199,8 +290,7 @@ class MotionTokenizer(nn.Module):
         latents = self.latents(features)
         if self.training:
             self.codebook.learn(latents.detach().reshape(-1, latents.shape[-1]), generator)
-        codes = self.codebook.nearest(latents.detach())
-        vectors = self.codebook.vectors[codes]
+        vectors = self.codebook.lookup(self.codebook.nearest(latents.detach()))
         # Straight-through: the decoder sees the code, the encoder gets the decoder's gradient.
         passed = latents + (vectors - latents).detach()
         output = self.decoder(passed.transpose(1, 2), None).transpose(1, 2).float()

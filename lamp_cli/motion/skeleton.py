@@ -67,6 +67,12 @@ class Skeleton:
         return tuple(child for chain in self.chains for child in chain[1:])
 
     @cached_property
+    def upper_body(self) -> tuple[int, ...]:
+        """Trunk, head and arms: the joints that are neither the root nor of a leg, in rising order."""
+        legs = {joint for chain in self.chains if {*self.leg, *self.feet} & {*chain} for joint in chain}
+        return tuple(joint for joint in range(1, self.joints) if joint not in legs)
+
+    @cached_property
     def mirror_permutation(self) -> np.ndarray:
         """Index array (J,) that swaps left and right joints."""
         permutation = np.arange(self.joints)

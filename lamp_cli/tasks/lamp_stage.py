@@ -165,7 +165,7 @@ def recalls(direction: str, scores: Tensor, captions: Tensor) -> dict[str, float
 def tokenize(
     tokenizer: MotionTokenizer, batch: MotionBatch, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Latents (B, L, C), codes (B, L) and mask (B, L), True on real tokens."""
+    """Latents (B, L, C), codes (B, L * codebooks) and mask (B, L), True on real tokens."""
     features = torch.from_numpy(batch.features).to(device)
     lengths = torch.from_numpy(batch.lengths).to(device)
     latents = tokenizer.latents(features, lengths).float()

@@ -3,6 +3,7 @@
     OUTPUT/
       config.json …                    the bundle
       training/run.json                what this run is: data, size, seed; a resumed run must agree
+      training/vocab.txt               the vocabulary it began with
       training/STAGE/last.safetensors  where to go on
       training/STAGE/best.safetensors  the best weights by validation
       training/STAGE/log.jsonl         one line per validation
@@ -17,25 +18,28 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from ..bundle.bundle import Bundle, build_networks, load_bundle, save_bundle
 from ..bundle.config import BundleConfig, ModelConfig, to_json
 from ..corpus.layout import Clip, ReadReport, open_dataset
+from ..corpus.rewording import reworded
 from ..corpus.sentences import read_paraphrases
 from ..corpus.statistics import Statistics, weigh_up_root_and_contacts
-from ..corpus.vocabulary import Vocabulary
+from ..corpus.vocabulary import Vocabulary, load_vocabulary
 from ..model import ranks
 from ..model.bert import initialise_from_bert
 from ..model.captioner import Captioner
-from ..model.lamp import Lamp
+from ..model.lamp import Lamp, is_of_text
 from ..model.qformer import QFormer
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
@@ -54,10 +58,14 @@ from .text_encoder import encoder_weights, ids_in_encoder, vocabulary_fingerprin
 from .tokenizer_stage import TokenizerData, TokenizerStage
 from .training import TrainingConfig, TrainingResult, load_weights, train
 
-# What a bundle to start from must agree in.
+# What must agree for a stage to stay as it is in a bundle to start from.
 _PARTS = ("tokenizer", "lamp", "generator", "length")
+# Enough of them for every exchange of words to be met.
+REWORDED_SENTENCES = 30_000
+TRAINED_NOW, TRAINED_BEFORE, TAKEN_OVER = "trained now", "trained before", "taken over"
+VOCABULARY = "vocab.txt"
 # What is no size: training may go on with another.
-_TRAINING_ONLY = ("dropout", "matching_share")
+_TRAINING_ONLY = ("dropout", "matching_share", "motion_generation_share")
 
 
 def pretrain(
@@ -76,7 +84,7 @@ def pretrain(
         if not others:
             return judge
         rest = pretrain(data, output, dataclasses.replace(options, stages=others), device, report)
-        return PretrainReport({**rest.results, **judge.results}, rest.read, rest.begun_anew)
+        return PretrainReport({**rest.results, **judge.results}, rest.read, rest.changed)
     corpus = _read(data, options)
     run = _begin(data, corpus, output, options)
     results, taken_over = _train_core(run, corpus, output, options, device, report)
@@ -84,12 +92,12 @@ def pretrain(
     bundle = _bundle(run, corpus, captioner, {**results, **described}, output.name, device)
     if ranks.rank() == 0:
         if set(results) >= set(CORE):
-            save_bundle(output, _with_memory(bundle, corpus.train, corpus.val))
+            save_bundle(output, _with_memory(bundle, corpus, bool(run.pairs.reworded_share)))
         from .curves import draw_curves
 
         draw_curves(output / "training")
-    anew = tuple(name for name in CORE if name not in run.goes_on)
-    return PretrainReport({**results, **described}, corpus.read, anew)
+    changed = tuple(name for name in CORE if name not in run.alike)
+    return PretrainReport({**results, **described}, corpus.read, changed)
 
 
 @dataclass(frozen=True)
@@ -105,18 +113,39 @@ class _Corpus:
 
     @property
     def sentences(self) -> list[str]:
+        """Those without motions."""
         return list(dict.fromkeys(sentence for group in self.paraphrases for sentence in group))
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the sentences of the clips, which ``clips`` alone do not tell apart."""
+        digest = hashlib.sha256()
+        for clip in self.train:
+            digest.update("\n".join((clip.id, *clip.sentences, "")).encode())
+        return digest.hexdigest()
+
+    def learned_sentences(self, reworded_too: bool) -> list[str]:
+        """Those whose words the vocabulary must hold; some ``reworded_too``, in other words."""
+        of_clips = (sentence for clip in self.train for sentence in clip.sentences)
+        every = list(dict.fromkeys([*of_clips, *self.sentences]))
+        if not reworded_too:
+            return every
+        rng = np.random.default_rng(0)
+        some = every[:: max(1, len(every) // REWORDED_SENTENCES)]
+        return [*every, *(reworded(sentence, rng) for sentence in some)]
 
 
 @dataclass(frozen=True)
 class _Run:
     """Networks at their beginning, and what their training needs.
 
-    ``origin`` is the bundle to start from, ``goes_on`` the stages whose networks are its own.
+    ``origin`` is the bundle to start from, ``alike`` the stages whose networks are of its kind; ``origins``
+    says of every stage where its weights come from.
     """
 
     origin: Bundle | None
-    goes_on: tuple[str, ...]
+    origins: dict[str, str]
+    alike: tuple[str, ...]
     model: ModelConfig
     training: dict[str, TrainingConfig]
     tokenizer: MotionTokenizer
@@ -146,21 +175,26 @@ def _begin(data: Path, corpus: _Corpus, output: Path, options: PretrainOptions) 
     """Networks drawn anew or taken from a bundle; claims ``output`` for this run."""
     size, claimed = SIZES[options.size], output / "training" / "run.json"
     origin = None if options.start_from is None else load_bundle(options.start_from, torch.device("cpu"))
-    statistics = corpus.statistics
-    vocabulary, kept = vocabulary_for(options.text_encoder, size.vocabulary, corpus.sentences, claimed)
-    if origin is not None:
-        vocabulary, statistics = origin.vocabulary, origin.statistics
-        kept = ids_in_encoder(options.text_encoder, vocabulary)
+    statistics = corpus.statistics if origin is None else origin.statistics
+    vocabulary, kept = _vocabulary(corpus, origin, output, options)
     encoder = options.text_encoder if kept else None
     model = _with_ablations(size.model(corpus.skeleton, len(vocabulary)), options)
     training = {name: with_overrides(name, size.training[name], options) for name in CORE}
     identity = _identity(data, options, model, training, len(corpus.train), vocabulary)
     identity |= {"text_encoder": encoder is not None, "reworded_share": size.reworded_share}
-    goes_on: tuple[str, ...] = CORE
+    identity |= {"sentences": corpus.fingerprint}
+    goes_on = alike = CORE
     if origin is not None:
         identity["start_from"] = fingerprint(origin)
-        goes_on = _same_networks(model, origin.config.model, options.start_from)
+        goes_on = alike = _same_networks(model, origin.config.model)
+        if options.renew_text:
+            identity["renew_text"] = True
+            goes_on = tuple(stage for stage in goes_on if stage != "lamp")
+    origins = _origins(output, options, goes_on)
     claim(claimed, identity)
+    if ranks.rank() == 0:
+        # Which pieces serve best is not asked again: the answer may change with the code.
+        vocabulary.save(output / "training" / VOCABULARY)
 
     # The initial weights come from torch's own stream, which takes no generator.
     with torch.random.fork_rng():
@@ -172,11 +206,42 @@ def _begin(data: Path, corpus: _Corpus, output: Path, options: PretrainOptions) 
     # Groups of one sentence say nothing about wording.
     groups = [group for group in corpus.paraphrases if len(group) > 1]
     pairs = PairData(corpus.train, corpus.val, statistics, vocabulary, groups, size.reworded_share)
-    run = _Run(origin, goes_on, model, training, tokenizer, lamp, text_to_motion, text_encoder, pairs)
+    networks = tokenizer, lamp, text_to_motion
+    run = _Run(origin, origins, alike, model, training, *networks, text_encoder, pairs)
     if origin is not None:
-        for name in goes_on:
-            run.networks[name].load_state_dict(origin.networks()[name].state_dict())
+        for name, network in run.networks.items():
+            _take_over(network, origin.networks()[name], but_text=options.renew_text and name == "lamp")
     return run
+
+
+def _vocabulary(
+    corpus: _Corpus, origin: Bundle | None, output: Path, options: PretrainOptions
+) -> tuple[Vocabulary, list[int]]:
+    """The run's own, that of the bundle to start from, or a new one; and its ids in the text encoder's."""
+    own, size = output / "training" / VOCABULARY, SIZES[options.size]
+    if own.exists():
+        vocabulary = load_vocabulary(own)
+    elif origin is None or options.renew_text:
+        sentences = corpus.learned_sentences(reworded_too=size.reworded_share > 0)
+        return vocabulary_for(options.text_encoder, size.vocabulary, sentences)
+    else:
+        vocabulary = origin.vocabulary
+    return vocabulary, ids_in_encoder(options.text_encoder, vocabulary)
+
+
+def _take_over(network: nn.Module, earlier: nn.Module, but_text: bool = False) -> None:
+    """Give a network the weights of an earlier one, as far as their names and shapes agree.
+
+    With ``but_text`` those of LaMP's text transformer, and what belongs to its vocabulary, stay.
+    """
+    own = network.state_dict()
+    fitting = {k: v for k, v in earlier.state_dict().items() if k in own and own[k].shape == v.shape}
+    if any(k.startswith("codebook.") and k not in fitting for k in own):
+        # How often codes are chosen says nothing of other codes.
+        fitting = {k: v for k, v in fitting.items() if not k.startswith("codebook.")}
+    if but_text:
+        fitting = {k: v for k, v in fitting.items() if not is_of_text(k)}
+    network.load_state_dict(fitting, strict=False)
 
 
 def _stage(name: str, run: _Run, corpus: _Corpus, seed: int, device: torch.device) -> Any:
@@ -200,23 +265,41 @@ def _train_core(
 ) -> tuple[dict[str, TrainingResult], tuple[str, ...]]:
     """Results by stage, trained now or before, and the stages that stay as in the bundle to start from."""
     results: dict[str, TrainingResult] = {}
-    taken_over: list[str] = []
-    needed = max(CORE.index(stage if stage in CORE else "lamp") for stage in options.stages)
-    for number, name in enumerate(CORE):
+    for name, weights in run.origins.items():
         folder, config = output / "training" / name, run.training[name]
-        if name in options.stages:
+        if weights == TRAINED_NOW:
             stage = _stage(name, run, corpus, options.seed, device)
             told = partial(_told, report, name, config.steps)
             results[name] = train(stage, config, folder, options.seed, device, told)
-        elif (folder / "best.safetensors").exists():
+        elif weights == TRAINED_BEFORE:
             results[name] = load_weights(folder / "best.safetensors", run.networks[name])
-        elif run.origin is not None and name in run.goes_on and len(taken_over) == number:
-            # Only when what it stands on is the bundle's too.
+        elif run.origin is not None:
             results[name] = _result_of(run.origin, name)
-            taken_over.append(name)
+    return results, tuple(name for name, weights in run.origins.items() if weights == TAKEN_OVER)
+
+
+def _origins(output: Path, options: PretrainOptions, goes_on: Sequence[str]) -> dict[str, str]:
+    """Where the weights of every stage come from, as far as the stages asked for need them.
+
+    Raises ``ValueError`` naming the first that is needed and neither trained nor to be taken over.
+    """
+    origins: dict[str, str] = {}
+    needed = max(CORE.index(stage if stage in CORE else "lamp") for stage in options.stages)
+    for number, name in enumerate(CORE):
+        folder = output / "training" / name
+        if name in options.stages:
+            origins[name] = TRAINED_NOW
+        elif (folder / "best.safetensors").exists():
+            origins[name] = TRAINED_BEFORE
+        elif options.start_from is not None and name in goes_on and set(origins.values()) <= {TAKEN_OVER}:
+            # Only when what it stands on is the bundle's too.
+            origins[name] = TAKEN_OVER
+        elif number <= needed and options.start_from is not None and name not in goes_on:
+            what = f"its {name} is not what --size {options.size} trains here"
+            raise ValueError(f"{options.start_from}: {what}; train stage {name} too")
         elif number <= needed:
             raise ValueError(f"{folder}: stage {name} is not trained yet; train it first, or all stages")
-    return results, tuple(taken_over)
+    return origins
 
 
 def _told(report: Report, name: str, steps: int, step: int, figures: dict[str, float]) -> None:
@@ -234,9 +317,11 @@ def _captioner(
 ) -> tuple[Captioner | None, dict[str, TrainingResult]]:
     """The captioner of this run, trained now or before, or that of the bundle to start from; if any."""
     folder, origin = output / "training" / CAPTIONER, run.origin
-    # It reads the query outputs of tokenizer and LaMP: of others it understands nothing.
+    # It reads the query outputs of tokenizer and LaMP: of others it understands nothing. Nor may its
+    # decoder's words be numbered otherwise.
     understands = {"tokenizer", "lamp"} <= set(taken_over)
     wanted = understands or CAPTIONER in options.stages
+    wanted = wanted and not options.renew_text
     earlier = captioner_of(origin, options.start_from) if origin is not None and wanted else None
     if CAPTIONER in options.stages:
         frozen = Frozen(run.lamp, run.tokenizer, run.pairs)
@@ -280,9 +365,10 @@ def _bundle(
     )
 
 
-def _with_memory(bundle: Bundle, train: Sequence[Clip], val: Sequence[Clip]) -> Bundle:
+def _with_memory(bundle: Bundle, corpus: _Corpus, wordings_too: bool) -> Bundle:
     """The bundle with what it needs to tell a familiar sentence from a strange one."""
-    training, validation = ([text for clip in clips for text in clip.captions] for clips in (train, val))
+    training = [text for clip in corpus.train for text in (clip.sentences if wordings_too else clip.captions)]
+    validation = [text for clip in corpus.val for text in clip.captions]
     remembered = remember_sentences(bundle.lamp, bundle.vocabulary, training, validation, bundle.device)
     return dataclasses.replace(bundle, training_sentences=remembered)
 
@@ -292,14 +378,9 @@ def _result_of(origin: Bundle, stage: str) -> TrainingResult:
     return TrainingResult(origin.config.steps[stage], origin.config.figures[stage])
 
 
-def _same_networks(model: ModelConfig, other: ModelConfig, name: str | None) -> tuple[str, ...]:
-    """The stages whose networks can be gone on with; LaMP or a generator of another kind begins anew.
-
-    Raises ``ValueError`` when the motion tokenizer has other sizes: everything stands on its codes.
-    """
+def _same_networks(model: ModelConfig, other: ModelConfig) -> tuple[str, ...]:
+    """The stages whose networks are those of another model; the others must be trained again."""
     differ = {part for part in _PARTS if _sizes(getattr(model, part)) != _sizes(getattr(other, part))}
-    if "tokenizer" in differ:
-        raise ValueError(f"{name}: its tokenizer has other sizes than this run's; choose its --size")
     if "length" in differ:
         differ.add("generator")
     return tuple(stage for stage in CORE if stage not in differ)

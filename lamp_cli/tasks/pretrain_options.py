@@ -25,7 +25,9 @@ class PretrainOptions:
     those of one JSON line that they say the same, and the embedded decoder learns its language from them.
     ``language_model`` stands in that decoder's place. ``start_from`` is a bundle whose networks, vocabulary
     and statistics the run goes on with: what is not among ``stages`` stays as it is there, and an embedded
-    decoder that it has knows its language already.
+    decoder that it has knows its language already. Of networks of other sizes, what fits is taken over. With
+    ``renew_text`` the vocabulary is chosen anew from this corpus's sentences, and LaMP's text side and the
+    captioner begin anew with it.
     """
 
     size: str = "mini"
@@ -40,15 +42,19 @@ class PretrainOptions:
     captions: Path | None = None
     language_model: LanguageModelConfig | None = None
     start_from: str | None = None
+    renew_text: bool = False
 
 
 @dataclass(frozen=True)
 class PretrainReport:
-    """What was trained, by stage, which clips were read, and what a bundle to start from had otherwise."""
+    """What was trained, by stage, and which clips were read.
+
+    ``changed`` are the networks that are of another kind than those of the bundle to start from.
+    """
 
     results: dict[str, TrainingResult]
     read: dict[str, ReadReport]
-    begun_anew: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 def with_overrides(stage: str, config: TrainingConfig, options: PretrainOptions) -> TrainingConfig:

@@ -27,5 +27,6 @@ def first_difference(before: Any, now: Any) -> str:
     """The dotted name of the first setting that differs, as in ``training.lamp.steps``."""
     if not isinstance(before, dict) or not isinstance(now, dict):
         return ""
-    key = next(k for k in [*now, *before] if before.get(k) != now.get(k))
+    every = [*now, *before]
+    key = next(k for k in every if (k in before) != (k in now) or before[k] != now[k])
     return f"{key}.{first_difference(before.get(key), now.get(key))}".rstrip(".")

@@ -86,9 +86,31 @@ def _mini(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
         dropout=0.0,
     )
     return ModelConfig(
-        TokenizerConfig(features=skeleton.feature_size, joints=skeleton.joints, width=256, code_width=256),
-        LampConfig(qformer=qformer, embedding_width=256, matching_share=0.25),
-        GeneratorConfig(condition_width=384, width=384, layers=6, heads=6, dropout=0.0, word_condition=True),
+        TokenizerConfig(
+            features=skeleton.feature_size,
+            joints=skeleton.joints,
+            width=256,
+            code_width=256,
+            upper_joints=skeleton.upper_body,
+            encoder_width=192,
+        ),
+        LampConfig(
+            qformer=qformer,
+            embedding_width=256,
+            matching_share=0.25,
+            motion_generation_share=0.5,
+            codebooks=2,
+            transformed_text=True,
+        ),
+        GeneratorConfig(
+            condition_width=384,
+            width=384,
+            layers=6,
+            heads=6,
+            dropout=0.0,
+            word_condition=True,
+            codebooks=2,
+        ),
         LengthConfig(text_width=384, min_tokens=_least_tokens(skeleton)),
     )
 
@@ -121,17 +143,16 @@ def _training(
     steps: tuple[int, int, int],
     warmup: tuple[int, int, int],
     validate_every: tuple[int, int, int],
-    lamp_learning_rate: float = 1e-4,
-    generator_learning_rate: float = 2e-4,
+    learning_rates: tuple[float, float, float] = (2e-4, 1e-4, 2e-4),
 ) -> dict[str, TrainingConfig]:
     return {
         "tokenizer": TrainingConfig(
-            steps[0], 256, 4e-4, 1e-5, warmup[0], 0.0, validate_every=validate_every[0]
+            steps[0], 256, learning_rates[0], 1e-5, warmup[0], 0.0, validate_every=validate_every[0]
         ),
         "lamp": TrainingConfig(
             steps[1],
             64,
-            lamp_learning_rate,
+            learning_rates[1],
             1e-5,
             warmup[1],
             0.05,
@@ -139,7 +160,7 @@ def _training(
             validate_every=validate_every[1],
         ),
         "generator": TrainingConfig(
-            steps[2], 64, generator_learning_rate, 1e-5, warmup[2], 0.01, validate_every=validate_every[2]
+            steps[2], 64, learning_rates[2], 1e-5, warmup[2], 0.01, validate_every=validate_every[2]
         ),
     }
 
@@ -180,7 +201,7 @@ _LARGE_CAPTIONER = CaptionerSize(
 SIZES = {
     "mini": Size(
         _mini,
-        _training((2400, 600, 1500), (100, 60, 100), (100, 100, 500), 3e-4, 6e-4),
+        _training((2400, 600, 6000), (50, 60, 100), (200, 150, 500), (6e-4, 3e-4, 6e-4)),
         8000,
         EvaluatorSize(_SMALL_EVALUATOR, _evaluator_training(3000, 3e-4, 100), 4000),
         _SMALL_CAPTIONER,

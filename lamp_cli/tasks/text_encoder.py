@@ -23,14 +23,10 @@ def default_text_encoder() -> Path | None:
 
 
 def vocabulary_for(
-    text_encoder: Path | None, size: int, sentences: Sequence[str], run: Path
+    text_encoder: Path | None, size: int, sentences: Sequence[str]
 ) -> tuple[Vocabulary, list[int]]:
-    """The vocabulary and its ids in the encoder's; a run that began without ``sentences`` keeps its own."""
+    """About ``size`` pieces that serve the sentences best, and their ids in the encoder's vocabulary."""
     pieces = english_pieces() if text_encoder is None else pieces_of_bert(text_encoder)
-    kept = trimmed(pieces, size)
-    plain = Vocabulary([*(pieces[i] for i in kept), DECODER_TOKEN])
-    if not sentences or (run.exists() and vocabulary_fingerprint(plain) in run.read_text(encoding="utf-8")):
-        return plain, kept
     kept = trimmed(pieces, size, sentences)
     return Vocabulary([*(pieces[i] for i in kept), DECODER_TOKEN]), kept
 

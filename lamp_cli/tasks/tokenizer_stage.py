@@ -63,14 +63,22 @@ class TokenizerStage:
         some = self._data.train[:: max(1, len(self._data.train) // 64)]
         figures, codes = reconstruction_figures(self.network, self._data.val, self._data, self._device)
         train_figures, _ = reconstruction_figures(self.network, some, self._data, self._device)
-        share = torch.bincount(codes, minlength=self.network.config.codes).float() / len(codes)
-        entropy = -(share[share > 0] * share[share > 0].log()).sum()
+        config = self.network.config
+        used, perplexity = codebook_figures(codes.unflatten(0, (-1, config.codebooks)), config.codes)
         return {
             **figures,
             "train_mpjpe_mm": train_figures["mpjpe_mm"],
-            "codebook_used": float((share > 0).float().mean()),
-            "codebook_perplexity": float(entropy.exp()),
+            "codebook_used": used,
+            "codebook_perplexity": perplexity,
         }
+
+
+def codebook_figures(chosen: Tensor, codes: int) -> tuple[float, float]:
+    """Share of the codes in use and the perplexity of their use in ``chosen`` (N, books), means of books."""
+    counts = torch.stack([torch.bincount(book, minlength=codes) for book in chosen.T]).float()
+    share = counts / counts.sum(1, keepdim=True)
+    entropy = torch.special.entr(share).sum(1)
+    return float((share > 0).float().mean()), float(entropy.exp().mean())
 
 
 @torch.no_grad()
