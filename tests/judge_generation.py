@@ -2,8 +2,9 @@
 
 Generates every prompt of ``judging/prompts.jsonl`` with every seed, judges the joints, and prints the share
 that passes per group and per prompt, and the physical figures beside those of real clips. Knows no training.
-``--prompts tests/judging/second_prompts.jsonl`` asks for the same in the words of somebody who had seen
-neither the corpus nor the first prompts.
+``--prompts tests/judging/second_prompts.jsonl``, and ``third_prompts.jsonl``, ask for the same in the words
+of others, who had seen neither the corpus nor each other's. What was looked at while a recipe was changed
+tells nothing of it any more: the third ones serve for that, the others only count.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import pytest
 from lamp_cli.corpus.synthetic import ACTIONS, SyntheticClip, numbered_clip, synthetic_clip_of
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import mirror
-from tests.judge_generation import read_prompts
+from tests.judge_generation import PROMPTS, read_prompts
 from tests.judging.checks import CHECKS, does
 from tests.judging.kinematics import Motion, rises, stretches, swings
 
@@ -199,8 +199,9 @@ def test_measurements_by_hand() -> None:
     assert abs(Motion.of(left).drop).max() < 0.06
 
 
-def test_prompts_are_well_formed_and_unlike_the_grammar() -> None:
-    asked = read_prompts()
+@pytest.mark.parametrize("name", ["prompts", "second_prompts", "third_prompts"])
+def test_prompts_are_well_formed_and_unlike_the_grammar(name: str) -> None:
+    asked = read_prompts(PROMPTS.with_name(f"{name}.jsonl"))
     groups = Counter(one.group for one in asked)
     assert set(groups) == {"locomotion", "jumps", "arms", "legs", "whole body", "sequences"}
     assert min(groups.values()) >= 9 and len(asked) >= 66
