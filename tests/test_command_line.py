@@ -251,9 +251,12 @@ def test_training_goes_on_from_a_bundle_and_its_paraphrases_are_learned(bundle: 
         < 2e-3
     )
     assert "another kind" not in done.stderr
-    other = lamp(*words[:-8], "--size", "base", "--output", tmp_path / "other")
+    alone = ["pretrain", "--data", data, "--start-from", bundle, "--stage", "lamp"]
+    other = lamp(*alone, "--size", "base", "--output", tmp_path / "other")
     assert other.returncode == 2
-    assert "stage tokenizer is not trained yet" in other.stderr
+    assert "its tokenizer is not what --size base trains here; train stage tokenizer too" in other.stderr
+    # Nothing was claimed: the folder is free for the corrected call.
+    assert not (tmp_path / "other").exists()
     captioner = lamp(*words, "--stage", "captioner", "--steps", "captioner=1")
     assert captioner.returncode == 0, captioner.stderr
     # The decoder of the bundle knows its language: it is not learned again.
@@ -266,7 +269,8 @@ def test_training_goes_on_from_a_bundle_and_its_paraphrases_are_learned(bundle: 
 
 def test_the_text_side_can_begin_anew(bundle: Path, tmp_path: Path) -> None:
     words = ["pretrain", "--data", bundle.parent / "data", "--output", tmp_path / "anew", "--renew-text"]
-    words += ["--stage", "tokenizer", "--stage", "lamp"]
+    # Another seed: drawn with the bundle's own, new weights would be those that it began with.
+    words += ["--stage", "tokenizer", "--stage", "lamp", "--text-encoder", "none", "--seed", "5"]
     for stage in ("tokenizer", "lamp"):
         words += ["--steps", f"{stage}=1", "--batch-size", f"{stage}=4"]
     done = lamp(*words)

@@ -439,7 +439,7 @@ def test_lamp_features_judge_by_the_best_query_token() -> None:
         LampConfig(
             qformer=QFormerConfig(len(vocabulary), 16, 2, 2, 32, 5, 12, 8), codes=16, embedding_width=8
         ),
-        GeneratorConfig(condition_width=16, width=16, layers=1, heads=2),
+        GeneratorConfig(codes=16, condition_width=16, width=16, layers=1, heads=2),
         LengthConfig(text_width=16),
     )
     torch.manual_seed(0)

@@ -170,7 +170,7 @@ def test_neighbours_in_a_batch_do_not_change_a_sample(causal: bool) -> None:
 def test_kept_tokens_are_never_masked_again_and_rounds_follow_the_schedule() -> None:
     model = _model()
     seen: list[torch.Tensor] = []
-    model.codes.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:2].clone()))
+    model.codes.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:2, :, 0].clone()))
     condition = Condition.single(torch.randn(2, 6, generator=torch.Generator().manual_seed(1)))
     drawn = sample(model, condition, torch.tensor([10, 6]), SamplingOptions(steps=6), _streams(2))
     for row, length in enumerate([10, 6]):
