@@ -183,7 +183,8 @@ def _begin(data: Path, corpus: _Corpus, output: Path, options: PretrainOptions) 
     identity = _identity(data, options, model, training, len(corpus.train), vocabulary)
     identity |= {"text_encoder": encoder is not None, "reworded_share": size.reworded_share}
     identity |= {"sentences": corpus.fingerprint}
-    goes_on = alike = CORE
+    goes_on: tuple[str, ...] = CORE
+    alike: tuple[str, ...] = CORE
     if origin is not None:
         identity["start_from"] = fingerprint(origin)
         goes_on = alike = _same_networks(model, origin.config.model)
