@@ -247,16 +247,3 @@ def test_a_share_of_the_pairs_can_be_generated() -> None:
     draw = torch.Generator
     expected = whole(first, draw().manual_seed(0))["motion_generation"]
     torch.testing.assert_close(half(pairs, draw().manual_seed(0))["motion_generation"], expected)
-
-
-def test_a_sentences_likelihood_is_what_text_generation_is_trained_on() -> None:
-    lamp = _lamp(label_smoothing=0.0, contrastive=False, matching=False, motion_generation=False)
-    pairs = _pairs()
-    motion = Context(pairs.latents, pairs.motion_mask)
-    each = lamp.sentence_likelihood(motion, pairs.text)
-    tokens = pairs.text.mask[:, 1:].sum(1)
-    loss = lamp(pairs, torch.Generator().manual_seed(0))["text_generation"]
-    torch.testing.assert_close(-(each * tokens).sum() / tokens.sum(), loss)
-    short = Text(pairs.text.ids[1:2, :5], pairs.text.mask[1:2, :5])
-    alone = lamp.sentence_likelihood(Context(pairs.latents[1:2, :4], pairs.motion_mask[1:2, :4]), short)
-    torch.testing.assert_close(each[1:2], alone)

@@ -116,14 +116,6 @@ class Lamp(nn.Module):
         queries, _ = self.qformer.both(motion, text, Sight.EACH_OTHER)
         return self.matching_head(queries).float().mean(1)
 
-    def sentence_likelihood(self, motion: Context, text: Text) -> Tensor:
-        """Mean log-probability (B,) per token of sentences, told of their motions as MGT learns to."""
-        _, words = self.qformer.both(motion, Text(self._begun(text.ids), text.mask), Sight.CAUSAL_TEXT)
-        shares = self.word_logits(words[:, :-1]).log_softmax(-1)
-        real = text.mask[:, 1:]
-        own = shares.gather(-1, text.ids[:, 1:, None])[..., 0]
-        return (own * real).sum(1) / real.sum(1)
-
     # -- training -------------------------------------------------------------------------------
 
     def forward(self, pairs: Pairs, generator: torch.Generator) -> dict[str, Tensor]:
