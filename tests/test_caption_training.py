@@ -63,7 +63,7 @@ def test_an_epoch_of_language_holds_every_sentence_once() -> None:
     stage = stage_of("language", batch_size=2)
     every = set(stage._sentences)
     assert set(SENTENCES) < every and len(every) == len(stage._sentences) == 10
-    seen = [row[mask].tolist() for s in range(5) for row, mask in _rows(stage.batch(s)[1])]
+    seen = [row[mask].tolist() for s in range(5) for row, mask in _rows(stage.batch(stage.draw(s))[1])]
     expected = [row[mask].tolist() for row, mask in _rows(_words(stage, stage._sentences))]
     assert sorted(seen) == sorted(expected)
 
@@ -125,7 +125,7 @@ def _gradients(rank: int, ranks: int, folder: str) -> None:
         network = stage.network
         if ranks > 1:
             network = torch.nn.parallel.DistributedDataParallel(network, find_unused_parameters=True)
-        network(*stage.batch(0), torch.Generator())["loss"].backward()
+        network(*stage.batch(stage.draw(0)), torch.Generator())["loss"].backward()
         if rank == 0:
             grads = {n: p.grad for n, p in stage.network.named_parameters() if p.grad is not None}
             save_file(grads, Path(folder) / f"{kind}_{ranks}.safetensors")

@@ -57,6 +57,14 @@ def test_clips_sub_clips_and_reasons(folder):
     assert report.skipped["../../escape"] == "no feature file"
 
 
+def test_a_name_listed_several_times_counts_as_often_and_is_read_once(folder):
+    (folder / "train.txt").write_text("M000001\n000001\nM000001\nshort\nM000001\n")
+    clips, report = open_dataset(folder).clips("train", LIMIT)
+    assert [c.id for c in clips] == ["M000001", "000001", "000001_0", "M000001", "M000001"]
+    assert clips[0] is clips[3] is clips[4]
+    assert report.read == 4 and list(report.skipped) == ["short"]
+
+
 def test_missing_parts_are_named(folder):
     with pytest.raises(ValueError, match=r"val\.txt: missing"):
         open_dataset(folder).ids("val")

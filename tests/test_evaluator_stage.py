@@ -73,7 +73,7 @@ def stage() -> EvaluatorStage:
 
 def test_the_matching_loss_leaves_the_movement_encoder_alone() -> None:
     made = stage()
-    [batch] = made.batch(0)
+    [batch] = made.batch(made.draw(0))
     network: EvaluatorTraining = made.network.eval()  # type: ignore[assignment]
     network(batch, torch.Generator())["loss"].backward()
     together = {n: p.grad.clone() for n, p in network.named_parameters() if p.grad is not None}
@@ -90,7 +90,7 @@ def test_the_matching_loss_leaves_the_movement_encoder_alone() -> None:
 
 def test_reconstruction_does_not_see_padding() -> None:
     made = stage()
-    [batch] = made.batch(0)
+    [batch] = made.batch(made.draw(0))
     network: EvaluatorTraining = made.network  # type: ignore[assignment]
     network.eval()
     movements = network.evaluator.movement_encoder(batch.features[..., :-4])
@@ -136,7 +136,7 @@ def _gradients(rank: int, world: int, folder: str) -> None:
     network = made.network.eval()
     if world > 1:
         network = torch.nn.parallel.DistributedDataParallel(network, find_unused_parameters=True)
-    network(*made.batch(0), torch.Generator())["loss"].backward()
+    network(*made.batch(made.draw(0)), torch.Generator())["loss"].backward()
     if rank == 0:
         grads = {n: p.grad for n, p in made.network.named_parameters()}
         save_file(grads, Path(folder) / f"of_{world}.safetensors")

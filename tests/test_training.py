@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,10 @@ from lamp_cli.model.lamp import Lamp, LampConfig
 from lamp_cli.model.qformer import QFormer, QFormerConfig
 from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
 from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.tasks.draws import drawn_ahead
 from lamp_cli.tasks.lamp_stage import LampStage, PairData
 from lamp_cli.tasks.pretrain import _Corpus, _same_networks, _take_over, _vocabulary
-from lamp_cli.tasks.pretrain_options import PretrainOptions
+from lamp_cli.tasks.pretrain_options import PretrainOptions, with_overrides
 from lamp_cli.tasks.run_record import claim
 from lamp_cli.tasks.sizes import CORE, SIZES
 from lamp_cli.tasks.tokenizer_stage import TokenizerData, TokenizerStage
@@ -98,6 +100,52 @@ def test_a_killed_run_goes_on_bit_identically(make, killed_at: int, tmp_path: Pa
 def _run(stage: Stage, folder: Path, report) -> dict[str, torch.Tensor]:  # type: ignore[no-untyped-def]
     train(stage, CONFIG, folder, 0, CPU, report)
     return load_file(folder / "last.safetensors")
+
+
+@pytest.mark.parametrize("make", [_tokenizer_stage, _lamp_stage])
+def test_batches_drawn_ahead_are_the_same_and_drawn_elsewhere(make, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    drawn_by: set[int] = set()
+
+    def watched(stage: Stage) -> Stage:
+        draw = stage.draw
+        stage.draw = lambda step: (os.getpid(), draw(step))  # type: ignore[method-assign]
+        batch = stage.batch
+
+        def batch_of(drawn):  # type: ignore[no-untyped-def]
+            drawn_by.add(drawn[0])
+            return batch(drawn[1])
+
+        stage.batch = batch_of  # type: ignore[method-assign]
+        return stage
+
+    alone = _run(make(), tmp_path / "alone", _kill_at(-1))
+    train(watched(make()), CONFIG, tmp_path / "ahead", 0, CPU, _kill_at(-1), workers=2)
+    ahead = load_file(tmp_path / "ahead" / "last.safetensors")
+    assert all(torch.equal(alone[name], ahead[name]) for name in alone)
+    assert len(drawn_by) == 2 and os.getpid() not in drawn_by
+
+
+def test_drawing_ahead_leaves_the_callers_random_stream_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    assert list(drawn_ahead(abs, range(3, 8), 2)) == [3, 4, 5, 6, 7]
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_where_nothing_can_be_forked_workers_are_refused(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    with pytest.raises(ValueError, match="workers 2: this system cannot fork"):
+        list(drawn_ahead(abs, range(3), 2))
+
+
+def test_options_replace_what_the_size_says_of_a_stage() -> None:
+    options = PretrainOptions(steps={"lamp": 50}, batch_sizes={"lamp": 7}, validate_every={"lamp": 5})
+    own = SIZES["mini"].training["lamp"]
+    replaced = with_overrides("lamp", own, options)
+    expected = dataclasses.replace(own, steps=50, warmup_steps=5, batch_size=7, validate_every=5)
+    assert replaced == expected
+    assert with_overrides("generator", own, options) == own
 
 
 def test_training_leaves_the_callers_random_stream_alone(tmp_path: Path) -> None:
@@ -184,7 +232,7 @@ def _gradients(rank: int, ranks: int, folder: str) -> None:
     network = stage.network
     if ranks > 1:
         network = torch.nn.parallel.DistributedDataParallel(network, find_unused_parameters=True)
-    losses = network(*stage.batch(0), torch.Generator().manual_seed(5))
+    losses = network(*stage.batch(stage.draw(0)), torch.Generator().manual_seed(5))
     losses["loss"].backward()
     if rank == 0:
         grads = {n: p.grad for n, p in stage.network.named_parameters() if p.grad is not None}
@@ -238,7 +286,7 @@ def test_a_folder_of_another_run_names_the_setting_that_differs(tmp_path: Path) 
 def test_the_text_transformer_is_held_near_the_encoder_it_began_as(tmp_path: Path) -> None:
     encoder = copy.deepcopy(_lamp_stage().network.qformer)
     stage = _lamp_stage(dropout=0.0, text_encoder=encoder)
-    (pairs,) = stage.batch(0)
+    (pairs,) = stage.batch(stage.draw(0))
     assert pairs.paraphrases is not None
     for text, meaning in zip((pairs.text, *pairs.paraphrases), pairs.meanings, strict=True):
         for row, mask, mean in zip(encoder.text(text), text.mask, meaning, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -52,6 +53,9 @@ def command(
         list[str] | None, typer.Option(help="STAGE=N in place of the size's own steps; repeatable.")
     ] = None,
     batch_size: Annotated[list[str] | None, typer.Option(help="STAGE=N pairs per step; repeatable.")] = None,
+    validate_every: Annotated[
+        list[str] | None, typer.Option(help="STAGE=N steps from one validation to the next; repeatable.")
+    ] = None,
     without: Annotated[
         list[Objective] | None, typer.Option(help="Switch one of LaMP's objectives off; repeatable.")
     ] = None,
@@ -100,6 +104,10 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --output.")] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Processes that draw batches ahead; up to 4 beside a GPU when not given."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
 ) -> None:
     """Train tokenizer, language-motion model, generator and captioner; go on where a killed run stopped."""
@@ -120,6 +128,7 @@ def command(
         text_encoder=_text_encoder(text_encoder),
         steps=_numbers("--steps", steps or [], every),
         batch_sizes=_numbers("--batch-size", batch_size or [], every),
+        validate_every=_numbers("--validate-every", validate_every or [], every),
         objectives_off=tuple(o.value for o in without or []),
         bidirectional=bidirectional,
         word_vectors=word_vectors,
@@ -130,6 +139,8 @@ def command(
     )
     with ExitStack() as stack:
         target = _process_group(stack, device)
+        drawing = _drawing_processes(target.type) if workers is None else workers
+        options = replace(options, workers=drawing)
         report = pretrain(data, output, options, target, _Display(stack))
         if int(os.environ.get("RANK", "0")) != 0:
             return
@@ -180,6 +191,11 @@ def _process_group(stack: ExitStack, device: str):  # type: ignore[no-untyped-de
         torch.cuda.set_device(target)
     torch.distributed.init_process_group("nccl" if target.type == "cuda" else "gloo")
     return target
+
+
+def _drawing_processes(device: str) -> int:
+    """Beside a GPU processors are idle; where they compute the steps, others would stand in their way."""
+    return min(4, (os.cpu_count() or 1) - 1) if device == "cuda" else 0
 
 
 def _text_encoder(choice: str) -> Path | None:

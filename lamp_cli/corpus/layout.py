@@ -91,13 +91,17 @@ class Dataset:
     def clips(self, split: str, limit: FramesLimit) -> tuple[list[Clip], ReadReport]:
         """All clips of a split, sub-clips included, and the report of what was skipped.
 
-        A clip without captions stays, with none: the motion tokenizer needs no text.
+        A clip without captions stays, with none: the motion tokenizer needs no text. A name that the split
+        lists several times counts as often, and is read once.
         """
         clips: list[Clip] = []
         report = ReadReport()
+        known: dict[str, list[Clip]] = {}
         for name in self.ids(split):
             try:
-                clips += self._read(name, limit)
+                if name not in known:
+                    known[name] = self._read(name, limit)
+                clips += known[name]
                 report.read += 1
             except _SkippedError as reason:
                 report.skipped[name] = str(reason)

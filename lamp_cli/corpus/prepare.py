@@ -12,7 +12,6 @@ import math
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 from ..motion.files import MotionFileError
 from ..motion.skeleton import HUMANML3D, Skeleton
 from ..motion.transform import mirror, resample
+from ..processes import in_parallel
 from ..storage import write_json, write_text
 from .captions import mirror_sentence
 from .examples import FOLDERS, Written, frames_written, write_example
@@ -234,13 +234,8 @@ def _write_all(
     ]
     people = peoples_sentences(options.wording)
     jobs += synthetic_jobs(options.synthetic, options.seed, output, people)
-    if options.workers <= 1:
-        for job in jobs:
-            yield from _write_job(job)
-        return
-    with ProcessPoolExecutor(options.workers) as pool:
-        for results in pool.map(_write_job, jobs, chunksize=4):
-            yield from results
+    for results in in_parallel(_write_job, jobs, options.workers, jobs_at_once=4):
+        yield from results
 
 
 def _real_training_clips(clips: list[ClipPlan], kept: list[Written], output: Path) -> list[RealClip]:
@@ -257,13 +252,8 @@ def _recombine(real: list[RealClip], output: Path, options: PrepareOptions) -> I
     jobs: list[RecombinationJob] = recombination_jobs(
         options.recombine, options.seed, options.mirror, real, output, TRUTH_FOLDER, options.workers
     )
-    if options.workers <= 1 or len(jobs) <= 1:
-        for job in jobs:
-            yield from write_recombined(job)
-        return
-    with ProcessPoolExecutor(options.workers) as pool:
-        for results in pool.map(write_recombined, jobs):
-            yield from results
+    for results in in_parallel(write_recombined, jobs, options.workers):
+        yield from results
 
 
 def _write_job(job: _MotionJob | SyntheticJob) -> list[Written]:

@@ -48,13 +48,16 @@ class LanguageStage:
         self._seed = seed
         self._device = device
 
-    def batch(self, step: int) -> tuple[None, Words]:
-        """No motion, and the sentences of one rank: every sentence once per epoch in a drawn order."""
+    def draw(self, step: int) -> list[str]:
+        """Sentences of all ranks: every sentence once per epoch in a drawn order."""
         epoch, place = divmod(step, len(self._sentences) // self._batch_size)
         order = np.random.default_rng([self._seed, 4, epoch]).permutation(len(self._sentences))
         numbers = order[place * self._batch_size : (place + 1) * self._batch_size]
-        texts = [self._sentences[number] for number in _share(numbers)]
-        return None, caption_words(self.network, self._tokenizer, texts, self._device)
+        return [self._sentences[number] for number in numbers]
+
+    def batch(self, drawn: Sequence[str]) -> tuple[None, Words]:
+        """No motion, and the sentences of one rank."""
+        return None, caption_words(self.network, self._tokenizer, _share(drawn), self._device)
 
     def validate(self) -> dict[str, float]:
         """Loss per token, its perplexity, and the share of tokens foretold, in percent."""
@@ -94,10 +97,13 @@ class CaptionerStage:
         self._seed = seed
         self._device = device
 
-    def batch(self, step: int) -> tuple[Tensor, Words]:
+    def draw(self, step: int) -> MotionBatch:
+        """Motions and captions of all ranks."""
+        return self._sampler.batch(self._seed, step, self._batch_size)
+
+    def batch(self, drawn: MotionBatch) -> tuple[Tensor, Words]:
         """Query outputs and captions of one rank."""
-        batch = self._sampler.batch(self._seed, step, self._batch_size)
-        batch = batch.share(ranks.rank(), ranks.world_size())
+        batch = drawn.share(ranks.rank(), ranks.world_size())
         words = caption_words(self.network, self._tokenizer, batch.texts, self._device)
         return self._queries(batch), words
 
@@ -143,9 +149,9 @@ def _figures(network: Captioner, batches: Iterator[tuple[Tensor | None, Words]])
     return {"loss": loss, "perplexity": float(np.exp(loss)), "word_accuracy": 100 * right / count}
 
 
-def _share(numbers: np.ndarray) -> np.ndarray:
-    size = len(numbers) // ranks.world_size()
-    return numbers[ranks.rank() * size : (ranks.rank() + 1) * size]
+def _share(texts: Sequence[str]) -> Sequence[str]:
+    size = len(texts) // ranks.world_size()
+    return texts[ranks.rank() * size : (ranks.rank() + 1) * size]
 
 
 def _in_turn(items: Sequence, size: int) -> Iterator[Sequence]:  # type: ignore[type-arg]

@@ -61,14 +61,17 @@ class EvaluatorStage:
         self._seed = seed
         self._device = device
 
-    def batch(self, step: int) -> tuple[MatchingBatch]:
-        """The pairs of one rank: every clip once per epoch in a drawn order, by the field's protocol."""
+    def draw(self, step: int) -> list[EvaluationPair]:
+        """The pairs of all ranks: every clip once per epoch in a drawn order, by the field's protocol."""
         size = self._batch_size
         epoch, place = divmod(step, len(self._data.train.clips) // size)
         order = np.random.default_rng([self._seed, 4, epoch]).permutation(len(self._data.train.clips))
         rng = np.random.default_rng([self._seed, 5, step])
-        pairs = [self._data.train.draw(int(n), rng) for n in order[place * size : (place + 1) * size]]
-        return (self._matching_batch(pairs, ranks.rank(), ranks.world_size()),)
+        return [self._data.train.draw(int(n), rng) for n in order[place * size : (place + 1) * size]]
+
+    def batch(self, drawn: Sequence[EvaluationPair]) -> tuple[MatchingBatch]:
+        """The pairs of one rank."""
+        return (self._matching_batch(drawn, ranks.rank(), ranks.world_size()),)
 
     def _matching_batch(self, pairs: Sequence[EvaluationPair], rank: int, world: int) -> MatchingBatch:
         # Numbered over the whole batch: ranks must agree on which sentences are equal.

@@ -56,9 +56,13 @@ class GeneratorStage:
         self._seed = seed
         self._device = device
 
-    def batch(self, step: int) -> tuple[Lamp, Text, Tensor, Tensor]:
+    def draw(self, step: int) -> MotionBatch:
+        """Motions and sentences of all ranks."""
+        return self._sampler.batch(self._seed, step, self._batch_size)
+
+    def batch(self, drawn: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor]:
         """Sentences, codes and token counts of one rank."""
-        lamp, text, codes, lengths = self._inputs(self._sampler.batch(self._seed, step, self._batch_size))
+        lamp, text, codes, lengths = self._inputs(drawn)
         size = len(codes) // ranks.world_size()
         rows = slice(ranks.rank() * size, (ranks.rank() + 1) * size)
         return lamp, Text(text.ids[rows], text.mask[rows]), codes[rows], lengths[rows]

@@ -36,6 +36,14 @@ class PairData:
     reworded_share: float = 0.0
 
 
+@dataclass(frozen=True)
+class PairDraw:
+    """Motions with their sentences, and two lists of sentences that say the same, one by one."""
+
+    pairs: MotionBatch
+    paraphrases: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+
+
 class LampStage:
     """Batches and validation for ``training.train``."""
 
@@ -77,12 +85,18 @@ class LampStage:
         self._seed = seed
         self._device = device
 
-    def batch(self, step: int) -> tuple[Pairs]:
+    def draw(self, step: int) -> PairDraw:
+        """Pairs and paraphrases of all ranks."""
+        batch = self._sampler.batch(self._seed, step, self._batch_size)
+        if self._paraphrases is None:
+            return PairDraw(batch)
+        return PairDraw(batch, self._paraphrases.batch(self._seed, step, self._batch_size))
+
+    def batch(self, drawn: PairDraw) -> tuple[Pairs]:
         """The pairs of one rank."""
-        pairs = self._share(self._pairs(self._sampler.batch(self._seed, step, self._batch_size)))
-        if self._paraphrases is not None:
-            sentences = self._paraphrases.batch(self._seed, step, self._batch_size)
-            first, second = (self._share_of_text(self._encoded(texts)) for texts in sentences)
+        pairs = self._share(self._pairs(drawn.pairs))
+        if drawn.paraphrases is not None:
+            first, second = (self._share_of_text(self._encoded(texts)) for texts in drawn.paraphrases)
             pairs = replace(pairs, paraphrases=(first, second))
         if self._text_encoder is not None:
             texts = (pairs.text, *(pairs.paraphrases or ()))

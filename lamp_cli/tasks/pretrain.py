@@ -271,7 +271,7 @@ def _train_core(
         if weights == TRAINED_NOW:
             stage = _stage(name, run, corpus, options.seed, device)
             told = partial(_told, report, name, config.steps)
-            results[name] = train(stage, config, folder, options.seed, device, told)
+            results[name] = train(stage, config, folder, options.seed, device, told, options.workers)
         elif weights == TRAINED_BEFORE:
             results[name] = load_weights(folder / "best.safetensors", run.networks[name])
         elif run.origin is not None:

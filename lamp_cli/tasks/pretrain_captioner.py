@@ -97,6 +97,7 @@ def pretrain_captioner(
             seed,
             device,
             lambda step, figures, name=name, steps=each.steps: report(name, step, steps, figures),  # type: ignore[misc]
+            options.workers,
         )
     return network, results
 

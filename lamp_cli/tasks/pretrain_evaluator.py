@@ -73,6 +73,7 @@ def pretrain_evaluator(
         options.seed,
         device,
         lambda step, figures: report(EVALUATOR, step, training.steps, figures),
+        options.workers,
     )
     if ranks.rank() == 0:
         card = EvaluatorCard(output.name, dataset.skeleton.name, config, result.figures, result.step)

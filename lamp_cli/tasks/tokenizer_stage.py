@@ -52,10 +52,13 @@ class TokenizerStage:
         self._seed = seed
         self._device = device
 
-    def batch(self, step: int) -> tuple[Tensor]:
+    def draw(self, step: int) -> np.ndarray:
+        """Windows (B, T, C) of all ranks."""
+        return self._windows.batch(self._seed, step, self._batch_size)
+
+    def batch(self, drawn: np.ndarray) -> tuple[Tensor]:
         """Windows (B, T, C) of one rank."""
-        windows = self._windows.batch(self._seed, step, self._batch_size)
-        share = np.array_split(windows, ranks.world_size())[ranks.rank()]
+        share = np.array_split(drawn, ranks.world_size())[ranks.rank()]
         return (torch.from_numpy(share).to(self._device),)
 
     def validate(self) -> dict[str, float]:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from ..model import ranks
 from ..storage import replacing
+from .draws import drawn_ahead
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,11 @@ class Stage(Protocol):
     figure: str
     larger_is_better: bool
 
-    def batch(self, step: int) -> tuple[Any, ...]:
-        """Arguments of the network for this rank in this step."""
+    def draw(self, step: int) -> Any:
+        """What all ranks learn from in this step: arrays and sentences, which another process may draw."""
+
+    def batch(self, drawn: Any) -> tuple[Any, ...]:
+        """Arguments of the network for this rank, of what was drawn for a step."""
 
     def validate(self) -> dict[str, float]:
         """Figures on the validation split; ``figure`` is the one that chooses the best."""
@@ -66,13 +70,20 @@ Report = Callable[[int, dict[str, float]], None]
 
 
 def train(
-    stage: Stage, config: TrainingConfig, folder: Path, seed: int, device: torch.device, report: Report
+    stage: Stage,
+    config: TrainingConfig,
+    folder: Path,
+    seed: int,
+    device: torch.device,
+    report: Report,
+    workers: int = 0,
 ) -> TrainingResult:
     """Train a stage in ``folder``, going on from its checkpoint when there is one.
 
     Writes ``last.safetensors`` (weights and optimiser), ``best.safetensors`` (weights only) and
     ``log.jsonl``. On return the network holds the best weights. ``report(step, figures)`` is called
-    after every step. Raises ``ValueError`` for a checkpoint of another network.
+    after every step. What steps learn from is drawn ahead by ``workers`` processes, and the same for any
+    number of them. Raises ``ValueError`` for a checkpoint of another network.
     """
     folder.mkdir(parents=True, exist_ok=True)
     network = stage.network.to(device)
@@ -81,8 +92,8 @@ def train(
     log = _Log(folder / "log.jsonl", step)
     parallel = _parallel(network, device)
     begun, begun_step = time.monotonic(), step
-    while step < config.steps:
-        figures = _step(stage, parallel, optimizer, config, seed, step, device)
+    for drawn in drawn_ahead(stage.draw, range(step, config.steps), workers):
+        figures = _step(stage, drawn, parallel, optimizer, config, seed, step, device)
         step += 1
         figures["steps_per_second"] = (step - begun_step) / (time.monotonic() - begun)
         report(step, figures)
@@ -142,6 +153,7 @@ def _parallel(network: nn.Module, device: torch.device) -> nn.Module:
 
 def _step(
     stage: Stage,
+    drawn: Any,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
@@ -157,7 +169,7 @@ def _step(
     with torch.random.fork_rng(devices=_cuda(device)):
         torch.manual_seed(_mixed(seed, step, 1 + ranks.rank()))
         with autocast(device):
-            losses: dict[str, Tensor] = network(*stage.batch(step), generator)
+            losses: dict[str, Tensor] = network(*stage.batch(drawn), generator)
         optimizer.zero_grad(set_to_none=True)
         losses["loss"].backward()
     norm = nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)

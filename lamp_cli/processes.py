@@ -1,0 +1,37 @@
+"""Processes that share a machine's processors. Knows nothing of what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def in_parallel(
+    work: Callable[[Job], Result], jobs: Sequence[Job], workers: int, jobs_at_once: int = 1
+) -> Iterator[Result]:
+    """``work`` of every job, in order, by as many processes as ``workers``; by this one for 1.
+
+    ``jobs_at_once`` are sent together, for jobs that are short.
+    """
+    if workers <= 1 or len(jobs) <= 1:
+        yield from map(work, jobs)
+        return
+    with ProcessPoolExecutor(workers, initializer=compute_in_one_thread) as pool:
+        yield from pool.map(work, jobs, chunksize=jobs_at_once)
+
+
+def compute_in_one_thread() -> None:
+    """Let this process's linear algebra use one thread from here on.
+
+    Each of N processes would start N threads of its own otherwise, and they wait for each other: on 16
+    processors that is slower than one process.
+    """
+    # The limit holds for libraries that are loaded: a process that was not forked has none yet.
+    import numpy  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)

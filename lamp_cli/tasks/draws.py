@@ -1,0 +1,60 @@
+"""What the steps of training learn from, drawn ahead of them in other processes.
+
+Knows neither networks nor devices: a draw is made of arrays and sentences.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from ..processes import compute_in_one_thread
+
+
+def drawn_ahead(draw: Callable[[int], Any], steps: range, workers: int) -> Iterator[Any]:
+    """``draw(step)`` for every step, in order; by ``workers`` processes, by this one when there are none.
+
+    The draws are the same whatever ``workers`` is. Raises ``ValueError`` where the system cannot fork: the
+    processes share the corpus with this one.
+    """
+    if not workers:
+        yield from map(draw, steps)
+        return
+    if "fork" not in multiprocessing.get_all_start_methods():
+        raise ValueError(f"workers {workers}: this system cannot fork processes; expected 0")
+    yield from DataLoader(
+        _Draws(draw, steps),
+        batch_size=None,
+        num_workers=workers,
+        multiprocessing_context="fork",
+        collate_fn=_as_drawn,
+        worker_init_fn=_begin_worker,
+        # It draws a seed for its processes, which must not come from the caller's stream.
+        generator=torch.Generator(),
+    )
+
+
+class _Draws(Dataset):  # type: ignore[type-arg]
+    def __init__(self, draw: Callable[[int], Any], steps: range):
+        self._draw = draw
+        self._steps = steps
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, place: int) -> Any:
+        if place >= len(self._steps):
+            raise IndexError(place)
+        return self._draw(self._steps[place])
+
+
+def _as_drawn(drawn: Any) -> Any:
+    return drawn
+
+
+def _begin_worker(number: int) -> None:
+    compute_in_one_thread()
