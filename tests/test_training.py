@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lamp_cli.cli.pretrain import _drawing_processes, command
 from lamp_cli.corpus.batches import PairSampler, ParaphraseSampler, WindowSampler
 from lamp_cli.corpus.layout import Clip
 from lamp_cli.corpus.statistics import Statistics
@@ -24,7 +25,7 @@ from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.tasks.draws import drawn_ahead
 from lamp_cli.tasks.lamp_stage import LampStage, PairData
 from lamp_cli.tasks.pretrain import _Corpus, _same_networks, _take_over, _vocabulary
-from lamp_cli.tasks.pretrain_options import PretrainOptions, with_overrides
+from lamp_cli.tasks.pretrain_options import PretrainOptions, PretrainReport, with_overrides
 from lamp_cli.tasks.run_record import claim
 from lamp_cli.tasks.sizes import CORE, SIZES
 from lamp_cli.tasks.tokenizer_stage import TokenizerData, TokenizerStage
@@ -146,6 +147,26 @@ def test_options_replace_what_the_size_says_of_a_stage() -> None:
     expected = dataclasses.replace(own, steps=50, warmup_steps=5, batch_size=7, validate_every=5)
     assert replaced == expected
     assert with_overrides("generator", own, options) == own
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 0), (3, 3)])
+def test_the_command_hands_on_workers_and_validation(given, expected, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    asked: list[PretrainOptions] = []
+
+    def instead(data, output, options, device, report):  # type: ignore[no-untyped-def]
+        asked.append(options)
+        return PretrainReport({}, {})
+
+    monkeypatch.setattr("lamp_cli.tasks.pretrain.pretrain", instead)
+    command(tmp_path, tmp_path / "out", validate_every=["lamp=5"], workers=given, device="cpu")
+    assert (asked[0].workers, asked[0].validate_every) == (expected, {"lamp": 5})
+
+
+def test_beside_a_gpu_idle_processors_draw(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    for processors, workers in ((1, 0), (3, 2), (16, 4)):
+        monkeypatch.setattr("os.cpu_count", lambda count=processors: count)
+        assert _drawing_processes("cuda") == workers
+        assert _drawing_processes("cpu") == 0
 
 
 def test_training_leaves_the_callers_random_stream_alone(tmp_path: Path) -> None:
