@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How the bundle that ships with lamp is trained: about six hours on two CPU cores.
+# How the bundle that ships with lamp is trained: about eight hours on two CPU cores.
 #
 #   examples/train_lamp_mini.sh DATA OUTPUT [BUNDLE]
 #
@@ -29,5 +29,5 @@ awk 'FILENAME == ARGV[1] { twice[$0]; next } { print } !/^S/ { print; print; pri
 mv "$output/train.txt" "$output/data/train.txt"
 
 lamp pretrain --data "$output/data" --output "$output/lamp-mini" ${earlier[@]+"${earlier[@]}"} "${people[@]}" \
-    --steps tokenizer=1400 --steps lamp=420 --steps generator=8000 --steps language=1000 --steps captioner=3000
+    --steps tokenizer=1400 --steps lamp=420 --steps generator=11500 --steps language=1000 --steps captioner=3600
 lamp pretrain --data "$output/data" --output "$output/lamp-mini" --stage evaluator --steps evaluator=1500

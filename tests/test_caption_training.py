@@ -17,6 +17,7 @@ from lamp_cli.cli.app import main
 from lamp_cli.model.captioner import CaptionerConfig, LanguageModelConfig
 from lamp_cli.model.decoding import DecodingOptions
 from lamp_cli.model.language_model import DecoderConfig
+from lamp_cli.model.motion_adapter import MotionAdapterConfig
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.tasks.captioner_stage import CaptionerStage, LanguageStage
@@ -34,7 +35,8 @@ def stage_of(kind: str, llm: Path | None = None, batch_size: int = 4):  # type: 
     lamp_stage = _lamp_stage()
     data, lamp = lamp_stage._data, lamp_stage.network
     if llm is None:
-        config = CaptionerConfig(16, DecoderConfig(len(data.vocabulary), 16, 2, 2, 32))
+        adapter = MotionAdapterConfig(lamp.config.qformer, 4) if kind == "adapted" else None
+        config = CaptionerConfig(16, DecoderConfig(len(data.vocabulary), 16, 2, 2, 32), adapter=adapter)
     else:
         config = CaptionerConfig(16, language_model=LanguageModelConfig(str(llm), "lora"))
     torch.manual_seed(2)
@@ -44,7 +46,7 @@ def stage_of(kind: str, llm: Path | None = None, batch_size: int = 4):  # type: 
     return CaptionerStage(network, lamp, _tokenizer(), data, batch_size, 0, CPU)
 
 
-@pytest.mark.parametrize("kind", ["language", "captioner", "lora"])
+@pytest.mark.parametrize("kind", ["language", "captioner", "adapted", "lora"])
 @pytest.mark.parametrize("killed_at", [1, 3])
 def test_a_killed_run_goes_on_bit_identically(kind: str, killed_at: int, tmp_path: Path) -> None:
     llm = save_language_model(tmp_path / "lm", "llama") if kind == "lora" else None
@@ -114,13 +116,21 @@ def test_captions_are_learned_from_motions() -> None:
     assert [stage._tokenizer.decode(sentences[0].ids) for sentences in found] == texts[::-1]
 
 
+# What of a captioner each kind of step trains; without motions the projection has no part.
+KINDS = {
+    "language": {"decoder"},
+    "captioner": {"decoder", "projection"},
+    "adapted": {"decoder", "projection", "adapter"},
+}
+
+
 def _gradients(rank: int, ranks: int, folder: str) -> None:
-    """Both kinds of step on this rank's half of the batch; rank 0 saves the gradients."""
+    """Every kind of step on this rank's half of the batch; rank 0 saves the gradients."""
     from safetensors.torch import save_file
 
     if ranks > 1:
         torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=ranks)
-    for kind in ("language", "captioner"):
+    for kind in KINDS:
         stage = _undisturbed(stage_of(kind))
         network = stage.network
         if ranks > 1:
@@ -137,11 +147,9 @@ def _gradients(rank: int, ranks: int, folder: str) -> None:
 def test_two_ranks_with_half_the_batch_give_the_gradients_of_one(tmp_path: Path) -> None:
     torch.multiprocessing.spawn(_gradients, args=(2, str(tmp_path)), nprocs=2)
     _gradients(0, 1, str(tmp_path))
-    for kind in ("language", "captioner"):
+    for kind, trained in KINDS.items():
         one, two = (load_file(tmp_path / f"{kind}_{n}.safetensors") for n in (1, 2))
-        # Without motions the projection has no part.
-        parts = {name.split(".")[0] for name in one}
-        assert parts == ({"decoder"} if kind == "language" else {"decoder", "projection"})
+        assert {name.split(".")[0] for name in one} == trained
         for name in one:
             gradient = torch.zeros_like(one[name]) if name not in two else two[name]
             torch.testing.assert_close(gradient, one[name], rtol=1e-3, atol=2e-6)
@@ -234,7 +242,8 @@ def test_a_language_model_with_lora_is_trained_and_loaded(
     assert bundle.captioner is not None and bundle.captioner.config.language_model is not None
     assert bundle.captioner.config.language_model.tuning == "lora"
     saved = load_file(output / "captioner.safetensors")
-    assert {"lora" if "lora_" in name else name.split(".")[0] for name in saved} == {"lora", "projection"}
+    parts = {"lora" if "lora_" in name else name.split(".")[0] for name in saved}
+    assert parts == {"lora", "projection", "adapter"}
     clip = data.parent / "clip.npy"
     np.save(clip, wandering(HUMANML3D, 60).astype(np.float32))
     capsys.readouterr()

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from lamp_cli.metrics.physics import bone_drift, penetration
+from lamp_cli.model.lamp import is_of_text
 from lamp_cli.motion.representation import features_to_joints
 from lamp_cli.motion.skeleton import HUMANML3D
 from tests.conftest import wandering
@@ -285,6 +286,46 @@ def test_the_text_side_can_begin_anew(bundle: Path, tmp_path: Path) -> None:
     assert moved["qformer.layers.0.text_feed.up.weight"] > 0.01
     assert moved["qformer.layers.0.query_feed.up.weight"] < 2e-3
     assert moved["qformer.queries"] < 2e-3
+
+
+def test_the_motion_side_is_trained_alone_and_the_generator_stays(bundle: Path, tmp_path: Path) -> None:
+    words = ["pretrain", "--data", bundle.parent / "data", "--output", tmp_path / "kept", "--keep-text"]
+    words += ["--stage", "lamp", "--steps", "lamp=2", "--batch-size", "lamp=4", "--text-encoder", "none"]
+    words += ["--learning-rate", "lamp=0.01"]
+    refused = lamp(*words)
+    assert refused.returncode == 2
+    assert "--keep-text: is for --start-from" in refused.stderr
+    words += ["--start-from", bundle]
+    both = lamp(*words, "--renew-text")
+    assert both.returncode == 2
+    assert "--renew-text and --keep-text both say" in both.stderr
+    larger = lamp(*words, "--size", "base", "--stage", "tokenizer")
+    assert larger.returncode == 2
+    assert "--keep-text: expected LaMP and generator of the sizes of --start-from" in larger.stderr
+    assert not (tmp_path / "kept").exists()
+    done = lamp(*words)
+    assert done.returncode == 0, done.stderr
+    before, after = (load_file(folder / "lamp.safetensors") for folder in (bundle, tmp_path / "kept"))
+    moved = {name: not torch.equal(after[name], before[name]) for name in before}
+    assert {name for name in moved if is_of_text(name) and moved[name]} == set()
+    for name in ("qformer.queries", "qformer.layers.0.cross.key.weight", "text_projection.weight"):
+        assert moved[name], name
+    # What stands on words alone is that of the bundle; what reads queries is not.
+    generators = (load_file(folder / "generator.safetensors") for folder in (bundle, tmp_path / "kept"))
+    one, other = generators
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert not (tmp_path / "kept" / "captioner.safetensors").exists()
+    assert (tmp_path / "kept" / "config.json").exists()
+
+
+@pytest.mark.parametrize("rate", ["lamp=0", "lamp=2", "lamp=nan", "lamp=fast", "dance=0.1", "0.1"])
+def test_impossible_learning_rates_are_refused(bundle: Path, tmp_path: Path, rate: str) -> None:
+    done = lamp(
+        "pretrain", "--data", bundle.parent / "data", "--output", tmp_path / "x", "--learning-rate", rate
+    )
+    assert done.returncode == 2
+    assert f"--learning-rate {rate}: expected STAGE=X" in done.stderr
+    assert not (tmp_path / "x").exists()
 
 
 def test_that_a_generator_is_of_another_kind_is_said(bundle: Path, tmp_path: Path) -> None:

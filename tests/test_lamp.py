@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from lamp_cli.model.lamp import (
+    PLACE_AMPLITUDE,
+    PLACE_BASE,
     RETENTION_WEIGHT,
     Lamp,
     LampConfig,
@@ -16,6 +18,7 @@ from lamp_cli.model.lamp import (
     draw_negatives,
     negatives_allowed,
     similarity,
+    sinusoids,
 )
 from lamp_cli.model.qformer import Context, QFormerConfig, Sight, Text, sight_mask
 
@@ -66,6 +69,74 @@ def test_padding_of_motion_and_text_changes_nothing() -> None:
         lamp = _lamp(transformed_text=transformed)
         long, cut_words = (lamp.code_logits(text, lamp.qformer.text(text)) for text in (pairs.text, short))
         torch.testing.assert_close(long[1], cut_words[0])
+
+
+def test_queries_see_an_order_only_with_motion_positions() -> None:
+    """Without, a motion told backwards is the same to them, and so it is with every shuffle of its tokens."""
+    pairs = _pairs()
+    shuffled = pairs.latents[:, [3, 0, 5, 1, 4, 2]]
+    whole = torch.ones_like(pairs.motion_mask)
+    for seen in (False, True):
+        lamp = _lamp(motion_positions=seen)
+        one, other = (
+            lamp.embed_motion(lamp.motion_context(latents, whole)) for latents in (pairs.latents, shuffled)
+        )
+        assert torch.allclose(one, other, atol=1e-5) is not seen
+
+
+def test_motion_positions_do_not_depend_on_what_a_batch_is_padded_to() -> None:
+    lamp, pairs = _lamp(motion_positions=True), _pairs()
+    long = lamp.embed_motion(lamp.motion_context(pairs.latents, pairs.motion_mask))
+    short = lamp.embed_motion(lamp.motion_context(pairs.latents[1:2, :4], pairs.motion_mask[1:2, :4]))
+    torch.testing.assert_close(long[1], short[0])
+
+
+def test_places_are_the_sines_and_cosines_of_their_number() -> None:
+    lamp = _lamp(motion_positions=True)
+    latents = torch.zeros(1, 6, 8)
+    placed = lamp.motion_context(latents, torch.ones(1, 6, dtype=torch.bool)).vectors[0]
+    for place in range(6):
+        for pair in range(4):
+            angle = place / PLACE_BASE ** (2 * pair / 8)
+            expected = torch.tensor([math.sin(angle), math.cos(angle)])
+            torch.testing.assert_close(placed[place, 2 * pair : 2 * pair + 2], PLACE_AMPLITUDE * expected)
+    torch.testing.assert_close(sinusoids(6, 8) * PLACE_AMPLITUDE, placed)
+
+
+def test_a_contradiction_costs_by_how_much_nearer_it_is_than_the_truth() -> None:
+    """By hand, over the motions that have one."""
+    lamp, pairs = _lamp(contradiction=True).eval(), _pairs()
+    assert "contradiction" not in lamp(pairs, torch.Generator().manual_seed(0))
+    false = Text(pairs.text.ids.flip(0), pairs.text.mask.flip(0))
+    known = torch.tensor([True, False, True, False])
+    told = replace(pairs, contradictions=(false, known))
+    found = lamp(told, torch.Generator().manual_seed(0))
+    motions = lamp.embed_motion(lamp.motion_context(pairs.latents, pairs.motion_mask))
+    right, wrong = (similarity(motions, lamp.embed_text(text)) for text in (pairs.text, false))
+    odds = [(wrong[row, row] - right[row, row]) / lamp.temperature for row in (0, 2)]
+    expected = torch.stack([(1 + odd.exp()).log() for odd in odds]).mean()
+    torch.testing.assert_close(found["contradiction"], expected.detach())
+    without = lamp(pairs, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(found["loss"], without["loss"] + expected)
+    none = replace(pairs, contradictions=(false, torch.zeros(4, dtype=torch.bool)))
+    assert float(lamp(none, torch.Generator().manual_seed(0))["contradiction"]) == 0.0
+
+
+def test_the_likelihood_of_a_sentence_is_that_of_its_words_one_by_one() -> None:
+    lamp, pairs = _lamp().eval(), _pairs()
+    motion = Context(pairs.latents, pairs.motion_mask)
+    queries, found = lamp.log_likelihood(motion, pairs.text)
+    torch.testing.assert_close(queries, lamp.qformer.motion(motion))
+    for row, length in ((0, 7), (1, 5)):
+        alone = Context(pairs.latents[row : row + 1], pairs.motion_mask[row : row + 1])
+        total = torch.zeros(())
+        for place in range(1, length):
+            ids = pairs.text.ids[row : row + 1, :place].clone()
+            ids[:, 0] = lamp.decoder_token
+            begun = Text(ids, torch.ones_like(ids, dtype=torch.bool))
+            _, words = lamp.qformer.both(alone, begun, Sight.CAUSAL_TEXT)
+            total = total + lamp.word_logits(words)[0, -1].log_softmax(-1)[pairs.text.ids[row, place]]
+        torch.testing.assert_close(found[row], total)
 
 
 def test_a_sentence_to_be_generated_is_seen_causally_and_never_by_the_queries() -> None:

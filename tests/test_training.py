@@ -142,9 +142,11 @@ def test_where_nothing_can_be_forked_workers_are_refused(monkeypatch) -> None:  
 
 def test_options_replace_what_the_size_says_of_a_stage() -> None:
     options = PretrainOptions(steps={"lamp": 50}, batch_sizes={"lamp": 7}, validate_every={"lamp": 5})
+    options = dataclasses.replace(options, learning_rates={"lamp": 0.5})
     own = SIZES["mini"].training["lamp"]
     replaced = with_overrides("lamp", own, options)
     expected = dataclasses.replace(own, steps=50, warmup_steps=5, batch_size=7, validate_every=5)
+    expected = dataclasses.replace(expected, learning_rate=0.5)
     assert replaced == expected
     assert with_overrides("generator", own, options) == own
 
@@ -158,8 +160,10 @@ def test_the_command_hands_on_workers_and_validation(given, expected, tmp_path: 
         return PretrainReport({}, {})
 
     monkeypatch.setattr("lamp_cli.tasks.pretrain.pretrain", instead)
-    command(tmp_path, tmp_path / "out", validate_every=["lamp=5"], workers=given, device="cpu")
+    words = {"validate_every": ["lamp=5"], "learning_rate": ["lamp=1e-3"]}
+    command(tmp_path, tmp_path / "out", **words, workers=given, device="cpu")
     assert (asked[0].workers, asked[0].validate_every) == (expected, {"lamp": 5})
+    assert asked[0].learning_rates == {"lamp": 1e-3}
 
 
 def test_beside_a_gpu_idle_processors_draw(monkeypatch) -> None:  # type: ignore[no-untyped-def]

@@ -12,6 +12,7 @@ from ..model.captioner import CaptionerConfig
 from ..model.generator import GeneratorConfig
 from ..model.lamp import LampConfig
 from ..model.length import LengthConfig
+from ..model.qformer import QFormerConfig
 from ..model.tokenizer import TokenizerConfig
 
 FORMAT = 1
@@ -34,6 +35,13 @@ class ModelConfig:
             if len(each) > 1:
                 found = " and ".join(map(str, sorted(each)))
                 raise ValueError(f"{name}: expected the same in tokenizer, lamp and generator, found {found}")
+        adapter = None if self.captioner is None else self.captioner.adapter
+        if adapter is not None and _without_dropout(adapter.qformer) != _without_dropout(self.lamp.qformer):
+            raise ValueError("captioner.adapter: is for another motion transformer than lamp's")
+
+
+def _without_dropout(qformer: QFormerConfig) -> QFormerConfig:
+    return dataclasses.replace(qformer, dropout=0.0)
 
 
 @dataclass(frozen=True)

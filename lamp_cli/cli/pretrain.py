@@ -53,6 +53,9 @@ def command(
         list[str] | None, typer.Option(help="STAGE=N in place of the size's own steps; repeatable.")
     ] = None,
     batch_size: Annotated[list[str] | None, typer.Option(help="STAGE=N pairs per step; repeatable.")] = None,
+    learning_rate: Annotated[
+        list[str] | None, typer.Option(help="STAGE=X, the rate after the warm-up; repeatable.")
+    ] = None,
     validate_every: Annotated[
         list[str] | None, typer.Option(help="STAGE=N steps from one validation to the next; repeatable.")
     ] = None,
@@ -85,6 +88,13 @@ def command(
             help="With --start-from: choose the vocabulary anew, and begin the text side and captioner anew.",
         ),
     ] = False,
+    keep_text: Annotated[
+        bool,
+        typer.Option(
+            "--keep-text",
+            help="With --start-from: train LaMP's motion side alone; its text side and the generator stay.",
+        ),
+    ] = False,
     captions: Annotated[
         Path | None,
         typer.Option(
@@ -113,8 +123,11 @@ def command(
     """Train tokenizer, language-motion model, generator and captioner; go on where a killed run stopped."""
     if not resume and (output / "training").exists():
         raise UsageError(f"{output}: holds a run already; choose another --output or drop --no-resume")
-    if renew_text and start_from is None:
-        raise UsageError("--renew-text: is for --start-from; without it everything begins anew")
+    for option, given in (("--renew-text", renew_text), ("--keep-text", keep_text)):
+        if given and start_from is None:
+            raise UsageError(f"{option}: is for --start-from; without it everything begins anew")
+    if renew_text and keep_text:
+        raise UsageError("--renew-text and --keep-text both say what becomes of the text side; expected one")
     from ..tasks.pretrain import pretrain
     from ..tasks.pretrain_options import PretrainOptions
     from ..tasks.sizes import LANGUAGE, STAGES
@@ -128,6 +141,7 @@ def command(
         text_encoder=_text_encoder(text_encoder),
         steps=_numbers("--steps", steps or [], every),
         batch_sizes=_numbers("--batch-size", batch_size or [], every),
+        learning_rates=_rates("--learning-rate", learning_rate or [], every),
         validate_every=_numbers("--validate-every", validate_every or [], every),
         objectives_off=tuple(o.value for o in without or []),
         bidirectional=bidirectional,
@@ -135,6 +149,7 @@ def command(
         captions=captions,
         start_from=start_from,
         renew_text=renew_text,
+        keep_text=keep_text,
         language_model=_language_model(llm, lora, full),
     )
     with ExitStack() as stack:
@@ -246,6 +261,22 @@ def _numbers(option: str, words: list[str], stages: tuple[str, ...]) -> dict[str
         if stage not in stages or not number.isdigit() or int(number) == 0:
             raise UsageError(f"{option} {word}: expected STAGE=N with STAGE one of {', '.join(stages)}")
         result[stage] = int(number)
+    return result
+
+
+def _rates(option: str, words: list[str], stages: tuple[str, ...]) -> dict[str, float]:
+    result = {}
+    for word in words:
+        stage, _, number = word.partition("=")
+        try:
+            rate = float(number)
+        except ValueError:
+            rate = 0.0
+        if stage not in stages or not 0 < rate <= 1:
+            raise UsageError(
+                f"{option} {word}: expected STAGE=X, X up to 1, STAGE one of {', '.join(stages)}"
+            )
+        result[stage] = rate
     return result
 
 

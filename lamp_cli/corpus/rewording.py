@@ -116,7 +116,7 @@ _TURNS: tuple[tuple[str, str], ...] = (
     (r"\bsomething\b", "an object|some item|a thing"),
 )  # fmt: skip
 _PRESENT = re.compile(r"^(?P<first>.+?)(?:,| and)? then (?P<verb>[a-z]+s)\b(?P<rest>.*?)(?P<stop>\.?)$")
-_SUBJECT = re.compile(rf"^({'|'.join(sorted(map(re.escape, set(SUBJECTS)), key=len, reverse=True))})\b", re.I)
+SUBJECT = re.compile(rf"^({'|'.join(sorted(map(re.escape, set(SUBJECTS)), key=len, reverse=True))})\b", re.I)
 _VERB_SHARE, _TURN_SHARE, _LINK_SHARE = 0.5, 0.5, 0.7
 
 
@@ -130,7 +130,7 @@ def reworded(sentence: str, rng: np.random.Generator) -> str:
 
 
 def _with_other_subject(text: str, rng: np.random.Generator) -> str:
-    found = _SUBJECT.match(text)
+    found = SUBJECT.match(text)
     if found is None:
         return text
     subject = _one_of(_OTHER_SUBJECTS, rng)
@@ -195,7 +195,7 @@ def _exchanged(text: str, pattern: str, others: str, rng: np.random.Generator) -
 
 def _with_other_link(text: str, rng: np.random.Generator) -> str:
     """Two actions in a row, joined in another way or told in the other order."""
-    found, subject = _PRESENT.match(text), _SUBJECT.match(text)
+    found, subject = _PRESENT.match(text), SUBJECT.match(text)
     if found is None or subject is None or rng.random() >= _LINK_SHARE:
         return text
     first, verb, rest, stop = (found[name] for name in ("first", "verb", "rest", "stop"))

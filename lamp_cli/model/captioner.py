@@ -1,7 +1,8 @@
 """LaMP-M2T: a motion's query outputs, through one linear layer, are the prefix of a causal language model.
 
 Source: LaMP section 3 (captioning), after BLIP-2 (Li et al. 2023). The decoder is the small one of ours
-or any Hugging Face causal language model. Knows queries and ids; no motion and no words.
+or any Hugging Face causal language model. As in BLIP-2's second stage, the motion transformer may go on
+learning under the decoder's loss (``motion_adapter``). Knows queries and ids; no motion and no words.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from torch import Tensor, nn
 
 from . import ranks
 from .decoding import DecodingOptions, Sentence, beam_search, nucleus_sampling
+from .lamp import Lamp, with_places
 from .language_model import CausalDecoder, DecoderConfig
+from .motion_adapter import MotionAdapter, MotionAdapterConfig
+from .qformer import Context
 
 IGNORED = -100
 TUNINGS = ("frozen", "lora", "full")
@@ -45,12 +49,14 @@ class LanguageModelConfig:
 class CaptionerConfig:
     """The query outputs' width and the decoder: one of ``embedded`` and ``language_model``.
 
+    With an ``adapter`` the query outputs are those of LaMP's motion transformer changed for captions.
     Raises ``ValueError`` when both or neither is given.
     """
 
     query_width: int
     embedded: DecoderConfig | None = None
     language_model: LanguageModelConfig | None = None
+    adapter: MotionAdapterConfig | None = None
     caption_tokens: int = 32
     label_smoothing: float = 0.1
 
@@ -68,7 +74,7 @@ class Words:
 
 
 class Captioner(nn.Module):
-    """The projection and the decoder."""
+    """The projection, the decoder, and what is changed of LaMP's motion transformer for them."""
 
     def __init__(self, config: CaptionerConfig, decoder: CausalDecoder):
         """``decoder`` is the network that ``config`` speaks of."""
@@ -76,6 +82,13 @@ class Captioner(nn.Module):
         self.config = config
         self.projection = nn.Linear(config.query_width, decoder.width)
         self.decoder = decoder
+        self.adapter = None if config.adapter is None else MotionAdapter(config.adapter)
+
+    def queries(self, lamp: Lamp, motion: Context) -> Tensor:
+        """Query outputs (B, N, W) of a motion, which is what :meth:`Lamp.motion_context` made of it."""
+        if self.adapter is None:
+            return lamp.qformer.motion(motion)
+        return self.adapter(lamp.qformer, motion if lamp.config.motion_positions else with_places(motion))
 
     def forward(self, queries: Tensor | None, words: Words, generator: torch.Generator) -> dict[str, Tensor]:
         """Cross-entropy of every caption after its query outputs (B, N, W), as ``loss``, and accuracy.

@@ -22,6 +22,10 @@ from .qformer import Context, QFormer, QFormerConfig, Sight, Text, initialise
 IGNORED = -100
 # A mean word 0.1 off in cosine costs as much as a nat of another objective.
 RETENTION_WEIGHT = 10.0
+# A place is about as loud as a latent of a trained tokenizer, whose numbers have a deviation of 2 to 3.
+PLACE_AMPLITUDE = 2.0
+# Wavelengths from 6 to 600 tokens: a window has 49.
+PLACE_BASE = 100.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,11 @@ class LampConfig:
     Matching, with its negatives half of a step's work, may be trained on a share of each batch's pairs, and
     so may the generation of motion. A token has one code of each of the tokenizer's ``codebooks``. With
     ``transformed_text`` the queries read the text transformer's output to name the codes, so that this
-    transformer learns from them too; without, as in the paper's release, the bare word embeddings.
+    transformer learns from them too; without, as in the paper's release, the bare word embeddings. With
+    ``motion_positions`` the query tokens see where in the motion a latent is; without, as in the paper's
+    release, what comes first and what second looks the same to them beyond the tokenizer's receptive field.
+    ``contradiction`` is an objective that the paper has not: a motion is to be nearer to its sentence than to
+    the same with another side or order.
     """
 
     qformer: QFormerConfig = field(default_factory=QFormerConfig)
@@ -47,6 +55,8 @@ class LampConfig:
     motion_generation_share: float = 1.0
     codebooks: int = 1
     transformed_text: bool = False
+    motion_positions: bool = False
+    contradiction: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,8 @@ class Pairs:
     share neither with its anchor. ``paraphrases``, when there are any, are sentences without a motion:
     row i of the first says what row i of the second says. ``meanings``, when there are any, are what the
     pretrained text encoder makes of all these sentences, (B, W), first those of ``text``.
+    ``contradictions``, when there are any, are sentences that are false of the motions, and which motions
+    (B,) have one.
     """
 
     latents: Tensor
@@ -69,6 +81,7 @@ class Pairs:
     clips: Tensor
     paraphrases: tuple[Text, Text] | None = None
     meanings: tuple[Tensor, ...] = ()
+    contradictions: tuple[Text, Tensor] | None = None
 
 
 class Lamp(nn.Module):
@@ -95,6 +108,11 @@ class Lamp(nn.Module):
 
     # -- features -------------------------------------------------------------------------------
 
+    def motion_context(self, latents: Tensor, mask: Tensor) -> Context:
+        """What the query tokens cross-attend to: latents (B, L, C), ``mask`` (B, L) True on real ones."""
+        motion = Context(latents, mask)
+        return with_places(motion) if self.config.motion_positions else motion
+
     def embed_motion(self, motion: Context) -> Tensor:
         """Unit vectors (B, N, E) of the query tokens: the motion's side of the shared space."""
         return self.project_queries(self.qformer.motion(motion))
@@ -116,11 +134,20 @@ class Lamp(nn.Module):
         queries, _ = self.qformer.both(motion, text, Sight.EACH_OTHER)
         return self.matching_head(queries).float().mean(1)
 
+    def log_likelihood(self, motion: Context, text: Text) -> tuple[Tensor, Tensor]:
+        """Query outputs (B, N, W), and the log-probability (B,) of each sentence, its end included.
+
+        That of the text transformer as motion-grounded text generation trains it.
+        """
+        queries, logits, target = self._foretold(motion, text)
+        lost = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=IGNORED, reduction="none")
+        return queries, -lost.view(target.shape).sum(1)
+
     # -- training -------------------------------------------------------------------------------
 
     def forward(self, pairs: Pairs, generator: torch.Generator) -> dict[str, Tensor]:
         """The sum of the objectives that are on, as ``loss``, and each by name."""
-        motion = Context(pairs.latents, pairs.motion_mask)
+        motion = self.motion_context(pairs.latents, pairs.motion_mask)
         losses: dict[str, Tensor] = {}
         queries = None
         texts = (pairs.text, *(pairs.paraphrases or ()))
@@ -136,6 +163,10 @@ class Lamp(nn.Module):
                 losses["contrastive"] = self._contrastive(alike)
             if self.config.matching:
                 losses["matching"] = self._matching(motion, pairs, alike.detach(), generator)
+        if self.config.contradiction and pairs.contradictions is not None and queries is not None:
+            false, known = pairs.contradictions
+            right, wrong = self.project_words(words[0]), self.embed_text(false)
+            losses["contradiction"] = self._contradiction(queries, right, wrong, known)
         if self.config.motion_generation:
             losses["motion_generation"] = self._motion_generation(pairs, words[0])
         if pairs.paraphrases is not None:
@@ -173,6 +204,17 @@ class Lamp(nn.Module):
             ranks.gather(self.project_words(first)) @ ranks.gather(self.project_words(second)).T
         )
 
+    def _contradiction(self, queries: Tensor, right: Tensor, wrong: Tensor, known: Tensor) -> Tensor:
+        """Logistic loss of how much nearer a motion is to its sentence than to one that is false of it.
+
+        Not in the paper. ``queries`` (B, N, W) are outputs, ``right`` and ``wrong`` (B, E) unit vectors of
+        sentences; only the ``known`` (B,) count.
+        """
+        motions = self.project_queries(queries)
+        near, far = (torch.einsum("bne,be->bn", motions, each).amax(-1) for each in (right, wrong))
+        loss = F.softplus((far - near) / self.temperature)
+        return ranks.global_mean((loss * known).sum(), known.sum())
+
     def _matching(self, motion: Context, pairs: Pairs, alike: Tensor, generator: torch.Generator) -> Tensor:
         """Motion-text matching loss (MTM): each pair, a hard negative motion and a hard negative text."""
         rows, size = _own_rows(len(alike)), math.ceil(self.config.matching_share * len(pairs.clips))
@@ -204,11 +246,15 @@ class Lamp(nn.Module):
 
     def _text_generation(self, motion: Context, text: Text) -> tuple[Tensor, Tensor]:
         """Motion-grounded text generation loss (MGT); also the queries' outputs."""
+        queries, logits, target = self._foretold(motion, text)
+        return queries, _smoothed_mean(logits, target, self.config.label_smoothing)
+
+    def _foretold(self, motion: Context, text: Text) -> tuple[Tensor, Tensor, Tensor]:
+        """Query outputs (B, N, W), word logits (B, T - 1, V), the words (B, T - 1) they are to foretell."""
         ids = self._begun(text.ids)
         queries, words = self.qformer.both(motion, Text(ids, text.mask), Sight.CAUSAL_TEXT)
         logits = self.word_logits(words[:, :-1])
-        target = text.ids[:, 1:].masked_fill(~text.mask[:, 1:], IGNORED)
-        return queries, _smoothed_mean(logits, target, self.config.label_smoothing)
+        return queries, logits, text.ids[:, 1:].masked_fill(~text.mask[:, 1:], IGNORED)
 
     def word_logits(self, outputs: Tensor) -> Tensor:
         """Logits over the vocabulary (B, T, V) of text outputs; the weights are the word embeddings'."""
@@ -235,6 +281,19 @@ class Lamp(nn.Module):
     def _begun(self, ids: Tensor) -> Tensor:
         """Ids with [DEC] in the place of [CLS]."""
         return torch.cat([torch.full_like(ids[:, :1], self.decoder_token), ids[:, 1:]], 1)
+
+
+def with_places(motion: Context) -> Context:
+    """A motion whose vectors tell where in it they are."""
+    places = PLACE_AMPLITUDE * sinusoids(*motion.vectors.shape[1:])
+    return Context(motion.vectors + places.to(motion.vectors), motion.mask)
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """Sines and cosines (length, width) of a token's number, ``width`` even (Vaswani et al. 2017, 3.5)."""
+    rates = PLACE_BASE ** -(torch.arange(0, width, 2) / width)
+    angles = torch.arange(length)[:, None] * rates
+    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
 
 
 _OF_TEXT = re.compile(

@@ -146,7 +146,7 @@ def _caption_batch(
     features: Sequence[np.ndarray],
     options: CaptionOptions,
 ) -> list[tuple[Caption, ...]]:
-    queries = bundle.lamp.qformer.motion(motion_context(bundle, features))
+    queries = captioner.queries(bundle.lamp, motion_context(bundle, features))
     prompt = tokenizer.encode([options.prompt])[0] if options.prompt.strip() else []
     streams = [_stream(options.seed, motion) for motion in features]
     return [

@@ -1,6 +1,7 @@
 """Training of LaMP-M2T: first the embedded decoder on sentences alone, then captions behind motions.
 
-Source: LaMP section 3 (captioning). LaMP and the motion tokenizer are frozen.
+Source: LaMP section 3 (captioning). LaMP and the motion tokenizer are frozen; what captions need of LaMP's
+motion transformer besides is learned in the captioner's own adapter.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from ..corpus.layout import Clip
 from ..model import ranks
 from ..model.captioner import IGNORED, Captioner, Words
 from ..model.lamp import Lamp
-from ..model.qformer import Context
 from ..model.tokenizer import MotionTokenizer
 from .caption_words import caption_tokenizer, caption_words
 from .lamp_stage import PairData, tokenize
@@ -108,9 +108,8 @@ class CaptionerStage:
         return self._queries(batch), words
 
     def _queries(self, batch: MotionBatch) -> Tensor:
-        with torch.no_grad():
-            latents, _, mask = tokenize(self._motion_tokenizer, batch, self._device)
-            return self._lamp.qformer.motion(Context(latents, mask))
+        latents, _, mask = tokenize(self._motion_tokenizer, batch, self._device)
+        return self.network.queries(self._lamp, self._lamp.motion_context(latents, mask))
 
     def validate(self) -> dict[str, float]:
         """Loss per token, its perplexity, and the share of tokens foretold, over all validation captions."""

@@ -43,7 +43,7 @@ def motion_context(bundle: Bundle, features: Sequence[np.ndarray]) -> Context:
     whole = [bundle.statistics.normalise(m[: len(m) // step * step]) for m in features]
     batch = collate(whole, ("",) * len(whole), np.arange(len(whole)))
     latents, _, mask = tokenize(bundle.tokenizer, batch, bundle.device)
-    return Context(latents, mask)
+    return bundle.lamp.motion_context(latents, mask)
 
 
 def similarity(motions: np.ndarray, texts: np.ndarray) -> np.ndarray:

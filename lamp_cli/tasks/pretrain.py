@@ -188,6 +188,9 @@ def _begin(data: Path, corpus: _Corpus, output: Path, options: PretrainOptions) 
     if origin is not None:
         identity["start_from"] = fingerprint(origin)
         goes_on = alike = _same_networks(model, origin.config.model)
+        if options.keep_text:
+            identity["keep_text"] = True
+            _check_text_is_kept(model, origin.config.model, goes_on)
         if options.renew_text:
             identity["renew_text"] = True
             goes_on = tuple(stage for stage in goes_on if stage != "lamp")
@@ -203,15 +206,19 @@ def _begin(data: Path, corpus: _Corpus, output: Path, options: PretrainOptions) 
         tokenizer, lamp, text_to_motion = build_networks(model, vocabulary.decoder)
         if encoder is not None:
             initialise_from_bert(lamp.qformer, encoder_weights(encoder), kept)
-    text_encoder = None if encoder is None else copy.deepcopy(lamp.qformer)
+    # A text transformer that stays as it is need not be held to its encoder, nor told of paraphrases.
+    text_encoder = None if encoder is None or options.keep_text else copy.deepcopy(lamp.qformer)
     # Groups of one sentence say nothing about wording.
-    groups = [group for group in corpus.paraphrases if len(group) > 1]
+    groups = [group for group in corpus.paraphrases if len(group) > 1 and not options.keep_text]
     pairs = PairData(corpus.train, corpus.val, statistics, vocabulary, groups, size.reworded_share)
     networks = tokenizer, lamp, text_to_motion
     run = _Run(origin, origins, alike, model, training, *networks, text_encoder, pairs)
     if origin is not None:
         for name, network in run.networks.items():
             _take_over(network, origin.networks()[name], but_text=options.renew_text and name == "lamp")
+    if options.keep_text:
+        for name, weight in lamp.named_parameters():
+            weight.requires_grad_(not is_of_text(name))
     return run
 
 
@@ -285,15 +292,19 @@ def _origins(output: Path, options: PretrainOptions, goes_on: Sequence[str]) -> 
     Raises ``ValueError`` naming the first that is needed and neither trained nor to be taken over.
     """
     origins: dict[str, str] = {}
+    stands_on = {"tokenizer": (), "lamp": ("tokenizer",), "generator": ("tokenizer", "lamp")}
+    if options.keep_text:
+        # All that the generator reads of LaMP is what becomes of the words.
+        stands_on["generator"] = ("tokenizer",)
     needed = max(CORE.index(stage if stage in CORE else "lamp") for stage in options.stages)
     for number, name in enumerate(CORE):
+        as_in_bundle = all(origins.get(each, TAKEN_OVER) == TAKEN_OVER for each in stands_on[name])
         folder = output / "training" / name
         if name in options.stages:
             origins[name] = TRAINED_NOW
         elif (folder / "best.safetensors").exists():
             origins[name] = TRAINED_BEFORE
-        elif options.start_from is not None and name in goes_on and set(origins.values()) <= {TAKEN_OVER}:
-            # Only when what it stands on is the bundle's too.
+        elif options.start_from is not None and name in goes_on and as_in_bundle:
             origins[name] = TAKEN_OVER
         elif number <= needed and options.start_from is not None and name not in goes_on:
             what = f"its {name} is not what --size {options.size} trains here"
@@ -301,6 +312,14 @@ def _origins(output: Path, options: PretrainOptions, goes_on: Sequence[str]) -> 
         elif number <= needed:
             raise ValueError(f"{folder}: stage {name} is not trained yet; train it first, or all stages")
     return origins
+
+
+def _check_text_is_kept(model: ModelConfig, other: ModelConfig, alike: Sequence[str]) -> None:
+    """Raises ``ValueError`` when a bundle's generator could not go on reading its text transformer."""
+    if "generator" not in alike or model.lamp.qformer != other.lamp.qformer:
+        raise ValueError("--keep-text: expected LaMP and generator of the sizes of --start-from")
+    if not model.generator.word_condition:
+        raise ValueError("--keep-text: this size's generator reads LaMP's queries too, which are trained")
 
 
 def _told(report: Report, name: str, steps: int, step: int, figures: dict[str, float]) -> None:

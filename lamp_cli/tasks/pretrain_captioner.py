@@ -57,14 +57,14 @@ def pretrain_captioner(
     """
     size = SIZES[options.size].captioner
     vocabulary, language_model = frozen.pairs.vocabulary, options.language_model
-    config = size.network(frozen.lamp.config.qformer.width, len(vocabulary), language_model)
+    config = size.network(frozen.lamp.config.qformer, len(vocabulary), language_model)
     training = {
         LANGUAGE: with_overrides(LANGUAGE, size.language, options),
         CAPTIONER: with_overrides(CAPTIONER, size.training, options),
     }
-    learned = earlier is not None and language_model is None and earlier.config == config
+    learned = language_model is None and earlier is not None and _same_decoder(earlier.config, config)
     if language_model is not None:
-        rate = LANGUAGE_MODEL_RATES[language_model.tuning]
+        rate = options.learning_rates.get(CAPTIONER, LANGUAGE_MODEL_RATES[language_model.tuning])
         training = {CAPTIONER: dataclasses.replace(training[CAPTIONER], learning_rate=rate)}
     elif learned:
         del training[LANGUAGE]
@@ -80,7 +80,7 @@ def pretrain_captioner(
         network = build_captioner(config, vocabulary, _training_type(config, device))
     if learned:
         assert earlier is not None
-        network.load_state_dict(earlier.state_dict())
+        network.load_state_dict(earlier.state_dict(), strict=False)
     seed, pairs = options.seed, frozen.pairs
     stages: dict[str, Callable[[int], Any]] = {
         LANGUAGE: lambda size: LanguageStage(network, sentences, pairs, size, seed, device),
@@ -100,6 +100,11 @@ def pretrain_captioner(
             options.workers,
         )
     return network, results
+
+
+def _same_decoder(one: CaptionerConfig, other: CaptionerConfig) -> bool:
+    """Whether the second differs at most in having an adapter, which begins as no change."""
+    return one.adapter in (None, other.adapter) and dataclasses.replace(one, adapter=other.adapter) == other
 
 
 def captioner_of(origin: Bundle, name: str | None) -> Captioner | None:

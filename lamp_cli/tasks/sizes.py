@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..bundle.config import ModelConfig
 from ..model.captioner import CaptionerConfig, LanguageModelConfig
@@ -12,6 +12,7 @@ from ..model.generator import GeneratorConfig
 from ..model.lamp import LampConfig
 from ..model.language_model import DecoderConfig
 from ..model.length import LengthConfig
+from ..model.motion_adapter import MotionAdapterConfig
 from ..model.qformer import QFormerConfig
 from ..model.tokenizer import TokenizerConfig
 from ..motion.skeleton import Skeleton
@@ -41,22 +42,27 @@ class Size:
 
 @dataclass(frozen=True)
 class CaptionerSize:
-    """The embedded decoder, and how it learns first its language, then captions."""
+    """The embedded decoder, and how it learns first its language, then captions.
+
+    An ``adapter_rank`` of 0 leaves LaMP's motion transformer to captions as it is.
+    """
 
     width: int
     layers: int
     heads: int
     language: TrainingConfig
     training: TrainingConfig
+    adapter_rank: int = 16
 
     def network(
-        self, query_width: int, vocabulary: int, language_model: LanguageModelConfig | None
+        self, qformer: QFormerConfig, vocabulary: int, language_model: LanguageModelConfig | None
     ) -> CaptionerConfig:
         """The captioner's sizes; a ``language_model`` stands in the embedded decoder's place."""
+        adapter = MotionAdapterConfig(qformer, self.adapter_rank) if self.adapter_rank else None
         if language_model is not None:
-            return CaptionerConfig(query_width, language_model=language_model)
+            return CaptionerConfig(qformer.width, language_model=language_model, adapter=adapter)
         decoder = DecoderConfig(vocabulary, self.width, self.layers, self.heads, 4 * self.width)
-        return CaptionerConfig(query_width, decoder)
+        return CaptionerConfig(qformer.width, decoder, adapter=adapter)
 
 
 # Learning rates by what of a language model is trained: a projection alone bears the highest.
@@ -119,7 +125,7 @@ def _base(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
     qformer = QFormerConfig(vocabulary=vocabulary, width=384, layers=6, heads=12, feed_forward=1536)
     return ModelConfig(
         TokenizerConfig(features=skeleton.feature_size, joints=skeleton.joints),
-        LampConfig(qformer=qformer),
+        LampConfig(qformer=qformer, motion_positions=True, contradiction=True),
         GeneratorConfig(condition_width=384, width=384, layers=8, heads=6),
         LengthConfig(text_width=384, min_tokens=_least_tokens(skeleton)),
     )
@@ -198,6 +204,9 @@ _LARGE_CAPTIONER = CaptionerSize(
     TrainingConfig(40_000, 64, 1e-4, 1e-5, 1000, 0.05, (0.9, 0.98), validate_every=1000),
 )
 
+# What the captioner changes of the motion transformer is not the paper's.
+_PAPER_CAPTIONER = replace(_LARGE_CAPTIONER, adapter_rank=0)
+
 SIZES = {
     "mini": Size(
         _mini,
@@ -219,6 +228,6 @@ SIZES = {
         _training((300_000, 200_000, 200_000), (1000, 2000, 2000), (2000, 2000, 2000)),
         30_522,
         _GUO_EVALUATOR,
-        _LARGE_CAPTIONER,
+        _PAPER_CAPTIONER,
     ),
 }
