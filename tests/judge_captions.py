@@ -37,7 +37,7 @@ Truth = Mapping[str, Any]
 JUDGED = ("side", "direction", "count")
 
 # Draws per motion, as in lamp generate.
-CANDIDATES = 8
+CANDIDATES = 16
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5, help="generations of each prompt")
     parser.add_argument("--guidance", type=float, default=4.0, help="classifier-free guidance scale")
     parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--candidates", type=int, default=8, help="draws per motion, as in lamp generate")
+    parser.add_argument("--candidates", type=int, default=16, help="draws per motion, as in lamp generate")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
     parser.add_argument("--data", type=Path, help="dataset folder whose clips' physics is printed beside")
     parser.add_argument("--prompts", type=Path, default=PROMPTS, help="other prompts of the same form")

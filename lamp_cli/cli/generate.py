@@ -36,7 +36,7 @@ def command(
     samples: Annotated[int, typer.Option(min=1, help="Motions per prompt.")] = 1,
     candidates: Annotated[
         int, typer.Option(min=1, max=100, help="Draws per motion; the one nearest to its sentence is kept.")
-    ] = 8,
+    ] = 16,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,
     guidance: Annotated[float, typer.Option(min=0.0, help="Classifier-free guidance scale.")] = 4.0,
     steps: Annotated[int, typer.Option(min=1, max=100, help="Decoding rounds.")] = 10,
