@@ -119,6 +119,12 @@ def test_mirrored_sides_disagree(clips: dict[str, list[SyntheticClip]]) -> None:
         ("walks around the room in a clockwise motion", {"action": "walk in a circle"}, (True, None, None)),
         ("a man walking backwards in a straight line", {"action": "walk backward"}, (True, None, None)),
         ("a person does a front kick", {"action": "kick"}, (True, None, None)),
+        ("a person shakes their head", {"action": "shake head"}, (True, None, None)),
+        (
+            "a person shakes their hips with their hands on their head",
+            {"action": "shake head"},
+            (False, None, None),
+        ),
         ("", {"action": "walk"}, (False, None, None)),
     ],
 )

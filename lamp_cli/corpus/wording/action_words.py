@@ -254,7 +254,8 @@ hands on hips: ((put|place|rest|hold|set|plant|with) ~ )?hand ~ (on|to|at) ~ (hi
 bow: bow; bend ~ (waist|forward|over|down); bend; take ~ bow; bow ~ down; lean ~ (forward|over); bend
     forward ~ waist( LINK(straighten|stand|rise|come) ~)?; bend ~ LINKstraighten ~
 nod: nod; (move|shake|tilt|bob) ~ head ~ up and down; nod ~ head; head ~ up and down; nod ~ yes
-shake head: shake ~ head; (turn|move|swing|shake) ~ head ~ ACROSS; shake ~ head ~ no; head ~ side to side
+shake head: shake( (his|her|their|its))* head; (turn|move|swing|shake) ~ head ~ ACROSS;
+    shake ~ head ~ no; head ~ side to side
 look around: look(?! like| as); glance; (turn|move|rotate) ~ head; look ~ (around|side to side|left|right);
     scan; peer; survey; search; (turn|move) ~ head ~ (left|right) (LINK)?(to )?(left|right); look (to )?SIDE
     LINK(to )?(other )?SIDE; (turn|move|swing) ~ head ~ ACROSS
