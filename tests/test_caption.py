@@ -280,7 +280,7 @@ def test_the_mini_captioner_is_at_most_12_mb() -> None:
     from lamp_cli.tasks.sizes import SIZES
 
     vocabulary = Vocabulary([*english_pieces(), DECODER_TOKEN])
-    config = SIZES["mini"].captioner.network(384, 8001, None)
+    config = SIZES["mini"].captioner.network(SIZES["mini"].model(HUMANML3D, 8001).lamp.qformer, 8001, None)
     with torch.device("meta"):
         captioner = build_captioner(config, vocabulary, torch.float32)
     assert isinstance(captioner, Captioner)

@@ -117,10 +117,10 @@ def test_the_draws_that_a_motion_is_chosen_from_can_be_counted(bundle: Path, tmp
     words = ["generate", "a person walks", "--model", bundle, "--seed", "5", "--format", "npy"]
     made = {
         count: json.loads(lamp(*words, "--candidates", count, "--output", tmp_path / count).stdout)
-        for count in ("1", "8")
+        for count in ("1", "16")
     }
     default = json.loads(lamp(*words, "--output", tmp_path / "default").stdout)
-    assert Path(default["motion"]).read_bytes() == Path(made["8"]["motion"]).read_bytes()
+    assert Path(default["motion"]).read_bytes() == Path(made["16"]["motion"]).read_bytes()
     assert Path(default["motion"]).read_bytes() != Path(made["1"]["motion"]).read_bytes()
 
 
