@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How the bundle that ships with lamp is trained: about eight hours on two CPU cores.
+# How the bundle that ships with lamp is trained: hours on two CPU cores.
 #
 #   examples/train_lamp_mini.sh DATA OUTPUT [BUNDLE]
 #

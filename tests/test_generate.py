@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -64,3 +66,20 @@ def test_a_batch_of_prompts_keeps_what_each_keeps_alone(loaded: Bundle) -> None:
         options = GenerateOptions(seed=3, candidates=20)
         alone = next(generate(loaded, [motion.prompt], options))
         np.testing.assert_allclose(alone.features, motion.features, atol=1e-3)
+
+
+def test_the_likelihood_has_a_part_only_where_sentences_were_to_be_foretold(
+    loaded: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untaught = copy.copy(loaded.lamp)
+    untaught.config = dataclasses.replace(loaded.lamp.config, text_generation=False)
+    without = dataclasses.replace(loaded, lamp=untaught)
+    kept = {}
+    for share in (0.0, 100.0):
+        monkeypatch.setattr("lamp_cli.tasks.generate.LIKELIHOOD_SHARE", share)
+        kept[share] = [[motion.features for motion in _kept(bundle, 8)] for bundle in (loaded, without)]
+    same = [
+        all(np.array_equal(a, b) for a, b in zip(*which, strict=True))
+        for which in zip(kept[0.0], kept[100.0], strict=True)
+    ]
+    assert same == [False, True]

@@ -6,17 +6,19 @@ import copy
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from lamp_cli.bundle.bundle import load_bundle, save_bundle
 from lamp_cli.bundle.captioner import build_captioner
-from lamp_cli.bundle.config import ModelConfig
+from lamp_cli.bundle.config import ModelConfig, from_json, to_json
 from lamp_cli.model.captioner import CaptionerConfig
 from lamp_cli.model.lamp import Lamp, LampConfig, with_places
 from lamp_cli.model.language_model import DecoderConfig
 from lamp_cli.model.motion_adapter import SCALE, MotionAdapter, MotionAdapterConfig
 from lamp_cli.model.qformer import Context
+from lamp_cli.tasks.caption import CaptionOptions, caption_features
 from lamp_cli.tasks.pretrain_captioner import _same_decoder
 from lamp_cli.tasks.sizes import SIZES
 from tests.test_caption import with_captioner
@@ -111,6 +113,27 @@ def test_a_bundle_keeps_the_adapter(tmp_path: Path) -> None:
     assert read.captioner.adapter is not None
     for name, value in saved.captioner.adapter.state_dict().items():
         torch.testing.assert_close(read.captioner.adapter.state_dict()[name], value, atol=2e-3, rtol=2e-3)
+
+
+def test_motions_are_captioned_through_the_adapter() -> None:
+    bundle = tiny_bundle()
+    decoder = DecoderConfig(len(bundle.vocabulary), 16, 2, 2, 32)
+    adapter = MotionAdapterConfig(bundle.config.model.lamp.qformer, 3)
+    bundle = with_captioner(CaptionerConfig(16, decoder, adapter=adapter))
+    assert bundle.captioner is not None and bundle.captioner.adapter is not None
+    motion = [np.random.default_rng(0).normal(size=(60, 263)).astype(np.float32)]
+    changed = caption_features(bundle, motion, CaptionOptions())[0][0]
+    for widen in (*bundle.captioner.adapter.widen, bundle.captioner.adapter.queries):
+        widen.data.zero_()
+    unchanged = caption_features(bundle, motion, CaptionOptions())[0][0]
+    assert changed.score != unchanged.score
+
+
+@pytest.mark.parametrize("rank", [0, -1])
+def test_a_rank_below_one_is_refused(rank: int) -> None:
+    data = {"qformer": to_json(SMALL), "rank": rank}
+    with pytest.raises(ValueError, match=r"adapter\.rank: expected at least 1"):
+        from_json(MotionAdapterConfig, data)
 
 
 def test_an_adapter_for_another_q_former_is_refused() -> None:

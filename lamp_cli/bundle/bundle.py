@@ -4,8 +4,8 @@
     tokenizer.safetensors    motion tokenizer
     lamp.safetensors         language-motion model
     generator.safetensors    generator, its condition and the length head
-    captioner.safetensors    captioner, in bundles that have one: its projection and what of its decoder
-                             was trained (the embedded decoder is whole in it)
+    captioner.safetensors    captioner, in bundles that have one: its projection, its adapter to LaMP's motion
+                             transformer, and what of its decoder was trained (an embedded one is whole)
     language_model/          config and tokenizer of the captioner's fully trained language model
     vocab.txt                WordPiece vocabulary
     Mean.npy Std.npy         statistics the networks were trained with

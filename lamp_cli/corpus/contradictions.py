@@ -46,11 +46,9 @@ def _other_order(sentence: str) -> str | None:
     subject = SUBJECT.match(found["first"])
     begin = subject[0] + " " if subject is not None else ""
     first, second = found["first"][len(begin) :], found["second"]
-    if not first or _AUXILIARY.match(first) or _AUXILIARY.match(second) or SUBJECT.match(second):
+    if not first or _AUXILIARY.match(first) or first.lower() == second.lower():
         return None
-    if _NO_VERB.match(second):
-        return None
-    if first.lower() == second.lower():
+    if any(start.match(second) for start in (_AUXILIARY, SUBJECT, _NO_VERB)):
         return None
     if not begin and sentence[0].isupper():
         first, second = first[0].lower() + first[1:], second[0].upper() + second[1:]

@@ -21,14 +21,18 @@ SCALE = 2.0
 
 @dataclass(frozen=True)
 class MotionAdapterConfig:
-    """The Q-Former that is changed, and the rank of the changes."""
+    """The Q-Former that is changed, and the rank of the changes. Raises ``ValueError`` for a rank below 1."""
 
     qformer: QFormerConfig
     rank: int = 16
 
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise ValueError(f"adapter.rank: expected at least 1, found {self.rank}")
+
 
 class MotionAdapter(nn.Module):
-    """Query tokens moved, and a change of every weight that queries do not share with text."""
+    """Query tokens moved, and a change of every matrix that queries do not share with text."""
 
     def __init__(self, config: MotionAdapterConfig):
         """Begins as no change at all."""
