@@ -1,0 +1,65 @@
+"""The scripts of examples/, run as a person runs them."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from lamp_cli.bundle.bundle import load_bundle, save_bundle
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def _average(*arguments: Path | str) -> subprocess.CompletedProcess[str]:
+    script = str(EXAMPLES / "average_generators.py")
+    return subprocess.run([sys.executable, script, *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def further(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """lamp-mini, every weight of its generator an eighth further on."""
+    folder = tmp_path_factory.mktemp("bundles") / "further"
+    bundle = load_bundle("lamp-mini", torch.device("cpu"))
+    moved = {name: weight + 0.125 for name, weight in bundle.text_to_motion.state_dict().items()}
+    bundle.text_to_motion.load_state_dict(moved)
+    model = dataclasses.replace(bundle.config.model, captioner=None)
+    config = dataclasses.replace(bundle.config, model=model)
+    save_bundle(folder, dataclasses.replace(bundle, config=config))
+    return folder
+
+
+def test_the_average_lies_halfway(further: Path, tmp_path: Path) -> None:
+    found = _average("lamp-mini", further, tmp_path / "average")
+    assert found.returncode == 0, found.stderr
+    before, after = (
+        load_bundle(name, torch.device("cpu"), captioner=True) for name in ("lamp-mini", tmp_path / "average")
+    )
+    assert after.config.name == "average" and "generator" not in after.config.figures
+    for name, weight in before.text_to_motion.state_dict().items():
+        # Bundles hold 16-bit floats.
+        torch.testing.assert_close(
+            after.text_to_motion.state_dict()[name], weight + 0.0625, rtol=2e-3, atol=1e-4
+        )
+    for part in ("tokenizer", "lamp", "captioner"):
+        kept = after.networks()[part].state_dict()
+        assert all(torch.equal(kept[k], weight) for k, weight in before.networks()[part].state_dict().items())
+
+
+def test_generators_on_other_codes_do_not_average(further: Path, tmp_path: Path) -> None:
+    bundle = load_bundle(further, torch.device("cpu"))
+    changed = {name: weight * 1.5 for name, weight in bundle.lamp.state_dict().items()}
+    bundle.lamp.load_state_dict(changed)
+    save_bundle(tmp_path / "other", bundle)
+    found = _average("lamp-mini", tmp_path / "other", tmp_path / "average")
+    assert found.returncode == 1 and "has another lamp" in found.stderr
+    assert not (tmp_path / "average").exists()
+
+
+def test_what_is_there_stays(further: Path) -> None:
+    found = _average("lamp-mini", further, further)
+    assert found.returncode == 1 and "is there already" in found.stderr
