@@ -406,6 +406,12 @@ def test_mistakes_get_one_sentence(work: Path, lamp: Lamp, words: list[str], mes
     assert done.stderr.startswith("lamp: ")
 
 
+def test_a_wrong_evaluator_is_told_before_anything_is_loaded(work: Path, lamp: Lamp) -> None:
+    words = ["--bertscore", "--fid", "--data", work / "data", "--seed", "0"]
+    done = lamp("score", *words, "--evaluator", "nobody", "--model", work / "no model either")
+    assert done.returncode == 2 and "evaluator nobody: expected guo:PATH" in done.stderr
+
+
 def test_a_figure_that_cannot_be_measured_leaves_the_others(work: Path, lamp: Lamp) -> None:
     words = ["score", "--pairs", work / "pairs.jsonl", "--seed", "0", "--bertscore-encoder", "lamp"]
     done = lamp(*words, "--bertscore", "--r-precision", "--physics", "--model", work / "mute")

@@ -225,11 +225,13 @@ def _score_texts(
     lines = _lines(source, pairs, options.limit)
 
     from ..tasks.bertscore_encoders import bertscore_setting
+    from ..tasks.evaluators import require_evaluators
     from ..tasks.score import score_pairs, score_split
     from ..tasks.score_models import ModelChoice, Models
     from ..tasks.score_sources import GivenPairs, open_split, sample_split
 
     reader, layer, config = bertscore_setting(choice.encoder, choice.layer, choice.preset)
+    require_evaluators(choice.evaluators)
     on = torch_device(choice.device)
     captioner = options.wants(BERTSCORE, CAPTIONS)
     models = Models(ModelChoice(choice.model, on, choice.evaluators, reader, layer, config, captioner))

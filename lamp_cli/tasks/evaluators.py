@@ -183,9 +183,20 @@ def load_evaluator(choice: str, bundle: Bundle | None, device: torch.device) -> 
         return LampEvaluator(bundle)
     if choice.startswith("guo:"):
         return GuoEvaluator.load(Path(choice.removeprefix("guo:")), device)
+    return GuoEvaluator.load_trained(_trained(choice), device)
+
+
+def require_evaluators(choices: Sequence[str]) -> None:
+    """Raise ``ValueError`` for a choice that names no evaluator, before anything is computed for it."""
+    for choice in choices:
+        if choice != "lamp" and not choice.startswith("guo:"):
+            _trained(choice)
+
+
+def _trained(choice: str) -> Path:
     for folder in (Path(choice), Path(choice) / "evaluator"):
         if is_evaluator(folder):
-            return GuoEvaluator.load_trained(folder, device)
+            return folder
     raise ValueError(
         f"evaluator {choice}: expected guo:PATH (the released one), lamp, or a folder that "
         "`lamp pretrain --stage evaluator` wrote"
