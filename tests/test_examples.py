@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from lamp_cli.bundle.bundle import load_bundle, save_bundle
+from lamp_cli.corpus.synthetic import synthetic_clip_of
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -58,6 +63,42 @@ def test_generators_on_other_codes_do_not_average(further: Path, tmp_path: Path)
     found = _average("lamp-mini", tmp_path / "other", tmp_path / "average")
     assert found.returncode == 1 and "has another lamp" in found.stderr
     assert not (tmp_path / "average").exists()
+
+
+def test_generators_of_other_sizes_do_not_average(further: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(further, other)
+    config = json.loads((other / "config.json").read_text(encoding="utf-8"))
+    config["model"]["generator"]["layers"] -= 1
+    (other / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    weights = load_file(other / "generator.safetensors")
+    kept = {name: weight for name, weight in weights.items() if ".blocks.5." not in f".{name}"}
+    assert len(kept) < len(weights)
+    save_file(kept, other / "generator.safetensors")
+    found = _average("lamp-mini", other, tmp_path / "average")
+    assert found.returncode == 1 and "has other sizes" in found.stderr
+    assert len(found.stderr.splitlines()) == 1 and not (tmp_path / "average").exists()
+
+
+def test_what_is_no_bundle_is_said_in_one_sentence(tmp_path: Path) -> None:
+    found = _average("nothing", "lamp-mini", tmp_path / "average")
+    assert found.returncode == 1 and found.stderr.startswith("nothing: no bundle here")
+    assert len(found.stderr.splitlines()) == 1
+    assert "BUNDLE FURTHER OUTPUT" in _average("lamp-mini").stderr
+
+
+def test_clips_are_searched_from_python(tmp_path: Path) -> None:
+    for action in ("jump", "walk"):
+        joints = synthetic_clip_of(action, np.random.default_rng(1)).joints
+        np.save(tmp_path / f"{action}.npy", joints)
+    for new in (2, 0):
+        script = str(EXAMPLES / "search_your_clips.py")
+        words = [sys.executable, script, str(tmp_path), "a person jumps"]
+        found = subprocess.run(words, capture_output=True, text=True)
+        assert found.returncode == 0, found.stderr
+        counted, first, *_ = found.stdout.splitlines()
+        assert counted.startswith(f"2 files, {new} newly embedded")
+        assert "jump.npy" in first
 
 
 def test_what_is_there_stays(further: Path) -> None:
