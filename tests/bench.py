@@ -62,8 +62,8 @@ def training_benchmarks() -> dict[str, float]:
     from lamp_cli.model.lamp import Pairs
     from lamp_cli.model.qformer import Text
     from lamp_cli.motion import HUMANML3D
+    from lamp_cli.tasks.precision import autocast
     from lamp_cli.tasks.sizes import SIZES
-    from lamp_cli.tasks.training import autocast
 
     device = torch.device("cpu")
     model = SIZES["mini"].model(HUMANML3D, 8001)

@@ -129,7 +129,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--bundle", default="lamp-mini", help="folder, hub name, or lamp-mini")
     parser.add_argument("--seeds", type=int, default=5, help="generations of each prompt")
-    parser.add_argument("--guidance", type=float, default=4.0, help="classifier-free guidance scale")
+    parser.add_argument("--guidance", type=float, help="classifier-free guidance scale; the bundle's own")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--candidates", type=int, default=16, help="draws per motion, as in lamp generate")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")

@@ -152,6 +152,7 @@ def test_neighbours_do_not_change_a_prompt(bundle: Path, tmp_path: Path) -> None
         (["a", "--seconds", "2", "--frames", "40"], "expected one of them"),
         (["a", "--format", "exe"], "--format exe"),
         (["a", "--device", "tpu"], "--device tpu"),
+        (["a", "--precision", "fp8"], "precision 'fp8': expected fp32 or bf16"),
         (["a", "--model", "/nowhere"], "/nowhere"),
         (["--prompts", "/nowhere.txt"], "/nowhere.txt"),
     ],

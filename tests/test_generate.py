@@ -83,3 +83,33 @@ def test_the_likelihood_has_a_part_only_where_sentences_were_to_be_foretold(
         for which in zip(kept[0.0], kept[100.0], strict=True)
     ]
     assert same == [False, True]
+
+
+def _computed_in(bundle: Bundle, precision: str) -> set[torch.dtype]:
+    """The numbers that the generator's last layer hands out."""
+    found: set[torch.dtype] = set()
+    head = bundle.text_to_motion.generator.head
+    hook = head.register_forward_hook(lambda *called: found.add(called[-1].dtype))
+    (motion,) = generate(bundle, [Prompt("a person walks", 40)], GenerateOptions(precision=precision))
+    hook.remove()
+    assert motion.features.dtype == np.float32 and np.isfinite(motion.joints).all()
+    return found
+
+
+def test_the_generator_computes_in_the_precision_that_is_asked_for(
+    loaded: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # bf16 can be computed anywhere; it is only slow where there are no instructions for it.
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True})
+    assert _computed_in(loaded, "fp32") == {torch.float32}
+    assert _computed_in(loaded, "bf16") == {torch.bfloat16}
+
+
+def test_a_precision_that_the_device_does_not_have_is_refused(
+    loaded: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict)
+    with pytest.raises(ValueError, match=r"precision bf16: this cpu has no instructions for it"):
+        next(generate(loaded, [Prompt("a person walks")], GenerateOptions(precision="bf16")))
+    with pytest.raises(ValueError, match=r"precision 'fp8': expected fp32 or bf16"):
+        next(generate(loaded, [Prompt("a person walks")], GenerateOptions(precision="fp8")))

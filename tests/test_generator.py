@@ -14,6 +14,7 @@ from lamp_cli.model.generator import (
     Condition,
     GeneratorConfig,
     MaskedGenerator,
+    Packing,
     SamplingOptions,
     corrupt,
     generator_loss,
@@ -111,8 +112,8 @@ def test_reading_the_condition_once_changes_nothing() -> None:
     model, draw = _model(), torch.Generator().manual_seed(3)
     words = torch.randn(2, 4, 6, generator=draw)
     condition = Condition(words, torch.tensor([[True] * 4, [True, True, False, False]])).with_null()
-    tokens = torch.randint(13, (4, 10), generator=draw)
-    lengths = torch.tensor([10, 7, 10, 7])
+    tokens = torch.randint(13, (3, 10), generator=draw)
+    lengths = torch.tensor([10, 7, 10])
     torch.testing.assert_close(
         model.after(model.read(condition), tokens, lengths, condition)[:, :7],
         model(tokens, lengths, condition)[:, :7],
@@ -142,8 +143,11 @@ def test_the_null_condition_is_one_vector_of_zeros() -> None:
     assert torch.equal(half.vectors[1], words[1]) and not half.vectors[0].any()
     assert half.mask.tolist() == [[True, False, False], [True, True, True]]
     both = condition.with_null()
-    assert torch.equal(both.vectors, torch.cat([words, torch.zeros_like(words)]))
-    assert both.mask[2:].tolist() == [[True, False, False]] * 2
+    assert torch.equal(both.vectors, torch.cat([words, torch.zeros(1, 3, 6)]))
+    assert both.mask[2:].tolist() == [[True, False, False]]
+    again = both.rows(torch.tensor([2, 0, 0]))
+    assert torch.equal(again.vectors, torch.stack([torch.zeros(3, 6), words[0], words[0]]))
+    assert again.mask.tolist() == [[True, False, False], *[[True, True, False]] * 2]
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -226,7 +230,7 @@ class _Distinct(_Certain):
         return torch.arange(12.0).expand(*tokens.shape, 12)
 
 
-def _first_codes(model: MaskedGenerator, condition: Condition, guidance: float) -> torch.Tensor:
+def _first_codes(model: MaskedGenerator, condition: Condition, guidance: float | None) -> torch.Tensor:
     """The likeliest codes of one round, from all masked."""
     options = SamplingOptions(steps=1, guidance=guidance, temperature=0.0)
     lengths = torch.full((len(condition.vectors),), 10)
@@ -243,6 +247,50 @@ def test_guidance_weighs_the_conditional_against_the_null_condition() -> None:
     assert not torch.equal(choices[0], choices[1]) and not torch.equal(choices[1], choices[2])
     for guidance, expected in zip([0.0, 1.0, 4.0], choices, strict=True):
         assert torch.equal(_first_codes(model, condition, guidance), expected)
+
+
+def test_a_generator_has_a_guidance_of_its_own_unless_another_is_asked_for() -> None:
+    model = _model()
+    condition = Condition.single(torch.randn(8, 6, generator=torch.Generator().manual_seed(1)) * 20)
+    drawn = {}
+    for own, asked in ((4.0, None), (0.0, None), (0.0, 4.0)):
+        model.config = dataclasses.replace(model.config, guidance=own)
+        drawn[own, asked] = _first_codes(model, condition, asked)
+    assert torch.equal(drawn[4.0, None], drawn[0.0, 4.0])
+    assert not torch.equal(drawn[4.0, None], drawn[0.0, None])
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("guidance", [1.0, 4.0])
+def test_samples_of_one_condition_share_what_is_made_of_it(causal: bool, guidance: float) -> None:
+    model, options = _model(causal), SamplingOptions(guidance=guidance)
+    condition = Condition.single(torch.randn(2, 6, generator=torch.Generator().manual_seed(1)) * 20)
+    whose, lengths = torch.tensor([1, 0, 1, 1]), torch.tensor([4, 10, 7, 10])
+    shared = sample(model, condition, lengths, options, _streams(4), whose)
+    each = sample(model, condition.rows(whose), lengths, options, _streams(4))
+    for row, own in enumerate(lengths.tolist()):
+        assert torch.equal(shared[row, :own], each[row, :own])
+    with pytest.raises(ValueError, match="found 3 conditions, 4 lengths and 4 generators"):
+        sample(model, condition, lengths, options, _streams(4), whose[:3])
+
+
+def test_packed_positions_come_back_to_their_places() -> None:
+    real = torch.tensor([[True, False, True], [False, True, True]])
+    x = torch.arange(12.0).reshape(2, 3, 2)
+    packing = Packing(real)
+    assert packing.pack(x).tolist() == [[0, 1], [4, 5], [8, 9], [10, 11]]
+    assert torch.equal(packing.pad(packing.pack(x)), x * real[..., None])
+    full = Packing(torch.ones(2, 3, dtype=torch.bool))
+    assert torch.equal(full.pad(full.pack(x)), x)
+
+
+def test_nothing_is_computed_for_padding() -> None:
+    model, rows = _model(), []
+    model.blocks[0].up.register_forward_pre_hook(lambda _, inputs: rows.append(inputs[0].shape))
+    condition = Condition.single(torch.randn(3, 6, generator=torch.Generator().manual_seed(1)))
+    sample(model, condition, torch.tensor([4, 10, 7]), SamplingOptions(steps=2), _streams(3))
+    # Three conditions and the null one; what is made of [MASK] alone, of the longest; all samples, twice.
+    assert rows == [(4, 32), (40, 32), (42, 32)]
 
 
 def test_guidance_of_one_runs_the_conditional_model_alone() -> None:
@@ -321,15 +369,26 @@ def test_bad_batches_are_refused(
         sample(_model(), condition, own, SamplingOptions(), _streams(streams))
 
 
-def test_length_head_draws_from_its_distribution_with_each_sentences_stream() -> None:
+def test_lengths_are_drawn_from_the_middle_half_with_each_sentences_stream() -> None:
     torch.manual_seed(0)
     head = LengthHead(LengthConfig(text_width=4, width=16, min_tokens=6, max_tokens=8)).eval()
+    torch.nn.init.zeros_(head.output.weight)
+    head.output.bias.data = torch.tensor([0.3, 0.3, 0.4]).log()
     text = torch.randn(1, 4).repeat(3000, 1)
     drawn = head.sample(text, _streams(3000))
     assert torch.equal(drawn, head.sample(text, _streams(3000)))
     assert torch.equal(drawn[7:8], head.sample(text[:1], _streams(1, first=7)))
     shares = torch.bincount(drawn, minlength=9)[6:] / 3000
-    torch.testing.assert_close(shares, head(text[0]).softmax(-1), atol=0.03, rtol=0)
+    # The half from 0.25 to 0.75: 0.05 of the shortest, all 0.3 of the next, 0.15 of the longest.
+    torch.testing.assert_close(shares, torch.tensor([0.1, 0.6, 0.3]), atol=0.03, rtol=0)
+
+
+def test_a_certain_length_is_the_length_drawn() -> None:
+    for sure in range(4):
+        head = LengthHead(LengthConfig(text_width=4, width=16, min_tokens=6, max_tokens=9)).eval()
+        torch.nn.init.zeros_(head.output.weight)
+        head.output.bias.data = 200.0 * F.one_hot(torch.tensor(sure), 4)
+        assert set(head.sample(torch.randn(50, 4), _streams(50)).tolist()) == {6 + sure}
 
 
 def test_length_head_refuses_bad_input() -> None:

@@ -231,6 +231,22 @@ def test_neighbours_in_a_batch_change_nothing(folders: dict[str, Path], kind: st
     assert HuggingFaceEncoder(str(folders[kind]), 0).name == f"{kind}, layer 0"
 
 
+# In the order of their characters, which is not that of their tokens.
+TEXTS = ["counterclockwise walking", "a a a a a a a", "he jumps", "", "to to to to to to"]
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_sentences_of_as_many_tokens_share_a_batch(folders: dict[str, Path], kind: str) -> None:
+    encoder = HuggingFaceEncoder(str(folders[kind]), batch_size=2)
+    widths: list[int] = []
+    encoder._model.register_forward_pre_hook(
+        lambda _, given, named: widths.append(named["input_ids"].shape[1]), with_kwargs=True
+    )
+    counts = sorted((len(states.ids) for states in encoder.encode(TEXTS)), reverse=True)
+    assert widths == [counts[0], counts[2], counts[4]]
+    assert len(set(counts)) > 3 and encoder.encode([]) == []
+
+
 def test_the_first_word_of_a_roberta_sentence_is_a_word_like_others(folders: dict[str, Path]) -> None:
     encoder = HuggingFaceEncoder(str(folders["roberta"]))
     once, twice = encoder.encode(["jumps", "jumps jumps"])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from lamp_cli.bundle.bundle import load_bundle
 from lamp_cli.corpus.captions import Caption
 from lamp_cli.corpus.evaluation_set import EvaluationPair
 from lamp_cli.corpus.examples import write_example
@@ -44,7 +45,7 @@ from lamp_cli.tasks.score_figures import (
 from lamp_cli.tasks.score_language import Describer, LampBertScore, shuffled, text_figures
 from lamp_cli.tasks.score_lines import Line, line_of_record
 from lamp_cli.tasks.score_matching import Embedded, r_precision_of, score_given, score_loadings
-from lamp_cli.tasks.score_models import ModelChoice, Models
+from lamp_cli.tasks.score_models import ModelChoice, Models, sampling
 from lamp_cli.tasks.score_motion import reconstruction_figures, score_physics
 from lamp_cli.tasks.score_multimodality import score_given_multimodality, score_multimodality
 from lamp_cli.tasks.score_retrieval import Pairs, score_retrieval
@@ -125,6 +126,21 @@ def test_a_perfect_generator_is_perfect_and_stands_beside_ground_truth() -> None
     assert one(report.measurements, "FID", GENERATED).value == pytest.approx(0, abs=1e-9)
     # Two loadings drop different clips.
     assert one(report.measurements, "FID", GROUND_TRUTH).value > 1e-3
+
+
+def test_how_motions_were_made_stands_in_the_protocol_unless_it_is_the_default() -> None:
+    made = {
+        "guo": ScoreOptions(MATCHING),
+        "guo, guidance 3": ScoreOptions(MATCHING, guidance=3.0),
+        "guo, bf16": ScoreOptions(MATCHING, precision="bf16"),
+        "guo, guidance 0.5, bf16": ScoreOptions(MATCHING, guidance=0.5, precision="bf16"),
+    }
+    for name, options in made.items():
+        assert options.labelled("guo") == name
+        assert sampling(options).sampling.guidance == options.guidance
+        assert sampling(options).precision == options.precision
+    with pytest.raises(ValueError, match="precision 'half': expected fp32 or bf16"):
+        ScoreOptions(MATCHING, precision="half")
 
 
 def next_motions(pairs: Sequence[EvaluationPair], rng: np.random.Generator) -> list[np.ndarray]:
@@ -405,6 +421,20 @@ def test_the_bundles_own_text_transformer_reads_sentences() -> None:
     [alone] = encoder.encode(["walk"])
     np.testing.assert_allclose(first.states, alone.states, atol=1e-6)
     assert len(second.ids) == 10 and second.inner.sum() == 8
+
+
+def test_sentences_of_as_many_tokens_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lamp_cli.tasks.bertscore_encoders.CHUNK", 2)
+    bundle = load_bundle("lamp-mini", CPU)
+    widths: list[int] = []
+    words = bundle.lamp.qformer.words
+    words.register_forward_pre_hook(lambda _, inputs: widths.append(inputs[0].shape[1]))
+    # In the order of their characters, which is not that of their tokens.
+    texts = ["someone walks sideways", "a a a a a a a a", "to and fro he", "he jumps", ""]
+    counts = [len(states.ids) for states in bundle_encoder(bundle).encode(texts)]
+    assert counts == [5, 10, 7, 4, 2]
+    assert widths == [10, 5, 2]
+    assert bundle_encoder(bundle).encode([]) == []
 
 
 def test_bertscore_settings_by_name() -> None:

@@ -14,6 +14,7 @@ import typer
 
 from ..motion.files import save_joints
 from ..storage import free_path, safe_stem, write_array
+from ..tasks.precision import check_precision
 from .common import UsageError, emit, note, progress, read_records, torch_device
 
 DOUBTS_SHOWN = 5
@@ -38,9 +39,13 @@ def command(
         int, typer.Option(min=1, max=100, help="Draws per motion; the one nearest to its sentence is kept.")
     ] = 16,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,
-    guidance: Annotated[float, typer.Option(min=0.0, help="Classifier-free guidance scale.")] = 4.0,
+    guidance: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Classifier-free guidance scale; the model's own when not given."),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, max=100, help="Decoding rounds.")] = 10,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest codes.")] = 1.0,
+    precision: Annotated[str, typer.Option(help="fp32; or bf16, faster where the device has it.")] = "fp32",
     model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     formats: Annotated[str, typer.Option("--format", help="Of npy, mp4, gif, webp, png.")] = "npy,mp4",
@@ -52,6 +57,7 @@ def command(
 ) -> None:
     """Generate motions from sentences: a .npy of joints in metres and a video for each."""
     wanted = _formats(formats)
+    check_precision(precision)
     requests = _requests(prompts or [], prompt_file)
     if seconds is not None and frames is not None:
         raise UsageError("--seconds and --frames both give the length; expected one of them")
@@ -75,7 +81,7 @@ def command(
     texts = [request.text for request in requests]
     _note_doubts(texts, doubts(bundle, texts))
     sampling = SamplingOptions(steps, guidance, temperature)
-    options = GenerateOptions(seed, samples, sampling, not raw, candidates)
+    options = GenerateOptions(seed, samples, sampling, not raw, candidates, precision)
     together: list[Any] = []
     with progress(len(work) * samples, "generating") as advance:
         for number, motion in enumerate(generate(bundle, work, options)):

@@ -96,6 +96,7 @@ def command(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many clips or pairs.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Of generated motions; not the default.")] = None,
+    precision: Annotated[str, typer.Option(help="Of the generator: fp32, or bf16 for speed.")] = "fp32",
     fps: Annotated[float | None, typer.Option(help="Frame rate of motion files that hold joints.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,
     output: Annotated[Path | None, typer.Option(help="Also to .csv, .md, .tex, .json or .jsonl.")] = None,
@@ -122,7 +123,8 @@ def command(
         raise UsageError(f"--split {split}: belongs to --data DIR, which is not given")
     drawn = secrets.randbelow(2**31) if seed is None else seed
     listed = () if dissimilar is None else tuple(dissimilar.read_text(encoding="utf-8").split())
-    options = ScoreOptions(wanted, repetitions, drawn, tuple(protocol or ()), limit, listed, guidance)
+    chosen = tuple(protocol or ())
+    options = ScoreOptions(wanted, repetitions, drawn, chosen, limit, listed, guidance, precision)
     choice = _Choice(model, device, tuple(evaluator or ()), encoder, layer, preset)
     if source == "motions":
         report, name = _score_files(files, fps, options, choice, everything)

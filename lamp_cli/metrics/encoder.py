@@ -63,13 +63,22 @@ class HuggingFaceEncoder:
     def encode(self, sentences: Sequence[str]) -> list[TokenStates]:
         """Float32 states of every sentence, cut to the model's longest input."""
         encoded: dict[int, TokenStates] = {}
-        # Sentences of like length share a batch, so that little is computed for padding.
-        order = sorted(range(len(sentences)), key=lambda number: -len(sentences[number]))
+        # Sentences of as many tokens share a batch, so that little is computed for padding.
+        lengths = self._token_counts(sentences)
+        order = sorted(range(len(sentences)), key=lambda number: -lengths[number])
         for start in range(0, len(order), self._batch_size):
             numbers = order[start : start + self._batch_size]
             states = self._batch([sentences[n].strip() for n in numbers])
             encoded.update(zip(numbers, states, strict=True))
         return [encoded[number] for number in range(len(sentences))]
+
+    def _token_counts(self, sentences: Sequence[str]) -> list[int]:
+        if not sentences:
+            return []
+        stripped = [sentence.strip() for sentence in sentences]
+        return [
+            len(ids) for ids in self._tokenizer(stripped, truncation=True, max_length=self._limit).input_ids
+        ]
 
     def _batch(self, sentences: list[str]) -> list[TokenStates]:
         import torch

@@ -8,7 +8,7 @@ text and no motion.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +25,8 @@ class GeneratorConfig:
 
     With ``word_condition`` the condition is every word of the sentence instead of one vector for all. A token
     has one code of each of the tokenizer's ``codebooks``; they stand side by side, N codes for N / codebooks
-    tokens, and are masked and drawn one by one.
+    tokens, and are masked and drawn one by one. ``guidance`` is the scale of classifier-free guidance unless
+    another is asked for: which is best is a matter of what was learned.
     """
 
     codes: int = 512
@@ -40,6 +41,7 @@ class GeneratorConfig:
     causal: bool = True
     word_condition: bool = False
     codebooks: int = 1
+    guidance: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -61,27 +63,32 @@ class Condition:
         return Condition(self.vectors * kept[..., None].to(self.vectors), torch.where(kept, self.mask, first))
 
     def with_null(self) -> Condition:
-        """Twice the rows: these, then the null condition for each."""
-        null = self.where(torch.zeros(len(self.mask), dtype=torch.bool))
+        """These rows, then one of the null condition."""
+        null = Condition(self.vectors[:1], self.mask[:1]).where(torch.zeros(1, dtype=torch.bool))
         return Condition(torch.cat([self.vectors, null.vectors]), torch.cat([self.mask, null.mask]))
+
+    def rows(self, numbers: Tensor) -> Condition:
+        """The rows of these numbers."""
+        return Condition(self.vectors[numbers], self.mask[numbers])
 
 
 @dataclass(frozen=True)
 class SamplingOptions:
     """How codes are drawn: rounds, classifier-free guidance, temperature, and the share of codes kept.
 
-    Raises ``ValueError`` for an option out of its range, NaN and infinity among them.
+    ``guidance`` None is the generator's own. Raises ``ValueError`` for an option out of its range, NaN and
+    infinity among them.
     """
 
     steps: int = 10
-    guidance: float = 4.0
+    guidance: float | None = None
     temperature: float = 1.0
     top_fraction: float = 0.1
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"steps: expected at least 1 round, found {self.steps}")
-        if not math.isfinite(self.guidance):
+        if self.guidance is not None and not math.isfinite(self.guidance):
             raise ValueError(f"guidance: expected a finite number, found {self.guidance}")
         if not 0 <= self.temperature < math.inf:
             raise ValueError(f"temperature: expected a finite number from 0, found {self.temperature}")
@@ -91,6 +98,32 @@ class SamplingOptions:
 
 # Keys and values (B, H, S, D).
 Attended = tuple[Tensor, Tensor]
+
+
+class Packing:
+    """Which positions of padded sequences are real, so that nothing is computed for the others.
+
+    All that a transformer does position by position works on the packed ones (P, W); attention alone needs
+    them in their sequences (B, S, W).
+    """
+
+    def __init__(self, real: Tensor):
+        """``real`` (B, S), True where a position is no padding."""
+        self._shape = real.shape
+        self._places = real.flatten().nonzero().squeeze(1)
+        self._full = len(self._places) == real.numel()
+
+    def pack(self, x: Tensor) -> Tensor:
+        """(B, S, W) -> (P, W)."""
+        flat = x.flatten(0, 1)
+        return flat if self._full else flat.index_select(0, self._places)
+
+    def pad(self, packed: Tensor) -> Tensor:
+        """(P, W) -> (B, S, W), zeros where nothing is real."""
+        if not self._full:
+            size = self._shape.numel(), packed.shape[1]
+            packed = packed.new_zeros(size).index_copy(0, self._places, packed)
+        return packed.unflatten(0, self._shape)
 
 
 class Block(nn.Module):
@@ -107,20 +140,22 @@ class Block(nn.Module):
         self.down = nn.Linear(config.feed_forward, config.width)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, mask: Tensor, earlier: Attended | None = None) -> tuple[Tensor, Attended]:
-        """(B, S, W), mask (B, 1, S, E + S), True where seen; also the keys and values of ``x``.
+    def forward(
+        self, x: Tensor, packing: Packing, mask: Tensor, earlier: Attended | None = None
+    ) -> tuple[Tensor, Attended]:
+        """Packed (P, W), mask (B, 1, S, E + S), True where seen; also the keys and values of ``x``.
 
         ``earlier`` are keys and values (B, H, E, D) of what stands before ``x``.
         """
         q, k, v = (
             t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for t in self.query_key_value(self.attention_norm(x)).chunk(3, dim=-1)
+            for t in packing.pad(self.query_key_value(self.attention_norm(x))).chunk(3, dim=-1)
         )
         own = k, v
         if earlier is not None:
             k, v = torch.cat([earlier[0], k], 2), torch.cat([earlier[1], v], 2)
         mixed = attend(q, k, v, mask)
-        x = x + self.dropout(self.output(mixed.transpose(1, 2).flatten(2)))
+        x = x + self.dropout(self.output(packing.pack(mixed.transpose(1, 2).flatten(2))))
         return x + self.dropout(self.down(F.gelu(self.up(self.feed_norm(x))))), own
 
 
@@ -147,28 +182,33 @@ class MaskedGenerator(nn.Module):
         ``lengths`` (B,) in tokens. Raises ``ValueError`` for more than ``max_tokens``.
         """
         before, embedded = self._begun(condition), self._embedded(tokens)
-        x = torch.cat([before, embedded], 1)
-        mask = self._mask(lengths, embedded.shape[1], condition.mask)
+        length = embedded.shape[1]
+        packing = Packing(torch.cat([condition.mask, _inside(lengths, length)], 1))
+        mask = self._mask(lengths, length, condition.mask)
+        x = packing.pack(torch.cat([before, embedded], 1))
         for block in self.blocks:
-            x, _ = block(x, mask)
-        return self._logits(x[:, before.shape[1] :])
+            x, _ = block(x, packing, mask)
+        return self._by_code(self.head(self.norm(packing.pad(x)[:, before.shape[1] :])))
 
     def read(self, condition: Condition) -> list[Attended]:
         """What every block makes of the condition, for ``after``: causal attention lets it see no code."""
-        x, kept = self._begun(condition), []
-        mask = condition.mask[:, None, None, :].expand(-1, 1, x.shape[1], -1)
+        before, kept, packing = self._begun(condition), [], Packing(condition.mask)
+        mask = condition.mask[:, None, None, :].expand(-1, 1, before.shape[1], -1)
+        x = packing.pack(before)
         for block in self.blocks:
-            x, attended = block(x, mask)
+            x, attended = block(x, packing, mask)
             kept.append(attended)
         return kept
 
     def after(self, read: list[Attended], tokens: Tensor, lengths: Tensor, condition: Condition) -> Tensor:
         """As ``forward`` of a causal generator, with the condition ``read`` before: it does not change."""
-        x = self._embedded(tokens)
-        mask = self._mask(lengths, x.shape[1], condition.mask)[:, :, condition.mask.shape[1] :]
+        embedded = self._embedded(tokens)
+        packing = Packing(_inside(lengths, embedded.shape[1]))
+        mask = self._mask(lengths, embedded.shape[1], condition.mask)[:, :, condition.mask.shape[1] :]
+        x = packing.pack(embedded)
         for block, earlier in zip(self.blocks, read, strict=True):
-            x, _ = block(x, mask, earlier)
-        return self._logits(x)
+            x, _ = block(x, packing, mask, earlier)
+        return self._by_code(packing.pad(self.head(self.norm(x))))
 
     def _begun(self, condition: Condition) -> Tensor:
         # Words know their own places: the condition as a whole has one.
@@ -183,15 +223,14 @@ class MaskedGenerator(nn.Module):
         books = (self.config.codes + 1) * torch.arange(self.config.codebooks, device=tokens.device)
         return self.dropout(self.codes(each + books).sum(2) + self.positions[:, 1 : length + 1])
 
-    def _logits(self, x: Tensor) -> Tensor:
-        """(B, L, W) -> (B, N, codes)."""
-        return self.head(self.norm(x)).float().unflatten(-1, (self.config.codebooks, -1)).flatten(1, 2)
+    def _by_code(self, logits: Tensor) -> Tensor:
+        """(B, L, codebooks * codes) -> (B, N, codes)."""
+        return logits.float().unflatten(-1, (self.config.codebooks, -1)).flatten(1, 2)
 
     def _mask(self, lengths: Tensor, length: int, condition: Tensor) -> Tensor:
         """Who sees whom (B, 1, C + L, C + L); everyone sees the condition, whose real vectors are given."""
-        real = torch.arange(length, device=lengths.device) < lengths[:, None]
         size = condition.shape[1] + length
-        mask = torch.cat([condition, real], 1)[:, None, None, :].expand(-1, 1, size, size)
+        mask = torch.cat([condition, _inside(lengths, length)], 1)[:, None, None, :].expand(-1, 1, size, size)
         if not self.config.causal:
             return mask
         places = torch.arange(size, device=lengths.device)
@@ -251,8 +290,12 @@ def corrupt(
     chosen, draw, codes = chosen.to(device), draw.to(device), codes.to(device)
     result = torch.where(chosen & (draw < 0.1), codes, tokens)
     result = torch.where(chosen & (draw >= 0.1) & (draw < 0.1 + 0.9 * 0.88), mask_token, result)
-    inside = torch.arange(length, device=device) < lengths[:, None]
-    return result.masked_fill(~inside, mask_token), chosen
+    return result.masked_fill(~_inside(lengths, length), mask_token), chosen
+
+
+def _inside(lengths: Tensor, length: int) -> Tensor:
+    """(B, ``length``), True on the first ``lengths`` (B,) of each row."""
+    return torch.arange(length, device=lengths.device) < lengths[:, None]
 
 
 @torch.no_grad()
@@ -262,8 +305,12 @@ def sample(
     lengths: Tensor,
     options: SamplingOptions,
     generators: Sequence[torch.Generator],
+    whose: Tensor | None = None,
 ) -> Tensor:
     """Codes (B, N) of ``lengths`` (B,) tokens; beyond a clip's length they mean nothing.
+
+    ``whose`` (B,) is the number of each sample's condition, so that many samples of one condition cost its
+    reading once; None: every sample has the condition of its own number.
 
     Every round masks the least confident codes by the cosine schedule, all of them in the first
     and at least one in the last, and draws them anew; a code that was once kept stays. Each sample
@@ -271,7 +318,8 @@ def sample(
     be in evaluation mode. Raises ``ValueError`` for a length outside 1..``max_tokens``, a condition
     that is not finite, or when conditions, lengths and generators differ in number.
     """
-    size = len(condition.vectors)
+    whose = torch.arange(len(condition.vectors)) if whose is None else whose
+    size = len(whose)
     if not size == len(lengths) == len(generators):
         found = f"{size} conditions, {len(lengths)} lengths and {len(generators)} generators"
         raise ValueError(f"expected one length and one generator for each condition, found {found}")
@@ -279,17 +327,18 @@ def sample(
         raise ValueError("the condition: expected finite numbers, found NaN or infinity")
     own = _checked_lengths(lengths, size, model.config.max_tokens) * model.config.codebooks
     device, length = condition.vectors.device, int(own.max())
-    lengths = lengths.to(device)
     codes = own.to(device)
-    inside = torch.arange(length, device=device) < codes[:, None]
+    inside = _inside(codes, length)
     tokens = torch.full((size, length), model.mask_token, device=device)
     confidence = torch.zeros(size, length, device=device).masked_fill(~inside, torch.inf)
-    logits_of = _guided(model, lengths, condition, options.guidance)
-    for ratio in torch.linspace(0, 1, options.steps, device=device):
+    guidance = model.config.guidance if options.guidance is None else options.guidance
+    guided = _Guided(model, lengths.to(device), condition, whose.to(device), guidance)
+    for number, ratio in enumerate(torch.linspace(0, 1, options.steps, device=device)):
         count = (masked_share(ratio) * codes).round().clamp(min=1)
         places = confidence.argsort(stable=True, dim=1).argsort(stable=True, dim=1)
         hidden = (places < count[:, None]) & inside
-        logits = logits_of(tokens.masked_fill(hidden, model.mask_token))
+        seen = tokens.masked_fill(hidden, model.mask_token)
+        logits = guided(seen) if number else guided.at_first(seen)
         noise = _gumbel_noise(own, length, model.config.codes, generators).to(device)
         drawn = _draw(logits, noise, options)
         certainty = logits.softmax(-1).gather(-1, drawn[..., None])[..., 0]
@@ -308,30 +357,51 @@ def _checked_lengths(lengths: Tensor, size: int, most: int) -> Tensor:
     return own
 
 
-def _guided(
-    model: MaskedGenerator, lengths: Tensor, condition: Condition, guidance: float
-) -> Callable[[Tensor], Tensor]:
+class _Guided:
     """Logits of codes (B, N) by classifier-free guidance, l_u + s (l_c - l_u) (Ho and Salimans 2022).
 
-    With and without the condition are computed in one batch.
+    With and without the condition are computed in one batch. What a causal generator makes of a condition,
+    and of codes none of which is known, does not depend on the sample: it is computed once per condition.
     """
-    guided = guidance != 1.0
-    if guided:
-        condition, lengths = condition.with_null(), lengths.repeat(2)
-    read = model.read(condition) if model.config.causal else None
 
-    def logits_of(tokens: Tensor) -> Tensor:
-        tokens = tokens.repeat(2, 1) if guided else tokens
-        if read is None:
-            logits = model(tokens, lengths, condition)
+    def __init__(
+        self, model: MaskedGenerator, lengths: Tensor, condition: Condition, whose: Tensor, guidance: float
+    ):
+        self._model = model
+        self._guidance = None if guidance == 1.0 else guidance
+        if self._guidance is not None:
+            null = torch.full_like(whose, len(condition.vectors))
+            condition, whose, lengths = condition.with_null(), torch.cat([whose, null]), lengths.repeat(2)
+        self._distinct, self._whose, self._lengths = condition, whose, lengths
+        self._condition = condition.rows(whose)
+        if model.config.causal:
+            self._read = model.read(condition)
+            self._read_by_sample = [(keys[whose], values[whose]) for keys, values in self._read]
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        """Of codes (B, N), some of them [MASK]."""
+        if self._guidance is not None:
+            tokens = tokens.repeat(2, 1)
+        if self._model.config.causal:
+            logits = self._model.after(self._read_by_sample, tokens, self._lengths, self._condition)
         else:
-            logits = model.after(read, tokens, lengths, condition)
-        if not guided:
+            logits = self._model(tokens, self._lengths, self._condition)
+        return self._combined(logits)
+
+    def at_first(self, tokens: Tensor) -> Tensor:
+        """Of codes (B, N) that are all [MASK]."""
+        if not self._model.config.causal:
+            return self(tokens)
+        masked = tokens[:1].expand(len(self._distinct.vectors), -1)
+        # What comes later is not seen, so what is made of the longest is right for all.
+        lengths = self._lengths.max().expand(len(masked))
+        return self._combined(self._model.after(self._read, masked, lengths, self._distinct)[self._whose])
+
+    def _combined(self, logits: Tensor) -> Tensor:
+        if self._guidance is None:
             return logits
         conditional, unconditional = logits.chunk(2)
-        return unconditional + guidance * (conditional - unconditional)
-
-    return logits_of
+        return unconditional + self._guidance * (conditional - unconditional)
 
 
 def _draw(logits: Tensor, noise: Tensor, options: SamplingOptions) -> Tensor:

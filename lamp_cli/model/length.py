@@ -12,6 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+# The share of the distribution, around its median, that lengths are drawn from. A motion much shorter than
+# is usual for its sentence has no room for what the sentence says: of draws for one sentence the shortest of
+# sixteen do what it asks in 64 %, the middle eight in 72 % (third prompts of tests.judge_generation).
+MIDDLE = 0.5
+
 
 @dataclass(frozen=True)
 class LengthConfig:
@@ -57,7 +62,7 @@ class LengthHead(nn.Module):
         return F.cross_entropy(self(text), target)
 
     def sample(self, text: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """Token counts (B,) on the CPU, drawn with one CPU generator per sentence.
+        """Token counts (B,) on the CPU, drawn with one CPU generator per sentence from the middle half.
 
         Raises ``ValueError`` when the generators are not one per sentence or the feature is not finite.
         """
@@ -67,5 +72,8 @@ class LengthHead(nn.Module):
         shares = self(text).softmax(-1).cpu()
         if not shares.isfinite().all():
             raise ValueError("the text feature: expected finite numbers, found NaN or infinity")
-        drawn = [torch.multinomial(p, 1, generator=g) for p, g in zip(shares, generators, strict=True)]
-        return torch.cat(drawn) + self.config.min_tokens
+        uniform = torch.cat([torch.rand(1, generator=g) for g in generators])
+        quantiles = 0.5 + MIDDLE * (uniform - 0.5)
+        # Sums of rounded shares end a little below or above 1.
+        reached = shares.cumsum(-1) < quantiles[:, None]
+        return reached.sum(-1).clamp(max=shares.shape[1] - 1) + self.config.min_tokens

@@ -18,7 +18,7 @@ from ..corpus.vocabulary import DECODER_TOKEN, Vocabulary, pieces_of_bert
 from ..metrics.bertscore import FIELD, BertScoreConfig, TokenEncoder, TokenStates
 from ..metrics.encoder import HuggingFaceEncoder
 from ..model.bert import initialise_from_bert
-from ..model.qformer import QFormer, QFormerConfig
+from ..model.qformer import QFormer, QFormerConfig, Text
 from .lamp_stage import encode_text
 from .text_encoder import default_text_encoder
 
@@ -44,16 +44,20 @@ class TextTransformerEncoder:
         return self._name
 
     def encode(self, sentences: Sequence[str]) -> list[TokenStates]:
-        """Float32 states of every sentence; sentences of like length share a batch."""
-        order = sorted(range(len(sentences)), key=lambda number: -len(sentences[number]))
+        """Float32 states of every sentence; sentences of as many tokens share a batch."""
+        if not sentences:
+            return []
+        text = encode_text(self._vocabulary, sentences, self._limit, self._device)
+        lengths = text.mask.sum(1)
+        order = lengths.argsort(descending=True, stable=True)
         found: dict[int, TokenStates] = {}
-        for begin in range(0, len(order), CHUNK):
-            numbers = order[begin : begin + CHUNK]
-            found.update(zip(numbers, self._batch([sentences[n] for n in numbers]), strict=True))
+        for numbers in order.split(CHUNK):
+            longest = int(lengths[numbers[0]])
+            batch = Text(text.ids[numbers, :longest], text.mask[numbers, :longest])
+            found.update(zip(numbers.tolist(), self._states(batch), strict=True))
         return [found[number] for number in range(len(sentences))]
 
-    def _batch(self, sentences: list[str]) -> list[TokenStates]:
-        text = encode_text(self._vocabulary, sentences, self._limit, self._device)
+    def _states(self, text: Text) -> list[TokenStates]:
         with torch.inference_mode():
             states = self._qformer.text(text).float().cpu().numpy()
         ids, mask = text.ids.cpu().numpy(), text.mask.cpu().numpy()

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..metrics.measurement import FigureNotAllowed, Measurement, mean_and_interval
 from ..metrics.plots import Heatmap
+from .precision import FP32, check_precision
 
 BERTSCORE = "bertscore"
 FID = "fid"
@@ -69,8 +70,8 @@ class ScoreOptions:
     ``protocols`` are names out of ``PROTOCOLS``; a metric none of whose protocols is named takes its
     default, which is all four for retrieval, both for captions, and the field's for the others.
     ``limit`` cuts the clips or pairs; ``dissimilar`` lists the ids of that protocol's fixed subset.
-    ``guidance`` None generates with the generator's default. Raises ``ValueError`` for names it does not
-    know and counts below 1.
+    ``guidance`` None generates with the generator's default, in ``precision``. Raises ``ValueError`` for
+    names it does not know and counts below 1.
     """
 
     metrics: tuple[str, ...]
@@ -80,6 +81,7 @@ class ScoreOptions:
     limit: int | None = None
     dissimilar: tuple[str, ...] = ()
     guidance: float | None = None
+    precision: str = FP32
 
     def __post_init__(self) -> None:
         known = sorted({name for names in PROTOCOLS.values() for name in names})
@@ -89,6 +91,7 @@ class ScoreOptions:
         ):
             if unknown := [name for name in names if name not in allowed]:
                 raise ValueError(f"{kind} {unknown[0]!r}: expected some of {', '.join(allowed)}")
+        check_precision(self.precision)
         for name, count in (("repetitions", self.repetitions), ("limit", self.limit)):
             if count is not None and count < 1:
                 raise ValueError(f"{name}: expected at least 1, found {count}")
@@ -102,8 +105,9 @@ class ScoreOptions:
         return tuple(name for name in PROTOCOLS[metric] if name in self.protocols)
 
     def labelled(self, protocol: str) -> str:
-        """The protocol's name, with the guidance where it is not the generator's own."""
-        return protocol if self.guidance is None else f"{protocol}, guidance {self.guidance:g}"
+        """The protocol's name, with guidance and precision where they are not the defaults."""
+        guided = protocol if self.guidance is None else f"{protocol}, guidance {self.guidance:g}"
+        return guided if self.precision == FP32 else f"{guided}, {self.precision}"
 
     def stream(self, metric: str) -> np.random.Generator:
         """The random stream of a metric, which does not change with what else is measured."""

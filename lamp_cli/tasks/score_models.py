@@ -129,9 +129,7 @@ def sampling(options: ScoreOptions) -> GenerateOptions:
     """How motions are generated; their seed is set batch by batch."""
     from ..model.generator import SamplingOptions
 
-    if options.guidance is None:
-        return GenerateOptions()
-    return GenerateOptions(sampling=SamplingOptions(guidance=options.guidance))
+    return GenerateOptions(sampling=SamplingOptions(guidance=options.guidance), precision=options.precision)
 
 
 CAPTIONING = CaptionOptions()

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ..model import ranks
 from ..storage import replacing
 from .draws import drawn_ahead
+from .precision import autocast
 
 
 @dataclass(frozen=True)
@@ -185,22 +186,6 @@ def _mixed(seed: int, step: int, stream: int) -> int:
 
 def _cuda(device: torch.device) -> list[torch.device]:
     return [device] if device.type == "cuda" else []
-
-
-def autocast(device: torch.device) -> torch.autocast:
-    """bf16 where the processor computes in it, fp32 elsewhere."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=_has_bf16(device))
-
-
-def _has_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    # Emulated bf16 is slower than fp32: use it only where the CPU has instructions for it.
-    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16") or _avx512_bf16())
-
-
-def _avx512_bf16() -> bool:
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
 def _save_weights(path: Path, network: nn.Module, best: TrainingResult) -> None:

@@ -1,0 +1,47 @@
+"""In which numbers networks compute: fp32, or bf16 where the processor has instructions for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+FP32, BF16 = "fp32", "bf16"
+PRECISIONS = (FP32, BF16)
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """bf16 where the processor computes in it, fp32 elsewhere."""
+    import torch
+
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device))
+
+
+def check_precision(precision: str) -> None:
+    """Raise ``ValueError`` for another than ``PRECISIONS``."""
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r}: expected {' or '.join(PRECISIONS)}")
+
+
+def in_precision(precision: str, device: torch.device) -> torch.autocast:
+    """Matrix products in the precision that was asked for.
+
+    Raises ``ValueError`` for another than ``PRECISIONS`` and for one that the device does not have.
+    """
+    check_precision(precision)
+    if precision == BF16 and not has_bf16(device):
+        raise ValueError(f"precision {BF16}: this {device.type} has no instructions for it; expected {FP32}")
+    import torch
+
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == BF16)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device computes in bf16 itself; emulated it is slower than fp32."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
