@@ -249,6 +249,46 @@ def test_guidance_weighs_the_conditional_against_the_null_condition() -> None:
         assert torch.equal(_first_codes(model, condition, guidance), expected)
 
 
+def _knowing(causal: bool = True, learned: bool = True) -> MaskedGenerator:
+    """The same model, its tokens knowing how many come after them."""
+    knowing = MaskedGenerator(dataclasses.replace(SMALL, causal=causal, remaining_tokens=True)).eval()
+    missing = knowing.load_state_dict(_model(causal).state_dict(), strict=False).missing_keys
+    assert missing == ["remaining.weight"]
+    if learned:
+        torch.nn.init.normal_(knowing.remaining.weight, generator=torch.Generator().manual_seed(4))
+    return knowing
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_tokens_know_how_many_come_after_them_once_they_have_learned_to(causal: bool) -> None:
+    tokens = torch.randint(12, (2, 10), generator=torch.Generator().manual_seed(0))
+    condition, lengths = _nothing(2), torch.tensor([10, 7])
+    unaware, beginner, knowing = _model(causal), _knowing(causal, learned=False), _knowing(causal)
+    assert torch.equal(beginner(tokens, lengths, condition), unaware(tokens, lengths, condition))
+    # To one that does not know it is all the same how much follows, if attention is causal.
+    for model, same in ((unaware, causal), (knowing, False)):
+        longer = model(tokens[1:], torch.tensor([10]), _nothing(1))
+        assert torch.allclose(model(tokens, lengths, condition)[1, :1], longer[0, :1], atol=1e-5) is same
+    # Three remain after the seventh of ten as after the fourth of seven, and none after the last.
+    seen = []
+    knowing.remaining.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].tolist()))
+    knowing(tokens, lengths, condition)
+    assert seen == [[[9, 8, 7, 6, 5, 4, 3, 2, 1, 0], [6, 5, 4, 3, 2, 1, 0, 0, 0, 0]]]
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_samples_that_know_their_length_do_not_hang_on_their_neighbours(causal: bool) -> None:
+    model, lengths = _knowing(causal), torch.tensor([4, 10, 7])
+    condition = Condition.single(torch.randn(3, 6, generator=torch.Generator().manual_seed(1)))
+    together = sample(model, condition, lengths, SamplingOptions(), _streams(3))
+    for row, own in enumerate(lengths.tolist()):
+        rows = slice(row, row + 1)
+        alone = sample(
+            model, _rows(condition, rows), lengths[rows], SamplingOptions(), _streams(1, first=row)
+        )
+        assert torch.equal(together[row, :own], alone[0])
+
+
 def test_a_generator_has_a_guidance_of_its_own_unless_another_is_asked_for() -> None:
     model = _model()
     condition = Condition.single(torch.randn(8, 6, generator=torch.Generator().manual_seed(1)) * 20)

@@ -27,6 +27,9 @@ class GeneratorConfig:
     has one code of each of the tokenizer's ``codebooks``; they stand side by side, N codes for N / codebooks
     tokens, and are masked and drawn one by one. ``guidance`` is the scale of classifier-free guidance unless
     another is asked for: which is best is a matter of what was learned.
+
+    With ``remaining_tokens`` every token knows how many come after it. Causal attention does not tell, and
+    what a sentence asks for should come to its end where the motion does (not in the paper).
     """
 
     codes: int = 512
@@ -42,6 +45,7 @@ class GeneratorConfig:
     word_condition: bool = False
     codebooks: int = 1
     guidance: float = 4.0
+    remaining_tokens: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,13 +179,18 @@ class MaskedGenerator(nn.Module):
         self.head = nn.Linear(config.width, config.codebooks * config.codes)
         self.dropout = nn.Dropout(config.dropout)
         self.apply(_initialise)
+        self.remaining = None
+        if config.remaining_tokens:
+            # Nothing at first, so that a generator that did not know its length can learn to use it.
+            self.remaining = nn.Embedding(config.max_tokens, config.width)
+            nn.init.zeros_(self.remaining.weight)
 
     def forward(self, tokens: Tensor, lengths: Tensor, condition: Condition) -> Tensor:
         """Logits (B, N, codes) for codes (B, N), [MASK] being ``mask_token``.
 
         ``lengths`` (B,) in tokens. Raises ``ValueError`` for more than ``max_tokens``.
         """
-        before, embedded = self._begun(condition), self._embedded(tokens)
+        before, embedded = self._begun(condition), self._embedded(tokens, lengths)
         length = embedded.shape[1]
         packing = Packing(torch.cat([condition.mask, _inside(lengths, length)], 1))
         mask = self._mask(lengths, length, condition.mask)
@@ -202,7 +211,7 @@ class MaskedGenerator(nn.Module):
 
     def after(self, read: list[Attended], tokens: Tensor, lengths: Tensor, condition: Condition) -> Tensor:
         """As ``forward`` of a causal generator, with the condition ``read`` before: it does not change."""
-        embedded = self._embedded(tokens)
+        embedded = self._embedded(tokens, lengths)
         packing = Packing(_inside(lengths, embedded.shape[1]))
         mask = self._mask(lengths, embedded.shape[1], condition.mask)[:, :, condition.mask.shape[1] :]
         x = packing.pack(embedded)
@@ -214,14 +223,18 @@ class MaskedGenerator(nn.Module):
         # Words know their own places: the condition as a whole has one.
         return self.dropout(self.condition(condition.vectors) + self.positions[:, :1])
 
-    def _embedded(self, tokens: Tensor) -> Tensor:
+    def _embedded(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Tokens (B, L, W): the sum of their codes' embeddings, and of their place's."""
         each = tokens.unflatten(1, (-1, self.config.codebooks))
         length = each.shape[1]
         if length > self.config.max_tokens:
             raise ValueError(f"{length} tokens; the generator was made for {self.config.max_tokens}")
         books = (self.config.codes + 1) * torch.arange(self.config.codebooks, device=tokens.device)
-        return self.dropout(self.codes(each + books).sum(2) + self.positions[:, 1 : length + 1])
+        embedded = self.codes(each + books).sum(2) + self.positions[:, 1 : length + 1]
+        if self.remaining is not None:
+            after = lengths[:, None] - 1 - torch.arange(length, device=lengths.device)
+            embedded = embedded + self.remaining(after.clamp(min=0))
+        return self.dropout(embedded)
 
     def _by_code(self, logits: Tensor) -> Tensor:
         """(B, L, codebooks * codes) -> (B, N, codes)."""
@@ -390,7 +403,7 @@ class _Guided:
 
     def at_first(self, tokens: Tensor) -> Tensor:
         """Of codes (B, N) that are all [MASK]."""
-        if not self._model.config.causal:
+        if not self._model.config.causal or self._model.config.remaining_tokens:
             return self(tokens)
         masked = tokens[:1].expand(len(self._distinct.vectors), -1)
         # What comes later is not seen, so what is made of the longest is right for all.
