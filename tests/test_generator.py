@@ -298,6 +298,8 @@ def test_a_generator_has_a_guidance_of_its_own_unless_another_is_asked_for() -> 
         drawn[own, asked] = _first_codes(model, condition, asked)
     assert torch.equal(drawn[4.0, None], drawn[0.0, 4.0])
     assert not torch.equal(drawn[4.0, None], drawn[0.0, None])
+    with pytest.raises(ValueError, match="guidance: expected a finite number, found nan"):
+        dataclasses.replace(model.config, guidance=math.nan)
 
 
 @pytest.mark.parametrize("causal", [True, False])

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lamp_cli.bundle.bundle import find_bundle, read_config
 from lamp_cli.cli.pretrain import _drawing_processes, command
 from lamp_cli.corpus.batches import PairSampler, ParaphraseSampler, WindowSampler
 from lamp_cli.corpus.layout import Clip
@@ -21,7 +22,7 @@ from lamp_cli.corpus.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces
 from lamp_cli.model.lamp import Lamp, LampConfig
 from lamp_cli.model.qformer import QFormer, QFormerConfig
 from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
-from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.tasks.draws import drawn_ahead
 from lamp_cli.tasks.lamp_stage import LampStage, PairData
 from lamp_cli.tasks.pretrain import _check_text_is_kept, _Corpus, _same_networks, _take_over, _vocabulary
@@ -355,6 +356,16 @@ def test_a_text_side_is_kept_only_for_a_generator_that_reads_nothing_else() -> N
         _check_text_is_kept(base, base, CORE)
 
 
+def test_the_shipped_generator_is_the_one_that_its_size_trains() -> None:
+    shipped = read_config(find_bundle("lamp-mini")).model
+    assert SIZES["mini"].model(HUMANML3D, 8001).generator == shipped.generator
+    assert shipped.generator.remaining_tokens and shipped.generator.guidance == 2.0
+    # The paper's, by data set.
+    for size in ("base", "paper"):
+        guidance = [SIZES[size].model(skeleton, 100).generator.guidance for skeleton in (HUMANML3D, KIT)]
+        assert guidance == [4.0, 2.0]
+
+
 def test_stages_stay_as_they_are_where_the_networks_are_of_the_same_sizes() -> None:
     model = SIZES["mini"].model(HUMANML3D, 100)
     lamp = dataclasses.replace(model.lamp, matching_share=1.0)
@@ -363,6 +374,9 @@ def test_stages_stay_as_they_are_where_the_networks_are_of_the_same_sizes() -> N
     assert _same_networks(dataclasses.replace(model, lamp=fewer), model) == ("tokenizer", "generator")
     length = dataclasses.replace(model, length=dataclasses.replace(model.length, width=8))
     assert _same_networks(length, model) == ("tokenizer", "lamp")
+    # How samples are drawn is no matter of the network.
+    guided = dataclasses.replace(model, generator=dataclasses.replace(model.generator, guidance=4.0))
+    assert _same_networks(guided, model) == CORE
     wider = dataclasses.replace(model, tokenizer=dataclasses.replace(model.tokenizer, encoder_width=256))
     assert _same_networks(wider, model) == ("lamp", "generator")
 

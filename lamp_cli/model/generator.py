@@ -29,7 +29,8 @@ class GeneratorConfig:
     another is asked for: which is best is a matter of what was learned.
 
     With ``remaining_tokens`` every token knows how many come after it. Causal attention does not tell, and
-    what a sentence asks for should come to its end where the motion does (not in the paper).
+    what a sentence asks for should come to its end where the motion does (not in the paper). Raises
+    ``ValueError`` for a guidance that is not finite.
     """
 
     codes: int = 512
@@ -46,6 +47,10 @@ class GeneratorConfig:
     codebooks: int = 1
     guidance: float = 4.0
     remaining_tokens: bool = False
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.guidance):
+            raise ValueError(f"guidance: expected a finite number, found {self.guidance}")
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,8 @@ _PARTS = ("tokenizer", "lamp", "generator", "length")
 REWORDED_SENTENCES = 30_000
 TRAINED_NOW, TRAINED_BEFORE, TAKEN_OVER = "trained now", "trained before", "taken over"
 VOCABULARY = "vocab.txt"
-# What is no size: training may go on with another.
-_TRAINING_ONLY = ("dropout", "matching_share", "motion_generation_share")
+# What is no size: training and sampling may go on with another.
+_NO_SIZES = ("dropout", "matching_share", "motion_generation_share", "guidance")
 
 
 def pretrain(
@@ -407,10 +407,10 @@ def _same_networks(model: ModelConfig, other: ModelConfig) -> tuple[str, ...]:
 
 
 def _sizes(config: Any) -> dict[str, Any]:
-    """A network's settings without those that only its training has."""
+    """A network's settings without those that only its training or its sampling has."""
     settings = config if isinstance(config, dict) else to_json(config)
     nested = {key: _sizes(value) if isinstance(value, dict) else value for key, value in settings.items()}
-    return {key: value for key, value in nested.items() if key not in _TRAINING_ONLY}
+    return {key: value for key, value in nested.items() if key not in _NO_SIZES}
 
 
 def _with_ablations(model: ModelConfig, options: PretrainOptions) -> ModelConfig:
