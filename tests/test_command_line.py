@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -296,7 +297,7 @@ def test_the_motion_side_is_trained_alone_and_the_generator_stays(bundle: Path, 
     refused = lamp(*words)
     assert refused.returncode == 2
     assert "--keep-text: is for --start-from" in refused.stderr
-    words += ["--start-from", bundle]
+    words += ["--start-from", _guided_by(3.5, bundle, tmp_path)]
     both = lamp(*words, "--renew-text")
     assert both.returncode == 2
     assert "--renew-text and --keep-text both say" in both.stderr
@@ -316,7 +317,18 @@ def test_the_motion_side_is_trained_alone_and_the_generator_stays(bundle: Path, 
     one, other = generators
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert not (tmp_path / "kept" / "captioner.safetensors").exists()
-    assert (tmp_path / "kept" / "config.json").exists()
+    # The generator's guidance is its own, not that of its size.
+    assert json.loads((tmp_path / "kept/config.json").read_text())["model"]["generator"]["guidance"] == 3.5
+
+
+def _guided_by(guidance: float, bundle: Path, folder: Path) -> Path:
+    """A copy of the bundle whose generator asks for another guidance."""
+    copy = folder / "guided"
+    shutil.copytree(bundle, copy, ignore=shutil.ignore_patterns("training"))
+    config = json.loads((copy / "config.json").read_text())
+    config["model"]["generator"]["guidance"] = guidance
+    (copy / "config.json").write_text(json.dumps(config))
+    return copy
 
 
 @pytest.mark.parametrize("rate", ["lamp=0", "lamp=2", "lamp=nan", "lamp=fast", "dance=0.1", "0.1"])

@@ -56,6 +56,7 @@ from tests.test_caption import with_captioner
 from tests.test_retrieve import tiny_bundle
 
 CPU = torch.device("cpu")
+TEXTS = ["someone walks sideways", "he jumps", ""]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -421,6 +422,23 @@ def test_the_bundles_own_text_transformer_reads_sentences() -> None:
     [alone] = encoder.encode(["walk"])
     np.testing.assert_allclose(first.states, alone.states, atol=1e-6)
     assert len(second.ids) == 10 and second.inner.sum() == 8
+
+
+def test_bertscores_encoder_reads_in_the_precision_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    # bf16 can be computed anywhere; it is only slow where there are no instructions for it.
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True})
+    exact, fast = (
+        Models(ModelChoice("lamp-mini", CPU, encoder="lamp", precision=precision)).encoder
+        for precision in ("fp32", "bf16")
+    )
+    assert fast.name == f"{exact.name}, bf16"
+    for states, rough in zip(exact.encode(TEXTS), fast.encode(TEXTS), strict=True):
+        assert rough.states.dtype == np.float32 and rough.ids.tolist() == states.ids.tolist()
+        apart = np.linalg.norm(rough.states - states.states) / np.linalg.norm(states.states)
+        assert 1e-4 < apart < 2e-2
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict)
+    with pytest.raises(ValueError, match="precision bf16: this cpu has no instructions for it"):
+        Models(ModelChoice("lamp-mini", CPU, precision="bf16"))
 
 
 def test_sentences_of_as_many_tokens_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:

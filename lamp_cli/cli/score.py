@@ -96,7 +96,7 @@ def command(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many clips or pairs.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Of generated motions; not the default.")] = None,
-    precision: Annotated[str, typer.Option(help="Of the generator: fp32, or bf16 for speed.")] = "fp32",
+    precision: Annotated[str, typer.Option(help="Of generator and BERTScore's: fp32 or bf16.")] = "fp32",
     fps: Annotated[float | None, typer.Option(help="Frame rate of motion files that hold joints.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,
     output: Annotated[Path | None, typer.Option(help="Also to .csv, .md, .tex, .json or .jsonl.")] = None,
@@ -236,7 +236,9 @@ def _score_texts(
     require_evaluators(choice.evaluators)
     on = torch_device(choice.device)
     captioner = options.wants(BERTSCORE, CAPTIONS)
-    models = Models(ModelChoice(choice.model, on, choice.evaluators, reader, layer, config, captioner))
+    models = Models(
+        ModelChoice(choice.model, on, choice.evaluators, reader, layer, config, captioner, options.precision)
+    )
     opened = None if data is None else open_split(data, split or "test", None if lines else options.limit)
     if not lines:
         opened = opened or sample_split(options.limit)

@@ -20,6 +20,7 @@ from ..metrics.encoder import HuggingFaceEncoder
 from ..model.bert import initialise_from_bert
 from ..model.qformer import QFormer, QFormerConfig, Text
 from .lamp_stage import encode_text
+from .precision import BF16, FP32, in_precision
 from .text_encoder import default_text_encoder
 
 MINILM = "all-MiniLM-L6-v2"
@@ -65,6 +66,24 @@ class TextTransformerEncoder:
             TokenStates(row[kept].copy(), value[kept].copy(), ~np.isin(row[kept], self._outer))
             for row, value, kept in zip(ids, states, mask, strict=True)
         ]
+
+
+class LowPrecisionEncoder:
+    """Another encoder in bf16, which its name says."""
+
+    def __init__(self, encoder: TokenEncoder, device: torch.device):
+        self._encoder = encoder
+        self._device = device
+
+    @property
+    def name(self) -> str:
+        """The encoder's own name and the precision."""
+        return f"{self._encoder.name}, {BF16}"
+
+    def encode(self, sentences: Sequence[str]) -> list[TokenStates]:
+        """As the encoder itself; the states are float32 again."""
+        with in_precision(BF16, self._device):
+            return self._encoder.encode(sentences)
 
 
 class RememberingEncoder:
@@ -114,12 +133,23 @@ def bertscore_setting(
 
 
 def load_bertscore_encoder(
-    encoder: str | None, layer: int | None, bundle: Callable[[], Bundle], device: torch.device
+    encoder: str | None,
+    layer: int | None,
+    bundle: Callable[[], Bundle],
+    device: torch.device,
+    precision: str = FP32,
 ) -> TokenEncoder:
     """The encoder of a folder or hub name; ``lamp`` is the bundle's; None the default.
 
     Raises ``ValueError`` when it cannot be loaded.
     """
+    loaded = _load_encoder(encoder, layer, bundle, device)
+    return LowPrecisionEncoder(loaded, device) if precision == BF16 else loaded
+
+
+def _load_encoder(
+    encoder: str | None, layer: int | None, bundle: Callable[[], Bundle], device: torch.device
+) -> TokenEncoder:
     if encoder is None:
         minilm = default_text_encoder()
         return bundle_encoder(bundle()) if minilm is None else bert_encoder(minilm, MINILM, device)

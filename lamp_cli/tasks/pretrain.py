@@ -195,6 +195,9 @@ def _begin(data: Path, corpus: _Corpus, output: Path, options: PretrainOptions) 
             identity["renew_text"] = True
             goes_on = tuple(stage for stage in goes_on if stage != "lamp")
     origins = _origins(output, options, goes_on)
+    if origin is not None and origins.get("generator") == TAKEN_OVER:
+        guidance = origin.config.model.generator.guidance
+        model = dataclasses.replace(model, generator=dataclasses.replace(model.generator, guidance=guidance))
     claim(claimed, identity)
     if ranks.rank() == 0:
         # Which pieces serve best is not asked again: the answer may change with the code.

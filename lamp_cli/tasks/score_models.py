@@ -22,6 +22,7 @@ from .bertscore_encoders import RememberingEncoder, load_bertscore_encoder
 from .caption import CaptionOptions
 from .evaluators import Evaluator, LampEvaluator, load_evaluator
 from .generate import GenerateOptions
+from .precision import FP32, in_precision
 from .score_figures import RETRIEVAL, ScoreOptions
 
 
@@ -30,6 +31,7 @@ class ModelChoice:
     """The bundle by name, evaluators as ``load_evaluator`` takes them, and BERTScore's encoder.
 
     ``captioner`` False leaves out the bundle's captioner, which may be a large language model.
+    ``precision`` is that of BERTScore's encoder.
     """
 
     model: str
@@ -39,18 +41,25 @@ class ModelChoice:
     layer: int | None = None
     bertscore: BertScoreConfig = field(default_factory=BertScoreConfig)
     captioner: bool = True
+    precision: str = FP32
 
 
 class Models:
-    """Networks by choice; a bundle in hand may be given instead of a name to load."""
+    """Networks by choice; a bundle in hand may be given instead of a name to load.
+
+    Raises ``ValueError`` for a precision that the device does not have.
+    """
 
     def __init__(self, choice: ModelChoice, bundle: Bundle | None = None):
+        in_precision(choice.precision, choice.device)
         self._choice = choice
         self._given = bundle
         self._loaded: Bundle | None = None
         self._evaluators: dict[tuple[str, ...], list[Evaluator]] = {}
         self.encoder = RememberingEncoder(
-            lambda: load_bertscore_encoder(choice.encoder, choice.layer, lambda: self.bundle, choice.device)
+            lambda: load_bertscore_encoder(
+                choice.encoder, choice.layer, lambda: self.bundle, choice.device, choice.precision
+            )
         )
 
     @property
