@@ -1,9 +1,10 @@
-"""The generator halfway between two, in weights: often better than both, at no cost.
+"""The generator between two, in weights: often better than both, at no cost.
 
-    python examples/average_generators.py BUNDLE FURTHER OUTPUT
+    python examples/average_generators.py BUNDLE FURTHER OUTPUT [SHARE]
 
 FURTHER is BUNDLE with its generator trained further (`lamp pretrain --start-from BUNDLE --stage generator`);
-OUTPUT becomes BUNDLE with the averaged generator. Source: Wortsman et al., ICML 2022 (model soups).
+OUTPUT becomes BUNDLE with the averaged generator, SHARE of it (0.5 when not given) from FURTHER. Source:
+Wortsman et al., ICML 2022 (model soups).
 """
 
 import dataclasses
@@ -15,18 +16,20 @@ import torch
 from lamp_cli.bundle.bundle import find_bundle, load_bundle, read_config, save_bundle
 
 
-def main(one: str, other: str, output: str) -> None:
+def main(one: str, other: str, output: str, share: str = "0.5") -> None:
     """Average two bundles' generators.
 
-    Raises ``ValueError`` for what is no bundle, generators on other codes or of other sizes, or an output
-    that is there already.
+    Raises ``ValueError`` for what is no bundle, generators on other codes or of other sizes, a share that is
+    not between 0 and 1, or an output that is there already.
     """
+    weight_of_other = _share(share)
     if Path(output).exists():
         raise ValueError(f"{output}: is there already; choose another name")
     described = read_config(find_bundle(one)).model.captioner is not None
     first = load_bundle(one, torch.device("cpu"), captioner=described)
     second = load_bundle(other, torch.device("cpu"))
-    if first.config.model.generator != second.config.model.generator:
+    sizes, guidance = second.config.model.generator, first.config.model.generator.guidance
+    if first.config.model.generator != dataclasses.replace(sizes, guidance=guidance):
         raise ValueError(f"{other}: its generator has other sizes than that of {one}")
     for part in ("tokenizer", "lamp"):
         weights, others = (bundle.networks()[part].state_dict() for bundle in (first, second))
@@ -35,7 +38,8 @@ def main(one: str, other: str, output: str) -> None:
                 f"{other}: has another {part} than {one}; only generators on the same one average"
             )
     further = second.text_to_motion.state_dict()
-    mean = {k: torch.lerp(weight, further[k], 0.5) for k, weight in first.text_to_motion.state_dict().items()}
+    own = first.text_to_motion.state_dict()
+    mean = {name: torch.lerp(weight, further[name], weight_of_other) for name, weight in own.items()}
     first.text_to_motion.load_state_dict(mean)
     # What was measured of the first generator is not true of this one.
     figures = {stage: each for stage, each in first.config.figures.items() if stage != "generator"}
@@ -43,8 +47,18 @@ def main(one: str, other: str, output: str) -> None:
     save_bundle(Path(output), dataclasses.replace(first, config=config))
 
 
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0.0 < share < 1.0:
+        raise ValueError(f"{text}: expected a share between 0 and 1")
+    return share
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
+    if len(sys.argv) not in (4, 5):
         sys.exit(__doc__)
     try:
         main(*sys.argv[1:])

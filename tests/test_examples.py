@@ -38,8 +38,9 @@ def further(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_average_lies_halfway(further: Path, tmp_path: Path) -> None:
-    found = _average("lamp-mini", further, tmp_path / "average")
+@pytest.mark.parametrize(("share", "moved"), [([], 0.0625), (["0.75"], 0.09375)])
+def test_the_average_lies_between(further: Path, tmp_path: Path, share: list[str], moved: float) -> None:
+    found = _average("lamp-mini", further, tmp_path / "average", *share)
     assert found.returncode == 0, found.stderr
     before, after = (
         load_bundle(name, torch.device("cpu"), captioner=True) for name in ("lamp-mini", tmp_path / "average")
@@ -48,11 +49,18 @@ def test_the_average_lies_halfway(further: Path, tmp_path: Path) -> None:
     for name, weight in before.text_to_motion.state_dict().items():
         # Bundles hold 16-bit floats.
         torch.testing.assert_close(
-            after.text_to_motion.state_dict()[name], weight + 0.0625, rtol=2e-3, atol=1e-4
+            after.text_to_motion.state_dict()[name], weight + moved, rtol=2e-3, atol=1e-4
         )
     for part in ("tokenizer", "lamp", "captioner"):
         kept = after.networks()[part].state_dict()
         assert all(torch.equal(kept[k], weight) for k, weight in before.networks()[part].state_dict().items())
+
+
+@pytest.mark.parametrize("share", ["0", "1", "nan", "half"])
+def test_a_share_that_is_none_is_refused(further: Path, tmp_path: Path, share: str) -> None:
+    found = _average("lamp-mini", further, tmp_path / "average", share)
+    assert found.returncode == 1 and found.stderr == f"{share}: expected a share between 0 and 1\n"
+    assert not (tmp_path / "average").exists()
 
 
 def test_generators_on_other_codes_do_not_average(further: Path, tmp_path: Path) -> None:
