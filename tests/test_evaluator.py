@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,13 @@ from lamp_cli.model.evaluator import (
     EvaluatorConfig,
     MatchingEvaluator,
 )
-from lamp_cli.tasks.evaluators import Evaluator, GuoEvaluator, LampEvaluator, load_evaluator
+from lamp_cli.tasks.evaluators import (
+    Evaluator,
+    GuoEvaluator,
+    LampEvaluator,
+    load_evaluator,
+    require_evaluators,
+)
 from lamp_cli.tasks.sizes import SIZES
 
 CPU = torch.device("cpu")
@@ -297,6 +304,27 @@ def test_a_kit_evaluator_reads_251_features(tmp_path: Path) -> None:
     assert evaluator.motion_embeddings(motions((24,), 251)).shape == (1, 4)
     with pytest.raises(ValueError, match=r"expected features \(T, 251\), found shape \(40, 263\)"):
         evaluator.motion_embeddings(motions((40,)))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("finest.tar", "no finest.tar in it"),
+        ("our_vab_data.npy", "no our_vab_data.npy in it"),
+        ("our_vab_words.pkl", "our_vab_words.pkl: missing"),
+        ("our_vab_idx.pkl", "our_vab_idx.pkl: missing"),
+        ("std.npy", "no std.npy in it"),
+    ],
+)
+def test_a_missing_file_is_told_without_opening_the_others(tmp_path: Path, name: str, sentence: str) -> None:
+    folder = released(tmp_path)
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        path.write_bytes(b"")
+    require_evaluators([f"guo:{folder}", "lamp"])
+    (path,) = tmp_path.rglob(name)
+    path.unlink()
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        require_evaluators(["lamp", f"guo:{folder}"])
 
 
 class _Runs:

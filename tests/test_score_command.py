@@ -408,8 +408,9 @@ def test_mistakes_get_one_sentence(work: Path, lamp: Lamp, words: list[str], mes
 
 def test_a_wrong_evaluator_is_told_before_anything_is_loaded(work: Path, lamp: Lamp) -> None:
     words = ["--bertscore", "--fid", "--data", work / "data", "--seed", "0"]
-    done = lamp("score", *words, "--evaluator", "nobody", "--model", work / "no model either")
-    assert done.returncode == 2 and "evaluator nobody: expected guo:PATH" in done.stderr
+    for wrong, told in (("nobody", "evaluator nobody: expected guo:PATH"), (f"guo:{work}", "no finest.tar")):
+        done = lamp("score", *words, "--evaluator", wrong, "--model", work / "no model either")
+        assert done.returncode == 2 and told in done.stderr
 
 
 def test_a_figure_that_cannot_be_measured_leaves_the_others(work: Path, lamp: Lamp) -> None:

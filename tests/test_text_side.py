@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from lamp_cli.bundle.config import BundleConfig, from_json, to_json
+from lamp_cli.cli.pretrain import _text_encoder
 from lamp_cli.corpus.vocabulary import (
     DECODER_TOKEN,
     Vocabulary,
@@ -129,3 +130,18 @@ def test_config_mistakes_are_named() -> None:
         from_json(BundleConfig, data)
     with pytest.raises(ValueError, match=r"config\.x: unknown"):
         from_json(BundleConfig, {**data, "x": 1})
+
+
+def test_that_no_text_encoder_is_there_is_said_where_words_are_learned(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lamp_cli.tasks.text_encoder.default_text_encoder", lambda: None)
+    told = {}
+    for anew in (True, False):
+        assert _text_encoder("auto", words_begin_anew=anew, stages=["tokenizer", "lamp"]) is None
+        told[anew] = capsys.readouterr().err
+    assert "words are learned from scratch" in told[True]
+    # Those of a bundle to start from are there.
+    assert "nothing holds words to it" in told[False] and "scratch" not in told[False]
+    assert _text_encoder("auto", words_begin_anew=True, stages=["generator"]) is None
+    assert capsys.readouterr().err == ""

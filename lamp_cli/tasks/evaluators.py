@@ -16,7 +16,7 @@ import torch
 
 from ..bundle.bundle import Bundle
 from ..bundle.evaluator import TrainedEvaluator, is_evaluator, load_evaluator_folder
-from ..bundle.released_evaluator import load_released_evaluator
+from ..bundle.released_evaluator import load_released_evaluator, require_released_evaluator
 from ..corpus.captions import Caption
 from ..corpus.evaluation_set import padded
 from ..corpus.words import WordBatch
@@ -187,9 +187,11 @@ def load_evaluator(choice: str, bundle: Bundle | None, device: torch.device) -> 
 
 
 def require_evaluators(choices: Sequence[str]) -> None:
-    """Raise ``ValueError`` for a choice that names no evaluator, before anything is computed for it."""
+    """Raise ``ValueError`` for a choice that names no evaluator or lacks a file, before any is opened."""
     for choice in choices:
-        if choice != "lamp" and not choice.startswith("guo:"):
+        if choice.startswith("guo:"):
+            require_released_evaluator(Path(choice.removeprefix("guo:")))
+        elif choice != "lamp":
             _trained(choice)
 
 
