@@ -359,7 +359,7 @@ def test_a_text_side_is_kept_only_for_a_generator_that_reads_nothing_else() -> N
 def test_the_shipped_generator_is_the_one_that_its_size_trains() -> None:
     shipped = read_config(find_bundle("lamp-mini")).model
     assert SIZES["mini"].model(HUMANML3D, 8001).generator == shipped.generator
-    assert shipped.generator.remaining_tokens and shipped.generator.guidance == 2.0
+    assert shipped.generator.remaining_tokens and shipped.generator.guidance == 3.0
     # The paper's, by data set.
     for size in ("base", "paper"):
         guidance = [SIZES[size].model(skeleton, 100).generator.guidance for skeleton in (HUMANML3D, KIT)]
