@@ -1,7 +1,8 @@
-"""Benchmarks of ``lamp score`` without any model: ``python -m tests.bench_score [--json]``.
+"""Benchmarks of ``lamp score``: ``python -m tests.bench_score [--json]``.
 
 The full text-to-motion protocol on 4,400 pairs and 20 repetitions, FID, and BERTScore's arithmetic, on
-random embeddings; an evaluator that looks them up stands in for the networks.
+random embeddings; an evaluator that looks them up stands in for the networks. Last BERTScore as a whole, by
+the text transformer of lamp-mini, in every precision that the processor has.
 """
 
 from __future__ import annotations
@@ -13,15 +14,20 @@ import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 
 from lamp_cli.corpus.captions import Caption
 from lamp_cli.corpus.evaluation_set import EvaluationClip, EvaluationPair, EvaluationSet
+from lamp_cli.corpus.wording.phrasebook import phrasebook
 from lamp_cli.metrics.bertscore import TokenStates, bert_score
 from lamp_cli.metrics.distribution import frechet_inception_distance
 from lamp_cli.motion.skeleton import HUMANML3D, Skeleton
+from lamp_cli.tasks.precision import BF16, FP32, has_bf16
 from lamp_cli.tasks.score_figures import MATCHING, Report, ScoreOptions, silent
 from lamp_cli.tasks.score_matching import score_loadings
+from lamp_cli.tasks.score_models import ModelChoice, Models
 
+CPU = torch.device("cpu")
 CLIPS, WIDTH = 4400, 512
 
 
@@ -92,6 +98,17 @@ def bertscore_arithmetic() -> Callable[[], object]:
     return lambda: bert_score(sentences[:1000], references, RandomTokens())
 
 
+def whole_bertscore(precision: str) -> Callable[[], object]:
+    """1,000 sentences out of the book of phrases against 3 others each."""
+    models = Models(ModelChoice("lamp-mini", CPU, encoder="lamp", precision=precision))
+    # It is loaded by the first sentence.
+    models.encoder.encode([""])
+    phrases = dict.fromkeys(phrase.words for several in phrasebook().values() for phrase in several)
+    sentences = [f"a person {words}" for words in phrases][:4000]
+    references = [sentences[1000 + n :: 1000] for n in range(1000)]
+    return lambda: bert_score(sentences[:1000], references, models.encoder)
+
+
 def seconds(work: Callable[[], object]) -> float:
     """How long ``work`` takes, once."""
     begun = time.perf_counter()
@@ -106,10 +123,12 @@ def main() -> None:
     as_json = parser.parse_args().json
     rng = np.random.default_rng(1)
     sets = rng.normal(size=(2, CLIPS, WIDTH))
+    precisions = (FP32, BF16) if has_bf16(CPU) else (FP32,)
     figures = {
         "full protocol, 4,400 pairs, 20 repetitions, s": seconds(full_protocol),
         "FID of two 4,400 x 512 sets, s": seconds(lambda: frechet_inception_distance(*sets)),
         "BERTScore of 1,000 x 3 without the encoder, s": seconds(bertscore_arithmetic()),
+        **{f"BERTScore of 1,000 x 3, {p}, s": seconds(whole_bertscore(p)) for p in precisions},
         "peak memory, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     if as_json:
