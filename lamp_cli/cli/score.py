@@ -96,7 +96,7 @@ def command(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many clips or pairs.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Of generated motions; not the default.")] = None,
-    precision: Annotated[str, typer.Option(help="Of generator and BERTScore's: fp32 or bf16.")] = "fp32",
+    precision: Annotated[str, typer.Option(help="Of generator and BERTScore: fp32 or bf16.")] = "fp32",
     fps: Annotated[float | None, typer.Option(help="Frame rate of motion files that hold joints.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,
     output: Annotated[Path | None, typer.Option(help="Also to .csv, .md, .tex, .json or .jsonl.")] = None,
