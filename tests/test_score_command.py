@@ -26,6 +26,7 @@ from lamp_cli.corpus.words import WordList
 from lamp_cli.metrics.measurement import Measurement
 from lamp_cli.model.evaluator import MatchingEvaluator
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.tasks.precision import has_bf16
 from lamp_cli.tasks.score_figures import METRICS, metric_of
 from lamp_cli.tasks.score_report import read_report, table, write_report
 from tests.conftest import wandering
@@ -404,6 +405,16 @@ def test_mistakes_get_one_sentence(work: Path, lamp: Lamp, words: list[str], mes
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr and len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("lamp: ")
+
+
+def test_bertscores_encoder_reads_in_the_precision_that_is_asked_for(work: Path, lamp: Lamp) -> None:
+    words = ["score", "--bertscore", "--pairs", work / "pairs.jsonl", *rest(work)]
+    done = lamp(*words, "--precision", "bf16")
+    if has_bf16(torch.device("cpu")):
+        assert done.rows and all(r["evaluator"].endswith(", layer 2, bf16") for r in done.rows)
+    else:
+        assert done.returncode == 2 and "precision bf16: this cpu has no instructions" in done.stderr
+    assert all(r["evaluator"].endswith(", layer 2") for r in lamp(*words).rows)
 
 
 def test_a_wrong_evaluator_is_told_before_anything_is_loaded(work: Path, lamp: Lamp) -> None:
