@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from lamp_cli.bundle.bundle import load_bundle
-from lamp_cli.tasks.index import update_index
-from lamp_cli.tasks.retrieve import find_by_text
+from lamp_cli.inference.index.index import update_index
+from lamp_cli.inference.retrieve import find_by_text
 
 library, sentence = Path(sys.argv[1]), sys.argv[2]
 bundle = load_bundle("lamp-mini", torch.device("cpu"))

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
+# One thread a process, before any library that starts threads is imported; subprocesses inherit it. On a busy
+# machine the threads of small tensors wait for each other ten times as long as they compute.
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[variable] = "1"
+
 import numpy as np
 import pytest
 

@@ -27,8 +27,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ..corpus.statistics import Statistics, load_statistics, save_statistics
-from ..corpus.vocabulary import Vocabulary, load_vocabulary
+from ..data.statistics import Statistics, load_statistics, save_statistics
+from ..data.vocabulary import Vocabulary, load_vocabulary
 from ..model.captioner import Captioner
 from ..model.lamp import Lamp
 from ..model.text_to_motion import TextToMotion

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from ..corpus.vocabulary import Vocabulary
+from ..data.vocabulary import Vocabulary
 from ..model.captioner import Captioner, CaptionerConfig
-from ..model.language_model import EmbeddedDecoder
+from ..model.decoder import EmbeddedDecoder
 
 if TYPE_CHECKING:
     from ..model.hugging_face import HuggingFaceDecoder

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import torch
 
-from ..corpus.statistics import Statistics, load_statistics, save_statistics
-from ..corpus.words import WordList, load_words
+from ..data.statistics import Statistics, load_statistics, save_statistics
+from ..data.word_tokens import WordList, load_words
 from ..model.evaluator import EvaluatorConfig, MatchingEvaluator
 from ..motion.skeleton import Skeleton, skeleton_named
 from ..storage import write_json

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..corpus.statistics import Statistics
-from ..corpus.words import TAGS, WordList
+from ..data.statistics import Statistics
+from ..data.word_tokens import TAGS, WordList
 from ..model.evaluator import CONTACTS, EvaluatorConfig, MatchingEvaluator
 from ..motion.skeleton import Skeleton, skeleton_of_features
 from .evaluator import TrainedEvaluator

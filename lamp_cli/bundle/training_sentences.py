@@ -3,7 +3,7 @@
     training_sentences.safetensors   embeddings (N, D) of sentences that lie among all of them
     training_words.txt               stems of their meaningful words, one per line
 
-Loads and saves; ``tasks/familiarity`` makes it and asks it. Bundles of earlier versions have none.
+Loads and saves; ``inference/familiarity`` makes it and asks it. Bundles of earlier versions have none.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ def command(
         note(f"seed {seed}")
 
     from ..bundle.bundle import load_bundle
+    from ..inference.caption import CaptionOptions, caption_pieces
     from ..model.decoding import DecodingOptions
-    from ..tasks.caption import CaptionOptions, caption_pieces
 
     decoding = DecodingOptions(beams, candidates, nucleus, temperature)
     options = CaptionOptions(decoding, prompt, moments, seed or 0, batch_size)
@@ -83,7 +83,7 @@ def _named(path: Path, recursive: bool) -> list[_Request]:
     """A file itself; of a folder its motion files."""
     if not path.is_dir():
         return [_Request(path, {})]
-    from ..tasks.library import SUFFIXES, motion_files
+    from ..inference.index.library import SUFFIXES, motion_files
 
     files = [file for file in motion_files(path) if recursive or file.parent == path]
     if not files:
@@ -101,8 +101,8 @@ def _every(requests: list[_Request], from_stdin: bool) -> Iterator[_Request]:
 
 def _readable(bundle: Any, requests: Iterator[_Request], read: deque[tuple[_Request, Any]]) -> Iterator[Any]:
     """The pieces of every motion, which joins ``read``; files of a folder that hold none are noted."""
-    from ..motion.files import load_motions
-    from ..tasks.caption import pieces_of
+    from ..files.arrays import load_motions
+    from ..inference.caption import pieces_of
 
     for request in requests:
         try:

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ..motion.files import save_joints
+from ..files.arrays import save_joints
+from ..inference.precision import check_precision
 from ..storage import free_path, safe_stem, write_array
-from ..tasks.precision import check_precision
 from .common import UsageError, emit, note, progress, read_records, torch_device
 
 DOUBTS_SHOWN = 5
@@ -68,9 +68,9 @@ def command(
         raise UsageError(f"--output {output}: is a file; expected a folder")
 
     from ..bundle.bundle import load_bundle
+    from ..inference.familiarity import doubts
+    from ..inference.generate import GenerateOptions, Prompt, check_prompt, generate
     from ..model.generator import SamplingOptions
-    from ..tasks.familiarity import doubts
-    from ..tasks.generate import GenerateOptions, Prompt, check_prompt, generate
 
     bundle = load_bundle(model, torch_device(device))
     if seconds is not None:

@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from ..corpus.prepare import PrepareOptions, PrepareReport, prepare, remove_prepared
-from ..corpus.requests import read_requests
-from ..corpus.sentences import read_sentences
-from ..corpus.sources import find_sources
+from ..data.prepare.prepare import PrepareOptions, PrepareReport, prepare, remove_prepared
+from ..data.prepare.requests import read_requests
+from ..data.prepare.sources import find_sources
+from ..data.sentences import read_sentences
 from .common import UsageError, counted, emit, note
 
 

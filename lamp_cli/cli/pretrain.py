@@ -129,9 +129,9 @@ def command(
             raise UsageError(f"{option}: is for --start-from; without it everything begins anew")
     if renew_text and keep_text:
         raise UsageError("--renew-text and --keep-text both say what becomes of the text side; expected one")
-    from ..tasks.pretrain import pretrain
-    from ..tasks.pretrain_options import PretrainOptions
-    from ..tasks.sizes import LANGUAGE, STAGES
+    from ..training.options import PretrainOptions
+    from ..training.pretrain import pretrain
+    from ..training.sizes import LANGUAGE, STAGES
 
     chosen = STAGES if stage is None else tuple(s.value for s in StageName if s in stage)
     every = (*(s.value for s in StageName), LANGUAGE)
@@ -215,7 +215,7 @@ def _drawing_processes(device: str) -> int:
 
 
 def _text_encoder(choice: str, words_begin_anew: bool, stages: Sequence[str]) -> Path | None:
-    from ..tasks.text_encoder import default_text_encoder
+    from ..bundle.text_encoder import default_text_encoder
 
     if choice == "none":
         return None

@@ -83,8 +83,8 @@ def command(
 
 
 def _shown(names: list[str], from_stdin: bool, title: str | None, fps: float | None) -> Iterator[_Shown]:
-    from ..motion.files import load_motions
-    from ..tasks.library import caption_beside
+    from ..files.arrays import load_motions
+    from ..inference.index.library import caption_beside
 
     records: Iterator[dict[str, Any]] = iter([{"motion": name} for name in names])
     if from_stdin:

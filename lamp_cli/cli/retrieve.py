@@ -50,7 +50,7 @@ def command(
         _rank_texts(bundle, asked, texts, count, as_json)
         return
     if library is None:
-        from ..corpus.samples import sample_library
+        from ..data.samples import sample_library
 
         library = sample_library()
         note(f"no --library: searching the sample of synthetic motions in {library}")
@@ -76,9 +76,9 @@ def _search(
     strict: bool,
     build_only: bool,
 ) -> list[Any]:
-    from ..motion.files import load_motion
-    from ..tasks.index import FOLDER, update_index
-    from ..tasks.retrieve import find_by_motion, find_by_text
+    from ..files.arrays import load_motion
+    from ..inference.index.index import FOLDER, update_index
+    from ..inference.retrieve import find_by_motion, find_by_text
 
     folder = index or (library if library.is_dir() else library.parent) / FOLDER
     with ExitStack() as stack:
@@ -121,8 +121,8 @@ def _query(query: str | None) -> str:
 
 
 def _rank_texts(bundle: Any, asked: str, texts: Path, count: int, as_json: bool) -> None:
-    from ..motion.files import load_motion
-    from ..tasks.retrieve import rank_texts
+    from ..files.arrays import load_motion
+    from ..inference.retrieve import rank_texts
 
     lines = [line.strip() for line in texts.read_text(encoding="utf-8", errors="replace").splitlines()]
     sentences = list(dict.fromkeys(line for line in lines if line))
@@ -135,7 +135,7 @@ def _rank_texts(bundle: Any, asked: str, texts: Path, count: int, as_json: bool)
 
 
 def _record(bundle: Any, asked: str, library: Path, rank: int, hit: Any) -> dict[str, Any]:
-    from ..tasks.library import caption_beside
+    from ..inference.index.library import caption_beside
 
     path, fps = _path(library, hit), bundle.config.fps
     return {
@@ -163,9 +163,9 @@ def _copy(hits: list[Any], library: Path, folder: Path) -> None:
 
 
 def _render(bundle: Any, hits: list[Any], library: Path, path: Path) -> None:
+    from ..inference.retrieve import joints_of_hit
     from ..render.camera import SceneOptions
     from ..render.video import render_motions
-    from ..tasks.retrieve import joints_of_hit
 
     fps = bundle.config.fps
     motions = [joints_of_hit(bundle, hit, library) for hit in hits]

@@ -12,10 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ..metrics.comparison import Change, Verdict, regressions
 from ..metrics.measurement import Measurement
-from ..storage import free_path
-from ..tasks.score_figures import (
+from ..scoring.comparison import Change, Verdict, regressions
+from ..scoring.figures import (
     BERTSCORE,
     CAPTIONS,
     METRICS,
@@ -25,7 +24,7 @@ from ..tasks.score_figures import (
     Report,
     ScoreOptions,
 )
-from ..tasks.score_report import (
+from ..scoring.report import (
     PICTURES,
     SUFFIXES,
     changes,
@@ -37,6 +36,7 @@ from ..tasks.score_report import (
     table,
     write_report,
 )
+from ..storage import free_path
 from .common import UsageError, emit, note, progress, read_records, torch_device
 
 _PROTOCOL_HELP = (
@@ -195,8 +195,8 @@ def _score_files(
     files: Sequence[str], fps: float | None, options: ScoreOptions, choice: _Choice, everything: bool
 ) -> tuple[Report, str | None]:
     """Figures of motion files; the physical ones load no model and no torch."""
-    from ..motion.files import load_motions
-    from ..tasks.score_motion import score_physics
+    from ..files.arrays import load_motions
+    from ..scoring.motion import score_physics
 
     texts = [metric for metric in options.metrics if metric not in OF_MOTIONS]
     if texts and not everything:
@@ -206,8 +206,8 @@ def _score_files(
     if options.metrics == (PHYSICS,):
         return score_physics(found, "motions"), None
 
-    from ..tasks.score import score_motions
-    from ..tasks.score_models import ModelChoice, Models
+    from ..scoring.models import ModelChoice, Models
+    from ..scoring.score import score_motions
 
     models = Models(ModelChoice(choice.model, torch_device(choice.device), captioner=False))
     report = score_motions(found, models, options)
@@ -226,11 +226,11 @@ def _score_texts(
     """Figures of motions with their sentences."""
     lines = _lines(source, pairs, options.limit)
 
-    from ..tasks.bertscore_encoders import bertscore_setting
-    from ..tasks.evaluators import require_evaluators
-    from ..tasks.score import score_pairs, score_split
-    from ..tasks.score_models import ModelChoice, Models
-    from ..tasks.score_sources import GivenPairs, open_split, sample_split
+    from ..scoring.bertscore_encoders import bertscore_setting
+    from ..scoring.evaluators import require_evaluators
+    from ..scoring.models import ModelChoice, Models
+    from ..scoring.score import score_pairs, score_split
+    from ..scoring.sources import GivenPairs, open_split, sample_split
 
     reader, layer, config = bertscore_setting(choice.encoder, choice.layer, choice.preset)
     require_evaluators(choice.evaluators)
@@ -254,7 +254,7 @@ def _lines(source: str, pairs: Path | None, limit: int | None) -> list[Any]:
     """The lines of a manifest or of stdin; none where motions are generated."""
     if source not in ("pairs", "stdin"):
         return []
-    from ..tasks.score_lines import line_of_record
+    from ..scoring.lines import line_of_record
 
     where = "stdin" if pairs is None else str(pairs)
     if pairs is None:
@@ -307,7 +307,7 @@ def _show_table(measurements: Sequence[Measurement], compared: Sequence[Change],
 def _draw(
     path: Path, report: Report, model: str | None, earlier: list[Measurement] | None, baseline: Path | None
 ) -> None:
-    from ..metrics.plots import Picture, draw
+    from ..scoring.plots import Picture, draw
 
     name = model or "now"
     kept = drawable(report.measurements)

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import ranks
+from . import distributed
+from .decoder import CausalDecoder, DecoderConfig
 from .decoding import DecodingOptions, Sentence, beam_search, nucleus_sampling
 from .lamp import Lamp, with_places
-from .language_model import CausalDecoder, DecoderConfig
 from .motion_adapter import MotionAdapter, MotionAdapterConfig
 from .qformer import Context
 
@@ -104,7 +104,7 @@ class Captioner(nn.Module):
         total = F.cross_entropy(*flat, ignore_index=IGNORED, label_smoothing=smooth, reduction="sum")
         right = ((logits.argmax(-1) == target) & real).sum()
         return {
-            "loss": ranks.global_mean(total, real.sum()),
+            "loss": distributed.global_mean(total, real.sum()),
             "accuracy": (right / real.sum().clamp(min=1)).detach(),
         }
 

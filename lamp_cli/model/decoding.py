@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .language_model import CausalDecoder
+from .decoder import CausalDecoder
 
 # Scores of what does not exist: finite, because infinity minus itself is no number.
 IMPOSSIBLE = -1e9

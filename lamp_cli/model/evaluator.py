@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from . import ranks
+from . import distributed
 from .lamp import negatives_allowed
 
 FRAMES_PER_MOVEMENT = 4
@@ -214,13 +214,13 @@ class EvaluatorTraining(nn.Module):
         """L1 error of real frames, and small weights on the size and the steps of movements."""
         frames = torch.arange(batch.features.shape[1], device=movements.device) < batch.lengths[:, None]
         error = (self.decoder(movements) - batch.features).abs().mean(-1)
-        loss = ranks.global_mean((error * frames).sum(), frames.sum())
+        loss = distributed.global_mean((error * frames).sum(), frames.sum())
         real = frames[:, ::FRAMES_PER_MOVEMENT]
         size = movements.abs().mean(-1)
         steps = (movements[:, 1:] - movements[:, :-1]).abs().mean(-1)
         pairs = real[:, 1:]
-        loss = loss + SPARSITY * ranks.global_mean((size * real).sum(), real.sum())
-        return loss + SMOOTHNESS * ranks.global_mean((steps * pairs).sum(), pairs.sum())
+        loss = loss + SPARSITY * distributed.global_mean((size * real).sum(), real.sum())
+        return loss + SMOOTHNESS * distributed.global_mean((steps * pairs).sum(), pairs.sum())
 
 
 def matching_loss(texts: Tensor, motions: Tensor, clips: Tensor, captions: Tensor) -> Tensor:
@@ -231,15 +231,15 @@ def matching_loss(texts: Tensor, motions: Tensor, clips: Tensor, captions: Tenso
     mean over all wrong motions of the batch, that is, the expectation of theirs, without the pairs that
     are the same clip or the same sentence (theirs can turn by zero and push apart what belongs together).
     """
-    every = ranks.gather(motions)
-    rows = slice(ranks.rank() * len(texts), (ranks.rank() + 1) * len(texts))
+    every = distributed.gather(motions)
+    rows = slice(distributed.rank() * len(texts), (distributed.rank() + 1) * len(texts))
     difference = texts[:, None] - every[None]
     # The root of an exact zero has no gradient.
     distance = difference.square().sum(-1).clamp_min(1e-12).sqrt()
     matched = distance[:, rows].diagonal().square().mean()
-    wrong = negatives_allowed(ranks.gather(clips), ranks.gather(captions))[rows]
+    wrong = negatives_allowed(distributed.gather(clips), distributed.gather(captions))[rows]
     shortfall = (MARGIN - distance).clamp_min(0).square()
-    return matched + ranks.global_mean((shortfall * wrong).sum(), wrong.sum())
+    return matched + distributed.global_mean((shortfall * wrong).sum(), wrong.sum())
 
 
 def _initialise(module: nn.Module) -> None:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import ranks
+from . import distributed
 from .attention import attend
 
 
@@ -267,7 +267,7 @@ class MaskedGenerator(nn.Module):
 
 
 def generator_loss(logits: Tensor, tokens: Tensor, chosen: Tensor) -> dict[str, Tensor]:
-    """Cross-entropy ``loss`` and ``accuracy`` over the ``chosen`` (B, N) of all ranks.
+    """Cross-entropy ``loss`` and ``accuracy`` over the ``chosen`` (B, N) of all distributed.
 
     Logits (B, N, codes), true codes (B, N). Every chosen position weighs the same, so longer clips
     weigh more (MaskGIT, equation 1).
@@ -276,8 +276,8 @@ def generator_loss(logits: Tensor, tokens: Tensor, chosen: Tensor) -> dict[str, 
     right = ((logits.argmax(-1) == tokens) & chosen).sum()
     count = chosen.sum()
     return {
-        "loss": ranks.global_mean(total.sum(), count),
-        "accuracy": ranks.global_mean(right, count),
+        "loss": distributed.global_mean(total.sum(), count),
+        "accuracy": distributed.global_mean(right, count),
     }
 
 

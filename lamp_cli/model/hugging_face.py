@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .captioner import LanguageModelConfig
-from .language_model import Cache, CausalDecoder
+from .decoder import Cache, CausalDecoder
 
 
 class _PastKeyValues:

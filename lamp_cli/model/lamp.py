@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import ranks
+from . import distributed
 from .qformer import Context, QFormer, QFormerConfig, Sight, Text, initialise
 
 IGNORED = -100
@@ -157,8 +157,8 @@ class Lamp(nn.Module):
             queries, losses["text_generation"] = self._text_generation(motion, pairs.text)
         if self.config.contrastive or self.config.matching:
             queries = self.qformer.motion(motion) if queries is None else queries
-            motions = ranks.gather(self.project_queries(queries))
-            alike = similarity(motions, ranks.gather(self.project_words(words[0])))
+            motions = distributed.gather(self.project_queries(queries))
+            alike = similarity(motions, distributed.gather(self.project_words(words[0])))
             if self.config.contrastive:
                 losses["contrastive"] = self._contrastive(alike)
             if self.config.matching:
@@ -201,7 +201,7 @@ class Lamp(nn.Module):
         never seen with a motion finds its place.
         """
         return self._contrastive(
-            ranks.gather(self.project_words(first)) @ ranks.gather(self.project_words(second)).T
+            distributed.gather(self.project_words(first)) @ distributed.gather(self.project_words(second)).T
         )
 
     def _contradiction(self, queries: Tensor, right: Tensor, wrong: Tensor, known: Tensor) -> Tensor:
@@ -213,12 +213,12 @@ class Lamp(nn.Module):
         motions = self.project_queries(queries)
         near, far = (torch.einsum("bne,be->bn", motions, each).amax(-1) for each in (right, wrong))
         loss = F.softplus((far - near) / self.temperature)
-        return ranks.global_mean((loss * known).sum(), known.sum())
+        return distributed.global_mean((loss * known).sum(), known.sum())
 
     def _matching(self, motion: Context, pairs: Pairs, alike: Tensor, generator: torch.Generator) -> Tensor:
         """Motion-text matching loss (MTM): each pair, a hard negative motion and a hard negative text."""
         rows, size = _own_rows(len(alike)), math.ceil(self.config.matching_share * len(pairs.clips))
-        allowed = negatives_allowed(ranks.gather(pairs.clips), ranks.gather(pairs.captions))
+        allowed = negatives_allowed(distributed.gather(pairs.clips), distributed.gather(pairs.captions))
         weights = alike / self.temperature.detach()
         # Drawn for the batch of all ranks, so that the number of ranks changes nothing.
         wrong_motion, has_motion = draw_negatives(weights.T, allowed.T, generator)
@@ -242,7 +242,7 @@ class Lamp(nn.Module):
         has_motion, has_text = has_motion[rows][:size], has_text[rows][:size]
         real = torch.cat([torch.ones_like(has_motion), has_motion, has_text])
         loss = F.cross_entropy(logits, target, reduction="none")
-        return ranks.global_mean((loss * real).sum(), real.sum())
+        return distributed.global_mean((loss * real).sum(), real.sum())
 
     def _text_generation(self, motion: Context, text: Text) -> tuple[Tensor, Tensor]:
         """Motion-grounded text generation loss (MGT); also the queries' outputs."""
@@ -347,16 +347,16 @@ def draw_negatives(weights: Tensor, allowed: Tensor, generator: torch.Generator)
 
 
 def _own_rows(total: int) -> slice:
-    size = total // ranks.world_size()
-    return slice(ranks.rank() * size, (ranks.rank() + 1) * size)
+    size = total // distributed.world_size()
+    return slice(distributed.rank() * size, (distributed.rank() + 1) * size)
 
 
 def _gathered(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    return ranks.gather(values), ranks.gather(mask)
+    return distributed.gather(values), distributed.gather(mask)
 
 
 def _smoothed_mean(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
-    """Label-smoothed cross-entropy averaged over the real positions of all ranks."""
+    """Label-smoothed cross-entropy averaged over the real positions of all distributed."""
     total = F.cross_entropy(
         logits.flatten(0, 1),
         target.flatten(),
@@ -364,4 +364,4 @@ def _smoothed_mean(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
         label_smoothing=smoothing,
         reduction="sum",
     )
-    return ranks.global_mean(total, (target != IGNORED).sum())
+    return distributed.global_mean(total, (target != IGNORED).sum())

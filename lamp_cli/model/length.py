@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 # The share of the distribution, around its median, that lengths are drawn from. A motion much shorter than
 # is usual for its sentence has no room for what the sentence says: of draws for one sentence the shortest of
-# sixteen do what it asks in 64 %, the middle eight in 72 % (third prompts of tests.judge_generation, a
+# sixteen do what it asks in 64 %, the middle eight in 72 % (third prompts of examples.judge.generation, a
 # generator without ``remaining_tokens``).
 MIDDLE = 0.5
 

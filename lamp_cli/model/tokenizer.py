@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import ranks
+from . import distributed
 
 
 @dataclass(frozen=True)
@@ -221,8 +221,8 @@ class Codebook(nn.Module):
             vectors.copy_(_drawn(latents, len(vectors), generator))
             sums.copy_(vectors)
         chosen = F.one_hot(nearest_rows(latents, vectors), len(vectors)).to(latents.dtype)
-        counts.mul_(self.decay).add_(ranks.sum_over_ranks(chosen.sum(0)), alpha=1 - self.decay)
-        sums.mul_(self.decay).add_(ranks.sum_over_ranks(chosen.T @ latents), alpha=1 - self.decay)
+        counts.mul_(self.decay).add_(distributed.sum_over_ranks(chosen.sum(0)), alpha=1 - self.decay)
+        sums.mul_(self.decay).add_(distributed.sum_over_ranks(chosen.T @ latents), alpha=1 - self.decay)
         dead = counts < 1
         fresh = _drawn(latents, len(vectors), generator)
         vectors.copy_(torch.where(dead[:, None], fresh, sums / counts[:, None]))

@@ -1,0 +1,201 @@
+"""Checks of what goes down to the floor, of spins and hops, and of arms that hold a pose."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from examples.judge.joints.asked import Expected, Finding, counted, jumps_of, sided, stays, toward
+from examples.judge.joints.kinematics import (
+    ANKLES,
+    ELBOWS,
+    FPS,
+    HEAD,
+    KNEES,
+    PELVIS,
+    SHOULDERS,
+    WRISTS,
+    Motion,
+    longest,
+    stretches,
+)
+
+
+def _knee_down(m: Motion, side: int) -> bool:
+    return longest(m.height(KNEES[side]) < 0.14) >= 0.25
+
+
+def kneel(m: Motion, want: Expected) -> list[Finding]:
+    down = (_knee_down(m, 0), _knee_down(m, 1))
+    low = m.height(HEAD).min()
+    return [
+        (any(down), "no knee comes to the floor"),
+        (low > 0.6, f"the head comes down to {low:.2f} m"),
+        (np.median(m.height(KNEES[0])[:4]) > 0.25, "kneels from the start"),
+        *sided(want, down, "knee at the floor"),
+        stays(m, 1.2),
+    ]
+
+
+def _lying(m: Motion) -> np.ndarray:
+    """Frames (T,) in which pelvis, shoulders and head are near the floor."""
+    parts = [m.height(joint) for joint in (PELVIS, *SHOULDERS)]
+    return (np.max(parts, axis=0) < 0.4) & (m.height(HEAD) < 0.5)
+
+
+def lie_down(m: Motion, want: Expected) -> list[Finding]:
+    lying = _lying(m)
+    return [
+        (bool(lying[-4:].all()), "does not lie at the end"),
+        (not lying[:4].any() and m.drop[0] < 0.3, "does not begin upright"),
+    ]
+
+
+def get_up(m: Motion, want: Expected) -> list[Finding]:
+    lying = _lying(m)
+    return [
+        (bool(lying[:3].any()) or m.height(PELVIS)[0] < 0.3, "is not on the floor at the start"),
+        (m.drop[-1] < 0.15, f"the pelvis ends {m.drop[-1]:.2f} m low"),
+    ]
+
+
+def sit_on_floor(m: Motion, want: Expected) -> list[Finding]:
+    low = m.height(PELVIS)
+    return [
+        (np.median(low[-5:]) < 0.3, f"the pelvis ends {np.median(low[-5:]):.2f} m high"),
+        (np.median(m.pitch[-5:]) < 50 and m.height(HEAD)[-1] > 0.5, "the trunk is not upright at the end"),
+        (low[0] > 0.6, "is down from the start"),
+    ]
+
+
+def crawl(m: Motion, want: Expected) -> list[Finding]:
+    hands = [float(np.percentile(m.height(k), 30)) for k in WRISTS]
+    knees = [float(np.percentile(m.height(k), 30)) for k in KNEES]
+    return [
+        (max(hands) < 0.25, "the hands are not on the floor"),
+        (max(knees) < 0.2, "the knees are not on the floor"),
+        (m.path > 0.8, f"moves only {m.path:.2f} m"),
+        (np.median(np.abs(m.pitch)) > 50, "the trunk is not level"),
+    ]
+
+
+def push_ups(m: Motion, want: Expected) -> list[Finding]:
+    chest = np.mean([m.height(k) for k in SHOULDERS], axis=0)
+    hands = max(float(np.percentile(m.height(k), 70)) for k in WRISTS)
+    middle = 0.5 * (chest.max() + chest.min())
+    downs = [run for run in stretches(chest < middle) if run[0] > 0]
+    return [
+        (hands < 0.25, "the hands are not on the floor"),
+        (np.median(m.height(PELVIS)) < 0.5, "the body is not level"),
+        (np.ptp(chest) > 0.12, "the chest does not go down and up"),
+        counted(len(downs), want, "push-ups"),
+    ]
+
+
+def spin(m: Motion, want: Expected) -> list[Finding]:
+    turned = toward(m.turned, want)
+    least = 270.0 if want.get("count", 1) == 1 else 360.0 * want["count"] - 120
+    rate = float(np.abs(np.diff(m.heading)).max() * FPS)
+    return [
+        (turned >= least, f"turns {m.turned:+.0f} degrees"),
+        (rate >= 3.0, f"turns only {rate:.1f} radians per second"),
+        stays(m, 1.0),
+    ]
+
+
+def jump_turn(m: Motion, want: Expected) -> list[Finding]:
+    turned, asked = toward(m.turned, want), abs(want.get("angle", 180))
+    return [
+        (len(jumps_of(m)) >= 1, "never leaves the floor"),
+        (abs(turned - asked) < 75, f"turns {m.turned:+.0f} degrees"),
+    ]
+
+
+def hop(m: Motion, want: Expected) -> list[Finding]:
+    lifted = [m.foot_lift(k) > 0.12 for k in (0, 1)]
+    hops = [sum(b - a >= 3 for a, b in stretches(m.clearance > 0.02)), 0]
+    on = (bool(lifted[1].mean() > lifted[0].mean()), bool(lifted[0].mean() > lifted[1].mean()))
+    free = max(longest(lifted[0]), longest(lifted[1]))
+    return [
+        (hops[0] >= 1, "never leaves the floor"),
+        (free >= 0.8, f"one foot is up for only {free:.1f} s"),
+        *sided(want, on, "leg hops"),
+        counted(hops[0], want, "hops"),
+    ]
+
+
+def jump_backward(m: Motion, want: Expected) -> list[Finding]:
+    left, ahead = m.net / m.scale
+    return [
+        (len(jumps_of(m)) >= 1, "never leaves the floor"),
+        counted(len(jumps_of(m)), want, "jumps"),
+        (ahead <= -0.2, f"moves {ahead:+.2f} m ahead"),
+        (-ahead >= 1.5 * abs(left), f"moves {left:+.2f} m to the left"),
+    ]
+
+
+def _climbed(m: Motion) -> float:
+    return (
+        float(
+            m.height(ANKLES[0])[-1]
+            + m.height(ANKLES[1])[-1]
+            - m.height(ANKLES[0])[0]
+            - m.height(ANKLES[1])[0]
+        )
+        / 2
+    )
+
+
+def stairs_up(m: Motion, want: Expected) -> list[Finding]:
+    return [
+        (_climbed(m) >= 0.25, f"ends {_climbed(m):+.2f} m up"),
+        (min(len(m.steps(k)) for k in (0, 1)) >= 1, "does not step with both feet"),
+    ]
+
+
+def stairs_down(m: Motion, want: Expected) -> list[Finding]:
+    return [
+        (_climbed(m) <= -0.25, f"ends {_climbed(m):+.2f} m up"),
+        (min(len(m.steps(k)) for k in (0, 1)) >= 1, "does not step with both feet"),
+    ]
+
+
+def _salutes(m: Motion, side: int) -> bool:
+    """A hand rests at the brow, its elbow raised aside, and the other hand hangs."""
+    away = np.linalg.norm(m.joints[:, WRISTS[side]] - m.joints[:, HEAD], axis=1) / m.scale
+    still = np.append(m.hand_speed(side) < 0.5, False)[: len(m)]
+    high = (m.hand(side)[:, 1] > 0.2) & (m.hand(1 - side)[:, 1] < -0.6)
+    return longest((away < 0.3) & high & still) >= 0.3
+
+
+def salute(m: Motion, want: Expected) -> list[Finding]:
+    return sided(want, (_salutes(m, 0), _salutes(m, 1)), "hand at the brow")
+
+
+def cross_arms(m: Motion, want: Expected) -> list[Finding]:
+    wrist_from_elbow = [
+        np.linalg.norm(m.joints[:, WRISTS[k]] - m.joints[:, ELBOWS[1 - k]], axis=1) / m.scale for k in (0, 1)
+    ]
+    crossed = m.local(WRISTS[0], WRISTS[1])[:, 0] < 0
+    held = longest((np.maximum(*wrist_from_elbow) < 0.32) & crossed)
+    return [(held >= 0.4, f"the arms are crossed for only {held:.1f} s"), stays(m, 2.0)]
+
+
+def hands_on_hips(m: Motion, want: Expected) -> list[Finding]:
+    held = []
+    for k in (0, 1):
+        wrist = m.local(WRISTS[k], PELVIS) / m.scale
+        out = m.local(ELBOWS[k], SHOULDERS[k])[:, 0] * (1 if k == 0 else -1) / m.scale
+        near = (np.abs(wrist[:, 1]) < 0.22) & (np.linalg.norm(wrist[:, [0, 2]], axis=1) < 0.3)
+        held.append(longest(near & (out > 0.1)) >= 0.4)
+    return sided({"side": "both", **want}, (held[0], held[1]), "hand is on its hip")
+
+
+def _points(m: Motion, side: int) -> bool:
+    """One straight arm is held out, still, while the other hangs."""
+    still = np.append(m.hand_speed(side) < 0.6, False)[: len(m)]
+    other = (m.hand(1 - side)[:, 1] < -0.6) | (m.bend(1 - side) < 0.6)
+    return longest((m.bend(side) > 0.88) & (m.hand(side)[:, 1] > -0.35) & still & other) >= 0.35
+
+
+def point(m: Motion, want: Expected) -> list[Finding]:
+    return [*sided(want, (_points(m, 0), _points(m, 1)), "arm points"), (abs(m.pitch).max() < 40, "bends")]

@@ -1,0 +1,149 @@
+"""Checks of jumps, of the whole body over its feet and of single legs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from examples.judge.joints.asked import Expected, Finding, counted, jumps_of, sided, stays, toward
+from examples.judge.joints.kinematics import FPS, WRISTS, Motion, longest, rises
+
+
+def _jumped(m: Motion, want: Expected) -> list[Finding]:
+    jumps = jumps_of(m)
+    return [(len(jumps) >= 1, "never leaves the floor"), counted(len(jumps), want, "jumps")]
+
+
+def jump(m: Motion, want: Expected) -> list[Finding]:
+    findings = _jumped(m, want)
+    if want.get("direction") == "up":
+        away = float(np.linalg.norm(m.net)) / m.scale
+        findings.append((away < 0.4 * max(1, len(jumps_of(m))), f"moves {away:.2f} m away"))
+    return findings
+
+
+def jump_forward(m: Motion, want: Expected) -> list[Finding]:
+    left, ahead = m.net / m.scale
+    return [
+        *_jumped(m, want),
+        (ahead >= 0.3, f"moves {ahead:+.2f} m ahead"),
+        (ahead >= 1.5 * abs(left), f"moves {left:+.2f} m to the left"),
+    ]
+
+
+def jump_sideways(m: Motion, want: Expected) -> list[Finding]:
+    left, ahead = m.net / m.scale
+    side = toward(left, want)
+    return [
+        *_jumped(m, want),
+        (side >= 0.25, f"moves {left:+.2f} m to the left"),
+        (side >= 1.5 * abs(ahead), f"moves {ahead:+.2f} m ahead"),
+    ]
+
+
+def jumping_jacks(m: Motion, want: Expected) -> list[Finding]:
+    up = np.minimum(m.hand(0)[:, 1], m.hand(1)[:, 1])
+    apart = np.abs(m.local(7, 8)[:, 0]) / m.scale
+    raised, opened = rises(up, 0.2, -0.2), rises(apart, apart.min() + 0.2, apart.min() + 0.12)
+    return [
+        (len(jumps_of(m)) >= 1, "does not jump"),
+        (len(opened) >= 1, "the legs do not open"),
+        (len(raised) >= 1, "the arms do not go up"),
+        (len(raised) >= 2 or want.get("count") == 1, "once only"),
+        counted(len(raised), want, "jumping jacks"),
+    ]
+
+
+def squat(m: Motion, want: Expected) -> list[Finding]:
+    base = float(np.percentile(m.drop, 10))
+    low = m.drop - min(base, 0.12)
+    deepest = int(np.argmax(low))
+    found = rises(low, max(0.2, 0.6 * low.max()), max(0.1, 0.35 * low.max()))
+    split = float(np.abs(m.local(7, 8)[deepest, 2])) / m.scale
+    return [
+        (low.max() >= 0.2, f"pelvis only {low.max():.2f} m lower"),
+        (low[:4].min() < 0.6 * low.max(), "is low from the start"),
+        (low[-4:].min() < 0.6 * low.max(), "does not come up again"),
+        (m.pitch[deepest] < 65, f"bends the trunk {m.pitch[deepest]:.0f} degrees"),
+        (split < 0.4, "the feet are one before the other"),
+        (not jumps_of(m), "jumps"),
+        counted(len(found), want, "squats"),
+        stays(m),
+    ]
+
+
+def sit_down(m: Motion, want: Expected) -> list[Finding]:
+    (high, low), (straight, folded) = ((np.median(v[:6]), np.median(v[-8:])) for v in (m.drop, m.thigh))
+    return [
+        (straight < 40, f"is seated from the start (thighs {straight:.0f} degrees)"),
+        (low - high >= 0.09, f"pelvis only {low - high:.2f} m lower at the end"),
+        (folded >= 45, f"thighs only {folded:.0f} degrees at the end"),
+        (np.ptp(m.drop[-8:]) < 0.2, "does not rest at the end"),
+        stays(m, 1.2),
+    ]
+
+
+def stand_up(m: Motion, want: Expected) -> list[Finding]:
+    (low, high), (folded, straight) = ((np.median(v[:6]), np.median(v[-5:])) for v in (m.drop, m.thigh))
+    return [
+        (folded >= 45, f"is not seated at the start (thighs {folded:.0f} degrees)"),
+        (low - high >= 0.09, f"pelvis only {low - high:.2f} m higher at the end"),
+        (straight < 35, f"is not upright at the end (thighs {straight:.0f} degrees)"),
+    ]
+
+
+def pick_up(m: Motion, want: Expected) -> list[Finding]:
+    low = tuple(bool(m.height(WRISTS[k]).min() < 0.42) for k in (0, 1))
+    reach = np.minimum(m.height(WRISTS[0]), m.height(WRISTS[1]))
+    deepest = int(np.argmin(reach))
+    bent = m.pitch[deepest] - min(m.pitch[0], 25)
+    return [
+        (reach.min() < 0.42, f"no hand gets near the floor ({reach.min():.2f} m)"),
+        (bent >= 25, f"trunk leans only {bent:.0f} degrees"),
+        (reach[-4:].max() > reach.min() + 0.2, "does not come up again"),
+        *sided(want, (low[0], low[1]), "hand at the floor"),
+    ]
+
+
+def _kicks(m: Motion, side: int) -> int:
+    """Times a foot is flung out: high and away from its hip, or far ahead and faster than any step."""
+    reach, lift = m.foot_reach(side), m.foot_lift(side)
+    out, straight = np.hypot(reach[:, 0], reach[:, 2]), np.linalg.norm(reach, axis=1)
+    fast = np.linalg.norm(np.gradient(reach, axis=0), axis=1) * FPS * m.leg
+    before = np.array([fast[max(0, k - 8) : k + 2].max() for k in range(len(m))])
+    ahead = np.where(reach[:, 2] > -0.1, 2.0, 0.0)
+    stands = np.append(m.foot_speed(1 - side) < 1.2, True) * 2.0
+    high = np.min([lift / 0.2, out / 0.35, straight / 0.58, ahead, before / 1.5, stands], axis=0)
+    # Farther than the other foot ever goes, else it is a stride of running.
+    far = max(0.52, 1.2 * float(np.percentile(m.foot_reach(1 - side)[:, 2], 97)))
+    swift = np.min([lift / 0.04, reach[:, 2] / far, before / 4.0], axis=0)
+    # The first stride of a run is high and far too.
+    return len(rises(swift if m.running else np.maximum(high, swift), 1.0, 0.6))
+
+
+def kick(m: Motion, want: Expected) -> list[Finding]:
+    kicks = [_kicks(m, k) for k in (0, 1)]
+    return [
+        (sum(kicks) > 0, "no foot is flung out"),
+        *sided(want, (kicks[0] > 0, kicks[1] > 0), "leg kicks"),
+        counted(sum(kicks), want, "kicks"),
+    ]
+
+
+def balance(m: Motion, want: Expected) -> list[Finding]:
+    standing = []
+    for k in (0, 1):
+        still = np.linalg.norm(np.gradient(m.foot_reach(1 - k), axis=0), axis=1) * FPS * m.leg < 0.5
+        alone = (m.foot_lift(1 - k) > 0.1) & (m.foot_lift(k) < 0.1) & still
+        standing.append(longest(alone) >= 0.6)
+    return [*sided(want, (standing[0], standing[1]), "leg bears the body alone"), stays(m)]
+
+
+def lunge(m: Motion, want: Expected) -> list[Finding]:
+    split = m.local(7, 8)[:, 2] / m.scale
+    low = m.drop > 0.12
+    lunges = tuple(longest((sign * split > 0.4) & low) >= 0.3 for sign in (1, -1))
+    return [
+        *sided(want, (lunges[0], lunges[1]), "leg lunges"),
+        (m.drop.max() >= 0.16, "stays high"),
+        stays(m, 1.2),
+    ]

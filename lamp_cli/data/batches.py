@@ -1,0 +1,196 @@
+"""Batches for training. The batch of step s depends on (seed, s) alone.
+
+That is what makes a resumed run bit-identical: there is no position in the data to save.
+Knows clips and sentences; knows no networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..synthetic.language.rewording import reworded
+from .contradictions import contradiction
+from .layout import Clip
+from .statistics import Statistics
+
+LONGEST_CLIP = 196
+
+
+@dataclass(frozen=True)
+class MotionBatch:
+    """Normalised features (B, T, C) float32, zero beyond ``lengths`` (B,) frames, and their sentences.
+
+    ``contradictions``, when they were asked for, are false of the motions; None where none is known.
+    """
+
+    features: np.ndarray
+    lengths: np.ndarray
+    texts: tuple[str, ...]
+    clip_numbers: np.ndarray
+    contradictions: tuple[str | None, ...] = ()
+
+    def share(self, rank: int, ranks: int) -> MotionBatch:
+        """One rank's equal part of the batch, in order."""
+        size = len(self.lengths) // ranks
+        part = slice(rank * size, (rank + 1) * size)
+        return MotionBatch(
+            self.features[part],
+            self.lengths[part],
+            self.texts[part],
+            self.clip_numbers[part],
+            self.contradictions[part],
+        )
+
+
+class WindowSampler:
+    """Windows of fixed length, every frame of the corpus equally likely: what the tokenizer trains on."""
+
+    def __init__(self, clips: Sequence[Clip], statistics: Statistics, window: int):
+        """Clips shorter than ``window`` are left out; raises ``ValueError`` when none is left."""
+        # Normalised when drawn: normalised copies of a large corpus would need its memory twice.
+        self._clips = [c.features for c in clips if len(c.features) >= window]
+        if not self._clips:
+            raise ValueError(f"no clip has {window} frames, which the motion tokenizer trains on")
+        self._statistics = statistics
+        self._window = window
+        starts = np.array([len(c) - window + 1 for c in self._clips])
+        self._ends = np.cumsum(starts)
+
+    def batch(self, seed: int, step: int, size: int) -> np.ndarray:
+        """Normalised windows (size, window, C) float32."""
+        rng = np.random.default_rng([seed, 1, step])
+        draws = rng.integers(self._ends[-1], size=size)
+        numbers = np.searchsorted(self._ends, draws, side="right")
+        begins = draws - np.concatenate([[0], self._ends])[numbers]
+        places = zip(numbers.tolist(), begins.tolist(), strict=True)
+        rows = [self._clips[number][begin : begin + self._window] for number, begin in places]
+        return self._statistics.normalise(np.stack(rows))
+
+
+class PairSampler:
+    """Motions with one of their sentences each, every clip once per epoch in a drawn order."""
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        statistics: Statistics,
+        frames_per_token: int,
+        sorted_steps: int = 1,
+        reworded_share: float = 0.0,
+        contradictions: bool = False,
+    ):
+        """Clips without captions are left out; raises ``ValueError`` when none is left.
+
+        With a ``reworded_share`` sentences are drawn from a clip's further wordings too, and that share of
+        them is put in other words, and so are the ``contradictions`` that are drawn of them. The clips of
+        ``sorted_steps`` steps in turn are dealt out by length, so that little is padded; the steps stand in
+        a drawn order again.
+        """
+        self._clips = [c for c in clips if c.captions and len(c.features) >= frames_per_token]
+        self._sentences = [c.sentences if reworded_share else c.captions for c in self._clips]
+        if not self._clips:
+            raise ValueError("no clip has a caption; language-motion pretraining needs pairs")
+        self._statistics = statistics
+        self._multiple = frames_per_token
+        self._sorted_steps = sorted_steps
+        self._reworded_share = reworded_share
+        self._contradictions = contradictions
+        self._lengths = np.array([min(len(c.features), LONGEST_CLIP) for c in self._clips])
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def batch(self, seed: int, step: int, size: int) -> MotionBatch:
+        """The batch of a step: clips by the epoch's order, a drawn caption, a drawn crop.
+
+        A batch never holds a clip twice, so it is smaller than ``size`` on a smaller corpus.
+        """
+        size = min(size, len(self._clips))
+        steps_per_epoch = len(self._clips) // size
+        epoch, place = divmod(step, steps_per_epoch)
+        order = np.random.default_rng([seed, 2, epoch]).permutation(len(self._clips))
+        rng = np.random.default_rng([seed, 3, step])
+        numbers = self._dealt(order[: steps_per_epoch * size].reshape(-1, size), place, [seed, 5, epoch])
+        clips = [self._clips[n] for n in numbers]
+        offered = [self._sentences[n] for n in numbers]
+        texts = tuple(several[rng.integers(len(several))] for several in offered)
+        false = self._false(texts, [seed, 7, step]) if self._contradictions else ()
+        if self._reworded_share:
+            texts = self._reworded(texts, np.random.default_rng([seed, 6, step]))
+        motions = [self._crop(c.features, rng) for c in clips]
+        return replace(collate(motions, texts, numbers), contradictions=false)
+
+    def _dealt(self, steps: np.ndarray, place: int, seed: list[int]) -> np.ndarray:
+        """Clips (B,) of the step at ``place``, of steps (S, B) in order."""
+        if self._sorted_steps == 1:
+            return steps[place]
+        begin = place // self._sorted_steps * self._sorted_steps
+        together = steps[begin : begin + self._sorted_steps]
+        by_length = together.ravel()[np.argsort(self._lengths[together.ravel()], kind="stable")]
+        drawn = np.random.default_rng([*seed, begin]).permutation(len(together))
+        return by_length.reshape(together.shape)[drawn[place - begin]]
+
+    def _reworded(self, texts: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
+        chosen = rng.random(len(texts)) < self._reworded_share
+        return tuple(
+            reworded(text, rng) if other else text for text, other in zip(texts, chosen, strict=True)
+        )
+
+    def _false(self, texts: Sequence[str], seed: Sequence[int]) -> tuple[str | None, ...]:
+        """A contradiction of each, in other words as often as the sentences themselves."""
+        rng = np.random.default_rng(seed)
+        found = [contradiction(text, rng) for text in texts]
+        other = iter(self._reworded([text for text in found if text is not None], rng))
+        return tuple(None if text is None else next(other) for text in found)
+
+    def _crop(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        length = _whole_tokens(len(features), self._multiple)
+        # As the field does: one time in three a token shorter, and a drawn start.
+        if length > 10 * self._multiple and rng.random() < 1 / 3:
+            length -= self._multiple
+        start = int(rng.integers(len(features) - length + 1))
+        return self._statistics.normalise(features[start : start + length])
+
+
+class ParaphraseSampler:
+    """Pairs of sentences that say the same, from groups of them (B pairs from B groups)."""
+
+    def __init__(self, groups: Sequence[Sequence[str]]):
+        """Groups of one sentence say nothing; raises ``ValueError`` when there is no other."""
+        self._groups = [tuple(group) for group in groups if len(group) > 1]
+        if not self._groups:
+            raise ValueError("no two sentences describe the same clip; paraphrases come in groups")
+
+    def batch(self, seed: int, step: int, size: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Two sentences each of ``size`` groups (of all groups, when there are fewer)."""
+        rng = np.random.default_rng([seed, 4, step])
+        size = min(size, len(self._groups))
+        chosen = [self._groups[n] for n in rng.choice(len(self._groups), size, replace=False)]
+        pairs = [rng.choice(len(group), 2, replace=False).tolist() for group in chosen]
+        first, second = zip(*((g[a], g[b]) for g, (a, b) in zip(chosen, pairs, strict=True)), strict=True)
+        return first, second
+
+
+def evaluation_batch(clips: Sequence[Clip], statistics: Statistics, frames_per_token: int) -> MotionBatch:
+    """Clips from their first frame with their first caption, nothing drawn: for validation."""
+    motions = [
+        statistics.normalise(c.features[: _whole_tokens(len(c.features), frames_per_token)]) for c in clips
+    ]
+    texts = tuple(c.captions[0] if c.captions else "" for c in clips)
+    return collate(motions, texts, np.arange(len(clips)))
+
+
+def collate(motions: Sequence[np.ndarray], texts: tuple[str, ...], numbers: np.ndarray) -> MotionBatch:
+    """Pad motions (T_i, C) with zeros to the longest."""
+    lengths = np.array([len(m) for m in motions])
+    features = np.zeros((len(motions), lengths.max(), motions[0].shape[1]), np.float32)
+    for row, motion in zip(features, motions, strict=True):
+        row[: len(motion)] = motion
+    return MotionBatch(features, lengths, texts, numbers)
+
+
+def _whole_tokens(frames: int, multiple: int) -> int:
+    return min(frames, LONGEST_CLIP) // multiple * multiple

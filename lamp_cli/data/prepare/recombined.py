@@ -1,0 +1,84 @@
+"""Recombined clips as examples of a data set, with where each comes from in ``truth/``.
+
+    truth/R000000.json   recombined (the kind), sources (names of the real clips), mirrored, ...
+
+Clip n depends on the real clips, the seed and n alone: a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...motion.skeleton import HUMANML3D
+from ...storage import write_json
+from ...synthetic.recombination.clips import RealClip, Recombiner
+from ..examples import Written, frames_written, write_example
+
+CLIPS_PER_JOB = 32
+# Reading the captions costs each job the same, so that there are few of them.
+JOBS_PER_WORKER = 4
+
+
+@dataclass(frozen=True)
+class RecombinationJob:
+    """Clips ``first``..``last`` (without it) made of ``sources`` by a seed, to be written to ``output``.
+
+    ``truth`` is the folder in ``output`` for where they come from.
+    """
+
+    first: int
+    last: int
+    seed: int
+    mirrored: bool
+    sources: tuple[RealClip, ...]
+    output: Path
+    truth: str
+
+
+def recombination_jobs(
+    count: int, seed: int, mirrored: bool, sources: list[RealClip], output: Path, truth: str, workers: int
+) -> list[RecombinationJob]:
+    """Jobs for ``count`` clips; raises ``ValueError`` when ``sources`` hold nothing to make them of."""
+    if not count:
+        return []
+    if not any(source.captions for source in sources):
+        raise ValueError("recombining needs captioned clips in the training split, found none")
+    size = max(CLIPS_PER_JOB, math.ceil(count / (JOBS_PER_WORKER * workers)))
+    every = tuple(sources)
+    return [
+        RecombinationJob(n, min(n + size, count), seed, mirrored, every, output, truth)
+        for n in range(0, count, size)
+    ]
+
+
+def write_recombined(job: RecombinationJob) -> list[tuple[Written, str]]:
+    """Write the clips of a job and return them with their kinds; one that is there is only counted."""
+    found = {number: _already_there(f"R{number:06d}", job) for number in range(job.first, job.last)}
+    missing = [number for number, written in found.items() if written is None]
+    recombiner = Recombiner(job.sources, job.mirrored) if missing else None
+    for number in missing:
+        if recombiner is not None:
+            found[number] = _write(number, recombiner, job)
+    return [written for written in found.values() if written is not None]
+
+
+def _already_there(name: str, job: RecombinationJob) -> tuple[Written, str] | None:
+    frames = frames_written(name, job.output)
+    if frames is None:
+        return None
+    lines = (job.output / "texts" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    truth = json.loads((job.output / job.truth / f"{name}.json").read_text(encoding="utf-8"))
+    return Written(name, "train", frames, len(lines)), truth["recombined"]
+
+
+def _write(number: int, recombiner: Recombiner, job: RecombinationJob) -> tuple[Written, str]:
+    name = f"R{number:06d}"
+    clip = recombiner.clip(job.seed, number)
+    if clip is None:
+        return Written(name, "train", 0, reason="no real clips that match"), ""
+    write_json(job.output / job.truth / f"{name}.json", clip.provenance)
+    write_example(name, clip.joints, clip.captions, HUMANML3D, job.output)
+    return Written(name, "train", len(clip.joints) - 1, len(clip.captions)), clip.provenance["recombined"]

@@ -1,0 +1,121 @@
+"""Caption files: which sentences belong to which part of which motion.
+
+Reads what people have: JSON lines, tab-separated text, or a folder with one text file per motion.
+Knows no motions, only their names.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..captions import parse_captions
+
+MOTION_KEYS = ("motion", "trial", "id")
+CAPTION_KEYS = ("captions", "caption", "text", "description")
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class ClipRequest:
+    """A clip that the captions ask for: ``start``..``end`` seconds of a motion (None: its ends).
+
+    ``split`` is train, val, test or None where the file names none.
+    """
+
+    id: str
+    motion: str
+    captions: tuple[str, ...]
+    start: float | None = None
+    end: float | None = None
+    split: str | None = None
+
+
+def read_requests(path: Path) -> list[ClipRequest]:
+    """Requests of a ``.jsonl`` file, a ``.txt`` file of ``name<TAB>sentence``, or a folder of ``NAME.txt``.
+
+    JSON lines name the motion by ``motion``, ``trial`` or ``id``, the sentences by ``captions``,
+    ``caption``, ``text`` or ``description`` (a string or a list), and optionally ``id``, ``start``,
+    ``end`` (seconds) and ``split``. Raises ``ValueError`` naming file and line, ``OSError`` when the
+    file cannot be read.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _folder(path)
+    try:
+        content = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: expected captions as UTF-8 text, found other bytes") from None
+    if path.suffix.lower() in (".jsonl", ".json"):
+        lines = enumerate(content.splitlines(), 1)
+        return [_json_request(line, f"{path}, line {number}") for number, line in lines if line.strip()]
+    return _tabbed(content, path)
+
+
+def _json_request(line: str, where: str) -> ClipRequest:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{where}: not JSON ({error.msg})") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"{where}: expected a JSON object, found {type(record).__name__}")
+    motion = next((str(record[key]) for key in MOTION_KEYS if record.get(key) is not None), None)
+    if motion is None:
+        raise ValueError(f"{where}: expected the motion's name under {', '.join(MOTION_KEYS)}")
+    split = record.get("split")
+    if split is not None and split not in SPLITS:
+        raise ValueError(f"{where}: split must be train, val or test, found {split!r}")
+    start, end = (_seconds(record.get(key), f"{where}: {key}") for key in ("start", "end"))
+    if start is not None and end is not None and end <= start:
+        raise ValueError(f"{where}: end ({end:g} s) must come after start ({start:g} s)")
+    return ClipRequest(str(record.get("id", motion)), motion, _sentences(record, where), start, end, split)
+
+
+def _sentences(record: dict[str, Any], where: str) -> tuple[str, ...]:
+    value: Any = next((record[key] for key in CAPTION_KEYS if record.get(key) is not None), [])
+    sentences = [value] if isinstance(value, str) else value
+    if not isinstance(sentences, list) or not all(isinstance(s, str) for s in sentences):
+        raise ValueError(f"{where}: captions must be a sentence or a list of sentences")
+    return tuple(s.strip() for s in sentences if s.strip())
+
+
+def _seconds(value: Any, where: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise ValueError(f"{where} must be seconds from the start of the motion, found {value!r}")
+    return float(value)
+
+
+def _tabbed(content: str, path: Path) -> list[ClipRequest]:
+    sentences: dict[str, list[str]] = {}
+    for number, line in enumerate(content.splitlines(), 1):
+        if not line.strip():
+            continue
+        name, tab, sentence = line.partition("\t")
+        if not tab or not name.strip() or not sentence.strip():
+            raise ValueError(f"{path}, line {number}: expected the motion's name, a tab and a sentence")
+        sentences.setdefault(name.strip(), []).append(sentence.strip())
+    return [ClipRequest(name, name, tuple(found)) for name, found in sentences.items()]
+
+
+def _folder(folder: Path) -> list[ClipRequest]:
+    files = sorted(folder.glob("*.txt"))
+    if not files:
+        raise ValueError(f"{folder}: expected text files named like the motions, found none")
+    requests = []
+    for path in files:
+        try:
+            captions = parse_captions(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise ValueError(f"{path}: expected one sentence per line as UTF-8 text") from None
+        whole = tuple(c.text for c in captions if c.whole_clip)
+        requests.append(ClipRequest(path.stem, path.stem, whole))
+        parts = [c for c in captions if not c.whole_clip]
+        requests += [
+            ClipRequest(f"{path.stem}_{k}", path.stem, (c.text,), c.start, c.end) for k, c in enumerate(parts)
+        ]
+    return requests

@@ -1,0 +1,90 @@
+"""Synthetic clips as examples of a data set, with what is true of each in ``truth/``.
+
+    truth/NAME.json      action, side, count, direction ... as the generator knows them
+    wordings/NAME.txt    further sentences of training clips, for the networks that must understand people
+
+Clip n depends on (seed, n) alone: a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...motion.skeleton import HUMANML3D
+from ...storage import write_json, write_text
+from ...synthetic.language.people import PeoplesSentences
+from ...synthetic.language.phrasebook import further_wordings
+from ..examples import Written, frames_written, write_example
+from ..layout import WORDINGS
+
+FOLDER = "truth"
+WORDINGS_PER_CLIP = 6
+# Of 40 clips one is for validation and one for testing.
+HELD_OUT = {0: "val", 1: "test"}
+CLIPS_PER_JOB = 32
+PEOPLES_CAPTIONS = 2
+
+
+@dataclass(frozen=True)
+class SyntheticJob:
+    """Clips ``first``..``last`` (without it) of the corpus of a seed, to be written to ``output``.
+
+    Of ``people``'s sentences those that are true of a clip join its own.
+    """
+
+    first: int
+    last: int
+    seed: int
+    output: Path
+    people: PeoplesSentences
+
+
+def synthetic_jobs(count: int, seed: int, output: Path, people: PeoplesSentences) -> list[SyntheticJob]:
+    """Jobs for ``count`` clips."""
+    begins = range(0, count, CLIPS_PER_JOB)
+    return [SyntheticJob(n, min(n + CLIPS_PER_JOB, count), seed, output, people) for n in begins]
+
+
+def write_synthetic(job: SyntheticJob) -> list[Written]:
+    """Write the clips of a job; one that is already there is only counted."""
+    return [_write(number, job) for number in range(job.first, job.last)]
+
+
+def _write(number: int, job: SyntheticJob) -> Written:
+    name, split = f"S{number:06d}", HELD_OUT.get(number % 40, "train")
+    frames = frames_written(name, job.output)
+    if frames is not None:
+        if split == "train" and not (job.output / WORDINGS / f"{name}.txt").is_file():
+            write_wordings(number, read_truth(job.output, name) or {}, job.seed, job.output)
+        lines = (job.output / "texts" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+        return Written(name, split, frames, len(lines))
+    from ...synthetic import numbered_clip
+
+    clip = numbered_clip(job.seed, number)
+    write_json(job.output / FOLDER / f"{name}.json", clip.truth)
+    if split == "train":
+        write_wordings(number, clip.truth, job.seed, job.output)
+    people = job.people.held_out(split != "train")
+    fitting = people.fitting(clip.truth, PEOPLES_CAPTIONS, np.random.default_rng([job.seed, number, 1]))
+    captions = clip.captions + fitting
+    write_example(name, clip.joints, captions, HUMANML3D, job.output)
+    return Written(name, split, len(clip.joints) - 1, len(captions))
+
+
+def write_wordings(number: int, truth: Mapping[str, Any], seed: int, output: Path) -> None:
+    """Write the further sentences of clip ``number``."""
+    rng = np.random.default_rng([seed, number, 2])
+    sentences = further_wordings(truth, WORDINGS_PER_CLIP, rng)
+    write_text(output / WORDINGS / f"S{number:06d}.txt", "".join(f"{text}\n" for text in sentences))
+
+
+def read_truth(data: Path, name: str) -> dict[str, Any] | None:
+    """What is true of a clip of a data set; None for a clip that is not synthetic."""
+    path = data / FOLDER / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -1,0 +1,79 @@
+"""Motions and sentences in LaMP's shared space: what retrieval and scoring stand on.
+
+Source: LaMP section 3 (LaMP-Feat): the query tokens' projections and [CLS]'s, as in the contrastive loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..bundle.bundle import Bundle
+from ..data.batches import LONGEST_CLIP, MotionBatch, collate
+from ..data.vocabulary import Vocabulary
+from ..data.word_tokens import WordBatch
+from ..model.evaluator import Words
+from ..model.qformer import Context, Text
+from ..model.tokenizer import MotionTokenizer
+
+
+@torch.no_grad()
+def embed_texts(bundle: Bundle, texts: Sequence[str]) -> np.ndarray:
+    """Unit vectors (B, E) float32 of sentences."""
+    limit = bundle.lamp.config.qformer.text_tokens
+    text = encode_text(bundle.vocabulary, texts, limit, bundle.device)
+    return bundle.lamp.embed_text(text).cpu().numpy()
+
+
+@torch.no_grad()
+def embed_motions(bundle: Bundle, features: Sequence[np.ndarray]) -> np.ndarray:
+    """Unit vectors (B, N, E) float32, one per query token, of features (T_i, C), T_i up to 196.
+
+    Raises ``ValueError`` for a motion shorter than one token or longer than the model's window.
+    """
+    context = motion_context(bundle, features)
+    return bundle.lamp.embed_motion(context).cpu().numpy()
+
+
+def motion_context(bundle: Bundle, features: Sequence[np.ndarray]) -> Context:
+    """The tokenizer's latents of features (T_i, C) and their mask, for the motion transformer."""
+    step = bundle.tokenizer.config.frames_per_token
+    for motion in features:
+        if not step <= len(motion) <= LONGEST_CLIP:
+            raise ValueError(f"{len(motion)} frames; expected {step} to {LONGEST_CLIP} for one window")
+    whole = [bundle.statistics.normalise(m[: len(m) // step * step]) for m in features]
+    batch = collate(whole, ("",) * len(whole), np.arange(len(whole)))
+    latents, _, mask = tokenize(bundle.tokenizer, batch, bundle.device)
+    return bundle.lamp.motion_context(latents, mask)
+
+
+def similarity(motions: np.ndarray, texts: np.ndarray) -> np.ndarray:
+    """Cosine (M, T) of motions (M, N, E) with sentences (T, E), the best query token counts."""
+    return (motions.reshape(-1, motions.shape[-1]) @ texts.T).reshape(*motions.shape[:2], -1).max(1)
+
+
+@torch.no_grad()
+def tokenize(
+    tokenizer: MotionTokenizer, batch: MotionBatch, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Latents (B, L, C), codes (B, L * codebooks) and mask (B, L), True on real tokens."""
+    features = torch.from_numpy(batch.features).to(device)
+    lengths = torch.from_numpy(batch.lengths).to(device)
+    latents = tokenizer.latents(features, lengths).float()
+    tokens = lengths // tokenizer.config.frames_per_token
+    mask = torch.arange(latents.shape[1], device=device) < tokens[:, None]
+    return latents, tokenizer.codebook.nearest(latents), mask
+
+
+def encode_text(vocabulary: Vocabulary, texts: Sequence[str], limit: int, device: torch.device) -> Text:
+    """Ids and mask of sentences on the device."""
+    ids, mask = vocabulary.encode(texts, limit)
+    return Text(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+
+
+def words_on_device(batch: WordBatch, device: torch.device) -> Words:
+    """Word rows as tensors."""
+    return Words(*(torch.from_numpy(array).to(device) for array in (batch.words, batch.tags, batch.lengths)))

@@ -1,0 +1,115 @@
+"""How familiar a sentence is to a bundle: whether it lies near the sentences whose motions it learned.
+
+A generator always makes something; for a sentence unlike all it has learned, that is a guess. Two
+signs are asked: words that no such sentence has, and the distance to the nearest one in LaMP's space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from ..bundle.bundle import Bundle
+from ..bundle.training_sentences import TrainingSentences
+from ..data.vocabulary import Vocabulary
+from ..language.stems import meaningful_words, stem, stems_of
+from ..model.lamp import Lamp
+from .embed import encode_text
+
+CHUNK = 256
+READ, KEPT = 10_000, 2000
+# The share of validation sentences that may lie further from the training sentences than is usual.
+UNUSUAL_SHARE = 0.02
+
+
+def remember_sentences(
+    lamp: Lamp,
+    vocabulary: Vocabulary,
+    training: Sequence[str],
+    validation: Sequence[str],
+    device: torch.device,
+) -> TrainingSentences:
+    """What to keep of the sentences of training clips, with validation's to tell what is usual.
+
+    Of many sentences some are read, evenly, and of those some are kept, chosen to lie among all
+    (farthest-point sampling from the first); the words of every one are kept. Raises ``ValueError``
+    when there is no sentence of either.
+    """
+    if not training or not validation:
+        raise ValueError("no sentences of training and of validation clips; both are needed")
+    known = list(dict.fromkeys(training))
+    embedded = embed_sentences(lamp, vocabulary, _some(known), device)
+    kept = embedded[spread(embedded, KEPT)]
+    others = embed_sentences(lamp, vocabulary, _some(list(dict.fromkeys(validation))), device)
+    usual = nearest_similarity(others, kept)
+    stems = frozenset().union(*map(stems_of, known))
+    return TrainingSentences(stems, kept, float(np.quantile(usual, UNUSUAL_SHARE)))
+
+
+def _some(sentences: list[str]) -> list[str]:
+    return [sentences[n] for n in np.linspace(0, len(sentences) - 1, min(len(sentences), READ)).astype(int)]
+
+
+def doubts(bundle: Bundle, texts: Sequence[str]) -> list[str | None]:
+    """Why each sentence lies far from what the bundle learned; None for those that do not.
+
+    A bundle that remembers no sentences doubts nothing.
+    """
+    known = bundle.training_sentences
+    if known is None:
+        return [None] * len(texts)
+    embedded = embed_sentences(bundle.lamp, bundle.vocabulary, texts, bundle.device)
+    near = nearest_similarity(embedded, known.embeddings)
+    return [_doubt(text, float(value), known) for text, value in zip(texts, near, strict=True)]
+
+
+def _doubt(text: str, similarity: float, known: TrainingSentences) -> str | None:
+    unknown = [word for word in meaningful_words(text) if stem(word) not in known.stems]
+    if unknown:
+        words = ", ".join(repr(word) for word in unknown)
+        return f"{words} {'is' if len(unknown) == 1 else 'are'} in no sentence whose motion it learned"
+    if similarity < known.least_similarity:
+        return (
+            f"no sentence whose motion it learned is near (cosine {similarity:.2f}, "
+            f"usual from {known.least_similarity:.2f})"
+        )
+    return None
+
+
+@torch.no_grad()
+def embed_sentences(
+    lamp: Lamp, vocabulary: Vocabulary, texts: Sequence[str], device: torch.device
+) -> np.ndarray:
+    """LaMP's unit text embeddings (N, D) float32, in order."""
+    limit = lamp.config.qformer.text_tokens
+    # Sentences of like length share a batch, so that little is padding.
+    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+    result = np.empty((len(texts), lamp.config.embedding_width), np.float32)
+    for begin in range(0, len(order), CHUNK):
+        numbers = order[begin : begin + CHUNK]
+        part = encode_text(vocabulary, [texts[n] for n in numbers], limit, device)
+        result[numbers] = lamp.embed_text(part).float().cpu().numpy()
+    return result
+
+
+def nearest_similarity(embedded: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The cosine (N,) of each unit vector (N, D) to the nearest of the known ones (M, D)."""
+    return np.asarray((embedded @ known.T).max(1))
+
+
+def spread(vectors: np.ndarray, count: int) -> np.ndarray:
+    """Numbers of at most ``count`` unit vectors (N, D) chosen so that every one has a chosen one near.
+
+    Farthest-point sampling from the first (Gonzalez, "Clustering to minimize the maximum intercluster
+    distance", 1985).
+    """
+    if len(vectors) <= count:
+        return np.arange(len(vectors))
+    chosen = [0]
+    nearest = vectors @ vectors[0]
+    for _ in range(count - 1):
+        chosen.append(int(nearest.argmin()))
+        nearest = np.maximum(nearest, vectors @ vectors[chosen[-1]])
+    return np.array(chosen)

@@ -1,0 +1,127 @@
+"""A library of motions on disk: which files, which takes in them, which windows of a take.
+
+A take longer than the model's window is cut into overlapping windows. Knows no index and no search.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...data.batches import LONGEST_CLIP
+from ...data.captions import parse_captions
+from ...files.arrays import motion_of_array, read_arrays
+from ...motion.motion import Motion
+from ...motion.representation import joints_to_features
+from ...motion.skeleton import Skeleton
+from ...motion.transform import resample
+
+SUFFIXES = (".npy", ".npz")
+HOP = LONGEST_CLIP // 2
+LEAST_FRAMES = 4
+
+
+@dataclass(frozen=True)
+class Window:
+    """Features (T, C) of frames ``start``..``end`` of a take; ``take`` is empty for a .npy file."""
+
+    take: str
+    start: int
+    end: int
+    features: np.ndarray
+
+
+@dataclass(frozen=True)
+class UnreadableTake:
+    """A take that is left out, and why."""
+
+    take: str
+    reason: str
+
+
+def motion_files(root: Path) -> list[Path]:
+    """Motion files under a folder, nested ones too, sorted; raises ``ValueError`` when there is no folder.
+
+    Hidden folders are left alone: the index lies in one.
+    """
+    if root.is_file() and root.suffix.lower() in SUFFIXES:
+        return [root]
+    if not root.is_dir():
+        raise ValueError(f"{root}: no such folder; expected a library of motion files")
+    found = (p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts))
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def windows_of_file(path: Path, skeleton: Skeleton) -> Iterator[Window | UnreadableTake]:
+    """Windows of every take in a file; a take that does not serve is named with the reason."""
+    try:
+        for take, array in read_arrays(path):
+            yield from _windows_of_array(array, take, skeleton)
+    except (ValueError, OSError) as error:
+        yield UnreadableTake("", str(error).removeprefix(f"{path}: "))
+
+
+def _windows_of_array(array: np.ndarray, take: str, skeleton: Skeleton) -> Iterator[Window | UnreadableTake]:
+    try:
+        windows = list(windows_of_motion(motion_of_array(array, take or "array"), skeleton))
+    except ValueError as error:
+        yield UnreadableTake(take, str(error).removeprefix(f"{take or 'array'}: "))
+        return
+    for start, end, features in windows:
+        yield Window(take, start, end, features)
+
+
+def windows_of_motion(motion: Motion, skeleton: Skeleton) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Start, end (frames at the skeleton's rate) and features of overlapping windows.
+
+    Each window starts at the origin facing +z, as training clips do. Raises ``ValueError`` for
+    another skeleton or too few frames.
+    """
+    if motion.skeleton.name != skeleton.name:
+        raise ValueError(f"a {motion.skeleton.name} motion; this model was trained on {skeleton.name}")
+    if motion.features is not None and len(motion.features) <= LONGEST_CLIP:
+        _require_frames(len(motion.features))
+        yield 0, len(motion.features), motion.features
+        return
+    joints = resample(motion.joints, motion.fps, skeleton.fps)
+    _require_frames(len(joints) - 1)
+    for start, end in window_bounds(len(joints) - 1):
+        yield start, end, joints_to_features(joints[start : end + 1], skeleton)
+
+
+def window_bounds(frames: int) -> list[tuple[int, int]]:
+    """Bounds of windows of at most 196 frames, half overlapping, that cover ``frames``."""
+    if frames <= LONGEST_CLIP:
+        return [(0, frames)]
+    starts = list(range(0, frames - LONGEST_CLIP, HOP))
+    return [(start, start + LONGEST_CLIP) for start in [*starts, frames - LONGEST_CLIP]]
+
+
+def caption_beside(path: Path) -> str:
+    """The first sentence of ``NAME.txt`` beside a motion or in the field's ``texts/``; empty without."""
+    for text in (path.with_suffix(".txt"), path.parent.parent / "texts" / f"{path.stem}.txt"):
+        try:
+            captions = parse_captions(text.read_text(encoding="utf-8", errors="replace"))
+        except (OSError, ValueError):
+            continue
+        if captions:
+            return captions[0].text
+    return ""
+
+
+def _require_frames(frames: int) -> None:
+    if frames < LEAST_FRAMES:
+        raise ValueError(f"{frames + 1} frames; expected at least {LEAST_FRAMES + 1}")

@@ -1,0 +1,1 @@
+"""Which figures, of what, by which protocol, with which evaluator; and the report."""

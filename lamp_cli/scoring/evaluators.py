@@ -1,0 +1,210 @@
+"""Evaluators: models that place motions and sentences in one space, to judge generated motions by.
+
+Three kinds share one interface: the one that Guo et al. released (CVPR 2022), one of the same design
+trained with ``lamp pretrain --stage evaluator``, and a bundle's own LaMP features (LaMP, table 2), which
+judge their own family. Knows embeddings and similarities; the metrics on them are elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+import torch
+
+from ..bundle.bundle import Bundle
+from ..bundle.evaluator import TrainedEvaluator, is_evaluator, load_evaluator_folder
+from ..bundle.released_evaluator import load_released_evaluator, require_released_evaluator
+from ..data.captions import Caption
+from ..data.evaluation_set import padded
+from ..inference.embed import embed_motions, embed_texts, similarity, words_on_device
+from ..motion.skeleton import Skeleton
+
+CHUNK = 64
+Item = TypeVar("Item")
+
+
+class Evaluator(Protocol):
+    """What the metrics need of an evaluator. An embedding does not depend on its neighbours."""
+
+    @property
+    def name(self) -> str:
+        """The evaluator's name, to be printed beside every figure."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Whose features the evaluator reads."""
+
+    def motion_embeddings(self, features: Sequence[np.ndarray]) -> np.ndarray:
+        """Embeddings (N, D) float32 of features (T_i, C), not normalised, T_i from 4 to 196."""
+
+    def text_embeddings(self, captions: Sequence[Caption]) -> np.ndarray:
+        """Embeddings (N, D) float32 of captions; those without tokens are tagged by lamp's own tagger."""
+
+    def similarity(self, captions: Sequence[Caption], features: Sequence[np.ndarray]) -> np.ndarray:
+        """How well each sentence says each motion, (captions, motions) float32, larger is better."""
+
+
+class GuoEvaluator:
+    """An evaluator of Guo et al.'s design: similar is what lies close, by Euclidean distance."""
+
+    def __init__(self, trained: TrainedEvaluator):
+        self._trained = trained
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device) -> GuoEvaluator:
+        """The released evaluator (``finest.tar``, its meta statistics, the ``our_vab`` files) in a folder.
+
+        Raises ``ValueError`` naming the file that is missing, unsafe or of other sizes.
+        """
+        return cls(load_released_evaluator(folder, device))
+
+    @classmethod
+    def load_trained(cls, folder: Path, device: torch.device) -> GuoEvaluator:
+        """An evaluator that ``lamp pretrain --stage evaluator`` wrote; raises ``ValueError`` likewise."""
+        return cls(load_evaluator_folder(folder, device))
+
+    @property
+    def name(self) -> str:
+        """``guo:humanml3d``, ``guo:kit``, or the name of a trained one."""
+        return self._trained.name
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Whose features the evaluator reads."""
+        return self._trained.skeleton
+
+    def motion_embeddings(self, features: Sequence[np.ndarray]) -> np.ndarray:
+        """Embeddings (N, D) float32 of features (T_i, C), not normalised, cut to a multiple of 4 frames.
+
+        Raises ``ValueError`` for a motion of another skeleton, shorter than 4 or longer than 196 frames,
+        or with NaN.
+        """
+        return self._in_chunks(features, self._embed_motions)
+
+    def text_embeddings(self, captions: Sequence[Caption]) -> np.ndarray:
+        """Embeddings (N, D) float32 of captions by their ``word/POS`` tokens."""
+        return self._in_chunks(captions, self._embed_texts)
+
+    def similarity(self, captions: Sequence[Caption], features: Sequence[np.ndarray]) -> np.ndarray:
+        """Minus the Euclidean distance (captions, motions)."""
+        return -euclidean(self.text_embeddings(captions), self.motion_embeddings(features))
+
+    def _in_chunks(
+        self, items: Sequence[Item], embed: Callable[[Sequence[Item]], torch.Tensor]
+    ) -> np.ndarray:
+        with torch.inference_mode():
+            chunks = [embed(items[n : n + CHUNK]).cpu().numpy() for n in range(0, len(items), CHUNK)]
+        empty = np.zeros((0, self._trained.network.config.embedding_width), np.float32)
+        return np.concatenate([empty, *chunks])
+
+    def _embed_motions(self, features: Sequence[np.ndarray]) -> torch.Tensor:
+        rows, lengths = padded(features, self._trained.statistics)
+        device = self._trained.device
+        return self._trained.network.embed_motion(
+            torch.from_numpy(rows).to(device), torch.from_numpy(lengths).to(device)
+        )
+
+    def _embed_texts(self, captions: Sequence[Caption]) -> torch.Tensor:
+        return self._trained.network.embed_text(
+            words_on_device(self._trained.words.encode(captions), self._trained.device)
+        )
+
+
+class LampEvaluator:
+    """A bundle's own features: a motion is its projected query tokens, a sentence its projected [CLS].
+
+    It shares its networks with what it judges, so its figures stand beside no other evaluator's.
+    """
+
+    def __init__(self, bundle: Bundle):
+        self._bundle = bundle
+
+    @property
+    def name(self) -> str:
+        """``lamp:`` and the bundle's name."""
+        return f"lamp:{self._bundle.config.name}"
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Whose features the bundle reads."""
+        return self._bundle.skeleton
+
+    def query_embeddings(self, features: Sequence[np.ndarray]) -> np.ndarray:
+        """Unit vectors (N, Q, D) float32, one per query token, of features (T_i, C), not normalised.
+
+        Raises ``ValueError`` for a motion shorter than one token or longer than 196 frames.
+        """
+        for row, motion in enumerate(features):
+            width = self.skeleton.feature_size
+            if motion.ndim != 2 or motion.shape[1] != width or not np.isfinite(motion).all():
+                raise ValueError(
+                    f"motion {row}: expected finite features (T, {width}), found shape {motion.shape}"
+                )
+        starts = range(0, len(features), CHUNK)
+        chunks = [embed_motions(self._bundle, features[n : n + CHUNK]) for n in starts]
+        config = self._bundle.lamp.config
+        empty = np.zeros((0, config.qformer.query_tokens, config.embedding_width), np.float32)
+        return np.concatenate([empty, *chunks])
+
+    def motion_embeddings(self, features: Sequence[np.ndarray]) -> np.ndarray:
+        """Unit vectors (N, D) float32: the mean of a motion's query embeddings, normalised.
+
+        LaMP compares sentences with single query tokens and has no one vector for a motion; a distance
+        between sets of motions (FID, diversity) needs one. Matching uses ``similarity`` instead.
+        """
+        means = self.query_embeddings(features).mean(1)
+        return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+
+    def text_embeddings(self, captions: Sequence[Caption]) -> np.ndarray:
+        """Unit vectors (N, D) float32 of the captions as they are written."""
+        texts = [caption.text for caption in captions]
+        chunks = [embed_texts(self._bundle, texts[n : n + CHUNK]) for n in range(0, len(texts), CHUNK)]
+        return np.concatenate([np.zeros((0, self._bundle.lamp.config.embedding_width), np.float32), *chunks])
+
+    def similarity(self, captions: Sequence[Caption], features: Sequence[np.ndarray]) -> np.ndarray:
+        """Cosine (captions, motions), the best query token of each motion counts (LaMP section 3)."""
+        return similarity(self.query_embeddings(features), self.text_embeddings(captions)).T
+
+
+def load_evaluator(choice: str, bundle: Bundle | None, device: torch.device) -> Evaluator:
+    """The evaluator that ``--evaluator`` names: ``guo:PATH``, ``lamp`` (``bundle``'s own) or a folder.
+
+    A folder is an evaluator's or holds one as ``evaluator/``, as a bundle with one does. Raises
+    ``ValueError`` when it is none of these, or when ``lamp`` is chosen without a bundle.
+    """
+    if choice == "lamp":
+        if bundle is None:
+            raise ValueError("evaluator lamp: needs a bundle, whose own features it uses")
+        return LampEvaluator(bundle)
+    if choice.startswith("guo:"):
+        return GuoEvaluator.load(Path(choice.removeprefix("guo:")), device)
+    return GuoEvaluator.load_trained(_trained(choice), device)
+
+
+def require_evaluators(choices: Sequence[str]) -> None:
+    """Raise ``ValueError`` for a choice that names no evaluator or lacks a file, before any is opened."""
+    for choice in choices:
+        if choice.startswith("guo:"):
+            require_released_evaluator(Path(choice.removeprefix("guo:")))
+        elif choice != "lamp":
+            _trained(choice)
+
+
+def _trained(choice: str) -> Path:
+    for folder in (Path(choice), Path(choice) / "evaluator"):
+        if is_evaluator(folder):
+            return folder
+    raise ValueError(
+        f"evaluator {choice}: expected guo:PATH (the released one), lamp, or a folder that "
+        "`lamp pretrain --stage evaluator` wrote"
+    )
+
+
+def euclidean(texts: np.ndarray, motions: np.ndarray) -> np.ndarray:
+    """Euclidean distances (texts, motions) float32, summed in float64: expanded squares cancel."""
+    left, right = texts.astype(np.float64), motions.astype(np.float64)
+    squares = (left**2).sum(1)[:, None] + (right**2).sum(1)[None] - 2 * left @ right.T
+    return np.sqrt(np.maximum(squares, 0)).astype(np.float32)

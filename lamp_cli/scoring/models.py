@@ -1,0 +1,144 @@
+"""The networks that a score needs, each loaded when a figure first asks for it.
+
+Knows which evaluator is meant when none is named: the independent one that a bundle brings, else the
+bundle's own features; for retrieval always the bundle's own, because those are what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from ..bundle.bundle import Bundle, find_bundle, load_bundle, read_config
+from ..bundle.config import BundleConfig
+from ..bundle.evaluator import is_evaluator
+from ..inference.caption import CaptionOptions
+from ..inference.generate import GenerateOptions
+from ..inference.precision import FP32, in_precision
+from ..metrics.bertscore import BertScoreConfig
+from ..metrics.measurement import FigureNotAllowed
+from ..motion.skeleton import Skeleton
+from .bertscore_encoders import RememberingEncoder, load_bertscore_encoder
+from .evaluators import Evaluator, LampEvaluator, load_evaluator
+from .figures import RETRIEVAL, ScoreOptions
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """The bundle by name, evaluators as ``load_evaluator`` takes them, and BERTScore's encoder.
+
+    ``captioner`` False leaves out the bundle's captioner, which may be a large language model.
+    ``precision`` is that of BERTScore's encoder.
+    """
+
+    model: str
+    device: torch.device
+    evaluators: tuple[str, ...] = ()
+    encoder: str | None = None
+    layer: int | None = None
+    bertscore: BertScoreConfig = field(default_factory=BertScoreConfig)
+    captioner: bool = True
+    precision: str = FP32
+
+
+class Models:
+    """Networks by choice; a bundle in hand may be given instead of a name to load.
+
+    Raises ``ValueError`` for a precision that the device does not have.
+    """
+
+    def __init__(self, choice: ModelChoice, bundle: Bundle | None = None):
+        in_precision(choice.precision, choice.device)
+        self._choice = choice
+        self._given = bundle
+        self._loaded: Bundle | None = None
+        self._evaluators: dict[tuple[str, ...], list[Evaluator]] = {}
+        self.encoder = RememberingEncoder(
+            lambda: load_bertscore_encoder(
+                choice.encoder, choice.layer, lambda: self.bundle, choice.device, choice.precision
+            )
+        )
+
+    @property
+    def bertscore(self) -> BertScoreConfig:
+        """BERTScore's weights and baseline."""
+        return self._choice.bertscore
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle, with its captioner when the choice says that it will be needed."""
+        if self._given is not None:
+            return self._given
+        if self._loaded is None:
+            captioner = self._choice.captioner and self.captions
+            self._loaded = load_bundle(self._choice.model, self._choice.device, captioner)
+        return self._loaded
+
+    @cached_property
+    def captions(self) -> bool:
+        """Whether the bundle has a captioner."""
+        return self._config.model.captioner is not None
+
+    def describing(self, figure: str) -> Bundle:
+        """The bundle with its captioner; raises ``FigureNotAllowed`` for ``figure`` when it has none."""
+        if not self.captions:
+            reason = f"{self._config.name} has no captioner; `lamp pretrain --stage captioner` trains one"
+            raise FigureNotAllowed(figure, reason)
+        return self.bundle
+
+    @cached_property
+    def _config(self) -> BundleConfig:
+        return self._given.config if self._given else read_config(find_bundle(self._choice.model))
+
+    def evaluators(self, metric: str) -> list[Evaluator]:
+        """The evaluators that judge ``metric``."""
+        choices = self._choice.evaluators or (self._default_evaluator(metric),)
+        if choices not in self._evaluators:
+            self._evaluators[choices] = [self._load(choice) for choice in choices]
+        return self._evaluators[choices]
+
+    def require_skeleton(self, skeleton: Skeleton, evaluators: Sequence[Evaluator]) -> None:
+        """Raise ``ValueError`` when an evaluator reads another skeleton's features."""
+        for evaluator in evaluators:
+            if evaluator.skeleton.name != skeleton.name:
+                raise ValueError(
+                    f"evaluator {evaluator.name} reads {evaluator.skeleton.name}, "
+                    f"these motions are {skeleton.name}"
+                )
+
+    @property
+    def name(self) -> str | None:
+        """The bundle's name; None when no figure needed one."""
+        bundle = self._given or self._loaded
+        return None if bundle is None else bundle.config.name
+
+    def require_own_skeleton(self, skeleton: Skeleton, where: str) -> None:
+        """Raise ``ValueError`` naming ``where`` when the bundle does not read motions of ``skeleton``."""
+        own = self.bundle.skeleton.name
+        if skeleton.name != own:
+            known = f"{self.bundle.config.name} was trained on {own}"
+            raise ValueError(f"{where}: {skeleton.name} motions ({skeleton.joints} joints); {known}")
+
+    def _load(self, choice: str) -> Evaluator:
+        if choice == "lamp":
+            return LampEvaluator(self.bundle)
+        return load_evaluator(choice, None, self._choice.device)
+
+    def _default_evaluator(self, metric: str) -> str:
+        if metric == RETRIEVAL or self._given is not None:
+            return "lamp"
+        folder = find_bundle(self._choice.model) / "evaluator"
+        return str(folder) if is_evaluator(folder) else "lamp"
+
+
+def sampling(options: ScoreOptions) -> GenerateOptions:
+    """How motions are generated; their seed is set batch by batch."""
+    from ..model.generator import SamplingOptions
+
+    return GenerateOptions(sampling=SamplingOptions(guidance=options.guidance), precision=options.precision)
+
+
+CAPTIONING = CaptionOptions()

@@ -1,0 +1,194 @@
+"""Figures as text for people and for files, and earlier figures read back.
+
+Knows measurements, not how they came about. Every form says protocol, evaluator, pool and repetitions
+beside the number.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..metrics.measurement import GROUND_TRUTH, SHUFFLED, Measurement, measurement_of_row
+from ..storage import write_text
+from .comparison import Change, Verdict, compare
+from .figures import metric_of
+
+SUFFIXES = (".csv", ".md", ".tex", ".json", ".jsonl")
+PICTURES = (".png", ".svg", ".pdf")
+_MARKS = {
+    Verdict.BETTER: "better",
+    Verdict.WORSE: "WORSE",
+    Verdict.MOVED: "moved",
+    Verdict.NEW: "new",
+    Verdict.INCOMPARABLE: "not comparable",
+}
+_CONTROLS = (GROUND_TRUTH, SHUFFLED)
+_VALUE = "value"
+# Subject, protocol, evaluator, pool, repetitions: the last columns.
+_SHARED = 5
+_TEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"²": "$^2$", "³": "$^3$", "±": "$\\pm$"})
+
+
+@dataclass(frozen=True)
+class Table:
+    """Head and rows of strings; one row per figure, its subjects side by side."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def row(measurement: Measurement, model: str | None, change: Change | None = None) -> dict[str, Any]:
+    """The JSON object of a figure; with ``change``, what became of it since the earlier scores."""
+    record = {**measurement.row(), "model": model}
+    if change is None:
+        return record
+    earlier = None if change.earlier is None else change.earlier.value
+    told = {"verdict": change.verdict.value, "earlier": earlier, "difference": change.difference}
+    return {**record, **told, **({"reason": change.reason} if change.reason else {})}
+
+
+def changes(
+    now: Sequence[Measurement], earlier: Sequence[Measurement], metrics: Sequence[str]
+) -> list[Change]:
+    """Every figure against the earlier ones; those of metrics that were not asked for now are left aside.
+
+    Raises ``ValueError`` when a figure stands twice.
+    """
+    return compare(now, [m for m in earlier if metric_of(m.metric) in metrics])
+
+
+def table(measurements: Sequence[Measurement], compared: Sequence[Change] = ()) -> Table:
+    """Every figure in a row, its controls beside it; what moved since earlier figures is marked."""
+    marks = {id(c.now): _MARKS.get(c.verdict, "") for c in compared if c.now is not None}
+    lines: dict[tuple[str, ...], dict[str, str]] = {}
+    subjects: dict[tuple[str, ...], str] = {}
+    for m in measurements:
+        key = (m.metric, m.protocol, m.evaluator or "none", str(m.pool), str(m.repetitions))
+        cell = " ".join(filter(None, (number(m), marks.get(id(m), ""))))
+        control = m.subject in _CONTROLS
+        lines.setdefault(key, {})[m.subject if control else _VALUE] = cell
+        if not control:
+            subjects[key] = m.subject
+    shown = [name for name in (_VALUE, *_CONTROLS) if any(name in line for line in lines.values())]
+    rows = [
+        (key[0], *(line.get(name, "") for name in shown), subjects.get(key, "controls only"), *key[1:])
+        for key, line in lines.items()
+    ]
+    return Table(("figure", *shown, "subject", "protocol", "evaluator", "pool", "repetitions"), tuple(rows))
+
+
+def sections(whole: Table) -> list[tuple[str, Table]]:
+    """The rows of a table that share subject, evaluator, pool and repetitions, under one title.
+
+    The protocol stands in the title when all rows share it, else in a column.
+    """
+    found: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for *line, subject, protocol, evaluator, pool, repetitions in whole.rows:
+        found.setdefault((subject, evaluator, pool, repetitions), []).append((*line, protocol))
+    result = []
+    for (subject, evaluator, pool, repetitions), lines in found.items():
+        protocols = {line[-1] for line in lines}
+        times = "1 repetition" if repetitions == "1" else f"{repetitions} repetitions"
+        shared = [next(iter(protocols))] if len(protocols) == 1 else []
+        title = "; ".join([subject, *shared, f"evaluator: {evaluator}", f"pool {pool}", times])
+        # A column that is empty in all of its rows says nothing.
+        last = len(lines[0]) - 1
+        kept = [n for n in range(last) if any(line[n] for line in lines)] + ([] if shared else [last])
+        head = tuple((*whole.head[:last], "protocol")[n] for n in kept)
+        result.append((title, Table(head, tuple(tuple(line[n] for n in kept) for line in lines))))
+    return result
+
+
+def drawable(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """Figures that a picture says more of than a table: with an interval, or with something beside them."""
+    beside = Counter((m.metric, m.protocol, m.evaluator) for m in measurements)
+    return [
+        m for m in measurements if m.interval is not None or beside[m.metric, m.protocol, m.evaluator] > 1
+    ]
+
+
+def number(measurement: Measurement) -> str:
+    """Value and interval with as many digits as mean something to people."""
+    if measurement.interval is None:
+        return _digits(measurement.value)
+    return f"{_digits(measurement.value)} ± {_digits(measurement.interval)}"
+
+
+def write_report(
+    path: Path, measurements: Sequence[Measurement], model: str | None, compared: Sequence[Change] = ()
+) -> None:
+    """Write figures to a file; the suffix chooses CSV, Markdown, LaTeX, JSON or JSON lines."""
+    by_figure = {id(change.now): change for change in compared if change.now is not None}
+    records = [row(m, model, by_figure.get(id(m))) for m in measurements]
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        text = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
+    elif suffix == ".jsonl":
+        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    elif suffix == ".csv":
+        text = _csv(records)
+    elif suffix == ".md":
+        text = _markdown(table(measurements, compared))
+    else:
+        text = _latex(table(measurements, compared))
+    write_text(path, text)
+
+
+def require_suffix(path: Path, option: str, allowed: Sequence[str]) -> None:
+    """Raise ``ValueError`` naming the option unless the file's suffix is one of ``allowed``."""
+    if path.suffix.lower() not in allowed:
+        raise ValueError(f"{option} {path}: expected a name that ends in {', '.join(allowed)}")
+
+
+def read_report(path: Path) -> list[Measurement]:
+    """Figures of an earlier run: JSON lines as printed, or a file that ``write_report`` wrote as JSON.
+
+    Raises ``ValueError`` naming the file when it holds none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        records = json.loads(text) if text.lstrip().startswith("[") else _lines(text)
+        if not records or not all(isinstance(record, dict) for record in records):
+            raise ValueError("no figures in it; expected JSON lines of `lamp score`")
+        return [measurement_of_row(record) for record in records]
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not JSON ({error})") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _lines(text: str) -> list[Any]:
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _digits(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def _csv(records: Sequence[dict[str, Any]]) -> str:
+    stream = io.StringIO()
+    fields = list(dict.fromkeys(key for record in records for key in record))
+    writer = csv.DictWriter(stream, fields, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return stream.getvalue()
+
+
+def _markdown(shown: Table) -> str:
+    lines = [shown.head, ("---",) * len(shown.head), *shown.rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _latex(shown: Table) -> str:
+    columns = "l" + "r" * (len(shown.head) - 1 - _SHARED) + "lllrr"
+    lines = [" & ".join(cell.translate(_TEX) for cell in line) + r" \\" for line in shown.rows]
+    head = " & ".join(cell.translate(_TEX) for cell in shown.head) + r" \\"
+    rules = [rf"\begin{{tabular}}{{{columns}}}", r"\hline", head, r"\hline", *lines, r"\hline"]
+    return "\n".join([*rules, r"\end{tabular}"]) + "\n"

@@ -1,0 +1,136 @@
+"""Motion-text retrieval of an evaluator's embeddings by the four protocols of the field.
+
+Source: Petrovich et al., TMR, ICCV 2023: true motions of any length, the first caption of each, cosine
+(for LaMP the best query token's; for Guo's evaluators Euclidean distance). Knows no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data.captions import Caption
+from ..inference.embed import similarity
+from ..metrics.bertscore import TokenEncoder, sentence_embeddings
+from ..metrics.matching import DIRECTIONS
+from ..metrics.measurement import FigureNotAllowed, Measurement
+from ..metrics.retrieval import (
+    Retrieval,
+    farthest_first,
+    recall_curve,
+    retrieval_all,
+    retrieval_dissimilar,
+    retrieval_small_batches,
+    retrieval_threshold,
+)
+from .evaluators import Evaluator, LampEvaluator
+from .figures import PROTOCOLS, RETRIEVAL, Report, ScoreOptions, Show, silent
+from .plots import Heatmap
+
+CHUNK = 128
+DRAWN = 24
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Ids, one caption each, and features (T, C) of the motions that are searched."""
+
+    ids: Sequence[str]
+    captions: Sequence[Caption]
+    features: Sequence[np.ndarray]
+
+
+def similarities(evaluator: Evaluator, pairs: Pairs, show: Show = silent) -> np.ndarray:
+    """How well each caption says each motion, (N, N) float32.
+
+    LaMP's are computed a few motions at a time: all query tokens of 4,400 clips at once need gigabytes.
+    """
+    if not isinstance(evaluator, LampEvaluator):
+        return evaluator.similarity(pairs.captions, pairs.features)
+    texts = evaluator.text_embeddings(pairs.captions)
+    rows = []
+    with show(len(pairs.features), "embedding for retrieval") as advance:
+        for begin in range(0, len(pairs.features), CHUNK):
+            part = pairs.features[begin : begin + CHUNK]
+            rows.append(similarity(evaluator.query_embeddings(part), texts))
+            advance(len(part), "")
+    return np.concatenate(rows).T
+
+
+def score_retrieval(
+    pairs: Pairs,
+    evaluators: Sequence[Evaluator],
+    encoder: TokenEncoder,
+    options: ScoreOptions,
+    report: Report,
+    subject: str,
+    caption_choice: str = "first caption",
+    show: Show = silent,
+) -> None:
+    """R@1, 2, 3, 5, 10 and MedR in both directions, by the protocols asked for; nothing is drawn.
+
+    ``encoder`` reads the captions where near duplicates or unlike ones are looked for.
+    """
+    protocols = options.named_protocols(RETRIEVAL) or PROTOCOLS[RETRIEVAL]
+    sentences: np.ndarray | None = None
+    if {"threshold", "dissimilar"} & set(protocols):
+        texts = [caption.text for caption in pairs.captions]
+        sentences = sentence_embeddings(encoder.encode(texts))
+    for evaluator in evaluators:
+        matrix = similarities(evaluator, pairs, show)
+        for protocol in protocols:
+            with report.refusing():
+                found, reader = _retrieve(protocol, matrix, sentences, pairs, encoder, options)
+                for each in found:
+                    name = ", ".join([each.protocol, caption_choice, *reader])
+                    report.measurements += _measurements(each, name, evaluator.name, options.seed, subject)
+        report.recalls |= {f"{evaluator.name} {d}": recall_curve(matrix, d) for d in DIRECTIONS}
+        report.heatmap = report.heatmap or _heatmap(matrix, pairs)
+
+
+def _retrieve(
+    protocol: str,
+    matrix: np.ndarray,
+    sentences: np.ndarray | None,
+    pairs: Pairs,
+    encoder: TokenEncoder,
+    options: ScoreOptions,
+) -> tuple[tuple[Retrieval, Retrieval], list[str]]:
+    """Both directions, and who read the sentences, if anyone did."""
+    if protocol == "all":
+        return retrieval_all(matrix), []
+    if protocol == "small-batches":
+        return retrieval_small_batches(matrix, pairs.ids), []
+    assert sentences is not None
+    reader = [f"sentences by {encoder.name}"]
+    if protocol == "threshold":
+        return retrieval_threshold(matrix, sentences), reader
+    if options.dissimilar:
+        return retrieval_dissimilar(matrix, _listed(pairs, options.dissimilar)), []
+    return retrieval_dissimilar(matrix, farthest_first(sentences), "farthest-first"), reader
+
+
+def _listed(pairs: Pairs, ids: Sequence[str]) -> np.ndarray:
+    number = {name: n for n, name in enumerate(pairs.ids)}
+    missing = [name for name in ids if name not in number]
+    if missing:
+        reason = f"protocol dissimilar lists {missing[0]}, which is not among the {len(number)} clips"
+        raise FigureNotAllowed("retrieval", reason)
+    return np.array([number[name] for name in ids])
+
+
+def _measurements(
+    found: Retrieval, protocol: str, evaluator: str, seed: int, subject: str
+) -> list[Measurement]:
+    return [
+        Measurement(name, value, None, protocol, evaluator, found.pool, 1, seed, subject)
+        for name, value in found.figures().items()
+    ]
+
+
+def _heatmap(matrix: np.ndarray, pairs: Pairs) -> Heatmap:
+    """The paper's Figure 3: the first captions against their motions."""
+    texts = [caption.text for caption in pairs.captions[:DRAWN]]
+    return Heatmap(matrix[:DRAWN, :DRAWN], texts, list(pairs.ids[:DRAWN]))

@@ -1,0 +1,291 @@
+"""Sentences about a movement in the voice of people: subjects, tenses, adverbs, slips of the pen.
+
+Every sentence is true: adverbs and sides come from the movement. Knows words, not motion.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..movement import Movement
+
+SUBJECTS = (
+    "a person",
+    "a person",
+    "a person",
+    "the person",
+    "a man",
+    "the man",
+    "someone",
+    "a figure",
+    "he",
+    "she",
+    "a woman",
+    "the figure",
+    "person",
+    "man",
+    "this person",
+    "a human",
+    "the individual",
+    "a guy",
+    "somebody",
+    "the woman",
+    "a stick figure",
+)
+PAST = {
+    "runs": "ran",
+    "sits": "sat",
+    "stands": "stood",
+    "takes": "took",
+    "throws": "threw",
+    "bends": "bent",
+    "spins": "spun",
+    "does": "did",
+    "makes": "made",
+    "leaps": "leapt",
+    "rises": "rose",
+    "gets": "got",
+    "puts": "put",
+    "holds": "held",
+    "shakes": "shook",
+    "brings": "brought",
+    "hits": "hit",
+    "sways": "swayed",
+    "spreads": "spread",
+    "swings": "swung",
+    "kneels": "knelt",
+    "lies": "lay",
+    "hops": "hopped",
+    "catches": "caught",
+    "swims": "swam",
+    "sweeps": "swept",
+    "strikes": "struck",
+    "creeps": "crept",
+    "goes": "went",
+    "eats": "ate",
+    "drinks": "drank",
+    "keeps": "kept",
+    "lays": "laid",
+    "falls": "fell",
+    "comes": "came",
+    "drives": "drove",
+    "shoots": "shot",
+    "bursts": "burst",
+    "breaks": "broke",
+    "slides": "slid",
+    "sets": "set",
+    "gives": "gave",
+    "sees": "saw",
+    "begins": "began",
+    "thrusts": "thrust",
+    "strides": "strode",
+    "springs": "sprang",
+    "flings": "flung",
+    "slings": "slung",
+    "tears": "tore",
+    "bears": "bore",
+    "says": "said",
+    "steals": "stole",
+    "slinks": "slunk",
+    "sinks": "sank",
+    "sticks": "stuck",
+    "lets": "let",
+    "speaks": "spoke",
+    "cuts": "cut",
+    "draws": "drew",
+    "writes": "wrote",
+    "beats": "beat",
+    "wakes": "woke",
+    "has": "had",
+    "bids": "bid",
+    "bites": "bit",
+    "digs": "dug",
+    "builds": "built",
+    "feeds": "fed",
+    "feels": "felt",
+    "fights": "fought",
+    "finds": "found",
+    "flees": "fled",
+    "flies": "flew",
+    "leads": "led",
+    "leaves": "left",
+    "loses": "lost",
+    "pays": "paid",
+    "reads": "read",
+    "rings": "rang",
+    "sends": "sent",
+    "splits": "split",
+    "strings": "strung",
+    "tells": "told",
+    "thinks": "thought",
+    "winds": "wound",
+    "wrings": "wrung",
+    "withdraws": "withdrew",
+    "beholds": "beheld",
+    "grinds": "ground",
+    "clings": "clung",
+    "swears": "swore",
+    "treads": "trod",
+    "weaves": "wove",
+    "grows": "grew",
+    "hangs": "hung",
+    "hides": "hid",
+    "meets": "met",
+    "rides": "rode",
+    "sleeps": "slept",
+    "spends": "spent",
+    "casts": "cast",
+    "self-feeds": "self-fed",
+    "forgets": "forgot",
+    "freezes": "froze",
+    "smites": "smote",
+    "uppercuts": "uppercut",
+    "side-bends": "side-bent",
+}
+# Verbs of two syllables that double their last letter all the same.
+DOUBLED = frozenset(
+    """
+    begin sidestep side-step squat uppercut zigzag transfer patrol propel control repel leapfrog bunny-hop
+    forget high-step hop-skip
+    """.split()
+)
+GERUND = {"lies": "lying"}
+IRREGULAR_BASE = {"has": "have", "tiptoes": "tiptoe"}
+
+
+# A verb in the third person, what follows it, and an adverb of manner or none.
+Clause = tuple[str, str, str]
+
+# What stands before the first verb's -ing form.
+_OPENINGS = {
+    "progressive": ("is ",),
+    "begins": ("starts ", "begins ", "started "),
+    "appears": ("appears to be ", "seems to be ", "looks like they are "),
+}
+
+
+def base_form(verb: str) -> str:
+    """``walks`` -> ``walk``."""
+    if verb in IRREGULAR_BASE:
+        return IRREGULAR_BASE[verb]
+    if verb.endswith(("ches", "shes", "sses", "oes")):
+        return verb[:-2]
+    return verb[:-3] + "y" if verb.endswith("ies") and len(verb) > 4 else verb[:-1]
+
+
+def past(verb: str) -> str:
+    """``walks`` -> ``walked``."""
+    if verb in PAST:
+        return PAST[verb]
+    base = base_form(verb)
+    if _doubles(base):
+        return f"{base}{base[-1]}ed"
+    if base.endswith("e"):
+        return f"{base}d"
+    return f"{base[:-1]}ied" if base.endswith("y") and base[-2] not in "aeiou" else f"{base}ed"
+
+
+def gerund(verb: str) -> str:
+    """``walks`` -> ``walking``."""
+    base = base_form(verb)
+    if verb in GERUND:
+        return GERUND[verb]
+    if _doubles(base):
+        return f"{base}{base[-1]}ing"
+    return f"{base[:-1]}ing" if base.endswith("e") and not base.endswith(("ee", "oe")) else f"{base}ing"
+
+
+def _doubles(base: str) -> bool:
+    """Whether the last letter is doubled: one syllable that ends in consonant, vowel, consonant."""
+    return base in DOUBLED or re.fullmatch(r"[^aeiou]*[aeiou][^aeiouwxy]", base) is not None
+
+
+def sentences_of(movement: Movement, count: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """``count`` different sentences, fewer when the movement has fewer ways to be said."""
+    found: dict[str, None] = {}
+    for _ in range(6 * count):
+        found[sentence_of([_clause(movement, rng)], rng)] = None
+        if len(found) == count:
+            break
+    return tuple(found)
+
+
+def sentences_of_sequence(parts: Sequence[Movement], count: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """``count`` sentences about movements one after the other."""
+    found = {sentence_of([_clause(part, rng) for part in parts], rng): None for _ in range(3 * count)}
+    return tuple(found)[:count]
+
+
+def sentences_while(legs: Movement, arms: Movement, count: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """``count`` sentences about two movements at once."""
+    found: dict[str, None] = {}
+    for _ in range(3 * count):
+        found[sentence_while(_clause(legs, rng), _clause(arms, rng), rng)] = None
+    return tuple(found)[:count]
+
+
+def sentence_while(legs: Clause, arms: Clause, rng: np.random.Generator) -> str:
+    """A sentence about two things done at once; how they are done is left out."""
+    first, second = f"{legs[0]} {legs[1]}".strip(), f"{gerund(arms[0])} {arms[1]}".strip()
+    return _slip(f"{_subject(rng)} {first} while {second}", rng)
+
+
+def _clause(movement: Movement, rng: np.random.Generator) -> Clause:
+    verb, rest = movement.ways[int(rng.integers(len(movement.ways)))]
+    manner = ""
+    if movement.manners and rng.random() < 0.6:
+        manner = movement.manners[int(rng.integers(len(movement.manners)))]
+    return verb, rest, manner
+
+
+def _subject(rng: np.random.Generator) -> str:
+    return SUBJECTS[int(rng.integers(len(SUBJECTS)))]
+
+
+def sentence_of(clauses: Sequence[Clause], rng: np.random.Generator) -> str:
+    """A sentence about clauses one after the other, in one of people's tenses."""
+    forms = ["present", "progressive", "past", "fragment", "begins", "appears"]
+    form = rng.choice(forms, p=[0.66, 0.12, 0.09, 0.05, 0.05, 0.03])
+    if any(verb == "does" and rest.startswith("not ") for verb, rest, _ in clauses):
+        form = "present"
+    said = [_inflected(clause, str(form), number, rng) for number, clause in enumerate(clauses)]
+    links = (" and then ", ", then ", " and ", " then ")
+    text = said[0]
+    for part in said[1:]:
+        text += links[int(rng.integers(len(links)))] + part
+    return _slip(text if form == "fragment" else f"{_subject(rng)} {text}", rng)
+
+
+def _inflected(clause: Clause, form: str, number: int, rng: np.random.Generator) -> str:
+    verb, rest, manner = clause
+    word = {"present": verb, "past": past(verb)}.get(form, gerund(verb))
+    # Verbs within the rest ("bends down and picks ...") keep the present, as people's sentences often do.
+    if number == 0:
+        openings = _OPENINGS.get(form, ("",))
+        word = openings[int(rng.integers(len(openings)))] + word
+    elif form in ("begins", "appears"):
+        word = verb
+    if manner and " " not in manner and manner.endswith("ly") and rng.random() < 0.4:
+        head, _, tail = word.partition(" ")
+        word = f"{head} {manner} {tail}" if tail else f"{manner} {word}"
+        manner = ""
+    return " ".join(part for part in (word, rest, manner) if part)
+
+
+def _slip(text: str, rng: np.random.Generator) -> str:
+    """Now and then a letter is lost, a capital or a full stop is there; sides and counts stay legible."""
+    draw = rng.random()
+    if draw < 0.02:
+        words = text.split()
+        long = [n for n, w in enumerate(words) if len(w) > 5 and w not in ("counterclockwise", "clockwise")]
+        if long:
+            n = long[int(rng.integers(len(long)))]
+            at = int(rng.integers(1, len(words[n]) - 1))
+            words[n] = words[n][:at] + words[n][at + 1 :]
+        return " ".join(words)
+    if draw < 0.1:
+        return f"{text[0].upper()}{text[1:]}."
+    return f"{text}." if draw < 0.3 else text

@@ -1,0 +1,1 @@
+"""The training loop, the sizes, and pretraining as a whole. Nothing in inference imports it."""

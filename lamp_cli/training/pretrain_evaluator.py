@@ -1,0 +1,93 @@
+"""Pretraining of an evaluator of Guo et al.'s design: a run that shares nothing with the others."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import torch
+
+from ..bundle.config import to_json
+from ..bundle.evaluator import EvaluatorCard, save_evaluator
+from ..bundle.released_evaluator import load_word_vectors
+from ..data.evaluation_set import EvaluationSet, evaluation_set
+from ..data.layout import open_dataset
+from ..data.statistics import weigh_up_root_and_contacts
+from ..data.word_tokens import WordList, words_of_captions
+from ..model import distributed
+from ..model.evaluator import EvaluatorTraining
+from .loop import train
+from .options import PretrainOptions, PretrainReport, Report, with_overrides
+from .run_record import claim
+from .sizes import SIZES
+from .stages.evaluator import EVALUATOR, LEAST_COUNT, EvaluatorData, EvaluatorStage
+
+
+def pretrain_evaluator(
+    data: Path, output: Path, options: PretrainOptions, device: torch.device, report: Report
+) -> PretrainReport:
+    """Train an evaluator of Guo et al.'s design on a data set folder and write it to ``output/evaluator``.
+
+    Resumes in ``output/training/evaluator``. With ``options.word_vectors`` (a folder with the ``our_vab``
+    files) its words have GloVe's vectors, which stay as they are. Raises ``ValueError`` as ``pretrain``.
+    """
+    dataset = open_dataset(data)
+    statistics = weigh_up_root_and_contacts(dataset.statistics, dataset.skeleton)
+    train_set, train_report = evaluation_set(dataset, "train")
+    val_set, val_report = evaluation_set(dataset, "val")
+    size = SIZES[options.size].evaluator
+    words, vectors = _words(train_set, size.most_words, options.word_vectors)
+    config = dataclasses.replace(size.network, features=dataset.skeleton.feature_size, words=len(words))
+    if vectors is not None:
+        config = dataclasses.replace(config, word_width=vectors.shape[1])
+    training = with_overrides(EVALUATOR, size.training, options)
+    folder = output / "training" / EVALUATOR
+    identity = {
+        "data": str(data.resolve()),
+        "clips": len(train_set.clips),
+        "seed": options.seed,
+        "model": to_json(config),
+        "training": to_json(training),
+        "words": hashlib.sha256("\n".join(words.words).encode()).hexdigest(),
+        "word_vectors": None if vectors is None else str(options.word_vectors),
+    }
+    claim(folder / "run.json", identity)
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        network = EvaluatorTraining(config)
+    if vectors is not None:
+        network.evaluator.word_vectors.weight.data = vectors
+        network.evaluator.word_vectors.requires_grad_(False)
+    stage = EvaluatorStage(
+        network,
+        EvaluatorData(train_set, val_set, statistics, words),
+        training.batch_size,
+        options.seed,
+        device,
+    )
+    result = train(
+        stage,
+        training,
+        folder,
+        options.seed,
+        device,
+        lambda step, figures: report(EVALUATOR, step, training.steps, figures),
+        options.workers,
+    )
+    if distributed.rank() == 0:
+        card = EvaluatorCard(output.name, dataset.skeleton.name, config, result.figures, result.step)
+        save_evaluator(output / EVALUATOR, card, network.evaluator, words, statistics)
+        from .curves import draw_curves
+
+        draw_curves(output / "training")
+    return PretrainReport({EVALUATOR: result}, {"train": train_report, "val": val_report})
+
+
+def _words(train_set: EvaluationSet, most: int, folder: Path | None) -> tuple[WordList, torch.Tensor | None]:
+    """The words of the training captions, to be learned; or those of a folder with their vectors."""
+    if folder is not None:
+        words, vectors = load_word_vectors(folder)
+        return words, torch.from_numpy(vectors)
+    captions = (caption for clip in train_set.clips for caption in clip.captions)
+    return words_of_captions(captions, LEAST_COUNT, most), None

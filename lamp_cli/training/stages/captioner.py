@@ -1,0 +1,158 @@
+"""Training of LaMP-M2T: first the embedded decoder on sentences alone, then captions behind motions.
+
+Source: LaMP section 3 (captioning). LaMP and the motion tokenizer are frozen; what captions need of LaMP's
+motion transformer besides is learned in the captioner's own adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...data.batches import MotionBatch, PairSampler, evaluation_batch
+from ...data.layout import Clip
+from ...inference.caption_tokens import caption_tokenizer, caption_words
+from ...inference.embed import tokenize
+from ...model import distributed
+from ...model.captioner import IGNORED, Captioner, Words
+from ...model.lamp import Lamp
+from ...model.tokenizer import MotionTokenizer
+from .lamp import PairData
+
+
+class LanguageStage:
+    """The decoder as a language model: sentences in, perplexity on the validation captions out."""
+
+    name = "language"
+    figure = "perplexity"
+    larger_is_better = False
+
+    def __init__(
+        self,
+        network: Captioner,
+        sentences: Sequence[str],
+        data: PairData,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+    ):
+        """``sentences`` join the training captions. Raises ``ValueError`` when none is for validation."""
+        self.network = network
+        own = (text for clip in data.train for text in clip.captions)
+        self._sentences = list(dict.fromkeys([*own, *sentences]))
+        self._val = [text for clip in captioned(data.val) for text in clip.captions]
+        self._tokenizer = caption_tokenizer(network, data.vocabulary)
+        self._batch_size = min(batch_size, len(self._sentences))
+        self._seed = seed
+        self._device = device
+
+    def draw(self, step: int) -> list[str]:
+        """Sentences of all ranks: every sentence once per epoch in a drawn order."""
+        epoch, place = divmod(step, len(self._sentences) // self._batch_size)
+        order = np.random.default_rng([self._seed, 4, epoch]).permutation(len(self._sentences))
+        numbers = order[place * self._batch_size : (place + 1) * self._batch_size]
+        return [self._sentences[number] for number in numbers]
+
+    def batch(self, drawn: Sequence[str]) -> tuple[None, Words]:
+        """No motion, and the sentences of one rank."""
+        return None, caption_words(self.network, self._tokenizer, _share(drawn), self._device)
+
+    def validate(self) -> dict[str, float]:
+        """Loss per token, its perplexity, and the share of tokens foretold, in percent."""
+        batches = (
+            (None, caption_words(self.network, self._tokenizer, texts, self._device))
+            for texts in _in_turn(self._val, self._batch_size)
+        )
+        return _figures(self.network, batches)
+
+
+class CaptionerStage:
+    """Motions with one of their captions in, loss on all validation captions out."""
+
+    name = "captioner"
+    figure = "loss"
+    larger_is_better = False
+
+    def __init__(
+        self,
+        network: Captioner,
+        lamp: Lamp,
+        tokenizer: MotionTokenizer,
+        data: PairData,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+    ):
+        """``lamp`` and ``tokenizer`` are frozen. Raises ``ValueError`` when no clip has a caption."""
+        self.network = network
+        self._lamp = lamp.to(device).eval().requires_grad_(False)
+        self._motion_tokenizer = tokenizer.to(device).eval().requires_grad_(False)
+        self._data = data
+        self._sampler = PairSampler(data.train, data.statistics, tokenizer.config.frames_per_token)
+        self._val = captioned(data.val)
+        self._tokenizer = caption_tokenizer(network, data.vocabulary)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._device = device
+
+    def draw(self, step: int) -> MotionBatch:
+        """Motions and captions of all distributed."""
+        return self._sampler.batch(self._seed, step, self._batch_size)
+
+    def batch(self, drawn: MotionBatch) -> tuple[Tensor, Words]:
+        """Query outputs and captions of one rank."""
+        batch = drawn.share(distributed.rank(), distributed.world_size())
+        words = caption_words(self.network, self._tokenizer, batch.texts, self._device)
+        return self._queries(batch), words
+
+    def _queries(self, batch: MotionBatch) -> Tensor:
+        latents, _, mask = tokenize(self._motion_tokenizer, batch, self._device)
+        return self.network.queries(self._lamp, self._lamp.motion_context(latents, mask))
+
+    def validate(self) -> dict[str, float]:
+        """Loss per token, its perplexity, and the share of tokens foretold, over all validation captions."""
+        return _figures(self.network, self._validation())
+
+    def _validation(self) -> Iterator[tuple[Tensor, Words]]:
+        multiple = self._motion_tokenizer.config.frames_per_token
+        for clips in _in_turn(self._val, self._batch_size):
+            queries = self._queries(evaluation_batch(clips, self._data.statistics, multiple))
+            texts = [text for clip in clips for text in clip.captions]
+            owners = [number for number, clip in enumerate(clips) for _ in clip.captions]
+            rows = torch.tensor(owners, device=self._device)
+            for part in _in_turn(range(len(texts)), self._batch_size):
+                some = [texts[k] for k in part]
+                words = caption_words(self.network, self._tokenizer, some, self._device)
+                yield queries[rows[part[0] : part[-1] + 1]], words
+
+
+def captioned(clips: Sequence[Clip]) -> list[Clip]:
+    """The clips with a caption; raises ``ValueError`` when there is none."""
+    found = [clip for clip in clips if clip.captions]
+    if not found:
+        raise ValueError("no validation clip has a caption; the best captioner is chosen by them")
+    return found
+
+
+def _figures(network: Captioner, batches: Iterator[tuple[Tensor | None, Words]]) -> dict[str, float]:
+    total, right, count = 0.0, 0, 0
+    for queries, words in batches:
+        logits, target = network.predictions(queries, words)
+        flat = logits.flatten(0, 1).float(), target.flatten()
+        total += float(torch.nn.functional.cross_entropy(*flat, ignore_index=IGNORED, reduction="sum"))
+        right += int(((logits.argmax(-1) == target) & (target != IGNORED)).sum())
+        count += int((target != IGNORED).sum())
+    loss = total / count
+    return {"loss": loss, "perplexity": float(np.exp(loss)), "word_accuracy": 100 * right / count}
+
+
+def _share(texts: Sequence[str]) -> Sequence[str]:
+    size = len(texts) // distributed.world_size()
+    return texts[distributed.rank() * size : (distributed.rank() + 1) * size]
+
+
+def _in_turn(items: Sequence, size: int) -> Iterator[Sequence]:  # type: ignore[type-arg]
+    return (items[begin : begin + size] for begin in range(0, len(items), size))

@@ -1,0 +1,115 @@
+"""Training of an evaluator of Guo et al.'s design: an independent judge for any corpus.
+
+Source: Guo et al., CVPR 2022, whose loading protocol, networks, loss and margin these are; what differs
+is written in model/evaluator.py. Where GloVe's vectors are not at hand, word vectors are learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...data.evaluation_set import EvaluationPair, EvaluationSet, padded
+from ...data.statistics import Statistics
+from ...data.word_tokens import WordList
+from ...inference.embed import words_on_device
+from ...model import distributed
+from ...model.evaluator import EvaluatorTraining, MatchingBatch, Words
+from .lamp import recalls
+
+EVALUATOR = "evaluator"
+# A word met once teaches nothing about itself; as `unk` it teaches what an unknown word is.
+LEAST_COUNT = 2
+
+
+@dataclass(frozen=True)
+class EvaluatorData:
+    """Clips of the two splits, the statistics they are normalised with, and the words."""
+
+    train: EvaluationSet
+    val: EvaluationSet
+    statistics: Statistics
+    words: WordList
+
+
+class EvaluatorStage:
+    """Batches and validation for ``training.train``."""
+
+    name = EVALUATOR
+    figure = "mean_recall"
+    larger_is_better = True
+
+    def __init__(
+        self,
+        network: EvaluatorTraining,
+        data: EvaluatorData,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+    ):
+        """Raises ``ValueError`` for a training set of one clip, which has no mismatched pair."""
+        if len(data.train.clips) < 2:
+            raise ValueError("an evaluator needs at least two training clips to tell apart")
+        self.network: nn.Module = network
+        self._evaluator = network.evaluator
+        self._data = data
+        self._batch_size = min(batch_size, len(data.train.clips))
+        self._seed = seed
+        self._device = device
+
+    def draw(self, step: int) -> list[EvaluationPair]:
+        """The pairs of all ranks: every clip once per epoch in a drawn order, by the field's protocol."""
+        size = self._batch_size
+        epoch, place = divmod(step, len(self._data.train.clips) // size)
+        order = np.random.default_rng([self._seed, 4, epoch]).permutation(len(self._data.train.clips))
+        rng = np.random.default_rng([self._seed, 5, step])
+        return [self._data.train.draw(int(n), rng) for n in order[place * size : (place + 1) * size]]
+
+    def batch(self, drawn: Sequence[EvaluationPair]) -> tuple[MatchingBatch]:
+        """The pairs of one rank."""
+        return (self._matching_batch(drawn, distributed.rank(), distributed.world_size()),)
+
+    def _matching_batch(self, pairs: Sequence[EvaluationPair], rank: int, world: int) -> MatchingBatch:
+        # Numbered over the whole batch: ranks must agree on which sentences are equal.
+        texts = np.unique(np.array([p.caption.text for p in pairs]), return_inverse=True)[1]
+        size = len(pairs) // world
+        rows = slice(rank * size, (rank + 1) * size)
+        features, lengths = padded([p.features for p in pairs[rows]], self._data.statistics)
+        return MatchingBatch(
+            torch.from_numpy(features).to(self._device),
+            torch.from_numpy(lengths).to(self._device),
+            self._words(pairs[rows]),
+            torch.from_numpy(texts[rows]).to(self._device),
+            torch.tensor([p.number for p in pairs[rows]], device=self._device),
+        )
+
+    def _words(self, pairs: Sequence[EvaluationPair]) -> Words:
+        return words_on_device(self._data.words.encode([p.caption for p in pairs]), self._device)
+
+    def validate(self) -> dict[str, float]:
+        """R@1, 5, 10 in both directions over the whole validation split, and the losses in batches.
+
+        First caption, first frame, nothing drawn; ranked by Euclidean distance.
+        """
+        pairs = [self._data.val.first(number) for number in range(len(self._data.val.clips))]
+        texts, motions, losses, sizes = [], [], [], []
+        for begin in range(0, len(pairs), self._batch_size):
+            part = pairs[begin : begin + self._batch_size]
+            batch = self._matching_batch(part, 0, 1)
+            texts.append(self._evaluator.embed_text(batch.text))
+            motions.append(self._evaluator.embed_motion(batch.features, batch.lengths))
+            losses.append(self.network(batch, torch.Generator()))
+            sizes.append(len(part))
+        scores = -torch.cdist(torch.cat(texts).float(), torch.cat(motions).float())
+        captions = np.unique(np.array([p.caption.text for p in pairs]), return_inverse=True)[1]
+        same = torch.from_numpy(captions).to(scores.device)
+        figures = {
+            **recalls("text_to_motion", scores, same),
+            **recalls("motion_to_text", scores.T, same),
+        }
+        means = {n: float(np.average([float(x[n]) for x in losses], weights=sizes)) for n in losses[0]}
+        return {"mean_recall": float(np.mean(list(figures.values()))), **figures, **means}

@@ -1,0 +1,93 @@
+"""Training of LaMP-T2M: codes with their sentence in, accuracy on masked codes out."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...data.batches import MotionBatch, PairSampler
+from ...inference.embed import encode_text, tokenize
+from ...model import distributed
+from ...model.lamp import Lamp
+from ...model.qformer import Text
+from ...model.text_to_motion import TextToMotion
+from ...model.tokenizer import MotionTokenizer
+from .lamp import PairData, validation_batches
+
+# Masking is random; the validation figure averages over this many draws, the same at every step.
+VALIDATION_DRAWS = 2
+# Half of a batch drawn at random is padding.
+SORTED_STEPS = 16
+
+
+class GeneratorStage:
+    """Batches and validation for ``training.train``."""
+
+    name = "generator"
+    figure = "masked_accuracy"
+    larger_is_better = True
+
+    def __init__(
+        self,
+        network: TextToMotion,
+        lamp: Lamp,
+        tokenizer: MotionTokenizer,
+        data: PairData,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+    ):
+        """``lamp`` and ``tokenizer`` are frozen. Raises ``ValueError`` when no clip has a caption."""
+        self.network = network
+        self._lamp = lamp.to(device).eval().requires_grad_(False)
+        self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
+        self._data = data
+        self._sampler = PairSampler(
+            data.train,
+            data.statistics,
+            tokenizer.config.frames_per_token,
+            SORTED_STEPS,
+            data.reworded_share,
+        )
+        self._val = [c for c in data.val if c.captions]
+        if not self._val:
+            raise ValueError("no validation clip has a caption; the best generator is chosen by them")
+        self._batch_size = batch_size
+        self._seed = seed
+        self._device = device
+
+    def draw(self, step: int) -> MotionBatch:
+        """Motions and sentences of all distributed."""
+        return self._sampler.batch(self._seed, step, self._batch_size)
+
+    def batch(self, drawn: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor]:
+        """Sentences, codes and token counts of one rank."""
+        lamp, text, codes, lengths = self._inputs(drawn)
+        size = len(codes) // distributed.world_size()
+        rows = slice(distributed.rank() * size, (distributed.rank() + 1) * size)
+        return lamp, Text(text.ids[rows], text.mask[rows]), codes[rows], lengths[rows]
+
+    def _inputs(self, batch: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor]:
+        _, codes, mask = tokenize(self._tokenizer, batch, self._device)
+        limit = self._lamp.config.qformer.text_tokens
+        text = encode_text(self._data.vocabulary, batch.texts, limit, self._device)
+        return self._lamp, text, codes, mask.sum(1)
+
+    def validate(self) -> dict[str, float]:
+        """Loss, length loss and masked accuracy in percent on the validation split."""
+        draws, sizes = [], []
+        for batch in validation_batches(self._val, self._data, self._tokenizer, self._batch_size):
+            inputs = self._inputs(batch)
+            for draw in range(VALIDATION_DRAWS):
+                random = torch.Generator().manual_seed(self._seed * VALIDATION_DRAWS + draw)
+                draws.append(self.network(*inputs, random))
+                sizes.append(len(batch.lengths))
+        means = {
+            name: float(np.average([float(each[name]) for each in draws], weights=sizes)) for name in draws[0]
+        }
+        return {
+            "masked_accuracy": 100 * means["accuracy"],
+            "loss": means["loss"],
+            "length": means["length"],
+        }

@@ -1,0 +1,187 @@
+"""LaMP pretraining: pairs of motion and sentence in, retrieval on the validation clips out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...data.batches import MotionBatch, PairSampler, ParaphraseSampler, evaluation_batch
+from ...data.layout import Clip
+from ...data.statistics import Statistics
+from ...data.vocabulary import Vocabulary
+from ...inference.embed import encode_text, tokenize
+from ...model import distributed
+from ...model.lamp import Lamp, Pairs, mean_word, similarity
+from ...model.qformer import QFormer, Text
+from ...model.tokenizer import MotionTokenizer
+
+
+@dataclass(frozen=True)
+class PairData:
+    """Clips of the two splits, the statistics they are normalised with, and the vocabulary.
+
+    ``paraphrases`` are groups of sentences, each group about one motion that is not at hand. A
+    ``reworded_share`` of the training sentences is put in other words for the networks that must understand
+    people; what speaks itself learns from the sentences as they are.
+    """
+
+    train: Sequence[Clip]
+    val: Sequence[Clip]
+    statistics: Statistics
+    vocabulary: Vocabulary
+    paraphrases: Sequence[Sequence[str]] = ()
+    reworded_share: float = 0.0
+
+
+@dataclass(frozen=True)
+class PairDraw:
+    """Motions with their sentences, and two lists of sentences that say the same, one by one."""
+
+    pairs: MotionBatch
+    paraphrases: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+
+
+class LampStage:
+    """Batches and validation for ``training.train``."""
+
+    name = "lamp"
+    figure = "mean_recall"
+    larger_is_better = True
+
+    def __init__(
+        self,
+        network: Lamp,
+        tokenizer: MotionTokenizer,
+        data: PairData,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        text_encoder: QFormer | None = None,
+    ):
+        """``tokenizer`` is frozen, and so is the ``text_encoder`` whose knowledge of words is to be kept.
+
+        Raises ``ValueError`` when no clip has a caption.
+        """
+        self.network = network
+        self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
+        self._text_encoder = (
+            None if text_encoder is None else text_encoder.to(device).eval().requires_grad_(False)
+        )
+        self._data = data
+        self._sampler = PairSampler(
+            data.train,
+            data.statistics,
+            tokenizer.config.frames_per_token,
+            reworded_share=data.reworded_share,
+            contradictions=network.config.contradiction,
+        )
+        self._paraphrases = ParaphraseSampler(data.paraphrases) if data.paraphrases else None
+        self._val = [c for c in data.val if c.captions]
+        if not self._val:
+            raise ValueError("no validation clip has a caption; the best LaMP model is chosen by them")
+        self._batch_size = batch_size
+        self._seed = seed
+        self._device = device
+
+    def draw(self, step: int) -> PairDraw:
+        """Pairs and paraphrases of all distributed."""
+        batch = self._sampler.batch(self._seed, step, self._batch_size)
+        if self._paraphrases is None:
+            return PairDraw(batch)
+        return PairDraw(batch, self._paraphrases.batch(self._seed, step, self._batch_size))
+
+    def batch(self, drawn: PairDraw) -> tuple[Pairs]:
+        """The pairs of one rank."""
+        pairs = self._share(self._pairs(drawn.pairs))
+        if drawn.pairs.contradictions:
+            pairs = replace(pairs, contradictions=self._contradictions(drawn.pairs))
+        if drawn.paraphrases is not None:
+            first, second = (self._share_of_text(self._encoded(texts)) for texts in drawn.paraphrases)
+            pairs = replace(pairs, paraphrases=(first, second))
+        if self._text_encoder is not None:
+            texts = (pairs.text, *(pairs.paraphrases or ()))
+            pairs = replace(pairs, meanings=tuple(_meaning(self._text_encoder, text) for text in texts))
+        return (pairs,)
+
+    def _pairs(self, batch: MotionBatch) -> Pairs:
+        latents, codes, mask = tokenize(self._tokenizer, batch, self._device)
+        text = self._encoded(batch.texts)
+        captions = np.unique(np.array(batch.texts), return_inverse=True)[1]
+        clips = torch.from_numpy(np.asarray(batch.clip_numbers)).to(self._device)
+        return Pairs(latents, mask, codes, text, torch.from_numpy(captions).to(self._device), clips)
+
+    def _contradictions(self, batch: MotionBatch) -> tuple[Text, Tensor]:
+        """One rank's false sentences, and which motions have one; the others' own stand in for them."""
+        known = torch.tensor([false is not None for false in batch.contradictions], device=self._device)
+        texts = [false or own for false, own in zip(batch.contradictions, batch.texts, strict=True)]
+        return self._share_of_text(self._encoded(texts)), known[_rows_of_rank(len(known))]
+
+    def _encoded(self, texts: Sequence[str]) -> Text:
+        return encode_text(
+            self._data.vocabulary, texts, self.network.config.qformer.text_tokens, self._device
+        )
+
+    def _share(self, pairs: Pairs) -> Pairs:
+        rows = _rows_of_rank(len(pairs.clips))
+        motion = pairs.latents[rows], pairs.motion_mask[rows], pairs.codes[rows]
+        return Pairs(*motion, self._share_of_text(pairs.text), pairs.captions[rows], pairs.clips[rows])
+
+    def _share_of_text(self, text: Text) -> Text:
+        rows = _rows_of_rank(len(text.ids))
+        return Text(text.ids[rows], text.mask[rows])
+
+    def validate(self) -> dict[str, float]:
+        """R@1, 5, 10 in both directions over the whole validation split, and its mean losses."""
+        motions, texts, losses, sizes = [], [], [], []
+        for batch in validation_batches(self._val, self._data, self._tokenizer, self._batch_size):
+            pairs = self._pairs(batch)
+            motions.append(
+                self.network.embed_motion(self.network.motion_context(pairs.latents, pairs.motion_mask))
+            )
+            texts.append(self.network.embed_text(pairs.text))
+            losses.append(self.network(pairs, torch.Generator().manual_seed(self._seed)))
+            sizes.append(len(pairs.clips))
+        scores = similarity(torch.cat(motions), torch.cat(texts))
+        sentences = [clip.captions[0] for clip in self._val]
+        equal = torch.from_numpy(np.unique(sentences, return_inverse=True)[1]).to(scores.device)
+        figures = {
+            **recalls("text_to_motion", scores.T, equal),
+            **recalls("motion_to_text", scores, equal),
+        }
+        means = {
+            name: float(np.average([float(each[name]) for each in losses], weights=sizes))
+            for name in losses[0]
+        }
+        return {"mean_recall": float(np.mean(list(figures.values()))), **figures, **means}
+
+
+@torch.no_grad()
+def _meaning(text_encoder: QFormer, text: Text) -> Tensor:
+    return mean_word(text_encoder.text(text), text.mask)
+
+
+def _rows_of_rank(total: int) -> slice:
+    size = total // distributed.world_size()
+    return slice(distributed.rank() * size, (distributed.rank() + 1) * size)
+
+
+def validation_batches(
+    clips: Sequence[Clip], data: PairData, tokenizer: MotionTokenizer, size: int
+) -> Iterator[MotionBatch]:
+    """Validation clips in order, ``size`` at a time, so that a large split needs no more memory."""
+    for begin in range(0, len(clips), size):
+        yield evaluation_batch(
+            clips[begin : begin + size], data.statistics, tokenizer.config.frames_per_token
+        )
+
+
+def recalls(direction: str, scores: Tensor, captions: Tensor) -> dict[str, float]:
+    """R@K in percent of square ``scores`` (B, B), queries by rows; equal sentences are all right."""
+    right = captions[:, None] == captions[None]
+    best_right = scores.masked_fill(~right, -torch.inf).amax(1, keepdim=True)
+    rank = ((scores > best_right) & ~right).sum(1)
+    return {f"{direction}_r{k}": 100 * float((rank < k).float().mean()) for k in (1, 5, 10)}

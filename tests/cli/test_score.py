@@ -1,0 +1,441 @@
+"""``lamp score`` as people call it: pipes, manifests, data sets, files, baselines, and mistakes."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lamp_cli.bundle.bundle import save_bundle
+from lamp_cli.bundle.evaluator import EvaluatorCard, save_evaluator
+from lamp_cli.cli.app import main
+from lamp_cli.data.examples import write_example
+from lamp_cli.data.statistics import Statistics, save_statistics
+from lamp_cli.data.word_tokens import WordList
+from lamp_cli.inference.precision import has_bf16
+from lamp_cli.metrics.measurement import Measurement
+from lamp_cli.model.evaluator import MatchingEvaluator
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.scoring.figures import METRICS, metric_of
+from lamp_cli.scoring.report import read_report, table, write_report
+from tests.conftest import wandering
+from tests.inference.test_caption import with_captioner
+from tests.inference.test_retrieve import tiny_bundle
+from tests.model.test_evaluator import SMALL, VOCABULARY
+
+KEYS = ["metric", "value", "interval", "protocol", "evaluator", "pool", "repetitions", "seed", "subject"]
+VERBS = ("walks", "runs", "jumps", "kicks", "waves", "sits")
+WAYS = ("slowly", "quickly", "left", "right", "twice", "back")
+
+
+@dataclasses.dataclass
+class Done:
+    """What a call of the command line left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def rows(self) -> list[dict]:  # type: ignore[type-arg]
+        assert self.returncode == 0, self.stderr
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+
+Lamp = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def lamp(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Lamp:
+    """The command line within this process: a new one would import torch for every call."""
+
+    def call(*words: str | Path, stdin: str = "", terminal: bool = False) -> Done:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in words])
+        return Done(end.value.code or 0, *capsys.readouterr())  # type: ignore[arg-type]
+
+    return call
+
+
+def write_data(folder: Path, count: int, split: str = "test") -> Path:
+    for n in range(count):
+        texts = [f"a person {VERBS[n % 6]} {WAYS[n // 6 % 6]}", f"someone {VERBS[n % 6]}"]
+        write_example(f"c{n:03d}", wandering(HUMANML3D, 45 + n, n), texts[: 1 + n % 2], HUMANML3D, folder)
+    save_statistics(folder, Statistics(np.zeros(263, np.float32), np.ones(263, np.float32)))
+    (folder / f"{split}.txt").write_text("".join(f"c{n:03d}\n" for n in range(count)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle, one that cannot caption, a data set of 36 clips, and a manifest of four of them."""
+    root = tmp_path_factory.mktemp("score")
+    save_bundle(root / "tiny", with_captioner())
+    save_bundle(root / "mute", tiny_bundle())
+    write_data(root / "data", 36)
+    with (root / "pairs.jsonl").open("w") as file:
+        for n in range(4):
+            pair = {"text": f"a person {VERBS[n]} slowly", "motion": f"data/new_joints/c{n:03d}.npy"}
+            file.write(json.dumps({**pair, "ground_truth": f"data/new_joint_vecs/c{n:03d}.npy"}) + "\n")
+    write_example("k", wandering(KIT, 60), ["he walks"], KIT, root / "kit")
+    save_statistics(root / "kit", Statistics(np.zeros(251, np.float32), np.ones(251, np.float32)))
+    (root / "kit/test.txt").write_text("k\n")
+    (root / "bad.npy").write_bytes(b"nothing")
+    (root / "empty.jsonl").write_text("\n")
+    (root / "list.json").write_text("[3]")
+    return root
+
+
+def rest(work: Path) -> list[str]:
+    return ["--model", str(work / "tiny"), "--seed", "1", "--bertscore-encoder", "lamp"]
+
+
+# Where motions come from
+
+
+def test_generated_motions_are_scored_down_the_pipe(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+    prompts = tmp_path / "p.txt"
+    prompts.write_text("a person jumps\nsomeone kicks\nsomeone kicks high\n")
+    words = ["generate", "--prompts", prompts, "--model", work / "tiny", "--seed", "1", "--frames", "40"]
+    made = lamp(*words, "--format", "npy", "--features", "--output", tmp_path)
+    done = lamp("score", "--bertscore", "--physics", *rest(work), stdin=made.stdout)
+    assert list(done.rows[0]) == [*KEYS, "model"]
+    found = {(r["metric"], r["subject"]): r for r in done.rows}
+    for part in ("precision", "recall", "F1"):
+        for subject in ("generated", "shuffled"):
+            row = found["LaMP-BertScore " + part, subject]
+            assert (row["pool"], row["seed"], row["model"]) == (3, 1, "tiny")
+            assert row["evaluator"] == "captions by tiny; lamp:tiny text transformer, layer 2"
+    assert found["penetration (cm)", "generated"]["pool"] == 3
+    assert "no ground-truth row" in done.stderr
+    again = lamp("score", "--bertscore", "--physics", *rest(work), "-", stdin=made.stdout)
+    assert again.stdout == done.stdout
+    # A caption that came down the pipe is taken, and no captioner is needed.
+    described = lamp("caption", "--model", work / "tiny", stdin=made.stdout)
+    words = ["score", "--bertscore", "--seed", "1", "--bertscore-encoder", "lamp"]
+    given = lamp(*words, "--model", work / "tiny", stdin=described.stdout)
+    assert [r["value"] for r in given.rows] == [r["value"] for r in done.rows[:6]]
+    assert given.rows[0]["evaluator"].startswith("given captions; ")
+
+
+def test_a_manifest_names_true_motions(work: Path, lamp: Lamp) -> None:
+    done = lamp("score", "--pairs", work / "pairs.jsonl", "--bertscore", "--fid", "--mm-dist", *rest(work))
+    found = {(r["metric"], r["subject"]): r for r in done.rows}
+    assert {s for m, s in found if m == "LaMP-BertScore F1"} == {"generated", "ground-truth", "shuffled"}
+    assert found["FID", "generated"]["protocol"] == "given pairs, mean query token"
+    assert found["FID", "generated"]["evaluator"] == "lamp:tiny"
+    # The joints and the features are of the same clips.
+    assert found["FID", "generated"]["value"] < 0.1
+    assert not done.stderr.count("ground-truth")
+    few = lamp("score", "--pairs", work / "pairs.jsonl", "--mm-dist", "--limit", "3", *rest(work))
+    assert [r["pool"] for r in few.rows] == [3, 3]
+
+
+def test_true_motions_are_found_by_their_sentences(work: Path, lamp: Lamp) -> None:
+    line = {"text": "a person walks slowly", "motion": str(work / "data/new_joints/c003.npy")}
+    other = {"text": "said nowhere", "motion": str(work / "data/new_joints/c004.npy")}
+    lines = "".join(json.dumps(x) + "\n" for x in (line, other))
+    words = ["score", "-", "--data", work / "data", "--physics", "--fid", "--repetitions", "2"]
+    rows = lamp(*words, *rest(work), stdin=lines).rows
+    found = {(r["metric"], r["subject"]): r for r in rows}
+    assert found["bone drift (cm)", "generated"]["pool"] == 2
+    assert found["bone drift (cm)", "ground-truth"]["pool"] == 1
+    assert (found["FID", "generated"]["pool"], found["FID", "ground-truth"]["pool"]) == (2, 36)
+    assert found["FID", "generated"]["repetitions"] == 2
+
+
+def test_a_data_set_is_measured_by_everything(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+    words = ["score", "--data", work / "data", "--all", "--repetitions", "2", *rest(work)]
+    done = lamp(*words, "--output", tmp_path / "a.jsonl")
+    rows = done.rows
+    refused = {"diversity": "Diversity", "multimodality": "MultiModality"}
+    assert {metric_of(r["metric"]) for r in rows} == set(METRICS) - set(refused)
+    for name in [*refused.values(), "retrieval: protocol dissimilar"]:
+        assert f"not measured: {name}" in done.stderr
+    keys = [(r["metric"], r["protocol"], r["evaluator"], r["subject"]) for r in rows]
+    assert len(set(keys)) == len(keys)
+    found = {(r["metric"], r["subject"], r["protocol"]): r for r in rows}
+    top = found["R-precision top 3", "ground-truth", "guo, best query token"]
+    assert (top["pool"], top["repetitions"]) == (32, 2)
+    assert found["text-to-motion R@1", "retrieved", "small-batches, first caption"]["pool"] == 32
+    assert found["BLEU-4", "captioned", "tokens, closest length"]["pool"] == 36
+    assert found["MPJPE (mm)", "reconstructed", "mean over clips, encoded and decoded"]["pool"] == 36
+    assert [m.row() for m in read_report(tmp_path / "a.jsonl")] == [{k: r[k] for k in KEYS} for r in rows]
+    alone = lamp("score", "--data", work / "data", "--r-precision", "--repetitions", "2", *rest(work))
+    assert alone.rows == [r for r in rows if r["metric"].startswith("R-precision")]
+
+
+def test_the_sample_evaluation_set_is_the_default(
+    work: Path, lamp: Lamp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lamp_cli.cli.score._is_piped", lambda: False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("lamp_cli.data.samples.EVALUATION_CLIPS", 3)
+    rows = lamp("score", "--physics", *rest(work)).rows
+    assert {(r["subject"], r["pool"]) for r in rows} == {("generated", 3), ("ground-truth", 3)}
+
+
+def test_a_bundle_brings_its_own_judge(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+    shutil.copytree(work / "tiny", tmp_path / "judged")
+    card = EvaluatorCard("mine", "humanml3d", SMALL)
+    statistics = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
+    network = MatchingEvaluator(SMALL)
+    save_evaluator(tmp_path / "judged/evaluator", card, network, WordList(VOCABULARY), statistics)
+    words = ["score", "--data", work / "data", "--mm-dist", "--retrieval", "--protocol", "all", "--seed", "1"]
+    words += ["--repetitions", "2", "--model", tmp_path / "judged"]
+    rows = lamp(*words).rows
+    by_metric = {(metric_of(r["metric"]), r["evaluator"], r["protocol"]) for r in rows}
+    assert by_metric == {("mm-dist", "mine", "guo"), ("retrieval", "lamp:tiny", "all, first caption")}
+    both = lamp(*words, "--evaluator", "lamp", "--evaluator", tmp_path / "judged").rows
+    judges = [(metric_of(r["metric"]), r["evaluator"]) for r in both]
+    assert set(judges) == {(m, e) for m in ("mm-dist", "retrieval") for e in ("mine", "lamp:tiny")}
+    assert [r for r in both if r["evaluator"] == "mine" and r["metric"] == "MM-Dist"] == [
+        r for r in rows if r["metric"] == "MM-Dist"
+    ]
+
+
+def test_stdin_that_nobody_writes_to_is_not_waited_for(work: Path) -> None:
+    code = "from lamp_cli.cli.score import _is_piped; print(_is_piped())"
+
+    def piped(**stdin: object) -> str:
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, **stdin).stdout  # type: ignore[call-overload, no-any-return]
+
+    assert piped(stdin=subprocess.DEVNULL) == "False\n"
+    assert piped(input="") == "True\n"
+
+
+def test_files_are_measured_without_torch(work: Path) -> None:
+    files = [str(work / f"data/new_joints/c00{n}.npy") for n in range(3)]
+    code = (
+        "import sys\nfrom lamp_cli.cli.app import main\n"
+        f"try:\n    main(['score', '--physics', *{files!r}])\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "print([m for m in ('torch', 'transformers', 'matplotlib', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    *lines, imported = done.stdout.splitlines()
+    assert imported == "[]", done.stderr
+    rows = [json.loads(line) for line in lines]
+    assert [r["metric"] for r in rows] == [
+        *("foot skate (cm/frame)", "penetration (cm)", "jitter (m/s³)", "bone drift (cm)")
+    ]
+    assert {(r["pool"], r["subject"], r["evaluator"]) for r in rows} == {(3, "motions", None)}
+    assert done.stderr == ""
+
+
+def test_files_go_through_the_tokenizer(work: Path, lamp: Lamp) -> None:
+    file = work / "data/new_joints/c000.npy"
+    rows = lamp("score", file, file, "--all", "--model", work / "tiny").rows
+    assert {metric_of(r["metric"]) for r in rows} == {"physics", "reconstruction"}
+    assert {r["subject"] for r in rows} == {"motions", "reconstructed"}
+    fast = {r["metric"]: r["value"] for r in lamp("score", file, "--physics", "--fps", "40").rows}
+    slow = {r["metric"]: r["value"] for r in lamp("score", file, "--physics").rows}
+    assert fast["jitter (m/s³)"] == pytest.approx(8 * slow["jitter (m/s³)"])
+
+
+# What is printed
+
+
+def test_people_get_a_table_and_pipes_get_lines(work: Path, lamp: Lamp) -> None:
+    words = ["score", "--pairs", work / "pairs.jsonl", "--bertscore", *rest(work)]
+    shown = lamp(*words, terminal=True).stdout
+    assert "LaMP-BertScore F1" in shown and "ground-truth" in shown and "shuffled" in shown
+    assert "captions by tiny" in shown and "1 repetition" in shown and "{" not in shown
+    assert len(lamp(*words, "--json", terminal=True).rows) == 9
+
+
+@pytest.mark.parametrize("suffix", ["csv", "md", "tex", "json", "jsonl"])
+def test_files_hold_every_figure(suffix: str, tmp_path: Path) -> None:
+    figures = [
+        Measurement("FID | x_y & z", 0.25, 0.5, "guo", "me", 32, 20, 1, "generated"),
+        Measurement("FID | x_y & z", 0.125, None, "guo", "me", 32, 20, 1, "ground-truth"),
+        Measurement("jitter (m/s³)", 1234.5, None, "guo", None, 3, 1, None, "ground-truth"),
+    ]
+    path = tmp_path / f"a.{suffix}"
+    write_report(path, figures, "mini")
+    text = path.read_text(encoding="utf-8")
+    if suffix.startswith("json"):
+        assert read_report(path) == figures
+    elif suffix == "csv":
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert [r["value"] for r in rows] == ["0.25", "0.125", "1234.5"]
+        assert rows[0]["interval"] == "0.5" and rows[2]["evaluator"] == "" and rows[0]["model"] == "mini"
+    elif suffix == "md":
+        lines = text.splitlines()
+        assert lines[2] == ("| FID \\| x_y & z | 0.250 ± 0.500 | 0.125 | generated | guo | me | 32 | 20 |")
+        assert lines[3] == "| jitter (m/s³) |  | 1234 | controls only | guo | none | 3 | 1 |"
+    else:
+        assert "FID | x\\_y \\& z & 0.250 $\\pm$ 0.500 & 0.125 & generated" in text
+        assert text.startswith("\\begin{tabular}{lrrlllrr}") and "m/s$^3$" in text
+    assert table(figures).head[:3] == ("figure", "value", "ground-truth")
+
+
+def test_a_picture_is_drawn_of_it(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+    words = ["score", "--pairs", work / "pairs.jsonl", *rest(work)]
+    earlier = tmp_path / "a.jsonl"
+    earlier.write_text(lamp(*words, "--mm-dist").stdout)
+    for name, more in (
+        ("compared", ["--mm-dist", "--baseline", earlier]),
+        ("only recalls", ["--retrieval"]),
+        ("one number", ["--mm-dist"]),
+    ):
+        path = tmp_path / f"{name}.svg"
+        assert lamp(*words, *more, "--plot", path).returncode == 0
+        assert path.read_text(encoding="utf-8").count("<svg") == 1
+    before = path.read_bytes()
+    done = lamp(*words, "--physics", "--plot", path)
+    assert f"{path}: exists; written to {path.with_stem('one number_2')}" in done.stderr
+    assert path.read_bytes() == before and path.with_stem("one number_2").exists()
+    assert lamp(*words, "--physics", "--plot", path, "--force").returncode == 0
+    assert path.read_bytes() != before
+
+
+def test_a_closed_pipe_ends_it_quietly(work: Path) -> None:
+    words = ["score", "--pairs", str(work / "pairs.jsonl"), "--physics", *rest(work)]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "lamp_cli", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert running.stdout is not None and running.stderr is not None
+    running.stdout.close()
+    said = running.stderr.read()
+    assert running.wait(timeout=120) == 0, said
+    assert b"Traceback" not in said
+
+
+# Baselines
+
+
+def test_a_baseline_marks_what_moved(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+    words = ["score", "--pairs", work / "pairs.jsonl", "--physics", "--mm-dist", *rest(work)]
+    rows = lamp(*words).rows
+    same = tmp_path / "same.jsonl"
+    same.write_text("".join(json.dumps(r) + "\n" for r in rows))
+    done = lamp(*words, "--baseline", same, "--fail-on-regression")
+    assert {r["verdict"] for r in done.rows} == {"within its interval"}
+    for r in rows:
+        if (r["metric"], r["subject"]) == ("MM-Dist", "generated"):
+            r["value"] -= 0.5
+        if (r["metric"], r["subject"]) == ("jitter (m/s³)", "generated"):
+            r["value"] *= 3
+        if (r["metric"], r["subject"]) == ("jitter (m/s³)", "ground-truth"):
+            r["value"] *= 3
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(json.dumps(rows))
+    done = lamp(*words, "--baseline", earlier)
+    verdicts = {(r["metric"], r["subject"]): r["verdict"] for r in done.rows}
+    assert verdicts["MM-Dist", "generated"] == "worse"
+    assert verdicts["jitter (m/s³)", "generated"] == "better"
+    assert verdicts["jitter (m/s³)", "ground-truth"] == "moved"
+    assert [r["difference"] for r in done.rows if r["verdict"] == "worse"] == [pytest.approx(0.5)]
+    failed = lamp(*words, "--baseline", earlier, "--fail-on-regression", terminal=True)
+    assert failed.returncode == 1
+    assert "lamp: 1 figure got worse than" in failed.stderr and "WORSE" in failed.stdout
+    # What was not asked for this time is not gone; what was asked for and is not there is.
+    fewer = ["score", "--pairs", work / "pairs.jsonl", "--physics", *rest(work), "--fail-on-regression"]
+    assert lamp(*fewer, "--baseline", earlier).returncode == 0
+    earlier.write_text(json.dumps([*rows, {**rows[0], "subject": "another"}]))
+    gone = lamp(*fewer, "--baseline", earlier)
+    assert gone.returncode == 1 and "gone since the baseline" in gone.stderr
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "no figure asked for; expected some of --bertscore, --fid"),
+        (["--bertscore"], "stdin: no pair of text and motion; the input is empty"),
+        (["--fid", "@empty.jsonl"], "--fid: motion files have no texts; expected --pairs FILE"),
+        (["--physics", "@bad.npy"], "bad.npy: not a .npy or .npz file"),
+        (["--physics", "@absent.npy"], "absent.npy: no such file"),
+        (["--physics", "@bad.npy", "--pairs", "@pairs.jsonl"], "motion files and --pairs: expected one"),
+        (["--physics", "@bad.npy", "--data", "@data"], "motion files and --data: expected one"),
+        (["--physics", "--pairs", "@empty.jsonl"], "the input is empty"),
+        (["--physics", "--pairs", "@absent.jsonl"], "absent.jsonl: no such file"),
+        (["--physics", "--pairs", "@bad.npy"], "expected a 'text' for every line"),
+        (["--physics", "--pairs", "@pairs.jsonl", "--split", "val"], "--split val: belongs to --data"),
+        (["--physics", "--data", "@data", "--split", "val"], "val.txt: missing"),
+        (["--physics", "--data", "@tiny"], "no data set here"),
+        (["--fid", "--data", "@kit"], "kit: kit motions (21 joints); tiny was trained on humanml3d"),
+        (["--retrieval", "--data", "@kit"], "evaluator lamp:tiny reads humanml3d, these motions are kit"),
+        (["--reconstruction", "@kit/new_joints/k.npy"], "k.npy: kit motions (21 joints)"),
+        (["--fid", "--data", "@data", "--evaluator", "nobody"], "evaluator nobody: expected guo:PATH"),
+        (["--physics", "--data", "@data", "--protocol", "mine"], "protocol 'mine'"),
+        (["--physics", "--data", "@data", "--output", "a.doc"], "--output a.doc: expected a name that"),
+        (
+            ["--physics", "--data", "@data", "--plot", "a.doc"],
+            "--plot a.doc: expected a name that ends in .png",
+        ),
+        (["--physics", "--data", "@data", "--fail-on-regression"], "needs --baseline FILE"),
+        (["--physics", "--data", "@data", "--baseline", "@bad.npy"], "bad.npy: not JSON"),
+        (["--physics", "--data", "@data", "--baseline", "@list.json"], "list.json: no figures in it"),
+        (["--bertscore", "--data", "@data", "--bertscore-preset", "x"], "preset 'x': expected field"),
+        (["--physics", "--data", "@data", "--device", "tpu"], "--device tpu"),
+    ],
+)
+def test_mistakes_get_one_sentence(work: Path, lamp: Lamp, words: list[str], message: str) -> None:
+    named = [str(work / w[1:]) if w.startswith("@") else w for w in words]
+    done = lamp("score", *named, "--model", work / "tiny", "--seed", "0")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("lamp: ")
+
+
+def test_bertscores_encoder_reads_in_the_precision_that_is_asked_for(work: Path, lamp: Lamp) -> None:
+    words = ["score", "--bertscore", "--pairs", work / "pairs.jsonl", *rest(work)]
+    done = lamp(*words, "--precision", "bf16")
+    if has_bf16(torch.device("cpu")):
+        assert done.rows and all(r["evaluator"].endswith(", layer 2, bf16") for r in done.rows)
+    else:
+        assert done.returncode == 2 and "precision bf16: this cpu has no instructions" in done.stderr
+    assert all(r["evaluator"].endswith(", layer 2") for r in lamp(*words).rows)
+
+
+def test_a_wrong_evaluator_is_told_before_anything_is_loaded(work: Path, lamp: Lamp) -> None:
+    words = ["--bertscore", "--fid", "--data", work / "data", "--seed", "0"]
+    for wrong, told in (("nobody", "evaluator nobody: expected guo:PATH"), (f"guo:{work}", "no finest.tar")):
+        done = lamp("score", *words, "--evaluator", wrong, "--model", work / "no model either")
+        assert done.returncode == 2 and told in done.stderr
+
+
+def test_a_figure_that_cannot_be_measured_leaves_the_others(work: Path, lamp: Lamp) -> None:
+    words = ["score", "--pairs", work / "pairs.jsonl", "--seed", "0", "--bertscore-encoder", "lamp"]
+    done = lamp(*words, "--bertscore", "--r-precision", "--physics", "--model", work / "mute")
+    assert {metric_of(r["metric"]) for r in done.rows} == {"physics"}
+    assert "LaMP-BertScore: tiny has no captioner; `lamp pretrain --stage captioner`" in done.stderr
+    assert "R-precision: needs batches of 32 pairs, found 4" in done.stderr
+    nothing = lamp(*words, "--r-precision", "--model", work / "mute")
+    assert (nothing.returncode, nothing.stdout) == (2, "")
+    assert nothing.stderr.splitlines()[-1] == "lamp: nothing could be measured"
+
+
+def test_a_drawn_seed_is_told(work: Path, lamp: Lamp) -> None:
+    words = ["score", "--pairs", work / "pairs.jsonl", "--mm-dist", "--model", work / "tiny"]
+    done = lamp(*words)
+    assert done.stderr == f"seed {done.rows[0]['seed']}\n"

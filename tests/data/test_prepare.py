@@ -1,0 +1,426 @@
+"""Preparing a data set: what is asked for, what is cut, what is dropped, and going on after a kill."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lamp_cli.data.layout import FramesLimit, open_dataset
+from lamp_cli.data.prepare.plan import LEAST_FRAMES, MOST_FRAMES, ClipPlan, plan_clips
+from lamp_cli.data.prepare.prepare import PrepareOptions, prepare, remove_prepared
+from lamp_cli.data.prepare.requests import ClipRequest, read_requests
+from lamp_cli.data.prepare.synthetic import read_truth
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.synthetic.language.claims import agrees
+from tests.conftest import wandering
+
+FPS = 20.0
+
+
+@pytest.fixture
+def motions(tmp_path: Path) -> Path:
+    """Four takes of 3, 4, 5 and 23 seconds."""
+    folder = tmp_path / "motions"
+    folder.mkdir()
+    for number, frames in enumerate((60, 80, 100, 460)):
+        np.save(folder / f"take{number}.npy", wandering(HUMANML3D, frames, number).astype(np.float32))
+    return folder
+
+
+def whole(*names: str) -> list[ClipRequest]:
+    return [ClipRequest(name, name, (f"{name} lifts the left hand",)) for name in names]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every finished file by its relative path."""
+    files = (f for f in folder.rglob("*") if f.is_file() and not f.name.startswith("."))
+    return {f.relative_to(folder).as_posix(): f.read_bytes() for f in files}
+
+
+# Requests
+
+
+def test_requests_of_json_lines_text_and_folder(tmp_path):
+    lines = tmp_path / "c.jsonl"
+    lines.write_text(
+        '{"trial": "a", "id": "a1", "captions": ["x ", ""], "start": 1, "end": 2.5, "split": "val"}\n\n'
+        '{"motion": "b", "text": "y"}\n'
+    )
+    assert read_requests(lines) == [
+        ClipRequest("a1", "a", ("x",), 1.0, 2.5, "val"),
+        ClipRequest("b", "b", ("y",)),
+    ]
+    text = tmp_path / "c.txt"
+    text.write_text("a\tone\nb\ttwo\na\tthree\n")
+    assert read_requests(text) == [ClipRequest("a", "a", ("one", "three")), ClipRequest("b", "b", ("two",))]
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_text("he walks#he/PRON walk/VERB#0.0#0.0\nhe turns#he/PRON turn/VERB#1.0#2.5\n")
+    assert read_requests(folder) == [
+        ClipRequest("a", "a", ("he walks",)),
+        ClipRequest("a_0", "a", ("he turns",), 1.0, 2.5),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "line 2: not JSON"),
+        ("[1]", "line 2: expected a JSON object, found list"),
+        ('{"text": "x"}', "line 2: expected the motion's name"),
+        ('{"motion": "a", "split": "dev"}', "line 2: split must be train, val or test, found 'dev'"),
+        ('{"motion": "a", "start": -1}', "line 2: start must be seconds"),
+        ('{"motion": "a", "end": NaN}', "line 2: end must be seconds"),
+        ('{"motion": "a", "start": 3, "end": 2}', "line 2: end .2 s. must come after start .3 s."),
+        ('{"motion": "a", "captions": 5}', "line 2: captions must be a sentence"),
+    ],
+)
+def test_a_bad_request_names_file_and_line(tmp_path, line, message):
+    path = tmp_path / "c.jsonl"
+    path.write_text(f'{{"motion": "a"}}\n{line}\n')
+    with pytest.raises(ValueError, match=message) as error:
+        read_requests(path)
+    assert str(path) in str(error.value)
+
+
+def test_other_bad_caption_files(tmp_path):
+    (tmp_path / "c.txt").write_text("no tab here\n")
+    with pytest.raises(ValueError, match="line 1: expected the motion's name, a tab and a sentence"):
+        read_requests(tmp_path / "c.txt")
+    (tmp_path / "c.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match="UTF-8"):
+        read_requests(tmp_path / "c.jsonl")
+    with pytest.raises(FileNotFoundError):
+        read_requests(tmp_path / "absent.jsonl")
+
+
+# Plan
+
+
+def frames_of(clip: ClipPlan) -> set[int]:
+    return set(range(round(clip.start * FPS), round(clip.end * FPS)))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_training_frame_is_held_out_and_windows_fit(seed):
+    rng = np.random.default_rng(seed)
+    seconds = {f"m{k}": float(rng.uniform(0.5, 60)) for k in range(6)}
+    requests = []
+    for number in range(60):
+        motion = f"m{rng.integers(6)}"
+        start, length = rng.uniform(0, seconds[motion]), rng.uniform(0.5, 25)
+        split = ("train", "val", "test")[rng.choice(3, p=(0.7, 0.15, 0.15))]
+        requests.append(ClipRequest(f"c{number}", motion, ("x",), start, start + length, split))
+    plan = plan_clips(requests, seconds, FPS, 0.1)
+    train = [c for c in plan.clips if c.split == "train"]
+    held_out = [c for c in plan.clips if c.split != "train"]
+    assert train and held_out and plan.trimmed
+    for clip in held_out:
+        for other in train:
+            assert clip.motion != other.motion or not frames_of(clip) & frames_of(other)
+    assert all(len(frames_of(c)) <= MOST_FRAMES for c in plan.clips)
+    assert all(0 <= c.start < c.end <= seconds[c.motion] for c in plan.clips)
+    assert len({c.id for c in plan.clips}) == len(plan.clips)
+
+
+def test_a_trimmed_clip_keeps_its_caption_only_when_most_of_it_is_left():
+    requests = [
+        ClipRequest("v", "m", ("held out",), 8.0, 10.0, "val"),
+        ClipRequest("most", "m", ("walks",), 0.0, 9.0, "train"),
+        ClipRequest("half", "m", ("turns",), 4.0, 12.0, "train"),
+        ClipRequest("inside", "m", ("jumps",), 8.2, 9.8, "train"),
+    ]
+    plan = plan_clips(requests, {"m": 12.0}, FPS, 0.1)
+    found = {(c.id, c.start, c.end): c.captions for c in plan.clips if c.split == "train"}
+    assert found == {
+        ("most", 0.0, 8.0): ("walks",),
+        ("half", 4.0, 8.0): (),
+        ("half_w02", 10.0, 12.0): (),
+    }
+    assert plan.dropped == {"inside": "overlaps a held-out clip"}
+    assert plan.trimmed == 3
+
+
+def test_long_takes_become_even_windows_with_the_takes_captions():
+    clips = plan_clips([ClipRequest("m", "m", ("x",))], {"m": 23.0}, FPS, 0.0).clips
+    assert [c.id for c in clips] == ["m", "m_w02", "m_w03"]
+    assert [len(frames_of(c)) for c in clips] == [153, 154, 153]
+    assert set.union(*map(frames_of, clips)) == set(range(460))
+    assert all(c.captions == ("x",) for c in clips)
+
+
+def test_whole_motions_are_held_out_when_no_split_is_named():
+    requests = [ClipRequest(f"{m}{k}", m, ("x",), k, k + 2.0) for m in "abcdefghij" for k in range(3)]
+    seconds = dict.fromkeys("abcdefghij", 5.0)
+    plan = plan_clips(requests, seconds, FPS, 0.2)
+    val = {c.motion for c in plan.clips if c.split == "val"}
+    assert len(val) == 2
+    assert not val & {c.motion for c in plan.clips if c.split == "train"}
+    again = plan_clips(requests[::-1], seconds, FPS, 0.2)
+    assert {c.motion for c in again.clips if c.split == "val"} == val
+    assert {c.split for c in plan_clips(requests, seconds, FPS, 0.0).clips} == {"train"}
+
+
+def test_motions_nobody_asked_for_stay_and_unknown_ones_are_dropped():
+    requests = [ClipRequest("../x", "a", ("x",)), ClipRequest("c", "c", ("x",)), ClipRequest("b", "b", ())]
+    plan = plan_clips(requests, {"a": 3.0, "b": 0.9, "silent": 3.0}, FPS, 0.0)
+    assert {c.id: c.captions for c in plan.clips} == {"x": ("x",), "silent": ()}
+    assert plan.dropped == {"c": "no such motion", "b": f"shorter than {LEAST_FRAMES} frames"}
+
+
+# Prepare
+
+
+def test_the_folder_reads_back_as_a_data_set(motions, tmp_path):
+    out = tmp_path / "data"
+    requests = [*whole("take1", "take2", "take3"), ClipRequest("v", "take0", ("he sits",), split="val")]
+    report = prepare(motions, requests, out, PrepareOptions())
+    assert report.clips == {"train": 5, "val": 1}
+    assert (report.mirrored, report.captioned, report.captions, report.dropped) == (5, 6, 6, {})
+    train = (out / "train.txt").read_text().split()
+    originals = [name for name in train if not name.startswith("M")]
+    assert sorted(train) == sorted([*originals, *(f"M{name}" for name in originals)])
+    assert (out / "val.txt").read_text() == "v\n"
+    assert sorted((out / "all.txt").read_text().split()) == sorted([*train, "v"])
+    dataset = open_dataset(out)
+    clips, read = dataset.clips("train", FramesLimit(1, MOST_FRAMES - 1))
+    assert not read.skipped
+    assert {c.id: c.captions for c in clips}["Mtake1"] == ("take1 lifts the right hand",)
+    assert report.frames["train"] == sum(len(c.features) for c in clips if not c.id.startswith("M"))
+    assert json.loads((out / "report.json").read_text())["clips"] == report.clips
+
+
+def test_mirrored_joints_swap_sides_and_can_be_left_out(motions, tmp_path):
+    prepare(motions, whole("take0", "take1"), tmp_path / "data", PrepareOptions(val_fraction=0.0))
+    joints = np.load(tmp_path / "data/new_joints/take0.npy")
+    mirrored = np.load(tmp_path / "data/new_joints/Mtake0.npy")
+    left, right = (HUMANML3D.joint_names.index(f"{side}_wrist") for side in ("left", "right"))
+    np.testing.assert_allclose(mirrored[:, right], joints[:, left] * [-1, 1, 1], atol=1e-6)
+    report = prepare(motions, whole("take0"), tmp_path / "plain", PrepareOptions(mirror=False))
+    assert report.mirrored == 0
+    assert not list((tmp_path / "plain").rglob("M*_*.npy")) + list((tmp_path / "plain").rglob("Mtake*"))
+
+
+def test_no_frame_of_a_held_out_clip_is_written_to_train(motions, tmp_path):
+    requests = [
+        ClipRequest("v", "take3", ("x",), 5.03, 9.98, "val"),
+        ClipRequest("t", "take3", ("y",), 2.0, 20.0, "train"),
+        *whole("take0"),
+    ]
+    out = tmp_path / "data"
+    report = prepare(motions, requests, out, PrepareOptions(mirror=False))
+    assert report.trimmed == 1
+    frames = {
+        split: {
+            frame.tobytes()
+            for name in (out / f"{split}.txt").read_text().split()
+            for frame in np.load(out / "new_joints" / f"{name}.npy")
+        }
+        for split in ("train", "val")
+    }
+    # Joints are stored as recorded at 20 fps, so a frame that leaked would be there byte by byte.
+    source = {frame.tobytes() for frame in np.load(motions / "take3.npy")}
+    assert frames["val"] <= source and len(frames["val"]) == 99
+    assert frames["train"] & source and not frames["train"] & frames["val"]
+
+
+@pytest.mark.parametrize("fps", [12.5, 29.97, 30.0, 120.0])
+def test_clips_of_other_rates_stay_within_the_window(tmp_path, fps):
+    motions = tmp_path / "motions"
+    motions.mkdir()
+    np.save(motions / "long.npy", wandering(HUMANML3D, round(21.3 * fps)).astype(np.float32))
+    out = tmp_path / "data"
+    prepare(motions, whole("long"), out, PrepareOptions(fps, mirror=False))
+    lengths = [len(np.load(file)) for file in (out / "new_joints").glob("*.npy")]
+    assert len(lengths) == 3 and max(lengths) <= MOST_FRAMES
+    # A window ends at its last source frame: up to one source step and one rounding are lost for each.
+    assert abs(sum(lengths) - 21.3 * FPS) <= 3 * max(1.0, FPS / fps) + 1
+
+
+def test_an_archive_of_kit_motions_with_two_workers_equals_one(tmp_path):
+    archive = tmp_path / "kit.npz"
+    np.savez(archive, **{f"k{n}": wandering(KIT, 40 + n, n).astype(np.float32) for n in range(3)})
+    requests = whole("k0", "k1", "k2")
+    one = prepare(archive, requests, tmp_path / "one", PrepareOptions())
+    two = prepare(archive, requests, tmp_path / "two", PrepareOptions(workers=2))
+    assert one == two
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert open_dataset(tmp_path / "one").skeleton is KIT
+
+
+def test_broken_sources_are_counted_with_a_reason(motions, tmp_path):
+    broken = wandering(HUMANML3D, 60)
+    broken[30, 4, 1] = np.nan
+    np.save(motions / "nan.npy", broken)
+    np.save(motions / "short.npy", broken[:10])
+    np.save(motions / "table.npy", np.zeros((60, 7)))
+    np.save(motions / "pickled.npy", np.full((60, 22, 3), None), allow_pickle=True)
+    (motions / "torn.npy").write_bytes(b"\x93NUMPY\x01\x00")
+    (motions / "text.npz").write_text("not an archive")
+    report = prepare(motions, whole("take0", "nan", "absent"), tmp_path / "data", PrepareOptions())
+    assert report.dropped == {
+        "nan": "NaN or infinite numbers",
+        "short": f"shorter than {LEAST_FRAMES} frames",
+        "table": "not a motion array",
+        "pickled": "unreadable motion",
+        "torn": "unreadable file",
+        "text": "unreadable file",
+        "absent": "no such motion",
+    }
+    assert report.reasons()["unreadable file"] == 2
+    assert not [f for f in contents(tmp_path / "data") if "nan" in f]
+
+
+def test_input_without_a_motion_is_refused(motions, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ValueError, match=r"expected \.npy or .npz files, found none"):
+        prepare(empty, [], tmp_path / "data", PrepareOptions())
+    np.save(motions / "kit.npy", wandering(KIT, 60))
+    with pytest.raises(ValueError, match=r"one skeleton .*humanml3d and kit"):
+        prepare(motions, [], tmp_path / "data", PrepareOptions())
+    (motions / "kit.npy").unlink()
+    held_out = [ClipRequest(f"take{k}", f"take{k}", ("x",), split="val") for k in range(4)]
+    with pytest.raises(ValueError, match="no clip is left for training"):
+        prepare(motions, held_out, tmp_path / "data", PrepareOptions())
+
+
+def test_a_foreign_folder_is_neither_written_nor_removed(motions, tmp_path):
+    foreign = tmp_path / "mine"
+    foreign.mkdir()
+    (foreign / "train.txt").write_text("precious")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not empty"):
+            prepare(motions, whole("take0"), foreign, PrepareOptions())
+        remove_prepared(foreign)
+    assert contents(foreign) == {"train.txt": b"precious"}
+    with pytest.raises(ValueError, match="a file, expected a folder"):
+        prepare(motions, whole("take0"), foreign / "train.txt", PrepareOptions())
+
+
+def test_a_data_set_of_other_input_is_refused_until_removed(motions, tmp_path):
+    out = tmp_path / "data"
+    prepare(motions, whole("take0"), out, PrepareOptions())
+    (out / "notes.md").write_text("kept")
+    before = contents(out)
+    with pytest.raises(ValueError, match="prepared from other input, use --force"):
+        prepare(motions, whole("take1"), out, PrepareOptions())
+    assert contents(out) == before
+    remove_prepared(out)
+    assert contents(out) == {"notes.md": b"kept"}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from lamp_cli.data.prepare.prepare import PrepareOptions, prepare
+from tests.data.test_prepare import whole
+
+def advance(done, total):
+    if done == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+motions, out = map(Path, sys.argv[1:])
+prepare(motions, whole("take0", "take1", "take2", "take3"), out, PrepareOptions(), advance)
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(motions, tmp_path):
+    root = Path(__file__).resolve().parents[2]
+    words = [sys.executable, "-c", KILLED, motions, tmp_path / "killed"]
+    assert subprocess.run(words, cwd=root, timeout=120).returncode == -signal.SIGKILL
+    killed = tmp_path / "killed"
+    done = {f: f.stat().st_mtime_ns for f in (killed / "texts").iterdir()}
+    assert done and not (killed / "train.txt").exists()
+    # The kill may also fall between a clip's features and its text: then it is written again.
+    (killed / "new_joint_vecs" / "take3.npy").write_bytes(b"half")
+    requests = whole("take0", "take1", "take2", "take3")
+    report = prepare(motions, requests, killed, PrepareOptions())
+    unbroken = prepare(motions, requests, tmp_path / "unbroken", PrepareOptions())
+    assert report == unbroken
+    assert contents(killed) == contents(tmp_path / "unbroken")
+    assert {f: f.stat().st_mtime_ns for f in done} == done
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"fps": 0.0}, "fps"),
+        ({"fps": float("nan")}, "fps"),
+        ({"val_fraction": float("nan")}, "val_fraction"),
+        ({"val_fraction": 0.6}, "val_fraction"),
+        ({"workers": 0}, "workers"),
+        ({"synthetic": -1}, "synthetic"),
+    ],
+)
+def test_options_out_of_range_are_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        PrepareOptions(**wrong)
+
+
+def test_results_inside_the_motions_folder_are_not_taken_for_motions(tmp_path):
+    motions = tmp_path / "motions"
+    motions.mkdir()
+    for number in range(3):
+        np.save(motions / f"take{number}.npy", wandering(HUMANML3D, 60, seed=number).astype(np.float32))
+    (motions / ".take0-left.npy").write_bytes(b"left by a kill")
+    reports = [prepare(motions, whole("take0", "take1"), motions / "data", PrepareOptions()) for _ in "ab"]
+    assert reports[0] == reports[1]
+    assert not reports[0].dropped
+
+
+def test_peoples_sentences_join_those_of_made_up_motions(tmp_path: Path) -> None:
+    said = tuple(
+        f"{who} {does}"
+        for who in ("a man", "he", "somebody", "a figure")
+        for does in (
+            "is waving",
+            "jumps up",
+            "walks forward",
+            "is dancing",
+            "kicks",
+            "is stretching",
+            "claps",
+            "takes a bow",
+        )
+    )
+    plain = prepare(None, [], tmp_path / "plain", PrepareOptions(synthetic=60, seed=4))
+    rich = prepare(None, [], tmp_path / "rich", PrepareOptions(synthetic=60, seed=4, wording=said))
+    assert rich.captions > plain.captions
+    added = 0
+    for path in (tmp_path / "rich" / "texts").glob("*.txt"):
+        texts = [line.split("#")[0] for line in path.read_text().splitlines()]
+        theirs = [text for text in texts if text in said]
+        truth = read_truth(tmp_path / "rich", path.stem)
+        assert truth is not None and all(agrees(text, truth).action for text in theirs)
+        own = (tmp_path / "plain" / "texts" / path.name).read_text().splitlines()
+        assert [line.split("#")[0] for line in own] == texts[: len(own)]
+        added += len(theirs)
+    assert added == rich.captions - plain.captions
+    with pytest.raises(ValueError, match="wording: is for synthetic clips"):
+        PrepareOptions(wording=said)
+
+
+def test_further_wordings_stand_beside_training_clips_and_go_with_them(tmp_path: Path) -> None:
+    output, options = tmp_path / "data", PrepareOptions(synthetic=50, seed=4)
+    prepare(None, [], output, options)
+    written = contents(output)
+    wordings = {name for name in written if name.startswith("wordings/")}
+    train = (output / "train.txt").read_text().split()
+    assert wordings == {f"wordings/{name}.txt" for name in train}
+    clips, _ = open_dataset(output).clips("train", FramesLimit(20, 200))
+    assert all(len(clip.wordings) >= 3 and clip.sentences == clip.captions + clip.wordings for clip in clips)
+    held_out, _ = open_dataset(output).clips("val", FramesLimit(20, 200))
+    assert held_out and not any(clip.wordings for clip in held_out)
+    # A run that was killed, or made before there were wordings, goes on where it stopped.
+    (output / sorted(wordings)[0]).unlink()
+    prepare(None, [], output, options)
+    assert contents(output) == written
+    remove_prepared(output)
+    assert not contents(output)

@@ -1,0 +1,114 @@
+"""The scripts of examples/, run as a person runs them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from lamp_cli.bundle.bundle import load_bundle, save_bundle
+from lamp_cli.synthetic import synthetic_clip_of
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def _average(*arguments: Path | str) -> subprocess.CompletedProcess[str]:
+    script = str(EXAMPLES / "average_generators.py")
+    return subprocess.run([sys.executable, script, *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def further(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """lamp-mini, every weight of its generator an eighth further on."""
+    folder = tmp_path_factory.mktemp("bundles") / "further"
+    bundle = load_bundle("lamp-mini", torch.device("cpu"))
+    moved = {name: weight + 0.125 for name, weight in bundle.text_to_motion.state_dict().items()}
+    bundle.text_to_motion.load_state_dict(moved)
+    model = dataclasses.replace(bundle.config.model, captioner=None)
+    config = dataclasses.replace(bundle.config, model=model)
+    save_bundle(folder, dataclasses.replace(bundle, config=config))
+    return folder
+
+
+@pytest.mark.parametrize(("share", "moved"), [([], 0.0625), (["0.75"], 0.09375)])
+def test_the_average_lies_between(further: Path, tmp_path: Path, share: list[str], moved: float) -> None:
+    found = _average("lamp-mini", further, tmp_path / "average", *share)
+    assert found.returncode == 0, found.stderr
+    before, after = (
+        load_bundle(name, torch.device("cpu"), captioner=True) for name in ("lamp-mini", tmp_path / "average")
+    )
+    assert after.config.name == "average" and "generator" not in after.config.figures
+    for name, weight in before.text_to_motion.state_dict().items():
+        # Bundles hold 16-bit floats.
+        torch.testing.assert_close(
+            after.text_to_motion.state_dict()[name], weight + moved, rtol=2e-3, atol=1e-4
+        )
+    for part in ("tokenizer", "lamp", "captioner"):
+        kept = after.networks()[part].state_dict()
+        assert all(torch.equal(kept[k], weight) for k, weight in before.networks()[part].state_dict().items())
+
+
+@pytest.mark.parametrize("share", ["0", "1", "nan", "half"])
+def test_a_share_that_is_none_is_refused(further: Path, tmp_path: Path, share: str) -> None:
+    found = _average("lamp-mini", further, tmp_path / "average", share)
+    assert found.returncode == 1 and found.stderr == f"{share}: expected a share between 0 and 1\n"
+    assert not (tmp_path / "average").exists()
+
+
+def test_generators_on_other_codes_do_not_average(further: Path, tmp_path: Path) -> None:
+    bundle = load_bundle(further, torch.device("cpu"))
+    changed = {name: weight * 1.5 for name, weight in bundle.lamp.state_dict().items()}
+    bundle.lamp.load_state_dict(changed)
+    save_bundle(tmp_path / "other", bundle)
+    found = _average("lamp-mini", tmp_path / "other", tmp_path / "average")
+    assert found.returncode == 1 and "has another lamp" in found.stderr
+    assert not (tmp_path / "average").exists()
+
+
+def test_generators_of_other_sizes_do_not_average(further: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(further, other)
+    config = json.loads((other / "config.json").read_text(encoding="utf-8"))
+    config["model"]["generator"]["layers"] -= 1
+    (other / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    weights = load_file(other / "generator.safetensors")
+    kept = {name: weight for name, weight in weights.items() if ".blocks.5." not in f".{name}"}
+    assert len(kept) < len(weights)
+    save_file(kept, other / "generator.safetensors")
+    found = _average("lamp-mini", other, tmp_path / "average")
+    assert found.returncode == 1 and "has other sizes" in found.stderr
+    assert len(found.stderr.splitlines()) == 1 and not (tmp_path / "average").exists()
+
+
+def test_what_is_no_bundle_is_said_in_one_sentence(tmp_path: Path) -> None:
+    found = _average("nothing", "lamp-mini", tmp_path / "average")
+    assert found.returncode == 1 and found.stderr.startswith("nothing: no bundle here")
+    assert len(found.stderr.splitlines()) == 1
+    assert "BUNDLE FURTHER OUTPUT" in _average("lamp-mini").stderr
+
+
+def test_clips_are_searched_from_python(tmp_path: Path) -> None:
+    for action in ("jump", "walk"):
+        joints = synthetic_clip_of(action, np.random.default_rng(1)).joints
+        np.save(tmp_path / f"{action}.npy", joints)
+    for new in (2, 0):
+        script = str(EXAMPLES / "search_your_clips.py")
+        words = [sys.executable, script, str(tmp_path), "a person jumps"]
+        found = subprocess.run(words, capture_output=True, text=True)
+        assert found.returncode == 0, found.stderr
+        counted, first, *_ = found.stdout.splitlines()
+        assert counted.startswith(f"2 files, {new} newly embedded")
+        assert "jump.npy" in first
+
+
+def test_what_is_there_stays(further: Path) -> None:
+    found = _average("lamp-mini", further, further)
+    assert found.returncode == 1 and "is there already" in found.stderr

@@ -1,0 +1,111 @@
+"""Sentences near and far from what a bundle learned."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lamp_cli.bundle.bundle import load_bundle, save_bundle
+from lamp_cli.bundle.training_sentences import load_training_sentences, save_training_sentences
+from lamp_cli.inference.familiarity import doubts, remember_sentences, spread
+from lamp_cli.language.stems import meaningful_words, stem, stems_of
+
+WALKING = ["a person walks forward", "a man is walking slowly", "someone walks in a circle", "he walked back"]
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        ("hops", "hopped", "hopping", "hop"),
+        ("waves", "waved", "waving", "wave"),
+        ("kicks", "kicked", "kicking", "kick"),
+        ("sits", "sat", "sitting", "sit"),
+        ("carries", "carry", "carrying"),
+        ("runs", "ran", "running"),
+        ("crosses", "crossed", "crossing", "cross"),
+        ("quickly", "quick"),
+        ("arms", "arm"),
+    ],
+)
+def test_forms_of_one_word_have_one_stem(forms: tuple[str, ...]) -> None:
+    assert len({stem(form) for form in forms}) == 1
+
+
+def test_other_words_have_other_stems() -> None:
+    words = [
+        "walk",
+        "wave",
+        "wash",
+        "throw",
+        "through",
+        "hop",
+        "hope",
+        "kick",
+        "jump",
+        "jog",
+        "punch",
+        "turn",
+    ]
+    assert len({stem(word) for word in words}) == len(words) - 1  # hop and hope meet
+
+
+def test_words_without_meaning_do_not_count() -> None:
+    assert meaningful_words("The man is walking to the LEFT, then he stops.") == ("walking", "left", "stops")
+    assert stems_of("a person") == frozenset()
+
+
+def test_spread_points_leave_none_far_away() -> None:
+    angles = np.concatenate([np.linspace(0, 0.01, 50), [2.0], [4.0]])
+    points = np.stack([np.cos(angles), np.sin(angles)], 1)
+    assert set(spread(points, 3).tolist()) == {0, 50, 51}
+    assert spread(points, 99).tolist() == list(range(52))
+
+
+@pytest.fixture(scope="module")
+def bundle():  # type: ignore[no-untyped-def]
+    loaded = load_bundle("lamp-mini", torch.device("cpu"))
+    remembered = remember_sentences(
+        loaded.lamp, loaded.vocabulary, WALKING, ["a woman walks forward"], loaded.device
+    )
+    return dataclasses.replace(loaded, training_sentences=remembered)
+
+
+def test_what_was_learned_is_not_doubted_and_the_unknown_is(bundle) -> None:  # type: ignore[no-untyped-def]
+    familiar, unknown, far = doubts(
+        bundle,
+        ["a person walks forward", "a kid skateboards downhill", "forward, forward, back circle slowly!"],
+    )
+    assert familiar is None
+    assert unknown is not None and "'skateboards', 'downhill' are in no sentence" in unknown
+    assert far is not None and "cosine" in far
+
+
+def test_without_memory_nothing_is_doubted(bundle) -> None:  # type: ignore[no-untyped-def]
+    assert doubts(dataclasses.replace(bundle, training_sentences=None), ["zxcv"]) == [None]
+
+
+def test_sentences_are_needed(bundle) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match="no sentences"):
+        remember_sentences(bundle.lamp, bundle.vocabulary, [], ["a"], bundle.device)
+
+
+def test_memory_survives_the_disk(bundle, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    save_bundle(tmp_path / "b", bundle)
+    loaded = load_bundle(tmp_path / "b", torch.device("cpu"))
+    assert loaded.training_sentences is not None
+    assert loaded.training_sentences.stems == bundle.training_sentences.stems
+    sentences = [*WALKING, "a kid skateboards downhill"]
+    assert doubts(loaded, sentences) == doubts(bundle, sentences)
+
+
+def test_a_file_cut_short_is_named(bundle, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert load_training_sentences(tmp_path) is None
+    save_training_sentences(tmp_path, bundle.training_sentences)
+    path = tmp_path / "training_sentences.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="cut short"):
+        load_training_sentences(tmp_path)

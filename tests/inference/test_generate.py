@@ -1,0 +1,114 @@
+"""Choosing among candidates: what is kept is what LaMP finds nearest to the sentence."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from lamp_cli.bundle.bundle import Bundle, load_bundle
+from lamp_cli.inference.embed import embed_motions, embed_texts, encode_text, motion_context, similarity
+from lamp_cli.inference.generate import LIKELIHOOD_SHARE, GeneratedMotion, GenerateOptions, Prompt, generate
+
+SENTENCES = ("a person walks", "someone jumps twice", "he waves with the left hand")
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Bundle:
+    return load_bundle("lamp-mini", torch.device("cpu"))
+
+
+def _kept(bundle: Bundle, candidates: int) -> list[GeneratedMotion]:
+    options = GenerateOptions(seed=3, samples=2, candidates=candidates)
+    return list(generate(bundle, [Prompt(text) for text in SENTENCES], options))
+
+
+@torch.no_grad()
+def _nearness(bundle: Bundle, motion: GeneratedMotion) -> float:
+    """Contrastive logit and a share of the likelihood, from the features that were handed out."""
+    text = motion.prompt.text
+    cosine = similarity(embed_motions(bundle, [motion.features]), embed_texts(bundle, [text]))[0, 0]
+    tokens = encode_text(bundle.vocabulary, [text], 32, bundle.device)
+    _, likelihood = bundle.lamp.log_likelihood(motion_context(bundle, [motion.features]), tokens)
+    return float(cosine) / float(bundle.lamp.temperature) + LIKELIHOOD_SHARE * float(likelihood)
+
+
+def test_more_candidates_come_nearer_to_the_sentence(loaded: Bundle) -> None:
+    # The draws of fewer candidates are among those of more, so nearness can only grow.
+    by_count = [[_nearness(loaded, motion) for motion in _kept(loaded, count)] for count in (1, 2, 5, 9)]
+    for fewer, more in pairwise(by_count):
+        assert all(b >= a - 2e-3 for a, b in zip(fewer, more, strict=True))
+    assert np.mean(by_count[-1]) > np.mean(by_count[0]) + 1e-3
+
+
+def test_samples_of_one_prompt_have_candidates_of_their_own(loaded: Bundle) -> None:
+    first, second = _kept(loaded, 3)[:2]
+    assert (first.sample, second.sample) == (0, 1)
+    assert first.features.shape != second.features.shape or not np.array_equal(
+        first.features, second.features
+    )
+
+
+def test_one_candidate_is_the_first_of_many(loaded: Bundle) -> None:
+    alone = list(generate(loaded, [Prompt(SENTENCES[0])], GenerateOptions(seed=3)))
+    listed = list(generate(loaded, [Prompt(SENTENCES[0])], GenerateOptions(seed=3, candidates=1)))
+    np.testing.assert_array_equal(alone[0].features, listed[0].features)
+
+
+def test_a_batch_of_prompts_keeps_what_each_keeps_alone(loaded: Bundle) -> None:
+    together = [m for m in _kept(loaded, 20) if m.sample == 0]
+    for motion in together:
+        options = GenerateOptions(seed=3, candidates=20)
+        alone = next(generate(loaded, [motion.prompt], options))
+        np.testing.assert_allclose(alone.features, motion.features, atol=1e-3)
+
+
+def test_the_likelihood_has_a_part_only_where_sentences_were_to_be_foretold(
+    loaded: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untaught = copy.copy(loaded.lamp)
+    untaught.config = dataclasses.replace(loaded.lamp.config, text_generation=False)
+    without = dataclasses.replace(loaded, lamp=untaught)
+    kept = {}
+    for share in (0.0, 100.0):
+        monkeypatch.setattr("lamp_cli.inference.generate.LIKELIHOOD_SHARE", share)
+        kept[share] = [[motion.features for motion in _kept(bundle, 8)] for bundle in (loaded, without)]
+    same = [
+        all(np.array_equal(a, b) for a, b in zip(*which, strict=True))
+        for which in zip(kept[0.0], kept[100.0], strict=True)
+    ]
+    assert same == [False, True]
+
+
+def _computed_in(bundle: Bundle, precision: str) -> set[torch.dtype]:
+    """The numbers that the generator's last layer hands out."""
+    found: set[torch.dtype] = set()
+    head = bundle.text_to_motion.generator.head
+    hook = head.register_forward_hook(lambda *called: found.add(called[-1].dtype))
+    (motion,) = generate(bundle, [Prompt("a person walks", 40)], GenerateOptions(precision=precision))
+    hook.remove()
+    assert motion.features.dtype == np.float32 and np.isfinite(motion.joints).all()
+    return found
+
+
+def test_the_generator_computes_in_the_precision_that_is_asked_for(
+    loaded: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # bf16 can be computed anywhere; it is only slow where there are no instructions for it.
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True})
+    assert _computed_in(loaded, "fp32") == {torch.float32}
+    assert _computed_in(loaded, "bf16") == {torch.bfloat16}
+
+
+def test_a_precision_that_the_device_does_not_have_is_refused(
+    loaded: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict)
+    with pytest.raises(ValueError, match=r"precision bf16: this cpu has no instructions for it"):
+        next(generate(loaded, [Prompt("a person walks")], GenerateOptions(precision="bf16")))
+    with pytest.raises(ValueError, match=r"precision 'fp8': expected fp32 or bf16"):
+        next(generate(loaded, [Prompt("a person walks")], GenerateOptions(precision="fp8")))

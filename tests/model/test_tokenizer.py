@@ -1,0 +1,155 @@
+"""The motion tokenizer: shapes, padding, codebook learning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lamp_cli.model.tokenizer import Codebook, MotionTokenizer, TokenizerConfig, joint_columns
+from lamp_cli.motion.representation import joints_to_features
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.training.sizes import SIZES
+from tests.conftest import wandering
+
+SMALL = TokenizerConfig(width=16, code_width=8, codes=32)
+
+
+def _tokenizer() -> MotionTokenizer:
+    torch.manual_seed(0)
+    return MotionTokenizer(SMALL).eval()
+
+
+def test_four_frames_are_one_token() -> None:
+    tokenizer = _tokenizer()
+    features = torch.randn(2, 24, 263)
+    assert tokenizer.latents(features).shape == (2, 6, 8)
+    assert tokenizer.encode(features).shape == (2, 6)
+    assert tokenizer.reconstruct(features).shape == features.shape
+
+
+def test_padding_does_not_change_a_clip() -> None:
+    tokenizer = _tokenizer()
+    short, long = torch.randn(1, 20, 263), torch.randn(1, 48, 263)
+    batch = torch.zeros(2, 48, 263)
+    # Whatever stands beyond a clip's end must not matter, not even garbage.
+    batch[0, 20:] = 7.0
+    batch[0, :20], batch[1] = short[0], long[0]
+    lengths = torch.tensor([20, 48])
+    together = tokenizer.latents(batch, lengths)
+    torch.testing.assert_close(together[0, :5], tokenizer.latents(short)[0])
+    torch.testing.assert_close(together[1], tokenizer.latents(long)[0])
+    codes = torch.randint(32, (2, 12), generator=torch.Generator().manual_seed(1))
+    decoded = tokenizer.decode(codes, torch.tensor([5, 12]))
+    torch.testing.assert_close(decoded[0, :20], tokenizer.decode(codes[:1, :5])[0], rtol=1e-4, atol=1e-5)
+
+
+def test_nearest_agrees_with_brute_force() -> None:
+    book = Codebook(16, 4, 0.99)
+    book.vectors.copy_(torch.randn(16, 4, generator=torch.Generator().manual_seed(0)))
+    latents = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(1))
+    expected = torch.cdist(latents.reshape(-1, 4), book.vectors).argmin(1).reshape(3, 5)
+    assert torch.equal(book.nearest(latents), expected)
+
+
+def test_codebook_moves_by_its_moving_average_to_the_cluster_centres() -> None:
+    book = Codebook(2, 1, decay=0.5)
+    latents = torch.tensor([[-1.1], [-0.9], [0.9], [1.1]]).repeat(8, 1)
+    for step in range(30):
+        book.learn(latents, torch.Generator().manual_seed(step))
+    torch.testing.assert_close(book.vectors.sort(0).values, torch.tensor([[-1.0], [1.0]]), atol=1e-3, rtol=0)
+
+
+def test_dead_codes_come_back_to_life() -> None:
+    book = Codebook(8, 2, decay=0.9)
+    generator = torch.Generator().manual_seed(0)
+    book.learn(torch.zeros(64, 2), generator)
+    spread = torch.randn(512, 2, generator=generator)
+    for _ in range(80):
+        book.learn(spread, generator)
+    assert len(book.nearest(spread).unique()) == 8
+
+
+def test_training_reduces_the_reconstruction_error() -> None:
+    torch.manual_seed(0)
+    tokenizer = MotionTokenizer(SMALL)
+    features = torch.randn(8, 16, 263).cumsum(1) / 4
+    optimizer = torch.optim.AdamW(tokenizer.parameters(), 3e-3)
+    losses = []
+    for step in range(60):
+        loss = tokenizer(features, torch.Generator().manual_seed(step))["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_columns_of_a_joint_are_those_that_change_with_it_alone() -> None:
+    # A wrist moves no other joint, a trunk's joint would move those above it.
+    still = wandering(HUMANML3D, 60)
+    moved = still.copy()
+    wrist = HUMANML3D.joint_names.index("left_wrist")
+    moved[:, wrist] += 0.05
+    changed = (joints_to_features(still, HUMANML3D) != joints_to_features(moved, HUMANML3D)).any(0)
+    own = joint_columns(HUMANML3D.joints, [wrist])
+    assert len(own) == 12
+    assert {int(k) for k in changed.nonzero()[0]} <= set(own)
+
+
+def test_upper_and_lower_body_part_the_joints() -> None:
+    assert [
+        HUMANML3D.joint_names[j] for j in HUMANML3D.upper_body if "s" in HUMANML3D.joint_names[j][:1]
+    ] == [
+        "spine1",
+        "spine2",
+        "spine3",
+    ]
+    for skeleton in (HUMANML3D, KIT):
+        below = set(range(skeleton.joints)) - set(skeleton.upper_body)
+        assert below >= {0, *skeleton.feet, *skeleton.leg}
+        assert len(below) == (9 if skeleton is HUMANML3D else 11)
+
+
+def test_each_body_part_has_codes_of_its_own() -> None:
+    torch.manual_seed(0)
+    sizes = replace(SMALL, upper_joints=HUMANML3D.upper_body, encoder_width=12)
+    tokenizer = MotionTokenizer(sizes).eval()
+    # Codes among the latents: of an untrained encoder those lie close together.
+    latents = tokenizer.latents(torch.randn(4, 32, 263)).detach().flatten(0, 1)
+    tokenizer.codebook.vectors.copy_(torch.cat(latents.chunk(2, -1)))
+    features = torch.randn(2, 24, 263)
+    codes = tokenizer.encode(features)
+    assert codes.shape == (2, 12)
+    upper = joint_columns(22, HUMANML3D.upper_body)
+    other = features.clone()
+    other[..., upper] = torch.randn(2, 24, len(upper))
+    assert torch.equal(tokenizer.encode(other)[:, 0::2], codes[:, 0::2])
+    assert not torch.equal(tokenizer.encode(other)[:, 1::2], codes[:, 1::2])
+    vectors = tokenizer.codebook.lookup(codes)
+    assert torch.equal(vectors[0, 3, :4], tokenizer.codebook.vectors[codes[0, 6]])
+    assert torch.equal(vectors[0, 3, 4:], tokenizer.codebook.vectors[32 + codes[0, 7]])
+    assert tokenizer.decode(codes, torch.tensor([6, 4])).shape == features.shape
+
+
+def test_sizes_that_fit_no_body_are_refused() -> None:
+    with pytest.raises(ValueError, match="upper_joints: expected joints from 1 to 21"):
+        replace(SMALL, upper_joints=(3, 22))
+    with pytest.raises(ValueError, match="code_width: expected an even number"):
+        replace(SMALL, upper_joints=(3,), code_width=7)
+    model = SIZES["mini"].model(HUMANML3D, 100)
+    with pytest.raises(ValueError, match=r"codebooks: expected the same .* found 1 and 2"):
+        replace(model, generator=replace(model.generator, codebooks=1))
+
+
+def test_two_codebooks_learn_as_one_each_would() -> None:
+    latents = torch.randn(256, 6, generator=torch.Generator().manual_seed(0))
+    both, first = Codebook(8, 6, 0.9, books=2), Codebook(8, 3, 0.9)
+    for step in range(5):
+        both.learn(latents, torch.Generator().manual_seed(step))
+        first.learn(latents[:, :3], torch.Generator().manual_seed(step))
+    torch.testing.assert_close(both.vectors[:8], first.vectors)
+    assert (both.vectors[8:] != 0).any()
+    found = both.nearest(latents).unflatten(-1, (-1, 2))
+    assert torch.equal(found[:, 0], first.nearest(latents[:, :3]))

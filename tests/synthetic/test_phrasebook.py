@@ -1,0 +1,92 @@
+"""The book of phrases: every one can be said of some clip, and says nothing that is not true of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lamp_cli.data.batches import PairSampler
+from lamp_cli.data.layout import Clip
+from lamp_cli.data.statistics import Statistics
+from lamp_cli.synthetic import ACTIONS
+from lamp_cli.synthetic.language.phrasebook import further_wordings, parse_phrasebook, phrasebook
+from lamp_cli.synthetic.style import random_style
+
+KICK = {"action": "kick", "side": "left", "count": 2, "direction": "forward"}
+
+
+def _truths(action: str, count: int) -> list[Mapping[str, Any]]:
+    """Truths of an action's movements, which need no joints."""
+    draws = (np.random.default_rng([3, number]) for number in range(count))
+    return [ACTIONS[action](random_style(rng), rng).truth for rng in draws]
+
+
+def test_every_action_has_many_phrases() -> None:
+    assert phrasebook().keys() == ACTIONS.keys()
+    assert min(map(len, phrasebook().values())) >= 30
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_every_phrase_of_an_action_can_be_said_of_some_clip(action: str) -> None:
+    truths = _truths(action, 80)
+    unused = [p.words for p in phrasebook()[action] if not any(p.fits(truth) for truth in truths)]
+    # Rare counts and whole turns may be missing among eighty.
+    assert len(unused) <= 0.15 * len(phrasebook()[action]), unused
+
+
+def test_no_phrase_names_a_side_that_is_not_a_place_or_a_condition() -> None:
+    for action, phrases in phrasebook().items():
+        for phrase in phrases:
+            named = {"left", "right"} & set(re.findall("[a-z]+", phrase.words))
+            known = {value for _, value in phrase.conditions}
+            both = named == {"left", "right"}
+            turned = any(key in ("angle", "first", "direction", "gait") for key, _ in phrase.conditions)
+            assert not named or both or named & known or turned, (action, phrase.words)
+
+
+def test_places_are_filled_from_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    said = {text for _ in range(60) for text in further_wordings(KICK, 6, rng)}
+    assert len(said) > 100
+    assert not any("{" in text or "right leg kicks" in text for text in said)
+    assert any("twice" in text for text in said) and any("2 times" in text for text in said)
+    assert not any("right foot" in text and "left" not in text for text in said)
+
+
+def test_conditions_and_places_must_be_known() -> None:
+    (plain, sided, both, counted) = parse_phrasebook(
+        "## wave\nwaves\nwaves {side}\n[side=both] waves both\n[count] waves {times}\n"
+    )["wave"]
+    nothing, left, two = {"action": "wave"}, {"side": "left"}, {"side": "both", "count": 2}
+    assert [p.fits(nothing) for p in (plain, sided, both, counted)] == [True, False, False, False]
+    assert [p.fits(left) for p in (plain, sided, both, counted)] == [True, True, False, False]
+    assert [p.fits(two) for p in (plain, sided, both, counted)] == [True, False, True, True]
+    with pytest.raises(ValueError, match="line 2: expected a phrase"):
+        parse_phrasebook("## wave\nwaves {sides}\n")
+    with pytest.raises(ValueError, match="line 1: expected a phrase"):
+        parse_phrasebook("waves\n")
+
+
+def test_actions_in_a_row_and_at_once_are_told_in_order() -> None:
+    parts = [{"action": "squat", "count": 1}, {"action": "clap", "count": 3}]
+    rng = np.random.default_rng(1)
+    for text in further_wordings({"action": "sequence", "parts": parts}, 8, rng):
+        assert " then " in text or " and " in text or ", " in text
+    walking = {"action": "walk", "direction": "forward", "while": {"action": "phone", "side": "right"}}
+    texts = further_wordings(walking, 8, rng)
+    assert texts and all(" while " in text for text in texts)
+    assert not any("left" in text for text in texts)
+    assert further_wordings({"action": "no such"}, 3, rng) == ()
+
+
+def test_wordings_are_for_networks_that_must_understand_and_for_no_others() -> None:
+    clip = Clip("a", np.zeros((40, 263), np.float32), ("plain",), ("fancy",) * 9)
+    statistics = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
+    plain = PairSampler([clip], statistics, 4)
+    assert {plain.batch(0, step, 1).texts for step in range(40)} == {("plain",)}
+    varied = PairSampler([clip], statistics, 4, reworded_share=0.5)
+    assert {varied.batch(0, step, 1).texts for step in range(40)} == {("plain",), ("fancy",)}

@@ -1,0 +1,74 @@
+"""The rooms of the package: each knows only those above it, and no name stands for two things."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import lamp_cli
+
+PACKAGE = Path(lamp_cli.__file__).parent
+# From the ground up: a room may import those before it, and ``storage`` and ``processes`` beside them.
+ROOMS = (
+    "motion",
+    "language",
+    "files",
+    "metrics",
+    "render",
+    "synthetic",
+    "data",
+    "model",
+    "bundle",
+    "inference",
+    "training",
+    "scoring",
+    "cli",
+)
+SHARED = ("storage", "processes")
+# Scoring and the command line stand beside training or above it; what runs a model must not need it.
+FORBIDDEN = {("scoring", "training")}
+
+
+def _imports(path: Path) -> set[tuple[str, int]]:
+    """The rooms that a file imports from, with the line; type-checking imports count too."""
+    package = ["lamp_cli", *path.relative_to(PACKAGE).parts[:-1]]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        targets: list[str] = []
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            targets = [f"{module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        found |= {(target.split(".")[1], node.lineno) for target in targets if target.startswith("lamp_cli.")}
+    return found
+
+
+def _room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def test_every_folder_is_a_room_of_the_plan() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_knows_only_those_above_it(room: str) -> None:
+    known = {*ROOMS[: ROOMS.index(room) + 1], *SHARED, "__version__"}
+    known -= {other for below, other in FORBIDDEN if below == room}
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{line} imports {other}"
+        for path in sorted((PACKAGE / room).rglob("*.py"))
+        for other, line in sorted(_imports(path))
+        if other not in known
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_every_room_shares_knows_no_room(name: str) -> None:
+    assert not {other for other, _ in _imports(PACKAGE / f"{name}.py")} & set(ROOMS)

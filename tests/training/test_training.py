@@ -1,0 +1,424 @@
+"""Training: a killed run goes on bit-identically, and several ranks give the gradients of one."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lamp_cli.bundle.bundle import find_bundle, read_config
+from lamp_cli.cli.pretrain import _drawing_processes, command
+from lamp_cli.data.batches import PairSampler, ParaphraseSampler, WindowSampler
+from lamp_cli.data.layout import Clip
+from lamp_cli.data.statistics import Statistics
+from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces
+from lamp_cli.model.lamp import Lamp, LampConfig
+from lamp_cli.model.qformer import QFormer, QFormerConfig
+from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.training.draws import drawn_ahead
+from lamp_cli.training.loop import Stage, TrainingConfig, learning_rate, train
+from lamp_cli.training.options import PretrainOptions, PretrainReport, with_overrides
+from lamp_cli.training.pretrain import _check_text_is_kept, _Corpus, _same_networks, _take_over, _vocabulary
+from lamp_cli.training.run_record import claim
+from lamp_cli.training.sizes import CORE, SIZES
+from lamp_cli.training.stages.lamp import LampStage, PairData
+from lamp_cli.training.stages.tokenizer import TokenizerData, TokenizerStage
+
+CPU = torch.device("cpu")
+STATISTICS = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
+CONFIG = TrainingConfig(6, 4, 1e-3, 1e-4, 2, 0.05, validate_every=2)
+WORDS = ("a person walks", "someone jumps", "a man kicks left", "he waves", "she sits down", "it turns")
+
+
+def _clips(count: int, first: int) -> list[Clip]:
+    rng = np.random.default_rng(first)
+    lengths = [40 + 8 * k for k in range(count)]
+    return [
+        Clip(f"{first}_{k}", rng.normal(size=(n, 263)).astype(np.float32), (WORDS[k % 6], WORDS[(k + 1) % 6]))
+        for k, n in enumerate(lengths)
+    ]
+
+
+def _tokenizer() -> MotionTokenizer:
+    torch.manual_seed(0)
+    return MotionTokenizer(TokenizerConfig(width=8, codes=16, code_width=8))
+
+
+def _lamp_stage(dropout: float = 0.1, text_encoder: QFormer | None = None) -> LampStage:
+    vocabulary = Vocabulary([*english_pieces(), DECODER_TOKEN])
+    tokenizer = _tokenizer()
+    qformer = QFormerConfig(len(vocabulary), 16, 2, 2, 32, 20, 12, 8, dropout=dropout)
+    lamp = Lamp(LampConfig(qformer=qformer, codes=16, embedding_width=8), vocabulary.decoder)
+    groups = [WORDS[:2], WORDS[2:4], WORDS[4:]]
+    data = PairData(
+        _clips(6, 0), _clips(3, 1), STATISTICS, vocabulary, groups if text_encoder is not None else ()
+    )
+    return LampStage(lamp, tokenizer, data, 4, 0, CPU, text_encoder)
+
+
+def _tokenizer_stage() -> TokenizerStage:
+    data = TokenizerData(_clips(4, 0), _clips(2, 1), STATISTICS, HUMANML3D)
+    return TokenizerStage(_tokenizer(), data, 32, 4, 0, CPU)
+
+
+class _Killed(Exception):
+    pass
+
+
+def _kill_at(step: int):  # type: ignore[no-untyped-def]
+    def report(done: int, figures: dict[str, float]) -> None:
+        if done == step:
+            raise _Killed
+
+    return report
+
+
+@pytest.mark.parametrize("make", [_tokenizer_stage, _lamp_stage])
+@pytest.mark.parametrize("killed_at", [1, 3, 4, 5])
+def test_a_killed_run_goes_on_bit_identically(make, killed_at: int, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    whole = _run(make(), tmp_path / "whole", _kill_at(-1))
+    with pytest.raises(_Killed):
+        train(make(), CONFIG, tmp_path / "killed", 0, CPU, _kill_at(killed_at))
+    resumed = _run(make(), tmp_path / "killed", _kill_at(-1))
+    assert whole.keys() == resumed.keys()
+    for name in whole:
+        assert torch.equal(whole[name], resumed[name]), name
+    logs = [(tmp_path / folder / "log.jsonl").read_text().splitlines() for folder in ("whole", "killed")]
+    without_rate = [
+        [{k: v for k, v in json.loads(line).items() if k != "steps_per_second"} for line in log]
+        for log in logs
+    ]
+    assert without_rate[0] == without_rate[1]
+
+
+def _run(stage: Stage, folder: Path, report) -> dict[str, torch.Tensor]:  # type: ignore[no-untyped-def]
+    train(stage, CONFIG, folder, 0, CPU, report)
+    return load_file(folder / "last.safetensors")
+
+
+@pytest.mark.parametrize("make", [_tokenizer_stage, _lamp_stage])
+def test_batches_drawn_ahead_are_the_same_and_drawn_elsewhere(make, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    drawn_by: set[int] = set()
+
+    def watched(stage: Stage) -> Stage:
+        draw = stage.draw
+        stage.draw = lambda step: (os.getpid(), draw(step))  # type: ignore[method-assign]
+        batch = stage.batch
+
+        def batch_of(drawn):  # type: ignore[no-untyped-def]
+            drawn_by.add(drawn[0])
+            return batch(drawn[1])
+
+        stage.batch = batch_of  # type: ignore[method-assign]
+        return stage
+
+    alone = _run(make(), tmp_path / "alone", _kill_at(-1))
+    train(watched(make()), CONFIG, tmp_path / "ahead", 0, CPU, _kill_at(-1), workers=2)
+    ahead = load_file(tmp_path / "ahead" / "last.safetensors")
+    assert all(torch.equal(alone[name], ahead[name]) for name in alone)
+    assert len(drawn_by) == 2 and os.getpid() not in drawn_by
+
+
+def test_drawing_ahead_leaves_the_callers_random_stream_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    assert list(drawn_ahead(abs, range(3, 8), 2)) == [3, 4, 5, 6, 7]
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_where_nothing_can_be_forked_workers_are_refused(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    with pytest.raises(ValueError, match="workers 2: this system cannot fork"):
+        list(drawn_ahead(abs, range(3), 2))
+
+
+def test_options_replace_what_the_size_says_of_a_stage() -> None:
+    options = PretrainOptions(steps={"lamp": 50}, batch_sizes={"lamp": 7}, validate_every={"lamp": 5})
+    options = dataclasses.replace(options, learning_rates={"lamp": 0.5})
+    own = SIZES["mini"].training["lamp"]
+    replaced = with_overrides("lamp", own, options)
+    expected = dataclasses.replace(own, steps=50, warmup_steps=5, batch_size=7, validate_every=5)
+    expected = dataclasses.replace(expected, learning_rate=0.5)
+    assert replaced == expected
+    assert with_overrides("generator", own, options) == own
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 0), (3, 3)])
+def test_the_command_hands_on_workers_and_validation(given, expected, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    asked: list[PretrainOptions] = []
+
+    def instead(data, output, options, device, report):  # type: ignore[no-untyped-def]
+        asked.append(options)
+        return PretrainReport({}, {})
+
+    monkeypatch.setattr("lamp_cli.training.pretrain.pretrain", instead)
+    words = {"validate_every": ["lamp=5"], "learning_rate": ["lamp=1e-3"]}
+    command(tmp_path, tmp_path / "out", **words, workers=given, device="cpu")
+    assert (asked[0].workers, asked[0].validate_every) == (expected, {"lamp": 5})
+    assert asked[0].learning_rates == {"lamp": 1e-3}
+
+
+def test_beside_a_gpu_idle_processors_draw(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    for processors, workers in ((1, 0), (3, 2), (16, 4)):
+        monkeypatch.setattr("os.cpu_count", lambda count=processors: count)
+        assert _drawing_processes("cuda") == workers
+        assert _drawing_processes("cpu") == 0
+
+
+def test_training_leaves_the_callers_random_stream_alone(tmp_path: Path) -> None:
+    stage = _lamp_stage()
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    train(stage, CONFIG, tmp_path, 0, CPU, _kill_at(-1))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_checkpoint_cut_short_is_named(tmp_path: Path) -> None:
+    train(_tokenizer_stage(), CONFIG, tmp_path, 0, CPU, _kill_at(-1))
+    last = tmp_path / "last.safetensors"
+    last.write_bytes(last.read_bytes()[:500])
+    with pytest.raises(ValueError, match=r"last\.safetensors: not a whole checkpoint"):
+        train(_tokenizer_stage(), CONFIG, tmp_path, 0, CPU, _kill_at(-1))
+
+
+def test_learning_rate_by_hand() -> None:
+    config = TrainingConfig(110, 4, 1e-4, 1e-5, 10, 0.05)
+    assert learning_rate(config, 0) == 1e-6
+    assert learning_rate(config, 10) == pytest.approx(1e-4)
+    assert learning_rate(config, 60) == pytest.approx(5.5e-5)
+    assert learning_rate(config, 110) == pytest.approx(1e-5)
+
+
+def test_windows_are_pieces_of_clips_in_proportion_to_their_frames() -> None:
+    clips = [Clip(str(k), np.full((n, 263), k, np.float32), ()) for k, n in enumerate((32, 131))]
+    batch = WindowSampler(clips, STATISTICS, 32).batch(0, 0, 4000)
+    assert (batch == batch[:, :1, :1]).all()
+    assert batch[:, 0, 0].mean() == pytest.approx(100 / 101, abs=0.01)
+
+
+def test_a_share_of_the_sentences_is_put_in_other_words_and_nothing_else_changes() -> None:
+    plain, half, all_ = (
+        PairSampler(_clips(6, 0), STATISTICS, 4, reworded_share=share) for share in (0.0, 0.5, 1.0)
+    )
+    changed = {"half": 0, "all": 0}
+    for step in range(100):
+        before, some, every = (sampler.batch(0, step, 6) for sampler in (plain, half, all_))
+        np.testing.assert_array_equal(before.features, some.features)
+        assert half.batch(0, step, 6).texts == some.texts
+        changed["half"] += sum(a != b for a, b in zip(before.texts, some.texts, strict=True))
+        changed["all"] += sum(a != b for a, b in zip(before.texts, every.texts, strict=True))
+    assert 0.4 < changed["half"] / changed["all"] < 0.6
+    assert changed["all"] > 400
+
+
+def test_an_epoch_holds_every_clip_once() -> None:
+    sampler = PairSampler(_clips(6, 0), STATISTICS, 4)
+    seen = [number for step in range(3) for number in sampler.batch(0, step, 2).clip_numbers]
+    assert sorted(seen) == list(range(6))
+    batch = sampler.batch(0, 5, 2)
+    assert (batch.lengths % 4 == 0).all()
+    again = sampler.batch(0, 5, 2)
+    assert np.array_equal(batch.features, again.features)
+    assert batch.texts == again.texts
+
+
+def test_clips_of_like_length_stand_together_and_every_one_still_comes_once() -> None:
+    lengths = np.random.default_rng(0).permutation(np.arange(20, 84))
+    clips = [Clip(str(n), np.zeros((n, 263), np.float32), ("a",)) for n in lengths]
+    sampler = PairSampler(clips, STATISTICS, 4, sorted_steps=4)
+    steps = [sampler.batch(0, step, 8) for step in range(8)]
+    assert sorted(n for batch in steps for n in batch.clip_numbers) == list(range(64))
+    spread = [np.ptp(lengths[batch.clip_numbers]) for batch in steps]
+    mixed = [np.ptp(lengths[PairSampler(clips, STATISTICS, 4).batch(0, s, 8).clip_numbers]) for s in range(8)]
+    assert max(spread) < min(mixed)
+    first = [lengths[batch.clip_numbers].min() for batch in steps[:4]]
+    assert first != sorted(first)
+    assert np.array_equal(sampler.batch(0, 5, 8).clip_numbers, steps[5].clip_numbers)
+    # An epoch of its own order.
+    assert not np.array_equal(sampler.batch(0, 13, 8).clip_numbers, steps[5].clip_numbers)
+
+
+def _gradients(rank: int, ranks: int, folder: str) -> None:
+    """One data-parallel step on this rank's half of the batch; rank 0 saves the gradients."""
+    from safetensors.torch import save_file
+
+    if ranks > 1:
+        torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=ranks)
+    stage = _lamp_stage(dropout=0.0)
+    network = stage.network
+    if ranks > 1:
+        network = torch.nn.parallel.DistributedDataParallel(network, find_unused_parameters=True)
+    losses = network(*stage.batch(stage.draw(0)), torch.Generator().manual_seed(5))
+    losses["loss"].backward()
+    if rank == 0:
+        grads = {n: p.grad for n, p in stage.network.named_parameters() if p.grad is not None}
+        save_file(grads, Path(folder) / f"of_{ranks}.safetensors")
+    if ranks > 1:
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
+def test_two_ranks_with_half_the_batch_give_the_gradients_of_one(tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(_gradients, args=(2, str(tmp_path)), nprocs=2)
+    _gradients(0, 1, str(tmp_path))
+    one, two = (load_file(tmp_path / f"of_{n}.safetensors") for n in (1, 2))
+    assert one.keys() == two.keys()
+    assert len(one) > 50
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=2e-6)
+
+
+def test_paraphrases_are_two_sentences_of_one_group_and_every_group_is_met() -> None:
+    groups = [("a", "b", "c"), ("alone",), ("d", "e"), ("f", "g")]
+    sampler = ParaphraseSampler(groups)
+    met = set()
+    for step in range(30):
+        first, second = sampler.batch(0, step, 2)
+        assert (first, second) == sampler.batch(0, step, 2)
+        homes = [next(g for g in groups if sentence in g) for sentence in first]
+        assert len(set(homes)) == 2
+        for one, other, home in zip(first, second, homes, strict=True):
+            assert one != other and other in home
+            met.add(one)
+    assert met == set("abcdefg")
+    assert len(sampler.batch(0, 0, 64)[0]) == 3
+    with pytest.raises(ValueError, match="groups"):
+        ParaphraseSampler([("alone",)])
+
+
+def test_a_folder_of_another_run_names_the_setting_that_differs(tmp_path: Path) -> None:
+    settings = {"seed": 0, "training": {"lamp": {"steps": 600, "rate": 1e-4}}}
+    claim(tmp_path / "run.json", settings)
+    claim(tmp_path / "run.json", settings)
+    for other, name in (
+        ({**settings, "seed": 1}, "seed"),
+        ({"seed": 0, "training": {"lamp": {"steps": 120, "rate": 1e-4}}}, "training.lamp.steps"),
+        ({**settings, "start_from": "abc"}, "start_from"),
+    ):
+        with pytest.raises(ValueError, match=f"another {name}; choose"):
+            claim(tmp_path / "run.json", other)
+
+
+def test_the_text_transformer_is_held_near_the_encoder_it_began_as(tmp_path: Path) -> None:
+    encoder = copy.deepcopy(_lamp_stage().network.qformer)
+    stage = _lamp_stage(dropout=0.0, text_encoder=encoder)
+    (pairs,) = stage.batch(stage.draw(0))
+    assert pairs.paraphrases is not None
+    for text, meaning in zip((pairs.text, *pairs.paraphrases), pairs.meanings, strict=True):
+        for row, mask, mean in zip(encoder.text(text), text.mask, meaning, strict=True):
+            torch.testing.assert_close(mean, row[mask].mean(0))
+    moved = {}
+    for name, kept in (("held", stage), ("free", _lamp_stage(dropout=0.0))):
+        before = kept.network.qformer.text(pairs.text).detach()
+        train(kept, dataclasses.replace(CONFIG, steps=20), tmp_path / name, 0, CPU, lambda *_: None)
+        moved[name] = float((kept.network.qformer.text(pairs.text) - before).detach().norm())
+    assert moved["held"] < moved["free"]
+
+
+def test_false_sentences_reach_the_network_and_cost_it() -> None:
+    stage = _lamp_stage(dropout=0.0)
+    texts = ("he waves the left hand", "he walks", "he bows then sits", "he sits", "he hops", "he runs")
+    clips = [
+        dataclasses.replace(clip, captions=(text,)) for clip, text in zip(_clips(6, 0), texts, strict=True)
+    ]
+    network = Lamp(dataclasses.replace(stage.network.config, contradiction=True), stage.network.decoder_token)
+    data = dataclasses.replace(stage._data, train=clips)
+    stage = LampStage(network, _tokenizer(), data, 6, 0, CPU)
+    drawn = stage.draw(0)
+    (pairs,) = stage.batch(drawn)
+    assert pairs.contradictions is not None
+    false, known = pairs.contradictions
+    expected = {texts[0]: "he waves the right hand", texts[2]: "he sits then bows"}
+    assert known.tolist() == [text in expected for text in drawn.pairs.texts]
+    sentences = [expected.get(text, text) for text in drawn.pairs.texts]
+    assert torch.equal(false.ids, stage._encoded(sentences).ids)
+    assert float(network(pairs, torch.Generator().manual_seed(0))["contradiction"]) > 0
+
+
+def test_a_text_side_is_kept_only_for_a_generator_that_reads_nothing_else() -> None:
+    mini, base = (SIZES[name].model(HUMANML3D, 100) for name in ("mini", "base"))
+    _check_text_is_kept(mini, mini, CORE)
+    with pytest.raises(ValueError, match="of the sizes of --start-from"):
+        _check_text_is_kept(mini, mini, ("tokenizer", "lamp"))
+    with pytest.raises(ValueError, match="of the sizes of --start-from"):
+        _check_text_is_kept(base, mini, CORE)
+    with pytest.raises(ValueError, match="generator reads LaMP's queries too"):
+        _check_text_is_kept(base, base, CORE)
+
+
+def test_the_shipped_generator_is_the_one_that_its_size_trains() -> None:
+    shipped = read_config(find_bundle("lamp-mini")).model
+    assert SIZES["mini"].model(HUMANML3D, 8001).generator == shipped.generator
+    assert shipped.generator.remaining_tokens and shipped.generator.guidance == 3.0
+    # The paper's, by data set.
+    for size in ("base", "paper"):
+        guidance = [SIZES[size].model(skeleton, 100).generator.guidance for skeleton in (HUMANML3D, KIT)]
+        assert guidance == [4.0, 2.0]
+
+
+def test_stages_stay_as_they_are_where_the_networks_are_of_the_same_sizes() -> None:
+    model = SIZES["mini"].model(HUMANML3D, 100)
+    lamp = dataclasses.replace(model.lamp, matching_share=1.0)
+    assert _same_networks(dataclasses.replace(model, lamp=lamp), model) == CORE
+    fewer = dataclasses.replace(model.lamp, qformer=dataclasses.replace(model.lamp.qformer, layers=4))
+    assert _same_networks(dataclasses.replace(model, lamp=fewer), model) == ("tokenizer", "generator")
+    length = dataclasses.replace(model, length=dataclasses.replace(model.length, width=8))
+    assert _same_networks(length, model) == ("tokenizer", "lamp")
+    # How samples are drawn is no matter of the network.
+    guided = dataclasses.replace(model, generator=dataclasses.replace(model.generator, guidance=4.0))
+    assert _same_networks(guided, model) == CORE
+    wider = dataclasses.replace(model, tokenizer=dataclasses.replace(model.tokenizer, encoder_width=256))
+    assert _same_networks(wider, model) == ("lamp", "generator")
+
+
+def test_of_a_network_of_other_sizes_what_fits_is_taken_over() -> None:
+    sizes = TokenizerConfig(width=8, codes=16, code_width=8)
+    earlier = MotionTokenizer(sizes)
+    parts = MotionTokenizer(dataclasses.replace(sizes, upper_joints=(3, 6)))
+    first = parts.encoder.parts[0].first.weight.detach().clone()
+    _take_over(parts, earlier)
+    for name, value in earlier.decoder.state_dict().items():
+        assert torch.equal(parts.decoder.state_dict()[name], value), name
+    assert torch.equal(parts.encoder.parts[0].first.weight, first)
+    # How often the earlier codes were chosen says nothing of these.
+    earlier.codebook.learn(torch.randn(64, 8), torch.Generator().manual_seed(0))
+    wider = MotionTokenizer(dataclasses.replace(sizes, code_width=12))
+    _take_over(wider, earlier)
+    assert not wider.codebook.started and not wider.codebook.sums.any()
+    same = MotionTokenizer(sizes)
+    _take_over(same, earlier)
+    assert same.codebook.started and torch.equal(same.codebook.vectors, earlier.codebook.vectors)
+
+
+def test_text_of_an_earlier_lamp_can_be_left(tmp_path: Path) -> None:
+    stages = _lamp_stage(), _lamp_stage()
+    new, earlier = (stage.network for stage in stages)
+    with torch.no_grad():
+        for weight in earlier.parameters():
+            weight.add_(1.0)
+    before = {name: value.clone() for name, value in new.state_dict().items()}
+    _take_over(new, earlier, but_text=True)
+    kept = {name for name, value in new.state_dict().items() if torch.equal(value, before[name])}
+    assert {"qformer.words.weight", "word_bias", "qformer.layers.1.text_feed.up.weight"} <= kept
+    assert not {"qformer.queries", "code_head.weight", "qformer.layers.1.query_feed.up.weight"} & kept
+
+
+def test_a_run_keeps_the_vocabulary_it_began_with(tmp_path: Path) -> None:
+    corpus = _Corpus(HUMANML3D, STATISTICS, _clips(6, 0), _clips(3, 1), {}, ())
+    options = PretrainOptions()
+    first, _ = _vocabulary(corpus, None, tmp_path, options)
+    other = Vocabulary([*english_pieces(), "walks", DECODER_TOKEN])
+    assert first.pieces != other.pieces
+    other.save(tmp_path / "training" / "vocab.txt")
+    again, _ = _vocabulary(corpus, None, tmp_path, options)
+    assert again.pieces == other.pieces
