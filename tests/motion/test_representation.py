@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
@@ -14,8 +16,58 @@ from lamp_cli.motion.representation import (
     gaussian_smooth,
     joints_to_features,
 )
-from lamp_cli.motion.skeleton import HUMANML3D, KIT, SKELETONS
-from tests.conftest import wandering
+from lamp_cli.motion.skeleton import HUMANML3D, KIT, SKELETONS, Skeleton
+from tests.conftest import standing, wandering
+
+GOLDEN = Path(__file__).parent / "golden" / "representation.npz"
+GOLDEN_CLIPS = {
+    "humanml3d": ("walk", "kick", "turn", "crawl", "jog_in_a_circle", "side_kick"),
+    "kit": ("walk", "kick", "turn"),
+}
+# Largest difference allowed to the field's own code, which computes in float32: metres and millimetres.
+TOLERANCE = {"humanml3d": 5e-5, "kit": 5e-3}
+
+
+def column_groups(skeleton: Skeleton) -> dict[str, slice]:
+    """The columns of each kind of number."""
+    others = skeleton.joints - 1
+    sizes = {
+        "root rotation": 1,
+        "root displacement": 2,
+        "root height": 1,
+        "positions": 3 * others,
+        "rotations": 6 * others,
+        "displacements": 3 * skeleton.joints,
+        "contacts": 4,
+    }
+    ends = np.cumsum(list(sizes.values())).tolist()
+    return {name: slice(end - sizes[name], end) for name, end in zip(sizes, ends, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "clip"),
+    [(skeleton, clip) for skeleton in SKELETONS for clip in GOLDEN_CLIPS[skeleton.name]],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_features_are_those_of_the_code_that_made_the_published_data(skeleton, clip):
+    """Golden values: what the notebooks of HumanML3D, run unchanged, make of the same joints."""
+    with np.load(GOLDEN) as golden:
+        joints = golden[f"{skeleton.name}/{clip}/joints"]
+        expected = golden[f"{skeleton.name}/{clip}/features"]
+    features = joints_to_features(joints, skeleton)
+    assert features.shape == expected.shape == (len(joints) - 1, skeleton.feature_size)
+    for group, columns in column_groups(skeleton).items():
+        worst = np.abs(features[:, columns] - expected[:, columns]).max()
+        assert worst <= TOLERANCE[skeleton.name], group
+
+
+def test_golden_clips_hold_feet_on_and_off_the_floor():
+    """Without both, contacts that are always 1 would pass."""
+    with np.load(GOLDEN) as golden:
+        for skeleton in SKELETONS:
+            clips = [golden[f"{skeleton.name}/{clip}/features"] for clip in GOLDEN_CLIPS[skeleton.name]]
+            contacts = np.concatenate(clips)[:, column_groups(skeleton)["contacts"]]
+            assert set(np.unique(contacts)) == {0.0, 1.0}
 
 
 @pytest.mark.parametrize("skeleton", SKELETONS, ids=lambda s: s.name)
@@ -49,11 +101,15 @@ def test_a_body_turning_past_its_back_is_recovered():
     assert np.abs(recovered - expected).max() < 1e-3
 
 
-def test_contacts_are_those_of_still_feet(walk):
-    walk[40:60, list(HUMANML3D.left_foot)] = walk[40, list(HUMANML3D.left_foot)]
-    still = np.repeat(walk[:1], 10, axis=0)
-    contacts = joints_to_features(still, HUMANML3D)[:, 259:]
-    assert (contacts == 1).all()
+@pytest.mark.parametrize("skeleton", SKELETONS, ids=lambda s: s.name)
+def test_contacts_are_those_of_feet_slower_than_the_threshold(skeleton):
+    threshold = np.sqrt(skeleton.contact_threshold) / skeleton.feature_units_per_metre
+    gliding = np.repeat(standing(skeleton)[None], 4, axis=0)
+    # The whole body glides: first a little less than the threshold, then a little more, then not at all.
+    gliding[1:, :, 0] += 0.95 * threshold
+    gliding[2:, :, 0] += 1.05 * threshold
+    contacts = joints_to_features(gliding, skeleton)[:, -4:]
+    assert contacts.tolist() == [[1.0] * 4, [0.0] * 4, [1.0] * 4]
 
 
 def test_smoothing_and_rotations_agree_with_scipy():
