@@ -16,7 +16,8 @@ class Motion:
     """One clip: joints (T, J, 3) float32 in metres, at ``fps`` frames per second.
 
     ``features`` (T, 263 or 251) is set when the file held features, which then are used as they
-    are; ``source`` names the file, and the entry within an archive.
+    are; ``source`` names the file, and the entry within an archive; ``notes`` are plain sentences on
+    what a reader repaired or assumed (unit, axes, floor, frame rate), for people to see once per file.
     """
 
     joints: np.ndarray
@@ -24,6 +25,7 @@ class Motion:
     fps: float
     source: str = ""
     features: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
