@@ -16,6 +16,8 @@ from ..model.qformer import QFormerConfig
 from ..model.tokenizer import TokenizerConfig
 
 FORMAT = 1
+# Fields of former versions that change nothing about trained networks.
+RETIRED_FIELDS = frozenset({"contradiction"})
 Config = TypeVar("Config")
 
 
@@ -69,6 +71,7 @@ def from_json(kind: type[Config], data: Any, where: str = "config") -> Config:
     """
     if not isinstance(data, dict):
         raise ValueError(f"{where}: expected an object, found {type(data).__name__}")
+    data = {name: value for name, value in data.items() if name not in RETIRED_FIELDS}
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(data.keys() - fields.keys()):

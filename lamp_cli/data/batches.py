@@ -7,12 +7,11 @@ Knows clips and sentences; knows no networks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..synthetic.language.rewording import reworded
-from .contradictions import contradiction
 from .layout import Clip
 from .statistics import Statistics
 
@@ -21,28 +20,18 @@ LONGEST_CLIP = 196
 
 @dataclass(frozen=True)
 class MotionBatch:
-    """Normalised features (B, T, C) float32, zero beyond ``lengths`` (B,) frames, and their sentences.
-
-    ``contradictions``, when they were asked for, are false of the motions; None where none is known.
-    """
+    """Normalised features (B, T, C) float32, zero beyond ``lengths`` (B,) frames, and their sentences."""
 
     features: np.ndarray
     lengths: np.ndarray
     texts: tuple[str, ...]
     clip_numbers: np.ndarray
-    contradictions: tuple[str | None, ...] = ()
 
     def share(self, rank: int, ranks: int) -> MotionBatch:
         """One rank's equal part of the batch, in order."""
         size = len(self.lengths) // ranks
         part = slice(rank * size, (rank + 1) * size)
-        return MotionBatch(
-            self.features[part],
-            self.lengths[part],
-            self.texts[part],
-            self.clip_numbers[part],
-            self.contradictions[part],
-        )
+        return MotionBatch(self.features[part], self.lengths[part], self.texts[part], self.clip_numbers[part])
 
 
 class WindowSampler:
@@ -80,14 +69,12 @@ class PairSampler:
         frames_per_token: int,
         sorted_steps: int = 1,
         reworded_share: float = 0.0,
-        contradictions: bool = False,
     ):
         """Clips without captions are left out; raises ``ValueError`` when none is left.
 
         With a ``reworded_share`` sentences are drawn from a clip's further wordings too, and that share of
-        them is put in other words, and so are the ``contradictions`` that are drawn of them. The clips of
-        ``sorted_steps`` steps in turn are dealt out by length, so that little is padded; the steps stand in
-        a drawn order again.
+        them is put in other words. The clips of ``sorted_steps`` steps in turn are dealt out by length, so
+        that little is padded; the steps stand in a drawn order again.
         """
         self._clips = [c for c in clips if c.captions and len(c.features) >= frames_per_token]
         self._sentences = [c.sentences if reworded_share else c.captions for c in self._clips]
@@ -97,7 +84,6 @@ class PairSampler:
         self._multiple = frames_per_token
         self._sorted_steps = sorted_steps
         self._reworded_share = reworded_share
-        self._contradictions = contradictions
         self._lengths = np.array([min(len(c.features), LONGEST_CLIP) for c in self._clips])
 
     def __len__(self) -> int:
@@ -117,11 +103,10 @@ class PairSampler:
         clips = [self._clips[n] for n in numbers]
         offered = [self._sentences[n] for n in numbers]
         texts = tuple(several[rng.integers(len(several))] for several in offered)
-        false = self._false(texts, [seed, 7, step]) if self._contradictions else ()
         if self._reworded_share:
             texts = self._reworded(texts, np.random.default_rng([seed, 6, step]))
         motions = [self._crop(c.features, rng) for c in clips]
-        return replace(collate(motions, texts, numbers), contradictions=false)
+        return collate(motions, texts, numbers)
 
     def _dealt(self, steps: np.ndarray, place: int, seed: list[int]) -> np.ndarray:
         """Clips (B,) of the step at ``place``, of steps (S, B) in order."""
@@ -138,13 +123,6 @@ class PairSampler:
         return tuple(
             reworded(text, rng) if other else text for text, other in zip(texts, chosen, strict=True)
         )
-
-    def _false(self, texts: Sequence[str], seed: Sequence[int]) -> tuple[str | None, ...]:
-        """A contradiction of each, in other words as often as the sentences themselves."""
-        rng = np.random.default_rng(seed)
-        found = [contradiction(text, rng) for text in texts]
-        other = iter(self._reworded([text for text in found if text is not None], rng))
-        return tuple(None if text is None else next(other) for text in found)
 
     def _crop(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         length = _whole_tokens(len(features), self._multiple)

@@ -38,8 +38,6 @@ class LampConfig:
     transformer learns from them too; without, as in the paper's release, the bare word embeddings. With
     ``motion_positions`` the query tokens see where in the motion a latent is; without, as in the paper's
     release, what comes first and what second looks the same to them beyond the tokenizer's receptive field.
-    ``contradiction`` is an objective that the paper has not: a motion is to be nearer to its sentence than to
-    the same with another side or order.
     """
 
     qformer: QFormerConfig = field(default_factory=QFormerConfig)
@@ -56,7 +54,6 @@ class LampConfig:
     codebooks: int = 1
     transformed_text: bool = False
     motion_positions: bool = False
-    contradiction: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,8 +66,6 @@ class Pairs:
     share neither with its anchor. ``paraphrases``, when there are any, are sentences without a motion:
     row i of the first says what row i of the second says. ``meanings``, when there are any, are what the
     pretrained text encoder makes of all these sentences, (B, W), first those of ``text``.
-    ``contradictions``, when there are any, are sentences that are false of the motions, and which motions
-    (B,) have one.
     """
 
     latents: Tensor
@@ -81,7 +76,6 @@ class Pairs:
     clips: Tensor
     paraphrases: tuple[Text, Text] | None = None
     meanings: tuple[Tensor, ...] = ()
-    contradictions: tuple[Text, Tensor] | None = None
 
 
 class Lamp(nn.Module):
@@ -163,10 +157,6 @@ class Lamp(nn.Module):
                 losses["contrastive"] = self._contrastive(alike)
             if self.config.matching:
                 losses["matching"] = self._matching(motion, pairs, alike.detach(), generator)
-        if self.config.contradiction and pairs.contradictions is not None and queries is not None:
-            false, known = pairs.contradictions
-            right, wrong = self.project_words(words[0]), self.embed_text(false)
-            losses["contradiction"] = self._contradiction(queries, right, wrong, known)
         if self.config.motion_generation:
             losses["motion_generation"] = self._motion_generation(pairs, words[0])
         if pairs.paraphrases is not None:
@@ -203,17 +193,6 @@ class Lamp(nn.Module):
         return self._contrastive(
             distributed.gather(self.project_words(first)) @ distributed.gather(self.project_words(second)).T
         )
-
-    def _contradiction(self, queries: Tensor, right: Tensor, wrong: Tensor, known: Tensor) -> Tensor:
-        """Logistic loss of how much nearer a motion is to its sentence than to one that is false of it.
-
-        Not in the paper. ``queries`` (B, N, W) are outputs, ``right`` and ``wrong`` (B, E) unit vectors of
-        sentences; only the ``known`` (B,) count.
-        """
-        motions = self.project_queries(queries)
-        near, far = (torch.einsum("bne,be->bn", motions, each).amax(-1) for each in (right, wrong))
-        loss = F.softplus((far - near) / self.temperature)
-        return distributed.global_mean((loss * known).sum(), known.sum())
 
     def _matching(self, motion: Context, pairs: Pairs, alike: Tensor, generator: torch.Generator) -> Tensor:
         """Motion-text matching loss (MTM): each pair, a hard negative motion and a hard negative text."""

@@ -131,7 +131,7 @@ def _base(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
     qformer = QFormerConfig(vocabulary=vocabulary, width=384, layers=6, heads=12, feed_forward=1536)
     return ModelConfig(
         TokenizerConfig(features=skeleton.feature_size, joints=skeleton.joints),
-        LampConfig(qformer=qformer, motion_positions=True, contradiction=True),
+        LampConfig(qformer=qformer, motion_positions=True),
         GeneratorConfig(condition_width=384, width=384, layers=8, heads=6, guidance=_guidance(skeleton)),
         LengthConfig(text_width=384, min_tokens=_least_tokens(skeleton)),
     )

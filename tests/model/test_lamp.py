@@ -103,25 +103,6 @@ def test_places_are_the_sines_and_cosines_of_their_number() -> None:
     torch.testing.assert_close(sinusoids(6, 8) * PLACE_AMPLITUDE, placed)
 
 
-def test_a_contradiction_costs_by_how_much_nearer_it_is_than_the_truth() -> None:
-    """By hand, over the motions that have one."""
-    lamp, pairs = _lamp(contradiction=True).eval(), _pairs()
-    assert "contradiction" not in lamp(pairs, torch.Generator().manual_seed(0))
-    false = Text(pairs.text.ids.flip(0), pairs.text.mask.flip(0))
-    known = torch.tensor([True, False, True, False])
-    told = replace(pairs, contradictions=(false, known))
-    found = lamp(told, torch.Generator().manual_seed(0))
-    motions = lamp.embed_motion(lamp.motion_context(pairs.latents, pairs.motion_mask))
-    right, wrong = (similarity(motions, lamp.embed_text(text)) for text in (pairs.text, false))
-    odds = [(wrong[row, row] - right[row, row]) / lamp.temperature for row in (0, 2)]
-    expected = torch.stack([(1 + odd.exp()).log() for odd in odds]).mean()
-    torch.testing.assert_close(found["contradiction"], expected.detach())
-    without = lamp(pairs, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(found["loss"], without["loss"] + expected)
-    none = replace(pairs, contradictions=(false, torch.zeros(4, dtype=torch.bool)))
-    assert float(lamp(none, torch.Generator().manual_seed(0))["contradiction"]) == 0.0
-
-
 def test_the_likelihood_of_a_sentence_is_that_of_its_words_one_by_one() -> None:
     lamp, pairs = _lamp().eval(), _pairs()
     motion = Context(pairs.latents, pairs.motion_mask)

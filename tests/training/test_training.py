@@ -325,26 +325,6 @@ def test_the_text_transformer_is_held_near_the_encoder_it_began_as(tmp_path: Pat
     assert moved["held"] < moved["free"]
 
 
-def test_false_sentences_reach_the_network_and_cost_it() -> None:
-    stage = _lamp_stage(dropout=0.0)
-    texts = ("he waves the left hand", "he walks", "he bows then sits", "he sits", "he hops", "he runs")
-    clips = [
-        dataclasses.replace(clip, captions=(text,)) for clip, text in zip(_clips(6, 0), texts, strict=True)
-    ]
-    network = Lamp(dataclasses.replace(stage.network.config, contradiction=True), stage.network.decoder_token)
-    data = dataclasses.replace(stage._data, train=clips)
-    stage = LampStage(network, _tokenizer(), data, 6, 0, CPU)
-    drawn = stage.draw(0)
-    (pairs,) = stage.batch(drawn)
-    assert pairs.contradictions is not None
-    false, known = pairs.contradictions
-    expected = {texts[0]: "he waves the right hand", texts[2]: "he sits then bows"}
-    assert known.tolist() == [text in expected for text in drawn.pairs.texts]
-    sentences = [expected.get(text, text) for text in drawn.pairs.texts]
-    assert torch.equal(false.ids, stage._encoded(sentences).ids)
-    assert float(network(pairs, torch.Generator().manual_seed(0))["contradiction"]) > 0
-
-
 def test_a_text_side_is_kept_only_for_a_generator_that_reads_nothing_else() -> None:
     mini, base = (SIZES[name].model(HUMANML3D, 100) for name in ("mini", "base"))
     _check_text_is_kept(mini, mini, CORE)

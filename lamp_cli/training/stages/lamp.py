@@ -77,7 +77,6 @@ class LampStage:
             data.statistics,
             tokenizer.config.frames_per_token,
             reworded_share=data.reworded_share,
-            contradictions=network.config.contradiction,
         )
         self._paraphrases = ParaphraseSampler(data.paraphrases) if data.paraphrases else None
         self._val = [c for c in data.val if c.captions]
@@ -97,8 +96,6 @@ class LampStage:
     def batch(self, drawn: PairDraw) -> tuple[Pairs]:
         """The pairs of one rank."""
         pairs = self._share(self._pairs(drawn.pairs))
-        if drawn.pairs.contradictions:
-            pairs = replace(pairs, contradictions=self._contradictions(drawn.pairs))
         if drawn.paraphrases is not None:
             first, second = (self._share_of_text(self._encoded(texts)) for texts in drawn.paraphrases)
             pairs = replace(pairs, paraphrases=(first, second))
@@ -113,12 +110,6 @@ class LampStage:
         captions = np.unique(np.array(batch.texts), return_inverse=True)[1]
         clips = torch.from_numpy(np.asarray(batch.clip_numbers)).to(self._device)
         return Pairs(latents, mask, codes, text, torch.from_numpy(captions).to(self._device), clips)
-
-    def _contradictions(self, batch: MotionBatch) -> tuple[Text, Tensor]:
-        """One rank's false sentences, and which motions have one; the others' own stand in for them."""
-        known = torch.tensor([false is not None for false in batch.contradictions], device=self._device)
-        texts = [false or own for false, own in zip(batch.contradictions, batch.texts, strict=True)]
-        return self._share_of_text(self._encoded(texts)), known[_rows_of_rank(len(known))]
 
     def _encoded(self, texts: Sequence[str]) -> Text:
         return encode_text(
