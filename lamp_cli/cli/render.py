@@ -6,13 +6,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..storage import free_path, safe_stem
+from ..storage import safe_stem
 from .common import UsageError, emit, note, progress, read_records
+from .files import OutputFiles, require_writable
 
 FORMATS = ("mp4", "gif", "webp", "png")
 
@@ -45,7 +47,7 @@ def command(
         Path | None, typer.Option(help="One video of all motions side by side; its suffix is the format.")
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(help="One page, without network, to play and turn all motions in.")
+        Path | None, typer.Option(help="One page (.html), without network, to play and turn motions in.")
     ] = None,
     title: Annotated[str | None, typer.Option(help="Instead of the sentence or the file's name.")] = None,
     size: Annotated[int, typer.Option(min=64, max=2160, help="Height and width of a motion, pixels.")] = 480,
@@ -60,6 +62,7 @@ def command(
         raise UsageError(f"--format {formats}: expected some of {', '.join(FORMATS)}")
     if fps is not None and not 0 < fps <= 1000:
         raise UsageError(f"--fps {fps:g}: expected frames per second above 0, up to 1000")
+    _check_places(output, together, html)
     names = motions or []
     from_stdin = "-" in names or not names
     if from_stdin and sys.stdin.isatty():
@@ -70,16 +73,31 @@ def command(
     shown = _shown([n for n in names if n != "-"], from_stdin, title, fps)
     options = SceneOptions(size, size, style=style.value)
     if together is None and html is None:
-        _each(shown, wanted, output, options, force, None if from_stdin else len(names), as_json)
+        total = None if from_stdin else len(names)
+        _each(shown, wanted, output, options, OutputFiles(force), total, as_json)
         return
     every = list(shown)
     if not every:
         raise UsageError("no motion; the input is empty")
+    outputs = OutputFiles(force)
     for path, key in ((together, "video"), (html, "html")):
         if path is not None:
-            path = free_path(path, force)
-            _all(every, path, key, options)
-            emit({"motion": [s.record["motion"] for s in every], key: str(path)}, str(path), as_json)
+            written = outputs.write_one(path, partial(_all, every, key, options))
+            emit({"motion": [s.record["motion"] for s in every], key: str(written)}, str(written), as_json)
+
+
+def _check_places(output: Path, together: Path | None, html: Path | None) -> None:
+    """Names that cannot be written are told before any motion is read."""
+    if together is None and html is None:
+        require_writable(output, "--output")
+    for option, path, suffixes in (
+        ("--together", together, tuple(f".{name}" for name in FORMATS)),
+        ("--html", html, (".html", ".htm")),
+    ):
+        if path is not None:
+            if path.suffix.lower() not in suffixes:
+                raise UsageError(f"{option} {path}: expected a name ending in {', '.join(suffixes)}")
+            require_writable(path.parent, option)
 
 
 def _shown(names: list[str], from_stdin: bool, title: str | None, fps: float | None) -> Iterator[_Shown]:
@@ -108,7 +126,7 @@ def _each(
     wanted: tuple[str, ...],
     output: Path,
     options: Any,
-    force: bool,
+    outputs: OutputFiles,
     total: int | None,
     as_json: bool,
 ) -> None:
@@ -118,11 +136,9 @@ def _each(
     with progress(total or 1, "rendering") as advance:
         for motion in shown:
             anything = True
-            files = {}
-            for kind in wanted:
-                path = free_path(output / f"{motion.name}.{kind}", force)
-                render_motions([motion.joints], motion.fps, [motion.title], path, options)
-                files["video" if kind == "mp4" else kind] = str(path)
+            writer = partial(render_motions, [motion.joints], motion.fps, [motion.title], options=options)
+            paths = outputs.write(output, motion.name, {f".{kind}": writer for kind in wanted})
+            files = {"video" if kind == "mp4" else kind: str(paths[f".{kind}"]) for kind in wanted}
             record = {**motion.record, **files, "frames": len(motion.joints), "fps": motion.fps}
             emit(record, "  ".join(files.values()), as_json)
             advance(1 if total else 0, "")
@@ -130,7 +146,7 @@ def _each(
         raise UsageError("no motion; the input is empty")
 
 
-def _all(every: list[_Shown], path: Path, key: str, options: Any) -> None:
+def _all(every: list[_Shown], key: str, options: Any, path: Path) -> None:
     from ..motion.transform import resample
     from ..render.video import render_motions
     from ..render.viewer import write_viewer
