@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -153,8 +153,7 @@ def command(
         keep_text=keep_text,
         language_model=_language_model(llm, lora, full),
     )
-    with ExitStack() as stack:
-        target = _process_group(stack, device)
+    with _process_group(device) as target, ExitStack() as stack:
         drawing = _drawing_processes(target.type) if workers is None else workers
         options = replace(options, workers=drawing)
         report = pretrain(data, output, options, target, _Display(stack))
@@ -194,19 +193,24 @@ class _Display:
         self._done = step
 
 
-def _process_group(stack: ExitStack, device: str):  # type: ignore[no-untyped-def]
-    """The device of this process; under ``torchrun`` also joins the group."""
+@contextmanager
+def _process_group(device: str):  # type: ignore[no-untyped-def]
+    """The device of this process, which under ``torchrun`` belongs to the group within the block."""
     import torch
 
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     target = torch_device(device)
     if ranks == 1:
-        return target
+        yield target
+        return
     if target.type == "cuda":
         target = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(target)
     torch.distributed.init_process_group("nccl" if target.type == "cuda" else "gloo")
-    return target
+    try:
+        yield target
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 def _drawing_processes(device: str) -> int:

@@ -18,6 +18,12 @@ def rank() -> int:
     return distributed.get_rank() if world_size() > 1 else 0
 
 
+def barrier() -> None:
+    """Wait until every rank is here."""
+    if world_size() > 1:
+        distributed.barrier()
+
+
 def gather(values: Tensor) -> Tensor:
     """Rows (B, ...) of all ranks in rank order, (R*B, ...), with gradients to every rank.
 

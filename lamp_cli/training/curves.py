@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..storage import replacing
+from .log import LOG, read_log
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LOG = "log.jsonl"
 LOSSES = {"loss": "training loss", "val_loss": "validation loss"}
 
 Records = Sequence[Mapping[str, float]]
@@ -35,11 +34,7 @@ def read_logs(folder: Path) -> dict[str, Records]:
     """The records of every log by the stage's folder, relative to ``folder``; inner stages come first."""
     paths = sorted(folder.rglob(LOG), key=lambda path: (path.parts[len(folder.parts)], -len(path.parts)))
     return {
-        path.parent.relative_to(folder).as_posix(): [
-            json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()
-        ]
-        for path in paths
-        if path.parent != folder
+        path.parent.relative_to(folder).as_posix(): read_log(path) for path in paths if path.parent != folder
     }
 
 
@@ -64,7 +59,7 @@ def _plot(axes: Axes, records: Records, labels: Mapping[str, str]) -> None:
     for name, label in labels.items():
         points = [(record["step"], record[name]) for record in records if name in record]
         if points:
-            axes.plot(*zip(*points, strict=True), label=label)
+            axes.plot(*zip(*points, strict=True), label=label, marker=".")
     # A legend of nothing is a warning.
     if axes.lines:
         axes.legend(fontsize="small")

@@ -24,11 +24,26 @@ from ..inference.precision import autocast
 from ..model import distributed
 from ..storage import replacing
 from .draws import drawn_ahead
+from .log import LOG, TrainingLog
+
+
+BEST, LAST = "best.safetensors", "last.safetensors"
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How one stage is trained."""
+    """How one stage is trained, by AdamW.
+
+    steps: optimiser steps.
+    batch_size: windows, pairs or sentences per step, over all ranks.
+    learning_rate: after the warm-up.
+    final_learning_rate: at the last step.
+    warmup_steps: steps in which the learning rate rises.
+    weight_decay: AdamW's, for matrices only.
+    betas: AdamW's.
+    validate_every: steps between two validations, each of which writes a checkpoint.
+    gradient_clip: largest norm of the gradient.
+    """
 
     steps: int
     batch_size: int
@@ -89,38 +104,38 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     network = stage.network.to(device)
     optimizer = _optimizer(network, config)
-    step, best = _restore(folder / "last.safetensors", network, optimizer, device)
-    log = _Log(folder / "log.jsonl", step)
+    step, best = _restore(folder / LAST, network, optimizer, device)
+    log = TrainingLog(folder / LOG, step) if distributed.rank() == 0 else None
     parallel = _parallel(network, device)
-    begun, begun_step = time.monotonic(), step
+    start_time, start_step = time.monotonic(), step
     for drawn in drawn_ahead(stage.draw, range(step, config.steps), workers):
         figures = _step(stage, drawn, parallel, optimizer, config, seed, step, device)
         step += 1
-        figures["steps_per_second"] = (step - begun_step) / (time.monotonic() - begun)
+        figures["steps_per_second"] = (step - start_step) / (time.monotonic() - start_time)
         report(step, figures)
         if step % config.validate_every == 0 or step == config.steps:
             network.eval()
             with torch.no_grad():
                 measured = stage.validate()
             network.train()
-            log.write({"step": step, **figures, **{f"val_{k}": v for k, v in measured.items()}})
-            if best is None or _better(stage, measured, best.figures):
-                best = TrainingResult(step, measured)
-                _on_first_rank(_save_weights, folder / "best.safetensors", network, best)
-            _on_first_rank(_save, folder / "last.safetensors", network, optimizer, step, best)
-    load_weights(folder / "best.safetensors", network)
-    assert best is not None
-    return best
-
-
-def _on_first_rank(write: Callable[..., None], *arguments: Any) -> None:
-    if distributed.rank() == 0:
-        write(*arguments)
+            improved = best is None or _better(stage, measured, best.figures)
+            best = TrainingResult(step, measured) if best is None or improved else best
+            if log is not None:
+                log.write({"step": step, **figures, **{f"val_{k}": v for k, v in measured.items()}})
+                if improved:
+                    _save_weights(folder / BEST, network, best)
+                _save(folder / LAST, network, optimizer, step, best)
+    # The first rank alone writes: the others must not read before it has.
+    distributed.barrier()
+    return load_weights(folder / BEST, network)
 
 
 def _better(stage: Stage, new: dict[str, float], old: dict[str, float]) -> bool:
-    difference = new[stage.figure] - old[stage.figure]
-    return difference > 0 if stage.larger_is_better else difference < 0
+    """Whether new figures are better; any number is better than NaN, which compares with nothing."""
+    first, second = new[stage.figure], old[stage.figure]
+    if math.isnan(first) or math.isnan(second):
+        return math.isnan(second) and not math.isnan(first)
+    return first > second if stage.larger_is_better else first < second
 
 
 def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -242,19 +257,3 @@ def _load(path: Path, network: nn.Module, tensors: dict[str, Tensor]) -> None:
     if wrong:
         raise ValueError(f"{path}: belongs to another network, {wrong[0]} does not fit")
     network.load_state_dict(tensors)
-
-
-class _Log:
-    """JSON lines, one per validation; lines of steps that a resumed run repeats are dropped."""
-
-    def __init__(self, path: Path, step: int):
-        self._path = path
-        if distributed.rank() == 0 and path.exists():
-            kept = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
-            with replacing(path) as temporary:
-                temporary.write_text("".join(f"{line}\n" for line in kept))
-
-    def write(self, record: dict[str, float]) -> None:
-        if distributed.rank() == 0:
-            with self._path.open("a") as file:
-                file.write(json.dumps(record) + "\n")
