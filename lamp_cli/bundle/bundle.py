@@ -36,7 +36,7 @@ from ..model.tokenizer import MotionTokenizer
 from ..motion.skeleton import Skeleton, skeleton_named
 from ..storage import write_json, write_text
 from .captioner import build_captioner, save_architecture
-from .card import model_card
+from .card import is_model_card, model_card
 from .config import FORMAT, BundleConfig, ModelConfig, from_json, to_json
 from .training_sentences import TrainingSentences, load_training_sentences, save_training_sentences
 from .weights import load_weights, save_weights
@@ -80,8 +80,40 @@ def build_networks(model: ModelConfig, decoder_token: int) -> tuple[MotionTokeni
     )
 
 
+def require_bundle_folder(folder: Path) -> None:
+    """Raise ``ValueError`` when ``folder`` holds files of a bundle's names that belong to something else."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: is a file; expected a folder for the bundle")
+    config = folder / "config.json"
+    if config.exists():
+        if not _is_bundle_config(config):
+            raise ValueError(f"{config}: is not a lamp bundle's; expected a bundle or another folder")
+        return
+    # A save that was cut short has weights and no config yet.
+    if (folder / "tokenizer.safetensors").exists():
+        return
+    foreign = [name for name in ("vocab.txt", "Mean.npy", "Std.npy") if (folder / name).exists()]
+    if foreign:
+        raise ValueError(
+            f"{folder / foreign[0]}: is not a lamp bundle's; expected a bundle or another folder"
+        )
+
+
+def _is_bundle_config(path: Path) -> bool:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return False
+    return isinstance(found, dict) and {"name", "skeleton", "model"} <= found.keys()
+
+
 def save_bundle(folder: Path, bundle: Bundle) -> None:
-    """Write a bundle; weights as 16-bit floats, ``config.json`` last, so that a half one is not loaded."""
+    """Write a bundle; weights as 16-bit floats, ``config.json`` last, so that a half one is not loaded.
+
+    A README.md that is no model card of ours stays as it is. Raises ``ValueError`` as
+    :func:`require_bundle_folder`.
+    """
+    require_bundle_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, network in bundle.networks().items():
         save_weights(folder / f"{name}.safetensors", network)
@@ -91,7 +123,9 @@ def save_bundle(folder: Path, bundle: Bundle) -> None:
     save_statistics(folder, bundle.statistics)
     if bundle.training_sentences is not None:
         save_training_sentences(folder, bundle.training_sentences)
-    write_text(folder / "README.md", model_card(bundle.config))
+    readme = folder / "README.md"
+    if not readme.exists() or is_model_card(readme):
+        write_text(readme, model_card(bundle.config))
     write_json(folder / "config.json", to_json(bundle.config))
 
 

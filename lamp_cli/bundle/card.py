@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .config import BundleConfig
+
+FIRST_WORDS = "A `lamp` bundle:"
+
+
+def is_model_card(path: Path) -> bool:
+    """Whether a README.md is a model card of a bundle, so that a newer one may replace it."""
+    try:
+        return FIRST_WORDS in path.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, OSError):
+        return False
 
 
 def model_card(config: BundleConfig) -> str:
@@ -10,7 +22,7 @@ def model_card(config: BundleConfig) -> str:
     lines = [
         f"# {config.name}",
         "",
-        "A `lamp` bundle: motion tokenizer, language-motion model (LaMP, Li et al., ICLR 2025), generator,",
+        f"{FIRST_WORDS} motion tokenizer, language-motion model (LaMP, Li et al., ICLR 2025), generator,",
         f"length head{_captioner(config)}.",
         "",
         f"Skeleton: {config.skeleton}, {config.fps:g} frames per second.",

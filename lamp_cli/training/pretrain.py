@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..bundle.bundle import Bundle, build_networks, load_bundle, save_bundle
+from ..bundle.bundle import Bundle, build_networks, load_bundle, require_bundle_folder, save_bundle
 from ..bundle.config import BundleConfig, ModelConfig, to_json
 from ..bundle.text_encoder import encoder_weights, ids_in_encoder, vocabulary_fingerprint, vocabulary_for
 from ..data.layout import Clip, ReadReport, open_dataset
@@ -78,6 +78,7 @@ def pretrain(
     earlier stage is not trained yet, or ``output`` holds a run with other settings. The evaluator
     shares nothing with the other stages and is a run of its own.
     """
+    require_bundle_folder(output)
     if EVALUATOR in options.stages:
         judge = pretrain_evaluator(data, output, options, device, report)
         others = tuple(stage for stage in options.stages if stage != EVALUATOR)
