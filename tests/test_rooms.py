@@ -27,15 +27,37 @@ ROOMS = (
     "cli",
 )
 SHARED = ("storage", "processes")
+# Imported within functions only, so that a motion in a notebook can be saved and shown in a word.
+LAZY = {("motion/motion.py", "files"), ("motion/motion.py", "render")}
 # Scoring and the command line stand beside training or above it; what runs a model must not need it.
 FORBIDDEN = {("scoring", "training")}
 
 
 def _imports(path: Path) -> set[tuple[str, int]]:
-    """The rooms that a file imports from, with the line; type-checking imports count too."""
+    """The rooms that a file imports from, with the line; type-checking imports count too.
+
+    Those of ``LAZY`` do not count where they stand within a function.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    within = {
+        node.lineno
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom)
+    }
+    name = path.relative_to(PACKAGE).as_posix()
+    return {
+        (room, line)
+        for room, line in _imports_of(tree, path)
+        if (name, room) not in LAZY or line not in within
+    }
+
+
+def _imports_of(tree: ast.Module, path: Path) -> set[tuple[str, int]]:
     package = ["lamp_cli", *path.relative_to(PACKAGE).parts[:-1]]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         targets: list[str] = []
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []

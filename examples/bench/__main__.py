@@ -104,7 +104,9 @@ def generation_benchmarks(bundle_folder: Path) -> dict[str, float]:
     texts = [f"a person walks {k}" for k in range(32)]
 
     def run(count: int) -> list[object]:
-        return list(generate(bundle, [Prompt(text, 120) for text in texts[:count]], GenerateOptions()))
+        return list(
+            generate(bundle, [Prompt(text, 120) for text in texts[:count]], GenerateOptions(candidates=1))
+        )
 
     figures = {
         "generation warm, batch 1, s/motion": 1 / rate(lambda: run(1), 1),

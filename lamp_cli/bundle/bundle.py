@@ -38,6 +38,7 @@ from ..storage import write_json, write_text
 from .captioner import build_captioner, save_architecture
 from .card import is_model_card, model_card
 from .config import FORMAT, BundleConfig, ModelConfig, from_json, to_json
+from .device import torch_device
 from .training_sentences import TrainingSentences, load_training_sentences, save_training_sentences
 from .weights import load_weights, save_weights
 
@@ -129,13 +130,15 @@ def save_bundle(folder: Path, bundle: Bundle) -> None:
     write_json(folder / "config.json", to_json(bundle.config))
 
 
-def load_bundle(name: str | Path, device: torch.device, captioner: bool = False) -> Bundle:
+def load_bundle(name: str | Path, device: str | torch.device, captioner: bool = False) -> Bundle:
     """The bundle in a folder, the one that ships (``lamp-mini``), or one from the Hugging Face hub.
 
     The captioner is loaded when asked for, because it may bring a large language model. Only a name
     that is no folder and looks like ``owner/name`` goes to the network. Raises ``ValueError`` naming the
-    file that is missing, cut short or of other sizes, or when a captioner is asked for and there is none.
+    file that is missing, cut short or of other sizes, when a captioner is asked for and there is none, or
+    for a device that :func:`torch_device` does not find.
     """
+    device = torch_device(device)
     folder = find_bundle(name)
     config = read_config(folder)
     skeleton = skeleton_named(config.skeleton)

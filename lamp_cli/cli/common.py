@@ -170,17 +170,9 @@ def _bar(total: int, title: str) -> Iterator[Advance]:
 
 def torch_device(name: str) -> Any:
     """The ``torch.device`` of an option; raises ``UsageError`` when it is not on this machine."""
-    import torch
+    from ..bundle.device import torch_device as device_named
 
-    available = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if name == "auto":
-        return torch.device(next((d for d in ("cuda", "mps") if available[d]), "cpu"))
-    if name.split(":")[0] not in available:
-        raise UsageError(f"--device {name}: expected auto, cpu, cuda or mps")
-    if not available[name.split(":")[0]]:
-        raise UsageError(f"--device {name}: this machine has none that torch can use")
-    return torch.device(name)
+    try:
+        return device_named(name)
+    except ValueError as error:
+        raise UsageError(f"--{error}") from None

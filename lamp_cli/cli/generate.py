@@ -69,7 +69,7 @@ def command(
 
     from ..bundle.bundle import load_bundle
     from ..inference.familiarity import doubts
-    from ..inference.generate import GenerateOptions, Prompt, check_prompt, generate
+    from ..inference.generate import GenerateOptions, Prompt, check_prompt, draws_of, generate
     from ..model.generator import SamplingOptions
 
     bundle = load_bundle(model, torch_device(device))
@@ -84,7 +84,8 @@ def command(
     options = GenerateOptions(seed, samples, sampling, not raw, candidates, precision)
     together: list[Any] = []
     with progress(len(work) * samples, "generating") as advance:
-        for number, motion in enumerate(generate(bundle, work, options)):
+        made = zip(draws_of(work, samples), generate(bundle, work, options), strict=True)
+        for number, (draw, motion) in enumerate(made):
             request = requests[number // samples]
             files = _write(motion, bundle.config.fps, wanted, features, output, force)
             record = {
@@ -92,7 +93,7 @@ def command(
                 "text": request.text,
                 **files,
                 "seed": seed,
-                "sample": motion.sample,
+                "sample": draw.sample,
                 "frames": len(motion.joints),
                 "fps": bundle.config.fps,
                 "model": bundle.config.name,
@@ -109,7 +110,7 @@ def _write(
     motion: Any, fps: float, wanted: tuple[str, ...], features: bool, output: Path, force: bool
 ) -> dict[str, str]:
     """Write one motion's files under one free name; their paths by key."""
-    path = free_path(output / f"{safe_stem(motion.prompt.text)}.npy", force)
+    path = free_path(output / f"{safe_stem(motion.text)}.npy", force)
     save_joints(path, motion.joints)
     files = {"motion": str(path)}
     if features:
@@ -119,7 +120,7 @@ def _write(
         from ..render.video import render_motions
 
         picture = path.with_suffix(f".{kind}")
-        render_motions([motion.joints], fps, [motion.prompt.text], picture)
+        render_motions([motion.joints], fps, [motion.text], picture)
         files["video" if kind == "mp4" else kind] = str(picture)
     return files
 

@@ -1,15 +1,15 @@
 """Generate motions from sentences: condition, length, codes, frames, and the best of some candidates.
 
-Source: LaMP section 3 (LaMP-T2M). What a notebook would import; writes no files.
+Source: LaMP section 3 (LaMP-T2M). Writes no files.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,14 +18,13 @@ from ..model.generator import SamplingOptions, sample
 from ..model.lamp import similarity
 from ..model.qformer import Text
 from ..motion.clean_up import clean_up
+from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
 from .embed import encode_text
 from .precision import FP32, in_precision
 
 BATCH_SIZE = 32
-# Of two draws for a prompt, one right and one wrong, the right one came first in 63 %; by the cosine alone in
-# 63 %, by the likelihood alone in 55 % (third prompts of python -m examples.judge.generation, five runs with
-# guidance from 1.5 to 3, a generator without ``remaining_tokens``). Which share is best differs by run.
+# What a sentence's log-likelihood given the motion weighs beside the contrastive logit.
 LIKELIHOOD_SHARE = 1 / 3
 
 
@@ -39,48 +38,68 @@ class Prompt:
 
 @dataclass(frozen=True)
 class GenerateOptions:
-    """Sampling, how many motions per prompt, and the seed all randomness is drawn from.
+    """How motions are generated.
 
-    Each motion is the one of ``candidates`` draws that LaMP itself finds nearest to the sentence; 1, the
-    paper's way, keeps whatever is drawn. ``clean_up`` holds planted feet, bone lengths and the floor in the
-    joints (``motion/footskate``); the features stay the network's. ``precision`` is that of the generator,
-    which takes most of the time: bf16 is about twice as fast where the processor has it.
+    seed: all randomness is drawn from it.
+    samples: motions per prompt.
+    sampling: steps, guidance and temperature of the generator.
+    clean_up: hold planted feet, bone lengths and the floor in the joints; features stay the network's.
+    candidates: draws per motion, of which the one that LaMP finds nearest to its sentence is kept; 1, the
+        paper's way, keeps whatever is drawn.
+    precision: of the generator, which takes most of the time: fp32, or bf16 where the device has it.
+
+    Raises ``ValueError`` for fewer than one sample or candidate.
     """
 
     seed: int = 0
     samples: int = 1
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     clean_up: bool = True
-    candidates: int = 1
+    candidates: int = 16
     precision: str = FP32
+
+    def __post_init__(self) -> None:
+        if self.samples < 1 or self.candidates < 1:
+            raise ValueError(f"{self.samples} samples of {self.candidates} candidates; expected 1 or more")
 
 
 @dataclass(frozen=True)
-class GeneratedMotion:
-    """Joints (T, J, 3) in metres and features (T, 12J-1) of one sample of one prompt."""
+class Draw:
+    """One motion to make: the prompt and the number that, with seed and sentence, names its random stream."""
 
     prompt: Prompt
     sample: int
-    joints: np.ndarray
-    features: np.ndarray
 
 
-def generate(
-    bundle: Bundle, prompts: Sequence[Prompt], options: GenerateOptions
-) -> Iterator[GeneratedMotion]:
-    """Motions for every prompt, ``options.samples`` each, in order; computed in batches.
+def draws_of(prompts: Sequence[Prompt], samples: int) -> list[Draw]:
+    """``samples`` draws of every prompt, in order.
 
-    Each candidate's random stream comes from the seed, its sentence's bytes and its number, so neither the
-    other prompts nor their order change it. Raises ``ValueError`` for an empty sentence, a length the bundle
-    was not made for, or a precision the device does not have.
+    A sentence that occurs again counts on: its draws are those that more samples of the first would have
+    been, so that a sentence three times in a list gives three motions.
+    """
+    seen: Counter[str] = Counter()
+    draws = []
+    for prompt in prompts:
+        draws += [Draw(prompt, seen[prompt.text] + number) for number in range(samples)]
+        seen[prompt.text] += samples
+    return draws
+
+
+def generate(bundle: Bundle, prompts: Sequence[Prompt], options: GenerateOptions) -> Iterator[Motion]:
+    """Motions for every prompt, in the order of :func:`draws_of`; computed in batches.
+
+    Each motion carries its sentence as ``text`` and the network's own ``features`` (T, C). Each candidate's
+    random stream comes from the seed, its sentence's bytes and its number, so neither other sentences nor
+    their order change it. Raises ``ValueError`` for an empty sentence, a length the bundle was not made for,
+    or a precision the device does not have.
     """
     in_precision(options.precision, bundle.device)
     for prompt in prompts:
         check_prompt(bundle, prompt)
-    work = [(prompt, number) for prompt in prompts for number in range(options.samples)]
+    draws = draws_of(prompts, options.samples)
     size = max(1, BATCH_SIZE // options.candidates)
-    for begin in range(0, len(work), size):
-        yield from _generate_batch(bundle, work[begin : begin + size], options)
+    for begin in range(0, len(draws), size):
+        yield from _generate_batch(bundle, draws[begin : begin + size], options)
 
 
 def frames_range(bundle: Bundle) -> tuple[int, int]:
@@ -103,51 +122,59 @@ def check_prompt(bundle: Bundle, prompt: Prompt) -> None:
 
 
 @torch.no_grad()
-def _generate_batch(
-    bundle: Bundle, work: Sequence[tuple[Prompt, int]], options: GenerateOptions
-) -> Iterator[GeneratedMotion]:
-    drawn = [(prompt, number) for prompt, number in work for _ in range(options.candidates)]
-    numbers = list(range(options.candidates)) * len(work)
-    streams = [
-        _stream(options.seed, prompt.text, number, candidate)
-        for (prompt, number), candidate in zip(drawn, numbers, strict=True)
-    ]
-    sentences = list(dict.fromkeys(prompt.text for prompt, _ in drawn))
-    whose = torch.tensor([sentences.index(prompt.text) for prompt, _ in drawn], device=bundle.device)
+def _generate_batch(bundle: Bundle, draws: Sequence[Draw], options: GenerateOptions) -> Iterator[Motion]:
+    rows = [(draw, candidate) for draw in draws for candidate in range(options.candidates)]
+    streams = [_stream(options.seed, draw, candidate) for draw, candidate in rows]
+    sentences = list(dict.fromkeys(draw.prompt.text for draw in draws))
+    sentence_of_row = torch.tensor(
+        [sentences.index(draw.prompt.text) for draw, _ in rows], device=bundle.device
+    )
     limit = bundle.lamp.config.qformer.text_tokens
     text = encode_text(bundle.vocabulary, sentences, limit, bundle.device)
     words = bundle.lamp.qformer.text(text)
     condition = bundle.text_to_motion.condition(bundle.lamp, words, text.mask)
-    predicted = bundle.text_to_motion.length.sample(words[whose, 0], streams)
-    tokens = _token_counts(bundle, [prompt.frames for prompt, _ in drawn], predicted)
+    predicted = bundle.text_to_motion.length.sample(words[sentence_of_row, 0], streams)
+    tokens = _token_counts(bundle, [draw.prompt.frames for draw, _ in rows], predicted)
     with in_precision(options.precision, bundle.device):
-        codes = sample(bundle.text_to_motion.generator, condition, tokens, options.sampling, streams, whose)
+        codes = sample(
+            bundle.text_to_motion.generator, condition, tokens, options.sampling, streams, sentence_of_row
+        )
     features = bundle.tokenizer.decode(codes, tokens).float()
-    said = _Said(Text(text.ids[whose], text.mask[whose]), bundle.lamp.project_words(words)[whose])
-    chosen = _nearest(bundle, said, features, tokens, options.candidates)
-    for (prompt, number), row in zip(work, chosen, strict=True):
-        frames = prompt.frames or int(tokens[row]) * bundle.tokenizer.config.frames_per_token
-        own = bundle.statistics.denormalise(features[row, :frames].cpu().numpy())
-        joints = features_to_joints(own, bundle.skeleton)
-        if options.clean_up:
-            joints = clean_up(joints, own[:, -4:], bundle.skeleton)
-        yield GeneratedMotion(prompt, number, joints, own)
+    embedded = _EmbeddedText(
+        Text(text.ids[sentence_of_row], text.mask[sentence_of_row]),
+        bundle.lamp.project_words(words)[sentence_of_row],
+    )
+    chosen = _nearest(bundle, embedded, features, tokens, options.candidates)
+    for draw, row in zip(draws, chosen, strict=True):
+        frames = draw.prompt.frames or int(tokens[row]) * bundle.tokenizer.config.frames_per_token
+        yield _motion(bundle, draw, features[row, :frames], options)
+
+
+def _motion(bundle: Bundle, draw: Draw, normalised: Tensor, options: GenerateOptions) -> Motion:
+    features = bundle.statistics.denormalise(normalised.cpu().numpy())
+    joints = features_to_joints(features, bundle.skeleton)
+    if options.clean_up:
+        joints = clean_up(joints, features[:, -4:], bundle.skeleton)
+    source = f"{bundle.config.name}, seed {options.seed}, sample {draw.sample}"
+    return Motion(joints, bundle.skeleton, bundle.config.fps, source, features, text=draw.prompt.text)
 
 
 @dataclass(frozen=True)
-class _Said:
-    """Each draw's sentence, and its unit vector (B, E) in the space it shares with motions."""
+class _EmbeddedText:
+    """Each row's sentence, and its unit vector (B, E) in the space it shares with motions."""
 
     text: Text
     embedding: Tensor
 
 
-def _nearest(bundle: Bundle, said: _Said, features: Tensor, tokens: Tensor, candidates: int) -> list[int]:
+def _nearest(
+    bundle: Bundle, sentences: _EmbeddedText, features: Tensor, tokens: Tensor, candidates: int
+) -> list[int]:
     """Of every ``candidates`` rows in turn the one whose motion is nearest to its sentence.
 
     ``features`` (B, T, C) are normalised. Nearness is the contrastive logit, and a share of the sentence's
-    log-likelihood given the motion, where LaMP was trained to foretell it: the one is about the sentence as a
-    whole, the other about every word.
+    log-likelihood given the motion, where LaMP was trained to generate it: the one is about the sentence as
+    a whole, the other about every word.
     """
     if candidates == 1:
         return list(range(len(features)))
@@ -155,8 +182,8 @@ def _nearest(bundle: Bundle, said: _Said, features: Tensor, tokens: Tensor, cand
     mask = torch.arange(features.shape[1] // bundle.tokenizer.config.frames_per_token, device=tokens.device)
     motion = bundle.lamp.motion_context(bundle.tokenizer.latents(features, lengths), mask < tokens[:, None])
     lamp = bundle.lamp
-    queries, likelihood = lamp.log_likelihood(motion, said.text)
-    nearness = similarity(lamp.project_queries(queries), said.embedding).diagonal() / lamp.temperature
+    queries, likelihood = lamp.log_likelihood(motion, sentences.text)
+    nearness = similarity(lamp.project_queries(queries), sentences.embedding).diagonal() / lamp.temperature
     if lamp.config.text_generation:
         nearness = nearness + LIKELIHOOD_SHARE * likelihood
     best = nearness.unflatten(0, (-1, candidates)).argmax(1)
@@ -169,7 +196,8 @@ def _token_counts(bundle: Bundle, frames: Sequence[int | None], predicted: Tenso
     return torch.tensor(counts, device=bundle.device)
 
 
-def _stream(seed: int, text: str, number: int, candidate: int) -> torch.Generator:
+def _stream(seed: int, draw: Draw, candidate: int) -> torch.Generator:
     # The first candidate is what is drawn when there is only one.
-    key = f"{seed}\n{number}\n{text}" if candidate == 0 else f"{seed}\n{number}.{candidate}\n{text}"
+    number = f"{draw.sample}" if candidate == 0 else f"{draw.sample}.{candidate}"
+    key = f"{seed}\n{number}\n{draw.prompt.text}"
     return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(key.encode()).digest()[:7], "big"))

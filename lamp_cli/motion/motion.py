@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
 
 import numpy as np
 
@@ -11,13 +13,18 @@ from .skeleton import Skeleton
 from .transform import resample
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Motion:
-    """One clip: joints (T, J, 3) float32 in metres, at ``fps`` frames per second.
+    """One clip of a person moving.
 
-    ``features`` (T, 263 or 251) is set when the file held features, which then are used as they
-    are; ``source`` names the file, and the entry within an archive; ``notes`` are plain sentences on
-    what a reader repaired or assumed (unit, axes, floor, frame rate), for people to see once per file.
+    joints: positions (T, J, 3) float32 in metres, y up, facing +z at the start.
+    skeleton: which joints these are.
+    fps: frames per second.
+    source: the file and the entry within an archive, or the model that made it.
+    features: (T, 12J-1), set when a file held features or a network made them; then used as they are.
+    notes: what a reader assumed or repaired (unit, axes, floor, rate) or a model doubts, in sentences.
+    rotations: local rotations (T, J, 4) as unit quaternions (w, x, y, z), where a file held them.
+    text: the sentence that it belongs to.
     """
 
     joints: np.ndarray
@@ -26,11 +33,35 @@ class Motion:
     source: str = ""
     features: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    rotations: np.ndarray | None = None
+    text: str = ""
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.joints)
 
     @property
     def seconds(self) -> float:
         """Duration in seconds."""
         return len(self.joints) / self.fps
+
+    def __getitem__(self, frames: slice) -> Motion:
+        """The frames of a slice, as ``motion[40:80]``; a step of n keeps every n-th frame and the speed.
+
+        Raises ``TypeError`` for a single frame, ``ValueError`` for a step below 1 or an empty slice.
+        """
+        if not isinstance(frames, slice):
+            raise TypeError("a motion is cut by a slice, as motion[40:80]; one pose is motion.joints[40]")
+        step = frames.step or 1
+        if step < 1:
+            raise ValueError(f"a step of {step}; expected 1 or more, a motion does not run backwards")
+        joints = self.joints[frames]
+        if not len(joints):
+            raise ValueError(f"no frame between {frames.start} and {frames.stop} of {len(self)}")
+        # Features hold velocities from frame to frame: they are those of every frame or of none.
+        features = None if self.features is None or step > 1 else self.features[frames]
+        rotations = None if self.rotations is None else self.rotations[frames]
+        return replace(self, joints=joints, fps=self.fps / step, features=features, rotations=rotations)
 
     def to_features(self) -> np.ndarray:
         """Features (T-1, 12J-1) at the skeleton's own frame rate; as stored when the file had them.
@@ -41,3 +72,48 @@ class Motion:
             return self.features
         joints = resample(self.joints, self.fps, self.skeleton.fps)
         return joints_to_features(joints, self.skeleton)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the joints as a ``.npy`` file; whole or not at all, over what is there.
+
+        Raises ``ValueError`` for another suffix.
+        """
+        from ..files.arrays import save_joints
+
+        path = Path(path)
+        if path.suffix.lower() != ".npy":
+            raise ValueError(f"{path}: expected a name ending in .npy")
+        save_joints(path, self.joints)
+        return path
+
+    def render(self, path: str | Path, size: int = 480, style: str = "body") -> Path:
+        """Draw the motion with its sentence as ``.mp4``, ``.gif``, ``.webp``, ``.png`` or an ``.html`` page.
+
+        path: where to write, over what is there; its suffix is the format.
+        size: height and width in pixels, of a picture or video.
+        style: ``body``, solid limbs, or ``skeleton``, thin lines.
+
+        Raises ``ValueError`` for another suffix or joints that are no motion.
+        """
+        from ..render.camera import SceneOptions
+        from ..render.video import render_motions
+        from ..render.viewer import write_viewer
+
+        path = Path(path)
+        if path.suffix.lower() == ".html":
+            return write_viewer([self.joints], self.fps, [self.text], path)
+        return render_motions(
+            [self.joints], self.fps, [self.text], path, SceneOptions(size, size, style=style)
+        )
+
+    def _repr_html_(self) -> str:
+        """A player for notebooks: the page of ``render``'s viewer in a frame."""
+        from ..render.viewer import viewer_page
+
+        page = escape(viewer_page([self.joints], self.fps, [self.text]), quote=True)
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return f'<iframe srcdoc="{page}" width="640" height="480" style="border:0"></iframe>{notes}'
+
+    def __repr__(self) -> str:
+        sentence = f", {self.text!r}" if self.text else ""
+        return f"Motion({len(self)} frames, {self.seconds:.2f} s of {self.skeleton.name}{sentence})"

@@ -23,7 +23,13 @@ _LARGEST = 32_000
 
 
 def write_viewer(motions: Sequence[np.ndarray], fps: float, titles: Sequence[str], path: Path) -> Path:
-    """Write motions, each (T, J, 3) metres, with their titles as a page to play, turn and scrub.
+    """Write :func:`viewer_page` as a file."""
+    write_text(path, viewer_page(motions, fps, titles))
+    return path
+
+
+def viewer_page(motions: Sequence[np.ndarray], fps: float, titles: Sequence[str]) -> str:
+    """Motions, each (T, J, 3) metres, with their titles as a page to play, turn and scrub.
 
     Joints are stored as 16-bit numbers, a millimetre apart or finer, up to 60 m across. Raises
     ``ValueError`` for joints that are no motion.
@@ -35,8 +41,7 @@ def write_viewer(motions: Sequence[np.ndarray], fps: float, titles: Sequence[str
     # Inside a script element only "</" could end it early, and "<!--" begin a comment.
     text = json.dumps(page).replace("<", "\\u003c")
     template = files(__package__).joinpath("viewer.html").read_text(encoding="utf-8")
-    write_text(path, template.replace("/*MOTIONS*/", text))
-    return path
+    return template.replace("/*MOTIONS*/", text)
 
 
 def _packed(motion: np.ndarray, title: str) -> dict[str, Any]:

@@ -187,7 +187,7 @@ Maker = Callable[[Sequence[EvaluationPair], np.random.Generator], list[np.ndarra
 def maker(bundle: Bundle, sampling: GenerateOptions) -> Maker:
     """Features for loaded pairs, by a bundle; their joints, which nobody sees, are left as they come."""
     plain = dataclasses.replace(sampling, clean_up=False)
-    return lambda pairs, rng: [m.features for m in generate_for(bundle, pairs, plain, rng)]
+    return lambda pairs, rng: [m.to_features() for m in generate_for(bundle, pairs, plain, rng)]
 
 
 def score_loadings(

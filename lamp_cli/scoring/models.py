@@ -138,7 +138,9 @@ def sampling(options: ScoreOptions) -> GenerateOptions:
     """How motions are generated; their seed is set batch by batch."""
     from ..model.generator import SamplingOptions
 
-    return GenerateOptions(sampling=SamplingOptions(guidance=options.guidance), precision=options.precision)
+    return GenerateOptions(
+        sampling=SamplingOptions(guidance=options.guidance), candidates=1, precision=options.precision
+    )
 
 
 CAPTIONING = CaptionOptions()

@@ -37,7 +37,7 @@ def sampler(bundle: Bundle, sampling: GenerateOptions) -> Sampler:
         seed = int(rng.integers(2**31))
         chosen = dataclasses.replace(sampling, seed=seed, samples=samples, clean_up=False)
         prompt = Prompt(pair.caption.text, len(pair.features))
-        return [motion.features for motion in generate(bundle, [prompt], chosen)]
+        return [motion.to_features() for motion in generate(bundle, [prompt], chosen)]
 
     return make
 

@@ -20,7 +20,7 @@ from ..data.evaluation_set import EvaluationClip, EvaluationPair, EvaluationSet,
 from ..data.layout import Dataset, FramesLimit, ReadReport, open_dataset
 from ..data.samples import EVALUATION_SPLIT, sample_evaluation_set
 from ..files.arrays import load_motion
-from ..inference.generate import GeneratedMotion, GenerateOptions, Prompt, generate
+from ..inference.generate import GenerateOptions, Prompt, generate
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
 from ..motion.skeleton import Skeleton
@@ -175,10 +175,10 @@ class GeneratedForSplit:
                 Example(
                     str(pair.number),
                     pair.caption,
-                    Motion(m.joints, self._bundle.skeleton, self._bundle.config.fps, "", m.features),
+                    motion,
                     self._split.motion(pair.features),
                 )
-                for pair, m in zip(batch, made, strict=True)
+                for pair, motion in zip(batch, made, strict=True)
             ]
 
     def _pairs(self) -> Iterator[EvaluationPair]:
@@ -196,13 +196,13 @@ def described_clips(split: Split) -> Iterator[list[Described]]:
 
 def generate_for(
     bundle: Bundle, pairs: Sequence[EvaluationPair], options: GenerateOptions, rng: np.random.Generator
-) -> list[GeneratedMotion]:
+) -> list[Motion]:
     """A motion for every pair's caption, as long as the pair's clip; one seed drawn from ``rng``.
 
     A motion's randomness comes from the seed and its sentence, so a sentence that occurs twice in
     ``pairs`` is generated in a second round with another seed, or both would be the same motion.
     """
-    made: list[GeneratedMotion | None] = [None] * len(pairs)
+    made: list[Motion | None] = [None] * len(pairs)
     waiting = list(range(len(pairs)))
     while waiting:
         # Counted backwards, so that of equal sentences the first one stays.

@@ -12,7 +12,8 @@ import torch
 
 from lamp_cli.bundle.bundle import Bundle, load_bundle
 from lamp_cli.inference.embed import embed_motions, embed_texts, encode_text, motion_context, similarity
-from lamp_cli.inference.generate import LIKELIHOOD_SHARE, GeneratedMotion, GenerateOptions, Prompt, generate
+from lamp_cli.inference.generate import LIKELIHOOD_SHARE, GenerateOptions, Prompt, draws_of, generate
+from lamp_cli.motion.motion import Motion
 
 SENTENCES = ("a person walks", "someone jumps twice", "he waves with the left hand")
 
@@ -22,15 +23,15 @@ def loaded() -> Bundle:
     return load_bundle("lamp-mini", torch.device("cpu"))
 
 
-def _kept(bundle: Bundle, candidates: int) -> list[GeneratedMotion]:
+def _kept(bundle: Bundle, candidates: int) -> list[Motion]:
     options = GenerateOptions(seed=3, samples=2, candidates=candidates)
     return list(generate(bundle, [Prompt(text) for text in SENTENCES], options))
 
 
 @torch.no_grad()
-def _nearness(bundle: Bundle, motion: GeneratedMotion) -> float:
+def _nearness(bundle: Bundle, motion: Motion) -> float:
     """Contrastive logit and a share of the likelihood, from the features that were handed out."""
-    text = motion.prompt.text
+    text = motion.text
     cosine = similarity(embed_motions(bundle, [motion.features]), embed_texts(bundle, [text]))[0, 0]
     tokens = encode_text(bundle.vocabulary, [text], 32, bundle.device)
     _, likelihood = bundle.lamp.log_likelihood(motion_context(bundle, [motion.features]), tokens)
@@ -47,27 +48,37 @@ def test_more_candidates_come_nearer_to_the_sentence(loaded: Bundle) -> None:
 
 def test_samples_of_one_prompt_have_candidates_of_their_own(loaded: Bundle) -> None:
     first, second = _kept(loaded, 3)[:2]
-    assert (first.sample, second.sample) == (0, 1)
+    assert first.text == second.text == SENTENCES[0]
     assert first.features.shape != second.features.shape or not np.array_equal(
         first.features, second.features
     )
 
 
-def test_one_candidate_is_the_first_of_many(loaded: Bundle) -> None:
-    alone = list(generate(loaded, [Prompt(SENTENCES[0])], GenerateOptions(seed=3)))
-    listed = list(generate(loaded, [Prompt(SENTENCES[0])], GenerateOptions(seed=3, candidates=1)))
-    np.testing.assert_array_equal(alone[0].features, listed[0].features)
+def test_a_sentence_that_occurs_again_counts_on_where_its_samples_ended(loaded: Bundle) -> None:
+    again = [Prompt("a person jumps", 40), Prompt("a person walks", 40), Prompt("a person jumps", 40)]
+    assert [draw.sample for draw in draws_of(again, 2)] == [0, 1, 0, 1, 2, 3]
+    options = GenerateOptions(seed=3, candidates=1)
+    first, _, second = generate(loaded, again, options)
+    assert not np.array_equal(first.joints, second.joints)
+    samples = generate(loaded, again[:1], GenerateOptions(seed=3, candidates=1, samples=2))
+    for one, other in zip((first, second), samples, strict=True):
+        np.testing.assert_allclose(one.joints, other.joints, atol=1e-3)
+
+
+def test_fewer_than_one_candidate_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 candidates; expected 1 or more"):
+        GenerateOptions(candidates=0)
 
 
 def test_a_batch_of_prompts_keeps_what_each_keeps_alone(loaded: Bundle) -> None:
-    together = [m for m in _kept(loaded, 20) if m.sample == 0]
+    together = _kept(loaded, 20)[::2]
     for motion in together:
         options = GenerateOptions(seed=3, candidates=20)
-        alone = next(generate(loaded, [motion.prompt], options))
+        alone = next(generate(loaded, [Prompt(motion.text)], options))
         np.testing.assert_allclose(alone.features, motion.features, atol=1e-3)
 
 
-def test_the_likelihood_has_a_part_only_where_sentences_were_to_be_foretold(
+def test_the_likelihood_has_a_part_only_where_sentences_were_to_be_generated(
     loaded: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     untaught = copy.copy(loaded.lamp)
@@ -89,7 +100,9 @@ def _computed_in(bundle: Bundle, precision: str) -> set[torch.dtype]:
     found: set[torch.dtype] = set()
     head = bundle.text_to_motion.generator.head
     hook = head.register_forward_hook(lambda *called: found.add(called[-1].dtype))
-    (motion,) = generate(bundle, [Prompt("a person walks", 40)], GenerateOptions(precision=precision))
+    (motion,) = generate(
+        bundle, [Prompt("a person walks", 40)], GenerateOptions(candidates=1, precision=precision)
+    )
     hook.remove()
     assert motion.features.dtype == np.float32 and np.isfinite(motion.joints).all()
     return found

@@ -281,7 +281,7 @@ def test_a_sentence_that_occurs_twice_is_generated_twice() -> None:
 
     def made(seed: int) -> list[np.ndarray]:
         # So few codes are all allowed, or the same one would always win.
-        options = GenerateOptions(sampling=SamplingOptions(temperature=5.0, top_fraction=1.0))
+        options = GenerateOptions(sampling=SamplingOptions(temperature=5.0, top_fraction=1.0), candidates=1)
         found = generate_for(bundle, pairs, options, np.random.default_rng(seed))
         assert [m.prompt.text for m in found] == list(texts)
         return [m.features for m in found]
