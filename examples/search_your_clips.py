@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import torch
 
 from lamp_cli.bundle.bundle import load_bundle
-from lamp_cli.inference.index.index import update_index
-from lamp_cli.inference.retrieve import find_by_text
+from lamp_cli.inference.retrieve import find
 
-library, sentence = Path(sys.argv[1]), sys.argv[2]
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
+library, sentence = sys.argv[1:]
 bundle = load_bundle("lamp-mini", torch.device("cpu"))
-index, report = update_index(bundle, library, library / ".lamp-index")
-print(f"{report.files} files, {report.embedded} newly embedded, {len(index.places)} windows")
-for hit in find_by_text(bundle, index, sentence, 5, library):
-    fps = bundle.config.fps
-    print(f"{hit.score:.3f}  {hit.start / fps:6.2f}-{hit.end / fps:6.2f} s  {hit.path} {hit.take}")
+for hit in find(bundle, sentence, library):
+    print(f"{hit.score:.3f}  {hit.start:6.2f}-{hit.end:6.2f} s  {hit.motion}")

@@ -6,8 +6,9 @@ matching head may re-rank the best.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,124 +19,166 @@ from ..files.arrays import motion_of_array, read_arrays
 from ..motion.motion import Motion
 from ..motion.transform import resample
 from .embed import embed_motions, embed_texts, encode_text, motion_context, similarity
-from .index.index import MotionIndex, Place
+from .index.index import MotionIndex, WindowSource, default_folder, update_index
 from .index.library import Window, windows_of_file, windows_of_motion
-from .index.search import MotionQuery, TextQuery
+from .index.search import motion_similarities, text_similarities
+from .query import check_rerank, read_query
 
-# Overlapping windows of one take come together; that many are looked at for every hit asked for.
-WINDOWS_PER_HIT = 4
+# A window widens the better hit that it overlaps when it scores at least this share of the hit's score.
+WIDENING_SHARE = 0.9
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A moment of the library: ``start`` and ``end`` in frames, a higher ``score`` is better."""
+    """A moment of a library that a query found.
 
-    path: str
-    take: str
-    start: int
-    end: int
-    score: float
-
-
-def find_by_text(
-    bundle: Bundle, index: MotionIndex, text: str, count: int, library: Path, rerank: int = 0
-) -> list[Hit]:
-    """The ``count`` best moments for a sentence, windows of one take that touch merged into one.
-
-    The matching head orders the ``rerank`` best anew; 0 leaves the contrastive order.
+    motion    file of the motion; of an archive FILE:ENTRY
+    start     seconds from the take's beginning
+    end       seconds
+    score     cosine similarity with the query, -1 to 1, of the window that scored best
+    path      the file alone
+    take      the entry of an archive; empty for a file of one motion
+    window    start and end in seconds of the window that scored best
+    matching  the matching head's probability, 0 to 1, when hits were re-ranked, else None
     """
-    query = TextQuery(embed_texts(bundle, [text])[0])
-    hits = _ranked(index, [query], max(count, rerank))
-    if rerank:
-        hits = _reranked(bundle, text, hits[:rerank], library) + hits[rerank:]
-    return hits[:count]
+
+    motion: str
+    start: float
+    end: float
+    score: float
+    path: Path
+    take: str
+    window: tuple[float, float]
+    matching: float | None = None
 
 
-def find_by_motion(bundle: Bundle, index: MotionIndex, motion: Motion, count: int) -> list[Hit]:
-    """The ``count`` moments most like a motion (its best window, when it is long)."""
-    windows = [features for *_, features in windows_of_motion(motion, bundle.skeleton)]
-    return _ranked(index, [MotionQuery(e) for e in embed_motions(bundle, windows)], count)
+def find(
+    bundle: Bundle,
+    query: str | Motion,
+    library: Path | str,
+    top: int = 5,
+    fps: float | None = None,
+    rerank: int = 0,
+    index_folder: Path | str | None = None,
+) -> list[Hit]:
+    """The ``top`` moments of a library nearest to a sentence or a motion, the best first.
+
+    Brings the library's index up to date first. ``query`` may name a motion file. ``fps`` is the rate of
+    joint arrays; ``rerank``, at least ``top``, hits are ordered with the matching head. Takes that cannot be
+    read are left out with a warning. Raises ``ValueError`` when the library is no folder or holds no
+    motion, or for a query that looks like a path and is none.
+    """
+    asked = read_query(query, fps) if isinstance(query, str) else query
+    check_rerank(rerank, top, asked)
+    folder = Path(index_folder) if index_folder else default_folder(Path(library))
+    index, report = update_index(bundle, Path(library), folder, fps, notify=_warn)
+    for name, reason in report.unreadable.items():
+        _warn(f"{name}: {reason}")
+    if not index.windows:
+        raise ValueError(f"{library}: holds no motion that can be searched")
+    return search_index(bundle, index, asked, top, rerank)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, stacklevel=3)
+
+
+def search_index(
+    bundle: Bundle, index: MotionIndex, query: str | Motion, top: int, rerank: int = 0
+) -> list[Hit]:
+    """The ``top`` moments of an index; windows of one take that overlap are merged into one.
+
+    Ordered by ``score``; when ``rerank`` are re-ranked, by ``score`` plus ``matching`` as in BLIP-2's
+    retrieval. Of a long motion the best window counts.
+    """
+    if isinstance(query, Motion):
+        scores = motion_similarities(index.blocks, _embed_windows(bundle, query))
+        return _merged(index, scores, top, bundle.config.fps)
+    scores = text_similarities(index.blocks, embed_texts(bundle, [query])[0])
+    hits = _merged(index, scores, max(top, rerank), bundle.config.fps)
+    return (_reranked(bundle, index, query, hits) if rerank else hits)[:top]
 
 
 def rank_texts(bundle: Bundle, motion: Motion, texts: Sequence[str]) -> list[tuple[str, float]]:
     """Sentences by similarity with a motion, the best first; of a long motion its best window counts."""
-    windows = [features for *_, features in windows_of_motion(motion, bundle.skeleton)]
-    scores = similarity(embed_motions(bundle, windows), embed_texts(bundle, texts)).max(0)
+    scores = similarity(_embed_windows(bundle, motion), embed_texts(bundle, texts)).max(0)
     order = np.argsort(-scores, kind="stable")
     return [(texts[i], float(scores[i])) for i in order]
 
 
-def _ranked(index: MotionIndex, queries: Sequence[TextQuery | MotionQuery], count: int) -> list[Hit]:
-    """The best moments by the best of the queries; asks for more windows until enough are apart."""
-    wanted = WINDOWS_PER_HIT * count
-    while True:
-        rows, scores = _best_of_all(index, queries, wanted)
-        hits, more = _merged(index, rows, scores, count)
-        if more or wanted >= len(index.places):
-            return hits
-        wanted *= 4
+def _embed_windows(bundle: Bundle, motion: Motion) -> np.ndarray:
+    return embed_motions(bundle, [features for *_, features in windows_of_motion(motion, bundle.skeleton)])
 
 
-def _best_of_all(
-    index: MotionIndex, queries: Sequence[TextQuery | MotionQuery], count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The ``count`` best windows (a window's best query counts) and their scores, the best first."""
-    found = [index.search.best(query, count) for query in queries]
-    rows, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    order = np.lexsort((rows, -scores))
-    rows, scores = rows[order], scores[order]
-    first = np.sort(np.unique(rows, return_index=True)[1])[:count]
-    return rows[first], scores[first]
+@dataclass
+class _Moment:
+    """The window that scored best, and the frames it was widened to by others that overlap it."""
+
+    window: WindowSource
+    score: float
+    start: int
+    end: int
+
+    def overlaps(self, window: WindowSource) -> bool:
+        same = (self.window.path, self.window.take) == (window.path, window.take)
+        return same and window.start <= self.end and self.start <= window.end
 
 
-def _merged(index: MotionIndex, rows: np.ndarray, scores: np.ndarray, count: int) -> tuple[list[Hit], bool]:
-    """At most ``count`` hits, and whether a window beyond the last of them was met.
-
-    A window that overlaps a better hit of the same take widens it instead.
-    """
-    hits: list[Hit] = []
-    for row, score in zip(rows, scores, strict=True):
-        place = index.places[row]
-        near = next((k for k, hit in enumerate(hits) if _touches(hit, place)), None)
+def _merged(index: MotionIndex, scores: np.ndarray, count: int, fps: float) -> list[Hit]:
+    """At most ``count`` hits, the best first, ties in the index's order."""
+    moments: list[_Moment] = []
+    for row in np.argsort(-scores, kind="stable").tolist():
+        window, score = index.windows[row], float(scores[row])
+        near = next((moment for moment in moments if moment.overlaps(window)), None)
         if near is None:
-            if len(hits) == count:
-                return hits, True
-            hits.append(Hit(place.path, place.take, place.start, place.end, float(score)))
-        elif score > 0.9 * hits[near].score:
-            old = hits[near]
-            start, end = min(old.start, place.start), max(old.end, place.end)
-            hits[near] = Hit(old.path, old.take, start, end, old.score)
-    return hits, False
+            if len(moments) == count:
+                break
+            moments.append(_Moment(window, score, window.start, window.end))
+        elif score > WIDENING_SHARE * near.score:
+            near.start, near.end = min(near.start, window.start), max(near.end, window.end)
+    return [_hit(index, moment, fps) for moment in moments]
 
 
-def _touches(hit: Hit, place: Place) -> bool:
-    same = (hit.path, hit.take) == (place.path, place.take)
-    return same and place.start <= hit.end and hit.start <= place.end
+def _hit(index: MotionIndex, moment: _Moment, fps: float) -> Hit:
+    window = moment.window
+    path = index.root / window.path
+    return Hit(
+        motion=f"{path}:{window.take}" if window.take else str(path),
+        start=moment.start / fps,
+        end=moment.end / fps,
+        score=moment.score,
+        path=path,
+        take=window.take,
+        window=(window.start / fps, window.end / fps),
+    )
 
 
 @torch.no_grad()
-def _reranked(bundle: Bundle, text: str, hits: list[Hit], library: Path) -> list[Hit]:
-    """Hits by the matching head's probability, added to the similarity as in BLIP-2's retrieval."""
-    features = [_features_of(bundle, hit, library) for hit in hits]
-    context = motion_context(bundle, features)
+def _reranked(bundle: Bundle, index: MotionIndex, text: str, hits: list[Hit]) -> list[Hit]:
+    """Hits by their score plus the matching head's probability for the window that scored."""
+    context = motion_context(bundle, [_features_of_window(bundle, index, hit) for hit in hits])
     limit = bundle.lamp.config.qformer.text_tokens
     tokens = encode_text(bundle.vocabulary, [text] * len(hits), limit, bundle.device)
-    match = bundle.lamp.matching_logits(context, tokens).softmax(-1)[:, 1].tolist()
-    scored = [Hit(h.path, h.take, h.start, h.end, h.score + m) for h, m in zip(hits, match, strict=True)]
-    return sorted(scored, key=lambda hit: -hit.score)
+    matching = bundle.lamp.matching_logits(context, tokens).softmax(-1)[:, 1].tolist()
+    judged = [(hit.score + m, replace(hit, matching=m)) for hit, m in zip(hits, matching, strict=True)]
+    return [hit for _, hit in sorted(judged, key=lambda pair: -pair[0])]
 
 
-def _features_of(bundle: Bundle, hit: Hit, library: Path) -> np.ndarray:
-    path = library / hit.path if library.is_dir() else library
-    windows = [w for w in windows_of_file(path, bundle.skeleton) if isinstance(w, Window)]
-    own = [w for w in windows if w.take == hit.take and hit.start <= w.start and w.end <= hit.end]
-    return own[0].features
+def _features_of_window(bundle: Bundle, index: MotionIndex, hit: Hit) -> np.ndarray:
+    start = round(hit.window[0] * bundle.config.fps)
+    windows = windows_of_file(hit.path, bundle.skeleton, index.fps)
+    return next(
+        w.features for w in windows if isinstance(w, Window) and (w.take, w.start) == (hit.take, start)
+    )
 
 
-def joints_of_hit(bundle: Bundle, hit: Hit, library: Path) -> np.ndarray:
-    """Joints (T, J, 3) in metres of a hit's moment, at the bundle's frame rate."""
-    path = library / hit.path if library.is_dir() else library
-    array = next(array for take, array in read_arrays(path) if take == hit.take)
-    motion = motion_of_array(array, str(path))
-    joints = resample(motion.joints, motion.fps, bundle.skeleton.fps)
-    return joints[hit.start : hit.end + 1]
+def joints_of_hit(bundle: Bundle, hit: Hit, fps: float | None = None) -> np.ndarray:
+    """Joints (T, J, 3) in metres of a hit's moment, at the bundle's frame rate.
+
+    ``fps`` is the rate of joint arrays that the library was searched with.
+    """
+    array = next(array for take, array in read_arrays(hit.path) if take == hit.take)
+    motion = motion_of_array(array, hit.motion, fps)
+    rate = bundle.skeleton.fps
+    joints = resample(motion.joints, motion.fps, rate)
+    return joints[round(hit.start * rate) : round(hit.end * rate) + 1]

@@ -1,33 +1,42 @@
-"""Searching a library: windows, the index's life, and the real command line."""
+"""Searching a library: windows, the life of the index, what is found."""
 
 from __future__ import annotations
 
 import itertools
-import json
-import subprocess
-import sys
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
-from lamp_cli.bundle.bundle import Bundle, build_networks, save_bundle
+from lamp_cli.bundle.bundle import Bundle, build_networks
 from lamp_cli.bundle.config import BundleConfig, ModelConfig
 from lamp_cli.data.samples import sample_library
 from lamp_cli.data.statistics import Statistics
 from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces
 from lamp_cli.files.arrays import motion_of_array
-from lamp_cli.inference.embed import embed_motions, embed_texts, similarity
+from lamp_cli.inference.embed import embed_motions, embed_texts, encode_text, motion_context, similarity
 from lamp_cli.inference.index.index import update_index
-from lamp_cli.inference.index.library import window_bounds, windows_of_motion
-from lamp_cli.inference.retrieve import find_by_motion, find_by_text, rank_texts
+from lamp_cli.inference.index.library import (
+    caption_beside,
+    content_hash,
+    motion_files,
+    window_bounds,
+    windows_of_motion,
+)
+from lamp_cli.inference.index.search import Block
+from lamp_cli.inference.query import read_query
+from lamp_cli.inference.retrieve import find, joints_of_hit, rank_texts, search_index
 from lamp_cli.model.generator import GeneratorConfig
 from lamp_cli.model.lamp import LampConfig
 from lamp_cli.model.length import LengthConfig
 from lamp_cli.model.qformer import QFormerConfig
 from lamp_cli.model.tokenizer import TokenizerConfig
 from lamp_cli.motion.motion import Motion
+from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from tests.conftest import wandering
 
@@ -93,20 +102,43 @@ def test_the_index_is_updated_not_rebuilt(library: Path, tmp_path: Path) -> None
     index, report = update_index(bundle, library, folder)
     assert (report.files, report.embedded, report.reused) == (4, 4, 0)
     assert list(report.unreadable) == ["many.npz:broken"]
-    assert {p.path for p in index.places} == {"many.npz", *(f"nested/clip{n}.npy" for n in range(3))}
+    assert {w.path for w in index.windows} == {"many.npz", *(f"nested/clip{n}.npy" for n in range(3))}
     again, report = update_index(bundle, library, folder)
     assert (report.embedded, report.reused) == (0, 4)
-    assert sorted(again.places, key=str) == sorted(index.places, key=str)
+    assert sorted(again.windows, key=str) == sorted(index.windows, key=str)
 
     (library / "nested/clip0.npy").rename(library / "moved.npy")
     (library / "nested/clip1.npy").unlink()
     np.save(library / "new.npy", wandering(HUMANML3D, 40, seed=9))
     index, report = update_index(bundle, library, folder)
     assert (report.embedded, report.reused) == (1, 3)
-    assert {p.path for p in index.places} == {"many.npz", "moved.npy", "new.npy", "nested/clip2.npy"}
+    assert {w.path for w in index.windows} == {"many.npz", "moved.npy", "new.npy", "nested/clip2.npy"}
 
 
-def test_another_bundle_or_a_damaged_shard_means_embedding_anew(library: Path, tmp_path: Path) -> None:
+def test_changed_content_of_equal_size_and_time_is_noticed(library: Path, tmp_path: Path) -> None:
+    bundle, path = tiny_bundle(), library / "nested/clip0.npy"
+    update_index(bundle, library, tmp_path / "index")
+    before = path.stat()
+    np.save(path, wandering(HUMANML3D, 60, seed=99).astype(np.float32))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert update_index(bundle, library, tmp_path / "index")[1].embedded == 1
+
+
+def test_parts_of_a_large_file_are_hashed_with_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(bytes(3 << 20))
+    whole = content_hash(path)
+    monkeypatch.setattr("lamp_cli.inference.index.library.LARGE_FILE", 1 << 20)
+    parts = content_hash(path)
+    assert parts != whole and parts == content_hash(path)
+    os.utime(path, ns=(0, 0))
+    assert content_hash(path) != parts
+
+
+def test_what_embeddings_depend_on_means_embedding_anew(library: Path, tmp_path: Path) -> None:
     bundle, folder = tiny_bundle(), tmp_path / "index"
     update_index(bundle, library, folder)
     shard = next(folder.glob("shard-*.safetensors"))
@@ -114,18 +146,86 @@ def test_another_bundle_or_a_damaged_shard_means_embedding_anew(library: Path, t
     assert update_index(bundle, library, folder)[1].embedded == 4
     bundle.lamp.motion_projection.weight.mul_(1.5)
     assert update_index(bundle, library, folder)[1].embedded == 4
+    lamp = replace(bundle.config.model.lamp, label_smoothing=0.3)
+    config = replace(bundle.config, model=replace(bundle.config.model, lamp=lamp))
+    assert update_index(replace(bundle, config=config), library, folder)[1].embedded == 4
+    assert update_index(bundle, library, folder, fps=60.0)[1].embedded == 4
 
 
-def test_a_motion_finds_itself_and_scores_are_those_of_the_model(library: Path, tmp_path: Path) -> None:
+def test_a_version_of_the_index_means_embedding_anew(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update_index(tiny_bundle(), library, tmp_path / "index")
+    monkeypatch.setattr("lamp_cli.inference.index.index.INDEX_VERSION", 999)
+    assert update_index(tiny_bundle(), library, tmp_path / "index")[1].embedded == 4
+
+
+def test_shards_that_nothing_uses_are_deleted(library: Path, tmp_path: Path) -> None:
+    bundle, folder = tiny_bundle(), tmp_path / "index"
+    update_index(bundle, library, folder)
+    (folder / "files.json").write_text("[]")
+    first = set(folder.glob("shard-*"))
+    bundle.lamp.motion_projection.weight.mul_(1.5)
+    update_index(bundle, library, folder)
+    second = set(folder.glob("shard-*"))
+    assert len(second) == 1 and not first & second
+    for path in [*library.rglob("clip*.npy"), library / "many.npz"]:
+        path.unlink()
+    np.save(library / "new.npy", wandering(HUMANML3D, 40, seed=9))
+    update_index(bundle, library, folder)
+    assert len(set(folder.glob("shard-*"))) == 1 and not second & set(folder.glob("shard-*"))
+    assert not (folder / "files.json").exists()
+
+
+def test_who_waits_for_another_process_is_told(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lamp_cli.inference.index.index.SECONDS_UNTIL_NOTICE", 0.01)
+    folder, lines = tmp_path / "index", []
+    folder.mkdir()
+    (folder / "lock-holder").write_text("process 17 on a machine")
+    other = FileLock(folder / "lock")
+    other.acquire()
+
+    def notify(message: str) -> None:
+        lines.append(message)
+        other.release()
+
+    update_index(tiny_bundle(), library, folder, notify=notify)
+    assert lines == [f"{folder}: waiting for process 17 on a machine, which is updating this index"]
+    assert not (folder / "lock-holder").exists()
+
+
+def test_joints_and_features_of_one_motion_are_one(tmp_path: Path) -> None:
+    names = [f"new_joint{kind}/{name}.npy" for kind in ("s", "_vecs") for name in ("000001", "M000001")]
+    names += ["new_joint_vecs/000002.npy", "Mean.npy", "Std.npy", "texts/000001.txt"]
+    names += ["made/walk.npy", "made/walk_features.npy", "made/alone_features.npy", "made/Mean.npy"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [str(path.relative_to(tmp_path)) for path in motion_files(tmp_path)] == [
+        "made/Mean.npy",
+        "made/alone_features.npy",
+        "made/walk.npy",
+        "new_joint_vecs/000002.npy",
+        "new_joints/000001.npy",
+        "new_joints/M000001.npy",
+    ]
+
+
+def test_a_motion_finds_itself_and_scores_are_those_of_the_model(library: Path) -> None:
     bundle = tiny_bundle()
-    index, _ = update_index(bundle, library, tmp_path / "index")
     joints = np.load(library / "nested/clip1.npy")
-    best = find_by_motion(bundle, index, motion_of_array(joints, "query"), 1)[0]
-    assert (best.path, best.start, best.end) == ("nested/clip1.npy", 0, 89)
+    with pytest.warns(UserWarning, match="many.npz:broken"):
+        best = find(bundle, motion_of_array(joints, "query"), library, top=1)[0]
+    assert (best.motion, best.start, best.end) == (str(library / "nested/clip1.npy"), 0.0, 89 / 20)
     assert best.score == pytest.approx(1.0, abs=1e-3)
-    hits = find_by_text(bundle, index, "a person walks", 10, library)
+    with pytest.warns(UserWarning):
+        assert find(bundle, best.motion, str(library), top=1) == [best]
+        hits = find(bundle, "a person walks", library, top=10)
     assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
-    own = next(h for h in hits if h.path == "nested/clip1.npy")
+    assert f"{library / 'many.npz'}:good" in [h.motion for h in hits]
+    own = next(h for h in hits if h.motion == best.motion)
     windows = windows_of_motion(motion_of_array(joints, "a"), HUMANML3D)
     exact = similarity(
         embed_motions(bundle, [f for *_, f in windows]), embed_texts(bundle, ["a person walks"])
@@ -133,20 +233,69 @@ def test_a_motion_finds_itself_and_scores_are_those_of_the_model(library: Path, 
     assert own.score == pytest.approx(float(exact[0, 0]), abs=2e-3)
 
 
+def test_a_frame_rate_gives_true_seconds(tmp_path: Path) -> None:
+    np.save(tmp_path / "fast.npy", wandering(HUMANML3D, 361))
+    bundle = tiny_bundle()
+    assert [(h.start, h.end) for h in find(bundle, "a walk", tmp_path, fps=120.0)] == [(0.0, 3.0)]
+    assert find(bundle, str(tmp_path / "fast.npy"), tmp_path, fps=120.0)[0].score == pytest.approx(
+        1, abs=1e-3
+    )
+    hit = find(bundle, "a walk", tmp_path, fps=120.0)[0]
+    assert len(joints_of_hit(bundle, hit, 120.0)) == 61
+
+
 def test_overlapping_windows_of_one_take_are_one_hit(library: Path, tmp_path: Path) -> None:
     bundle = tiny_bundle()
     index, _ = update_index(bundle, library, tmp_path / "index")
-    hits = find_by_text(bundle, index, "a person walks", 50, library)
-    spans = sorted((h.start, h.end) for h in hits if h.path == "nested/clip2.npy")
+    hits = search_index(bundle, index, "a person walks", 50)
+    spans = sorted((h.start, h.end) for h in hits if h.motion.endswith("clip2.npy"))
     assert all(a[1] < b[0] for a, b in itertools.pairwise(spans))
 
 
-def test_reranking_adds_the_matching_probability(library: Path, tmp_path: Path) -> None:
+def test_reranking_judges_the_window_that_scored_best(library: Path, tmp_path: Path) -> None:
+    bundle, text = tiny_bundle(), "a man jumps"
+    index, _ = update_index(bundle, library, tmp_path / "index")
+    # Of the long take the last window is made the best, then the one before it, and so on; each widens the hit.
+    vector = embed_texts(bundle, [text])[0]
+    scale = np.array([0.91 + w.start / 4000 if "clip2" in w.path else 0.5 for w in index.windows])[
+        :, None, None
+    ]
+    table = np.broadcast_to(vector, (len(scale), 49, len(vector))) * scale
+    crafted = replace(index, blocks=[Block(table.astype(np.float16), np.arange(len(scale)))])
+    hit = search_index(bundle, crafted, text, 1, rerank=1)[0]
+    assert (hit.start, hit.end) == (0.0, 499 / 20) and hit.window == (303 / 20, 499 / 20)
+    joints = np.load(library / "nested/clip2.npy")[303:500]
+    context = motion_context(bundle, [joints_to_features(joints, HUMANML3D)])
+    tokens = encode_text(bundle.vocabulary, [text], 12, bundle.device)
+    judged = bundle.lamp.matching_logits(context, tokens).softmax(-1)[0, 1]
+    assert hit.matching == pytest.approx(float(judged), abs=1e-5)
+
+
+def test_reranked_hits_keep_their_scores_and_have_one_order(library: Path, tmp_path: Path) -> None:
     bundle = tiny_bundle()
     index, _ = update_index(bundle, library, tmp_path / "index")
-    plain = {h.path: h.score for h in find_by_text(bundle, index, "a man jumps", 9, library)}
-    for hit in find_by_text(bundle, index, "a man jumps", 9, library, rerank=9):
-        assert 0 < hit.score - plain[hit.path] < 1
+    plain = {(h.motion, h.window): h.score for h in search_index(bundle, index, "a man jumps", 9)}
+    hits = search_index(bundle, index, "a man jumps", 9, rerank=9)
+    assert {(h.motion, h.window): h.score for h in hits} == plain
+    sums = [h.score + h.matching for h in hits if h.matching is not None]
+    assert len(sums) == len(hits) and sums == sorted(sums, reverse=True)
+    with pytest.raises(ValueError, match="re-ranking 3 of 5"):
+        find(bundle, "a man jumps", library, top=5, rerank=3)
+    with pytest.raises(ValueError, match="needs a sentence"):
+        find(bundle, str(library / "nested/clip1.npy"), library, rerank=9)
+
+
+@pytest.mark.parametrize(
+    "query", ["gone.npy", "clips/jump_017.NPZ", "take one.bvh", "clips/jump", "..\\clips\\jump"]
+)
+def test_what_looks_like_a_path_and_is_none_is_refused(query: str) -> None:
+    with pytest.raises(ValueError, match=r"no such file; expected a motion file or a sentence"):
+        read_query(query)
+
+
+@pytest.mark.parametrize("query", ["a person walks", "走路", "he jumps and/or hops", "word " * 100, "a\0b"])
+def test_a_sentence_is_a_sentence(query: str) -> None:
+    assert read_query(query) == query
 
 
 def test_sentences_are_ranked_for_a_motion() -> None:
@@ -158,57 +307,11 @@ def test_sentences_are_ranked_for_a_motion() -> None:
         rank_texts(tiny_bundle(), motion_of_array(wandering(KIT, 80), "a"), ["x"])
 
 
-def lamp(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lamp_cli", *map(str, words)]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120)
-
-
-def test_the_command_line_searches_copies_and_refuses(library: Path, tmp_path: Path) -> None:
-    save_bundle(tmp_path / "tiny", tiny_bundle())
-    rest = ["--library", library, "--model", tmp_path / "tiny"]
-    done = lamp("retrieve", "a person walks", *rest, "-k", "2", "--copy-to", tmp_path / "found")
-    assert done.returncode == 0, done.stderr
-    records = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [r["rank"] for r in records] == [1, 2]
-    assert all(Path(r["motion"]).is_file() and r["query"] == "a person walks" for r in records)
-    assert len(list((tmp_path / "found").iterdir())) in (1, 2)
-    assert done.stderr.count("broken") == 1
-    by_motion = lamp("retrieve", *rest, "-k", "1", stdin=json.dumps({"motion": records[0]["motion"]}))
-    assert json.loads(by_motion.stdout)["rank"] == 1
-    assert lamp("retrieve", "a", *rest, "--strict").returncode == 2
-    for words in (
-        ["retrieve", "--build-only"],
-        ["retrieve", "", *rest],
-        ["retrieve", "a", "--library", "/nowhere"],
-    ):
-        refused = lamp(*words, *([] if rest[0] in words else ["--model", tmp_path / "tiny"]))
-        assert refused.returncode == 2
-        assert "Traceback" not in refused.stderr
-
-
-def test_without_a_library_a_sample_is_made_and_searched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sample_library_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("lamp_cli.data.samples.LIBRARY_CLIPS", 4)
     folder = sample_library()
     assert len(list(folder.glob("*.npy"))) == 4
     stamps = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
     assert sample_library() == folder and {p: p.stat().st_mtime_ns for p in folder.iterdir()} == stamps
-    save_bundle(tmp_path / "tiny", tiny_bundle())
-    command = [
-        sys.executable,
-        "-m",
-        "lamp_cli",
-        "retrieve",
-        "a person jumps",
-        "-k",
-        "2",
-        "--model",
-        tmp_path / "tiny",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    records = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(records) == 2 and all(r["caption"] for r in records)
-    assert str(folder) in done.stderr
+    assert all(caption_beside(p) for p in folder.glob("*.npy"))

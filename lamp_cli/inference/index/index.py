@@ -1,43 +1,59 @@
 """The index of a motion library: embeddings on disk, kept up to date. Searching them is search.py.
 
     INDEX/
-      files.json              path -> size, time, content hash
-      shard-HASH.safetensors  embeddings of some windows and their bounds; the header says what they are of
+      shard-HASH.safetensors  embeddings of some windows; the header says what they are of
+      lock, lock-holder       one process at a time updates the index
 
-Keyed by content hash and by the bundle's fingerprint, so a renamed file costs nothing, a changed one is
-embedded anew, and another bundle means another index. Shards are written whole; a kill loses at
-most the one being computed. A lock lets one process write at a time.
+Keyed by the files' content and by what embeddings depend on, so a renamed file costs nothing, and a changed
+file or another bundle is embedded anew. Shards are written whole; a kill loses at most the one being
+computed. Those that nothing uses are deleted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ...bundle.bundle import Bundle
-from ...storage import replacing, write_json
+from ...data.batches import LONGEST_CLIP
+from ...storage import replacing, write_text
 from ..embed import embed_motions
-from .library import UnreadableTake, Window, content_hash, motion_files, windows_of_file
-from .search import Block, Bounds, ExactSearch
+from .library import HOP, UnreadableTake, Window, content_hash, motion_files, windows_of_file
+from .search import Block
 
+# Raise it when the layout of shards changes, or what makes a file's embeddings: reading, windows, features.
+INDEX_VERSION = 2
 SHARD_WINDOWS = 256
 BATCH_SIZE = 32
 FOLDER = ".lamp-index"
+SECONDS_UNTIL_NOTICE = 1.0
+
+Advance = Callable[[int, int], None]
+Notify = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a row of the index comes from: a window of a take of a file, in frames."""
+def default_folder(library: Path) -> Path:
+    """Where the index of a library lies: in the library itself, or beside an archive."""
+    return (library if library.is_dir() else library.parent) / FOLDER
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSource:
+    """Where a searched window comes from: frames ``start`` to ``end``, at the bundle's rate, of a take.
+
+    ``path`` is relative to the library's folder; ``take`` names an archive's entry, else it is empty.
+    """
 
     path: str
     take: str
@@ -47,7 +63,7 @@ class Place:
 
 @dataclass
 class IndexReport:
-    """What an update did."""
+    """What an update did: numbers of files, and the reason of every take that was left out."""
 
     files: int = 0
     embedded: int = 0
@@ -56,34 +72,24 @@ class IndexReport:
 
 
 @dataclass(frozen=True)
-class PlaceTable(Sequence[Place]):
-    """Places of many windows, as columns: a million of them as objects would weigh hundreds of megabytes."""
-
-    paths: tuple[str, ...]
-    takes: tuple[str, ...]
-    columns: np.ndarray
-
-    def __len__(self) -> int:
-        """How many windows there are."""
-        return len(self.columns)
-
-    def __getitem__(self, row: Any) -> Any:
-        """The place of a window."""
-        path, take, start, end = self.columns[int(row)].tolist()
-        return Place(self.paths[path], self.takes[take], start, end)
-
-
-@dataclass(frozen=True)
 class MotionIndex:
-    """Where every window is, and their embeddings, unit vectors, memory-mapped, to search in."""
+    """The windows of a library and, in the same order, the rows of ``blocks`` that hold their embeddings.
 
-    places: PlaceTable
-    search: ExactSearch
+    ``fps`` is the rate that its joint arrays were read with; None for the skeleton's.
+    """
+
+    root: Path
+    fps: float | None
+    windows: list[WindowSource]
+    blocks: list[Block]
 
 
 def fingerprint(bundle: Bundle) -> str:
-    """What embeddings depend on: the weights of tokenizer and LaMP, and the statistics."""
-    digest = hashlib.sha256()
+    """What embeddings of motions depend on: tokenizer and LaMP, their configs, skeleton, rate, statistics."""
+    config = bundle.config
+    networks = [asdict(config.model.tokenizer), asdict(config.model.lamp)]
+    described = json.dumps([config.skeleton, config.fps, *networks], sort_keys=True)
+    digest = hashlib.sha256(described.encode())
     for network in (bundle.tokenizer, bundle.lamp):
         for name, value in network.state_dict().items():
             digest.update(name.encode())
@@ -96,83 +102,94 @@ def update_index(
     bundle: Bundle,
     library: Path,
     folder: Path,
-    advance: Callable[[int, int], None] = lambda done, total: None,
+    fps: float | None = None,
+    advance: Advance = lambda done, total: None,
+    notify: Notify = lambda message: None,
 ) -> tuple[MotionIndex, IndexReport]:
     """Embed what is new or changed in ``library`` and open the index in ``folder``.
 
-    ``advance(done, total)`` counts files. Raises ``ValueError`` when the library is no folder.
+    ``fps`` is the rate of joint arrays, the skeleton's when it is not given. ``advance(done, total)`` counts
+    files; ``notify`` is told when another process updates the index and is waited for. Raises ``ValueError``
+    when the library is no folder.
     """
     paths = motion_files(library)
     root = library if library.is_dir() else library.parent
     report = IndexReport(files=len(paths))
-    with _locked(folder):
-        hashes = _hashes(paths, root, folder / "files.json")
-        mark = fingerprint(bundle)
-        known = _read_shards(folder, mark)
-        have = {key for shard in known for key, *_ in shard.rows}
-        waiting = {key: root / name for name, key in hashes.items() if key not in have}
-        report.reused = len({*hashes.values()} & have)
-        report.embedded = len(waiting)
-        for done, shard in enumerate(_embed(bundle, waiting, report), 1):
-            known.append(_write_shard(folder, mark, shard))
-            advance(min(done * SHARD_WINDOWS, len(waiting)), len(waiting))
-        return _open(known, hashes, report), report
+    with _locked(folder, notify):
+        hashes = {str(path.relative_to(root)): content_hash(path) for path in paths}
+        key = _embedding_key(bundle, fps)
+        shards = _read_shards(folder, key, set(hashes.values()))
+        known = {content for shard in shards for content, *_ in shard.rows}
+        missing = {content: root / name for name, content in hashes.items() if content not in known}
+        report.reused = len({*hashes.values()} & known)
+        report.embedded = len(missing)
+        for done, shard in enumerate(_embed(bundle, missing, fps), 1):
+            _write_shard(folder, key, shard)
+            shards.append(shard)
+            advance(min(done * SHARD_WINDOWS, len(missing)), len(missing))
+        windows, blocks = _open(shards, hashes, report)
+    return MotionIndex(root, fps, windows, blocks), report
+
+
+# Content hash of the file, take, start, end, and the reason when the take could not be read.
+Row = tuple[str, str, int, int, str]
 
 
 @dataclass(frozen=True)
 class _Shard:
-    """Rows are content hash, take, start, end, and the reason when the take could not be read."""
+    """Rows of whole files, and the embeddings (W, N, E) of those that could be read."""
 
-    rows: list[tuple[str, str, int, int, str]]
+    rows: list[Row]
     embeddings: np.ndarray
-    bounds: Bounds
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, notify: Notify) -> Iterator[None]:
+    """One process at a time; who has to wait is told for whom."""
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
-        yield
-
-
-def _hashes(paths: list[Path], root: Path, cache: Path) -> dict[str, str]:
-    """Content hash by relative path; files of the same size and time are not read again."""
+    lock, holder = FileLock(folder / "lock"), folder / "lock-holder"
     try:
-        before: dict[str, Any] = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        before = {}
-    now: dict[str, list[Any]] = {}
-    for path in paths:
-        state = path.stat()
-        name, stamp = str(path.relative_to(root)), [state.st_size, state.st_mtime_ns]
-        old = before.get(name)
-        now[name] = old if old and old[:2] == stamp else [*stamp, content_hash(path)]
-    if now != before:
-        write_json(cache, now)
-    return {name: entry[2] for name, entry in now.items()}
+        lock.acquire(timeout=SECONDS_UNTIL_NOTICE)
+    except Timeout:
+        notify(f"{folder}: waiting for {_holder_name(holder)}, which is updating this index")
+        lock.acquire()
+    try:
+        write_text(holder, f"process {os.getpid()} on {platform.node() or 'this machine'}")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
 
 
-def _embed(bundle: Bundle, waiting: dict[str, Path], report: IndexReport) -> Iterator[_Shard]:
+def _holder_name(holder: Path) -> str:
+    try:
+        return holder.read_text(encoding="utf-8").strip() or "another process"
+    except (OSError, UnicodeDecodeError):
+        return "another process"
+
+
+def _embedding_key(bundle: Bundle, fps: float | None) -> str:
+    """What the embeddings of given files depend on."""
+    parts = [INDEX_VERSION, LONGEST_CLIP, HOP, fps or bundle.skeleton.fps, fingerprint(bundle)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _embed(bundle: Bundle, missing: dict[str, Path], fps: float | None) -> Iterator[_Shard]:
     """Shards of whole files, so that a file is either wholly in the index or not at all."""
-    rows: list[tuple[str, str, int, int, str]] = []
+    rows: list[Row] = []
     windows: list[Window] = []
-    for key, path in waiting.items():
-        for item in windows_of_file(path, bundle.skeleton):
+    for content, path in missing.items():
+        for item in windows_of_file(path, bundle.skeleton, fps):
             if isinstance(item, UnreadableTake):
-                rows.append((key, item.take, 0, 0, item.reason))
+                rows.append((content, item.take, 0, 0, item.reason))
                 continue
-            rows.append((key, item.take, item.start, item.end, ""))
+            rows.append((content, item.take, item.start, item.end, ""))
             windows.append(item)
         if len(windows) >= SHARD_WINDOWS:
-            yield _shard(bundle, rows, windows)
+            yield _Shard(rows, _embeddings(bundle, windows))
             rows, windows = [], []
     if rows:
-        yield _shard(bundle, rows, windows)
-
-
-def _shard(bundle: Bundle, rows: list[tuple[str, str, int, int, str]], windows: list[Window]) -> _Shard:
-    embeddings = _embeddings(bundle, windows)
-    return _Shard(rows, embeddings, Bounds.of(embeddings))
+        yield _Shard(rows, _embeddings(bundle, windows))
 
 
 def _embeddings(bundle: Bundle, windows: list[Window]) -> np.ndarray:
@@ -186,58 +203,68 @@ def _embeddings(bundle: Bundle, windows: list[Window]) -> np.ndarray:
     return result
 
 
-def _write_shard(folder: Path, mark: str, shard: _Shard) -> _Shard:
+def _write_shard(folder: Path, key: str, shard: _Shard) -> None:
     header = json.dumps(shard.rows)
-    name = hashlib.sha256(f"{mark}{header}".encode()).hexdigest()[:16]
+    name = hashlib.sha256(f"{key}{header}".encode()).hexdigest()[:16]
     with replacing(folder / f"shard-{name}.safetensors") as temporary:
-        arrays = {"embeddings": shard.embeddings, **vars(shard.bounds)}
-        save_file(arrays, temporary, metadata={"bundle": mark, "rows": header})
-    return shard
+        save_file({"embeddings": shard.embeddings}, temporary, metadata={"key": key, "rows": header})
 
 
-def _read_shards(folder: Path, mark: str) -> list[_Shard]:
+def _read_shards(folder: Path, key: str, wanted: set[str]) -> list[_Shard]:
+    """The shards of this key that hold wanted content; deletes the others, and what earlier versions wrote.
+
+    A shard of which more than half is no longer wanted goes too: the rest of it is soon embedded again.
+    """
     shards = []
     for path in sorted(folder.glob("shard-*.safetensors")):
-        try:
-            # Through torch the file is memory-mapped; through numpy it would be read.
-            with safe_open(path, framework="pt") as file:
-                header = file.metadata()
-                if header["bundle"] != mark:
-                    continue
-                rows = [tuple(row) for row in json.loads(header["rows"])]
-                bounds = Bounds(*(file.get_tensor(f.name).numpy() for f in fields(Bounds)))
-                shards.append(_Shard(rows, file.get_tensor("embeddings").numpy(), bounds))  # type: ignore[arg-type]
-        except (SafetensorError, KeyError, ValueError, OSError):
-            # A damaged shard costs its embedding again, nothing else.
+        shard = _read_shard(path, key)
+        contents = {row[0] for row in shard.rows} if shard else set()
+        if shard and 2 * len(contents & wanted) >= len(contents):
+            shards.append(shard)
+            continue
+        # Windows keeps a file that another process has open; a later update deletes it.
+        with suppress(PermissionError):
             path.unlink(missing_ok=True)
+    (folder / "files.json").unlink(missing_ok=True)
     return shards
 
 
-def _open(shards: list[_Shard], hashes: dict[str, str], report: IndexReport) -> MotionIndex:
-    """Rows of files that are there now; the same content under two names has two places."""
+def _read_shard(path: Path, key: str) -> _Shard | None:
+    """A shard, its embeddings memory-mapped; None when it is another key's or damaged."""
+    try:
+        # Through torch the file is memory-mapped; through numpy it would be read.
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("key") != key:
+                return None
+            rows: list[Row] = [tuple(row) for row in json.loads(header["rows"])]  # type: ignore[misc]
+            return _Shard(rows, file.get_tensor("embeddings").numpy())
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError):
+        return None
+
+
+def _open(
+    shards: list[_Shard], hashes: dict[str, str], report: IndexReport
+) -> tuple[list[WindowSource], list[Block]]:
+    """Windows of files that are there now; the same content under two names is found under both."""
     names: dict[str, list[str]] = {}
-    for name, key in hashes.items():
-        names.setdefault(key, []).append(name)
-    paths: dict[str, int] = {}
-    takes: dict[str, int] = {}
-    columns: list[tuple[int, int, int, int]] = []
+    for name, content in hashes.items():
+        names.setdefault(content, []).append(name)
+    windows: list[WindowSource] = []
     blocks = []
     seen: set[str] = set()
     for shard in shards:
-        keys = {row[0] for row in shard.rows} - seen
-        kept: list[int] = []
+        contents = {row[0] for row in shard.rows} - seen
+        rows: list[int] = []
         number = 0
-        for key, take, start, end, reason in shard.rows:
-            wanted = names.get(key, []) if key in keys else []
+        for content, take, start, end, reason in shard.rows:
+            found = names.get(content, []) if content in contents else []
             if reason:
-                report.unreadable.update({f"{n}:{take}" if take else n: reason for n in wanted})
+                report.unreadable.update({f"{name}:{take}" if take else name: reason for name in found})
                 continue
-            for name in wanted:
-                path_number = paths.setdefault(name, len(paths))
-                columns.append((path_number, takes.setdefault(take, len(takes)), start, end))
-            kept += [number] * len(wanted)
+            windows += [WindowSource(name, take, start, end) for name in found]
+            rows += [number] * len(found)
             number += 1
-        seen |= keys
-        blocks.append(Block(shard.embeddings, shard.bounds, np.array(kept, np.int64)))
-    table = np.array(columns, np.int32).reshape(-1, 4)
-    return MotionIndex(PlaceTable(tuple(paths), tuple(takes), table), ExactSearch(blocks))
+        seen |= contents
+        blocks.append(Block(shard.embeddings, np.array(rows, np.int64)))
+    return windows, blocks

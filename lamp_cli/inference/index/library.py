@@ -23,6 +23,12 @@ from ...motion.transform import resample
 SUFFIXES = (".npy", ".npz")
 HOP = LONGEST_CLIP // 2
 LEAST_FRAMES = 4
+# The folders of a data set in HumanML3D's layout: joints, and features of the same clips.
+JOINTS_FOLDER, FEATURES_FOLDER = "new_joints", "new_joint_vecs"
+# What `lamp generate --features` adds to the name of a motion.
+FEATURES_ENDING = "_features"
+# Larger files are hashed by their size, time and three parts.
+LARGE_FILE = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -46,37 +52,68 @@ class UnreadableTake:
 def motion_files(root: Path) -> list[Path]:
     """Motion files under a folder, nested ones too, sorted; raises ``ValueError`` when there is no folder.
 
-    Hidden folders are left alone: the index lies in one.
+    Hidden folders are left alone: the index lies in one. Of a motion that is there as joints and as
+    features, the joints; statistics of a data set are no motions.
     """
     if root.is_file() and root.suffix.lower() in SUFFIXES:
         return [root]
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; expected a library of motion files")
-    found = (p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts))
+    found = {p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()}
+    visible = (p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts))
+    return sorted(p for p in visible if not (_joints_of_features(p) in found or _is_statistics(p)))
+
+
+def _joints_of_features(path: Path) -> Path | None:
+    """Where the joints of a file of features lie, if it is named like one."""
+    if path.parent.name == FEATURES_FOLDER:
+        return path.parent.with_name(JOINTS_FOLDER) / path.name
+    if path.stem.endswith(FEATURES_ENDING):
+        return path.with_name(path.stem.removesuffix(FEATURES_ENDING) + path.suffix)
+    return None
+
+
+def _is_statistics(path: Path) -> bool:
+    """Whether a file is a data set's ``Mean.npy`` or ``Std.npy``, beside its folder of motions."""
+    beside = (path.with_name(JOINTS_FOLDER), path.with_name(FEATURES_FOLDER))
+    return path.name in ("Mean.npy", "Std.npy") and any(folder.is_dir() for folder in beside)
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """SHA-256 of a file's bytes; of a large file its size, time and first, middle and last MiB."""
     digest = hashlib.sha256()
+    state = path.stat()
     with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+        if state.st_size <= LARGE_FILE:
+            digest.update(file.read())
+            return digest.hexdigest()
+        digest.update(f"{state.st_size} {state.st_mtime_ns}".encode())
+        part = 1 << 20
+        for begin in (0, (state.st_size - part) // 2, state.st_size - part):
+            file.seek(begin)
+            digest.update(file.read(part))
     return digest.hexdigest()
 
 
-def windows_of_file(path: Path, skeleton: Skeleton) -> Iterator[Window | UnreadableTake]:
-    """Windows of every take in a file; a take that does not serve is named with the reason."""
+def windows_of_file(
+    path: Path, skeleton: Skeleton, fps: float | None = None
+) -> Iterator[Window | UnreadableTake]:
+    """Windows of every take in a file; a take that does not serve is named with the reason.
+
+    ``fps`` is the rate of joint arrays, which carry none; the skeleton's when it is not given.
+    """
     try:
         for take, array in read_arrays(path):
-            yield from _windows_of_array(array, take, skeleton)
+            yield from _windows_of_array(array, take, skeleton, fps)
     except (ValueError, OSError) as error:
         yield UnreadableTake("", str(error).removeprefix(f"{path}: "))
 
 
-def _windows_of_array(array: np.ndarray, take: str, skeleton: Skeleton) -> Iterator[Window | UnreadableTake]:
+def _windows_of_array(
+    array: np.ndarray, take: str, skeleton: Skeleton, fps: float | None
+) -> Iterator[Window | UnreadableTake]:
     try:
-        windows = list(windows_of_motion(motion_of_array(array, take or "array"), skeleton))
+        windows = list(windows_of_motion(motion_of_array(array, take or "array", fps), skeleton))
     except ValueError as error:
         yield UnreadableTake(take, str(error).removeprefix(f"{take or 'array'}: "))
         return

@@ -1,0 +1,48 @@
+"""What a query of retrieval is: a sentence, or a file with a motion. Imports no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..files.arrays import load_motion
+from ..motion.motion import Motion
+
+MOTION_ENDINGS = (".npy", ".npz", ".bvh", ".amc", ".asf", ".fbx", ".c3d", ".glb", ".gltf", ".csv", ".pkl")
+
+
+def read_query(query: str, fps: float | None = None) -> str | Motion:
+    """The motion of the file that ``query`` names, else the sentence itself.
+
+    ``fps`` is the rate of joint arrays. Raises ``ValueError`` for an empty query, and for one that looks
+    like a path where no file is.
+    """
+    if not query.strip():
+        raise ValueError("the query is empty; expected a sentence or a motion file")
+    if _is_file(query):
+        return load_motion(Path(query), fps)
+    if looks_like_path(query):
+        raise ValueError(f"{query}: no such file; expected a motion file or a sentence")
+    return query
+
+
+def looks_like_path(query: str) -> bool:
+    """Whether a text ends like a motion file, or is one word with a folder separator in it."""
+    text = query.strip()
+    if text.lower().endswith(MOTION_ENDINGS):
+        return True
+    return len(text.split()) == 1 and ("/" in text or "\\" in text)
+
+
+def check_rerank(rerank: int, top: int, query: str | Motion) -> None:
+    """Raise ``ValueError`` when hits cannot all be ordered by the matching head as asked."""
+    if rerank and isinstance(query, Motion):
+        raise ValueError("re-ranking needs a sentence; the query is a motion")
+    if 0 < rerank < top:
+        raise ValueError(f"re-ranking {rerank} of {top} matches; expected at least as many")
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # too long for a file name, or with a null character
+        return False
