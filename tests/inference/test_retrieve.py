@@ -255,7 +255,7 @@ def test_overlapping_windows_of_one_take_are_one_hit(library: Path, tmp_path: Pa
 def test_reranking_judges_the_window_that_scored_best(library: Path, tmp_path: Path) -> None:
     bundle, text = tiny_bundle(), "a man jumps"
     index, _ = update_index(bundle, library, tmp_path / "index")
-    # Of the long take the last window is made the best, then the one before it, and so on; each widens the hit.
+    # Of the long take the last window is made the best, then the one before it, and so on: the hit widens.
     vector = embed_texts(bundle, [text])[0]
     scale = np.array([0.91 + w.start / 4000 if "clip2" in w.path else 0.5 for w in index.windows])[
         :, None, None
