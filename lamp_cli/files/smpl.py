@@ -1,0 +1,211 @@
+"""SMPL bodies: the poses of AMASS and SMPL, SMPL-H, SMPL-X archives become joints.
+
+Sources: Loper et al. 2015 (SMPL), Mahmood et al. 2019 (AMASS). All three bodies share their first 22 joints,
+which are HumanML3D's. With a body model (``smplx`` computes the joints of its shape) they are exact; without
+one the rotations drive a neutral body of the corpus's bone lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..motion import rotation
+from ..motion.skeleton import HUMANML3D
+
+BODY_JOINTS = HUMANML3D.joints
+# Joints of a neutral adult in the T-pose, centimetres from the pelvis; the right side mirrors the left.
+_SPINE = {0: (0, 0, 0), 3: (0, 11, -3), 6: (0, 24, -3), 9: (0, 30, 0), 12: (0, 51, -4), 15: (0, 58, 1)}
+_LEFT = {
+    1: (7, -9, -1),
+    4: (11, -47, -1),
+    7: (9, -87, -6),
+    10: (12, -92, 6),
+    13: (8, 42, -4),
+    16: (17, 45, -5),
+    18: (43, 44, -7),
+    20: (68, 44, -7),
+}
+# A body model's rows of the pose, and what its file is called.
+_KINDS = {24: "SMPL", 52: "SMPL-H", 55: "SMPL-X"}
+_MODEL_ARRAYS = ("v_template", "shapedirs", "J_regressor")
+# The pelvis of the neutral body lies here from the origin that ``trans`` moves, metres.
+_PELVIS = np.array([0.0, -0.22, 0.03])
+# AMASS is z up; the corpus is y up.
+_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+
+
+class BodyModelError(ValueError):
+    """A body model that is not there or cannot be read; the message names the folder or file."""
+
+
+@dataclass(frozen=True)
+class BodyPoses:
+    """What an archive says of a body.
+
+    Attributes:
+        rotations: axis-angle vectors (T, K, 3) in radians, root first; K is 24 (SMPL), 52 (SMPL-H),
+            55 (SMPL-X), or 22 where the hands are left out.
+        translation: place of the root (T, 3), metres, z up.
+        betas: shape (S,), empty when unknown.
+        gender: ``neutral``, ``male`` or ``female``.
+        fps: frames per second, None when the file does not say it.
+
+    """
+
+    rotations: np.ndarray
+    translation: np.ndarray
+    betas: np.ndarray
+    gender: str
+    fps: float | None
+
+
+def holds_poses(names: Iterable[str]) -> bool:
+    """Whether an archive with entries of these names holds SMPL poses."""
+    found = set(names)
+    return "trans" in found and ("poses" in found or {"root_orient", "pose_body"} <= found)
+
+
+def read_poses(archive: Mapping[str, np.ndarray], source: str) -> BodyPoses:
+    """The poses of an AMASS archive, of either generation of its names.
+
+    Raises ``ValueError`` for shapes that are no poses, and for numbers that are not finite.
+    """
+    if "poses" in archive:
+        poses = np.asarray(archive["poses"], dtype=np.float64)
+    else:
+        parts = [np.asarray(archive[name], dtype=np.float64) for name in ("root_orient", "pose_body")]
+        poses = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+    translation = np.asarray(archive["trans"], dtype=np.float64)
+    frames = len(poses)
+    width = poses.reshape(frames, -1).shape[1] if frames else 0
+    if frames == 0 or width % 3 or width < 3 * BODY_JOINTS or translation.shape != (frames, 3):
+        found = f"poses {poses.shape} and trans {translation.shape}"
+        raise ValueError(f"{source}: expected SMPL poses (T, 66 or more) and trans (T, 3), found {found}")
+    if not (np.isfinite(poses).all() and np.isfinite(translation).all()):
+        raise ValueError(f"{source}: NaN or infinite numbers among the poses")
+    betas = np.asarray(archive["betas"], dtype=np.float64).reshape(-1) if "betas" in archive else np.zeros(0)
+    return BodyPoses(
+        poses.reshape(frames, -1, 3), translation, betas, _gender(archive), _rate(archive, source)
+    )
+
+
+def neutral_joints(poses: BodyPoses) -> np.ndarray:
+    """Joints (T, 22, 3) float32, metres, y up, of a neutral body of the corpus's bone lengths.
+
+    The body's own shape is lost: limbs are as long as those of HumanML3D's reference clip.
+    """
+    parents = np.array(HUMANML3D.parents)
+    bones = np.zeros((BODY_JOINTS, 3))
+    rest = _neutral_rest()
+    for joint in range(1, BODY_JOINTS):
+        bone = rest[joint] - rest[parents[joint]]
+        bones[joint] = bone * HUMANML3D.bone_lengths[joint] / np.linalg.norm(bone)
+    turns = _quaternions(poses.rotations[:, :BODY_JOINTS])
+    joints = np.zeros((len(turns), BODY_JOINTS, 3))
+    whole = turns.copy()
+    joints[:, 0] = poses.translation + _PELVIS
+    for joint in range(1, BODY_JOINTS):
+        parent = parents[joint]
+        joints[:, joint] = joints[:, parent] + rotation.rotate(whole[:, parent], bones[joint])
+        whole[:, joint] = rotation.multiply(whole[:, parent], turns[:, joint])
+    return (joints @ _Y_UP.T).astype(np.float32)
+
+
+def model_joints(poses: BodyPoses, folder: Path) -> np.ndarray:
+    """Joints (T, 22, 3) float32, metres, y up, of the body of this shape and gender, by ``smplx``.
+
+    ``folder`` holds the body models as they are downloaded, ``.npz`` files anywhere below it. Raises
+    :class:`BodyModelError` when none fits. Pickled models (``.pkl``) are never opened.
+    """
+    import torch
+    from smplx.lbs import batch_rigid_transform, batch_rodrigues, blend_shapes, vertices2joints
+
+    template, shapes, regressor = _body_model(folder, poses)
+    count = min(len(poses.betas), shapes.shape[-1])
+    betas = torch.from_numpy(poses.betas[None, :count])
+    vertices = torch.from_numpy(template)[None] + blend_shapes(betas, torch.from_numpy(shapes[..., :count]))
+    rest = vertices2joints(torch.from_numpy(regressor[:BODY_JOINTS]), vertices)
+    vectors = torch.from_numpy(poses.rotations[:, :BODY_JOINTS])
+    turns = batch_rodrigues(vectors.reshape(-1, 3)).reshape(len(vectors), BODY_JOINTS, 3, 3)
+    parents = torch.tensor(HUMANML3D.parents)
+    joints, _ = batch_rigid_transform(turns, rest.expand(len(vectors), -1, -1), parents, dtype=torch.float64)
+    placed = joints.numpy() + poses.translation[:, None]
+    return (placed @ _Y_UP.T).astype(np.float32)
+
+
+def _body_model(folder: Path, poses: BodyPoses) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Template (V, 3), shape directions (V, 3, S) and joint regressor (K, V), float64, of the body that fits.
+
+    Of the files with as many joints as the poses, the one whose path names the gender; else a neutral one.
+    """
+    if not folder.is_dir():
+        raise BodyModelError(f"{folder}: no such folder; expected one with SMPL body models (.npz)")
+    wanted = poses.rotations.shape[1]
+    fitting = []
+    for path in sorted(folder.rglob("*.npz")):
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                if not set(_MODEL_ARRAYS) <= set(archive.files):
+                    continue
+                arrays = [
+                    archive[name].astype(np.float64) for name in ("v_template", "shapedirs", "J_regressor")
+                ]
+        except (ValueError, OSError) as error:
+            raise BodyModelError(f"{path}: cannot be read as a body model ({error})") from None
+        if wanted in (BODY_JOINTS, len(arrays[2])):
+            fitting.append((_gender_of(path), arrays))
+    for gender in (poses.gender, "neutral"):
+        for found, arrays in fitting:
+            if found == gender:
+                return arrays[0], arrays[1], arrays[2]
+    kind = _KINDS.get(wanted, "SMPL, SMPL-H or SMPL-X")
+    raise BodyModelError(f"{folder}: holds no {kind} body model, {poses.gender} or neutral, as an .npz file")
+
+
+def _gender_of(path: Path) -> str:
+    words = f"{path.parent.name} {path.stem}".lower()
+    return next((gender for gender in ("female", "male", "neutral") if gender in words), "neutral")
+
+
+def _gender(archive: Mapping[str, np.ndarray]) -> str:
+    if "gender" not in archive:
+        return "neutral"
+    value = np.asarray(archive["gender"]).reshape(-1)[:1].tolist()
+    name = (
+        value[0].decode(errors="replace")
+        if value and isinstance(value[0], bytes)
+        else "".join(map(str, value))
+    )
+    return name.lower() if name.lower() in ("male", "female") else "neutral"
+
+
+def _rate(archive: Mapping[str, np.ndarray], source: str) -> float | None:
+    for name in ("mocap_framerate", "mocap_frame_rate"):
+        if name in archive:
+            rate = float(np.asarray(archive[name]).reshape(-1)[0])
+            if not 0 < rate < 10000:
+                raise ValueError(f"{source}: {name} {rate:g}; expected frames per second")
+            return rate
+    return None
+
+
+def _neutral_rest() -> np.ndarray:
+    """Joints (22, 3) of the neutral body in the T-pose, metres."""
+    rest = np.zeros((BODY_JOINTS, 3))
+    for joint, place in {**_SPINE, **_LEFT}.items():
+        rest[joint] = np.array(place) / 100.0
+    for left, right in zip(HUMANML3D.left, HUMANML3D.right, strict=True):
+        rest[right] = rest[left] * (-1.0, 1.0, 1.0)
+    return rest
+
+
+def _quaternions(vectors: np.ndarray) -> np.ndarray:
+    """Unit quaternions (..., 4), w first, of axis-angle vectors (..., 3) in radians."""
+    angle = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    # sin(a/2)/a, which is 1/2 where the angle vanishes.
+    scale = 0.5 * np.sinc(angle / (2.0 * np.pi))
+    return np.concatenate([np.cos(angle / 2.0), vectors * scale], axis=-1)
