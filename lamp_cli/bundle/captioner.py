@@ -55,7 +55,7 @@ def load_language_model(name: str, dtype: torch.dtype) -> tuple[nn.Module, Any]:
 
     Raises ``ValueError`` when there is none, or ``transformers`` is not installed.
     """
-    transformers = _transformers(name)
+    transformers = _transformers()
     local = Path(name).is_dir()
     if not local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise ValueError(f"{name}: no such folder; expected a Hugging Face causal language model")
@@ -79,11 +79,9 @@ def _untrained(folder: Path, dtype: torch.dtype) -> tuple[nn.Module, Any]:
     return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype), tokenizer
 
 
-def _transformers(name: str) -> Any:
-    try:
-        import transformers
-    except ImportError:
-        raise ValueError(f"{name}: needs the package transformers: pip install 'lamp-cli[llm]'") from None
+def _transformers() -> Any:
+    import transformers
+
     # Its own bars and hints would stand between our lines.
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()

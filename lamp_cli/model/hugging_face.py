@@ -108,7 +108,7 @@ def _with_lora(model: nn.Module, config: LanguageModelConfig) -> nn.Module:
     try:
         from peft import LoraConfig, get_peft_model
     except ImportError:
-        raise ValueError("LoRA needs the package peft: pip install 'lamp-cli[llm]'") from None
+        raise ValueError("LoRA needs the package peft: pip install peft") from None
     # Every linear layer but the output: the one choice that fits models of any family.
     lora = LoraConfig(
         r=config.rank,
