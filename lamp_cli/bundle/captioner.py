@@ -68,7 +68,7 @@ def load_language_model(name: str, dtype: torch.dtype) -> tuple[nn.Module, Any]:
 
 
 def _untrained(folder: Path, dtype: torch.dtype) -> tuple[nn.Module, Any]:
-    transformers = _transformers(str(folder))
+    transformers = _transformers()
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
