@@ -26,7 +26,6 @@ from ..storage import replacing
 from .draws import drawn_ahead
 from .log import LOG, TrainingLog
 
-
 BEST, LAST = "best.safetensors", "last.safetensors"
 
 
