@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from .english import noun_lemma, verb_lemma
+
 _CLOSED = {
     "DET": "a an the this that these those each every some any another no all both",
     "PRON": "he she it they him them himself herself itself themselves who someone somebody something "
@@ -44,15 +46,6 @@ _VERBS = frozenset(
     strafe sidestep
     """.split()
 )
-_IRREGULAR = {
-    "ran": "run", "stood": "stand", "sat": "sit", "threw": "throw", "thrown": "throw", "caught": "catch",
-    "held": "hold", "bent": "bend", "took": "take", "taken": "take", "went": "go", "goes": "go",
-    "came": "come", "made": "make", "did": "do", "does": "do", "began": "begin", "knelt": "kneel",
-    "leant": "lean", "swung": "swing", "shook": "shake", "laid": "lay", "lies": "lie", "lying": "lie",
-    "lay": "lie", "fell": "fall", "swam": "swim", "spun": "spin", "kept": "keep", "brought": "bring",
-    "rose": "rise", "got": "get", "hopped": "hop", "feet": "foot", "men": "man", "women": "woman",
-    "people": "people", "knees": "knee",
-}  # fmt: skip
 
 
 def tagged_tokens(text: str) -> list[str]:
@@ -62,41 +55,13 @@ def tagged_tokens(text: str) -> list[str]:
 
 
 def _tagged(word: str, previous: str) -> str:
-    verb = _verb_lemma(word)
+    verb = verb_lemma(word, _VERBS)
     follows_noun_marker = _TAG_OF.get(previous) in ("DET", "ADJ", "NUM")
     if verb and not (follows_noun_marker and word in _VERBS):
         return f"{verb}/VERB"
     if word in _TAG_OF:
         tag = _TAG_OF[word]
-        return f"{_noun_lemma(word) if tag == 'NOUN' else word}/{tag}"
+        return f"{noun_lemma(word) if tag == 'NOUN' else word}/{tag}"
     if word.endswith("ly"):
         return f"{word}/ADV"
-    return f"{_noun_lemma(word)}/NOUN"
-
-
-def _verb_lemma(word: str) -> str:
-    """The base form when the word is a known verb in some form, else an empty string."""
-    if word in _VERBS:
-        return word
-    if _IRREGULAR.get(word) in _VERBS:
-        return _IRREGULAR[word]
-    for ending in ("ing", "ed", "es", "s", "d"):
-        if not word.endswith(ending):
-            continue
-        stem = word[: -len(ending)]
-        undoubled = stem[:-1] if len(stem) > 2 and stem[-1] == stem[-2] else stem
-        unied = stem[:-1] + "y" if stem.endswith("i") else stem
-        for candidate in (stem, stem + "e", undoubled, unied):
-            if candidate in _VERBS:
-                return candidate
-    return ""
-
-
-def _noun_lemma(word: str) -> str:
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
-        return word[:-1]
-    return word
+    return f"{noun_lemma(word)}/NOUN"

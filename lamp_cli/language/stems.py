@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from .english import BASE_OF, IRREGULAR_VERBS
+
 # Besides the closed classes: whoever moves, of whom no motion speaks.
 _WITHOUT_MEANING = frozenset(
     """
@@ -18,31 +20,25 @@ _WITHOUT_MEANING = frozenset(
     down off out above below behind between beside near against towards toward along during before after
     without within upon past as for and or but nor then while if because although though when whenever
     where until since like to not is are was were be been being am has have had does do did can could will
-    would may might must should there here also just very so too than again
+    will would may might must should there here also just very so too than again
     """.split()
 )
-_IRREGULAR = {
-    "ran": "run", "stood": "stand", "sat": "sit", "threw": "throw", "thrown": "throw", "caught": "catch",
-    "held": "hold", "bent": "bend", "took": "take", "taken": "take", "went": "go", "goes": "go", "gone": "go",
-    "came": "come", "made": "make", "began": "begin", "begun": "begin", "knelt": "kneel", "leapt": "leap",
-    "swung": "swing", "shook": "shake", "laid": "lay", "lying": "lie", "fell": "fall", "fallen": "fall",
-    "swam": "swim", "swum": "swim", "spun": "spin", "kept": "keep", "brought": "bring", "rose": "rise",
-    "risen": "rise", "got": "get", "gotten": "get", "feet": "foot", "men": "man", "women": "woman",
-    "people": "person", "drank": "drink", "ate": "eat", "eaten": "eat", "crept": "creep", "dove": "dive",
-    "fought": "fight", "struck": "strike", "drove": "drive", "rode": "ride", "wrote": "write",
-}  # fmt: skip
 
 
 def stem(word: str) -> str:
     """A lower-case word without its ending: ``hopping``, ``hopped`` and ``hops`` are ``hop``."""
-    word = _IRREGULAR.get(word, word)
-    for ending in ("ing", "ed", "es", "s", "ly"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
-            word = word[: -len(ending)]
-            break
+    irregular = word in IRREGULAR_VERBS or word in BASE_OF
+    word = BASE_OF.get(word, word) if irregular else _without_ending(word)
     if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiou":
         word = word[:-1]
     return word[:-1] if len(word) > 3 and word[-1] in "eiy" else word
+
+
+def _without_ending(word: str) -> str:
+    for ending in ("ing", "ed", "es", "s", "ly"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            return word[: -len(ending)]
+    return word
 
 
 def meaningful_words(text: str) -> tuple[str, ...]:

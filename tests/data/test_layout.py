@@ -15,7 +15,6 @@ from lamp_cli.data.statistics import (
     save_statistics,
     weigh_up_root_and_contacts,
 )
-from lamp_cli.language.mirror import mirror_sentence
 from lamp_cli.motion.skeleton import HUMANML3D
 
 LIMIT = FramesLimit(20, 199)
@@ -89,19 +88,6 @@ def test_captions_survive_a_round_trip():
 def test_a_hash_in_a_sentence_cannot_break_the_line():
     [caption] = parse_captions(format_captions([Caption("a man # walks\nback")]))
     assert caption.text == "a man walks back" and caption.whole_clip
-
-
-@pytest.mark.parametrize(
-    ("sentence", "mirrored"),
-    [
-        ("Left hand up, then the right", "Right hand up, then the left"),
-        ("turns counter-clockwise", "turns clockwise"),
-        ("walks clockwise leftwards", "walks counterclockwise rightwards"),
-        ("a bright person cleft in two", "a bright person cleft in two"),
-    ],
-)
-def test_mirrored_sentences_swap_sides(sentence, mirrored):
-    assert mirror_sentence(sentence) == mirrored
 
 
 def test_statistics_match_numpy_and_are_even_within_groups():

@@ -14,7 +14,6 @@ from lamp_cli.data.prepare.prepare import PrepareOptions, prepare
 from lamp_cli.data.prepare.synthetic import read_truth
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.synthetic import ACTIONS, numbered_clip, synthetic_clip_of, synthetic_clips
-from lamp_cli.synthetic.language.sentences import gerund, past
 
 FPS, GRAVITY = 20.0, 9.81
 LEFT_FOOT, RIGHT_FOOT, LEFT_WRIST, RIGHT_WRIST = 10, 11, 20, 21
@@ -117,31 +116,6 @@ def test_the_corpus_mixes_single_actions_sequences_and_combinations() -> None:
         jerk = np.abs(np.diff(clip.joints[:, 0].astype(np.float64), axis=0)).max()
         assert jerk < 0.35, "the pelvis never leaps between frames"
     assert kinds["sequence"] > 10 and kinds["while"] > 3
-
-
-@pytest.mark.parametrize(
-    ("verb", "was", "being"),
-    [
-        ("walks", "walked", "walking"),
-        ("jogs", "jogged", "jogging"),
-        ("crouches", "crouched", "crouching"),
-        ("does", "did", "doing"),
-        ("raises", "raised", "raising"),
-        ("sits", "sat", "sitting"),
-        ("waves", "waved", "waving"),
-        ("sways", "swayed", "swaying"),
-        ("punches", "punched", "punching"),
-        ("takes", "took", "taking"),
-        ("rubs", "rubbed", "rubbing"),
-        ("skips", "skipped", "skipping"),
-        ("sets", "set", "setting"),
-        ("lies", "lay", "lying"),
-        ("boxes", "boxed", "boxing"),
-        ("lowers", "lowered", "lowering"),
-    ],
-)
-def test_verbs_are_inflected(verb: str, was: str, being: str) -> None:
-    assert (past(verb), gerund(verb)) == (was, being)
 
 
 def test_prepare_writes_them_with_their_truth_and_goes_on_after_a_kill(tmp_path: Path) -> None:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 
+from ...language.english import BASE_OF, regular_forms
 from .action_words import PATTERNS
 
-_IRREGULAR = """
-run ran, sit sat seated, stand stood standing, take took taken, throw threw thrown, bend bent, spin spun,
-do did does, make made, leap leapt, rise rose risen, get got gotten, hold held, shake shook, bring
-brought, swing swung, go went gone goes, swim swam, eat ate, drink drank, kneel knelt, lie lay lays lying
-laying laid layed, creep crept, come came, fall fell, catch caught, sneak snuck, strike struck, spring
-sprang sprung, foot feet, keep kept, write wrote, drive drove driven, sweep swept, fling flung, back
-backed, backward backwards, forward forwards onwards, sideways sideway sidewards, right rightward
-rightwards, left leftward leftwards, up upwards upward, down downwards downward, slow slowly, quick
-quickly, unsteady unsteadily, drunk drunkenly drunken, with using, move motions, four fours, stand
-stationary, racket racquet, box boxing boxer, intoxicate intoxicated, underhand underhanded, overhand
-overhanded, ax axe
+# What counts as the same word for an action, beside the forms of English verbs: the word, then the others.
+_SAME = """
+sit seated, lie lay lays laying laid layed, back backed, backward backwards, forward forwards onwards,
+sideways sideway sidewards, right rightward rightwards, left leftward leftwards, up upwards upward, down
+downwards downward, slow slowly, quick quickly, unsteady unsteadily, drunk drunkenly drunken, with using,
+move motions, four fours, stand stationary standing, racket racquet, box boxing boxer, intoxicate
+intoxicated, underhand underhanded, overhand overhanded, ax axe
 """
 # Words of sentences that no pattern has, but sides, counts and links depend on.
 _OTHERS = (
     "left right both foot leg hand arm knee elbow shoulder finger fist time clockwise counterclockwise "
-    "while zig zag one two three four five six seven eight once twice thrice put"
+    "while zig zag one two three four five six seven eight once twice thrice put keep write drive rise leap "
+    "creep sweep fling"
 )
 # Known words that a slip would otherwise be seen in.
 _NO_SLIPS = (
@@ -32,7 +29,6 @@ _NO_SLIPS = (
     "chase slink punt handle erase wither writhe steep weigh spit spite tile file sand squad always winding "
     "post sling there"
 )
-_ENDINGS = ("s", "es", "ed", "d", "ing")
 # Shorter words have too many neighbours to tell a slip from another word.
 _LEAST_LETTERS = 5
 
@@ -68,25 +64,17 @@ def _forms() -> dict[str, str]:
     """Every form of every known word, and its base form; a base form is never another word's."""
     patterns = " ".join(pattern for patterns in PATTERNS.values() for pattern in patterns)
     words = set(re.findall(r"[a-z]{2,}", re.sub(r"\\[a-z]|\(\?<?[!=:]", " ", patterns)))
-    irregular = {
-        form: row.split()[0] for row in _IRREGULAR.replace("\n", " ").split(",") for form in row.split()[1:]
-    }
-    words = (
-        words | set(_OTHERS.split()) | set(_NO_SLIPS.split()) | set(irregular.values())
-    ) - irregular.keys()
+    same = {form: row.split()[0] for row in _SAME.split(",") for form in row.split()[1:]}
+    words = (words | {*_OTHERS.split(), *_NO_SLIPS.split(), *same.values()}) - same.keys()
     # A slip of "lifting" must not be a form of "left".
     regular = {form: word for word in sorted(words - {"left", "right"}) for form in _inflected(word)}
-    return regular | {word: word for word in words} | irregular
+    irregular = {form: word for form, word in BASE_OF.items() if word in words}
+    return regular | irregular | {word: word for word in words} | same
 
 
-def _inflected(word: str) -> Iterable[str]:
-    yield from (word + ending for ending in _ENDINGS)
-    if word.endswith("e"):
-        yield f"{word[:-1]}ing"
-    elif word.endswith("y") and word[-2] not in "aeiou":
-        yield from (f"{word[:-1]}ies", f"{word[:-1]}ied")
-    elif word[-1] not in "aeiouwy" and word[-2] in "aeiou":
-        yield from (f"{word}{word[-1]}ed", f"{word}{word[-1]}ing")
+def _inflected(word: str) -> tuple[str, ...]:
+    """The regular forms, and before them those that people write by mistake: "trys", "stoped", "puting"."""
+    return f"{word}s", f"{word}ed", f"{word}ing", *regular_forms(word)
 
 
 @lru_cache(maxsize=1)

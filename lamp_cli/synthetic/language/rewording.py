@@ -14,7 +14,8 @@ from functools import cache
 
 import numpy as np
 
-from .sentences import SUBJECTS, gerund, past
+from ...language.english import base_of_third_person, gerund, past, third_person
+from .sentences import SUBJECTS
 
 _NOUNS = """
     boy|girl|lady|gentleman|fellow|guy|dude|kid|child|teenager|youngster|adult|grown-up|young man|young woman|
@@ -176,7 +177,7 @@ def _forms_of_verbs() -> tuple[tuple[_Form, ...], ...]:
                 tuple(_first_word(form, other) for other in others.split("|")),
             )
             for base in re.search(r"\(([a-z|]+)\)VERB", pattern)[1].split("|")  # type: ignore[index]
-            for form in (_third_person, _gerund, _past)
+            for form in (third_person, gerund, past)
         )
         for pattern, others in (*_PHRASES, *anywhere)
     )
@@ -199,7 +200,7 @@ def _with_other_link(text: str, rng: np.random.Generator) -> str:
     if found is None or subject is None or rng.random() >= _LINK_SHARE:
         return text
     first, verb, rest, stop = (found[name] for name in ("first", "verb", "rest", "stop"))
-    second, doing = f"{verb}{rest}", f"{gerund(verb)}{rest}"
+    second, doing = f"{verb}{rest}", f"{_gerund_of(verb)}{rest}"
     begun = re.match(r" ([a-z]+s)\b(.*)$", first[subject.end() :])
     ways = [
         f"{first} before {doing}",
@@ -214,26 +215,14 @@ def _with_other_link(text: str, rng: np.random.Generator) -> str:
         f"{first} and subsequently {second}",
     ]
     if begun is not None and begun[1] != "is":
-        ways += [f"after {gerund(begun[1])}{begun[2]}, {first[: subject.end()].lower()} {second}"] * 2
-        ways += [f"{first[: subject.end()]} {second} after {gerund(begun[1])}{begun[2]}"]
+        ways += [f"after {_gerund_of(begun[1])}{begun[2]}, {first[: subject.end()].lower()} {second}"] * 2
+        ways += [f"{first[: subject.end()]} {second} after {_gerund_of(begun[1])}{begun[2]}"]
         ways += [f"before {doing}, {first[: subject.end()].lower()}{first[subject.end() :]}"]
     return _one_of(tuple(ways), rng) + stop
 
 
-def _third_person(base: str) -> str:
-    if base.endswith(("ch", "sh", "ss", "o", "x")):
-        return f"{base}es"
-    return f"{base[:-1]}ies" if base.endswith("y") and base[-2] not in "aeiou" else f"{base}s"
-
-
-def _gerund(base: str) -> str:
-    """``walk`` -> ``walking``."""
-    return gerund(_third_person(base))
-
-
-def _past(base: str) -> str:
-    """``walk`` -> ``walked``."""
-    return past(_third_person(base))
+def _gerund_of(third_person: str) -> str:
+    return gerund(base_of_third_person(third_person))
 
 
 def _one_of(several: tuple[str, ...] | list[str], rng: np.random.Generator) -> str:

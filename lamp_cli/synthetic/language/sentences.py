@@ -5,11 +5,11 @@ Every sentence is true: adverbs and sides come from the movement. Knows words, n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from ...language.english import base_of_third_person, gerund, past
 from ..movement import Movement
 
 SUBJECTS = (
@@ -35,125 +35,6 @@ SUBJECTS = (
     "the woman",
     "a stick figure",
 )
-PAST = {
-    "runs": "ran",
-    "sits": "sat",
-    "stands": "stood",
-    "takes": "took",
-    "throws": "threw",
-    "bends": "bent",
-    "spins": "spun",
-    "does": "did",
-    "makes": "made",
-    "leaps": "leapt",
-    "rises": "rose",
-    "gets": "got",
-    "puts": "put",
-    "holds": "held",
-    "shakes": "shook",
-    "brings": "brought",
-    "hits": "hit",
-    "sways": "swayed",
-    "spreads": "spread",
-    "swings": "swung",
-    "kneels": "knelt",
-    "lies": "lay",
-    "hops": "hopped",
-    "catches": "caught",
-    "swims": "swam",
-    "sweeps": "swept",
-    "strikes": "struck",
-    "creeps": "crept",
-    "goes": "went",
-    "eats": "ate",
-    "drinks": "drank",
-    "keeps": "kept",
-    "lays": "laid",
-    "falls": "fell",
-    "comes": "came",
-    "drives": "drove",
-    "shoots": "shot",
-    "bursts": "burst",
-    "breaks": "broke",
-    "slides": "slid",
-    "sets": "set",
-    "gives": "gave",
-    "sees": "saw",
-    "begins": "began",
-    "thrusts": "thrust",
-    "strides": "strode",
-    "springs": "sprang",
-    "flings": "flung",
-    "slings": "slung",
-    "tears": "tore",
-    "bears": "bore",
-    "says": "said",
-    "steals": "stole",
-    "slinks": "slunk",
-    "sinks": "sank",
-    "sticks": "stuck",
-    "lets": "let",
-    "speaks": "spoke",
-    "cuts": "cut",
-    "draws": "drew",
-    "writes": "wrote",
-    "beats": "beat",
-    "wakes": "woke",
-    "has": "had",
-    "bids": "bid",
-    "bites": "bit",
-    "digs": "dug",
-    "builds": "built",
-    "feeds": "fed",
-    "feels": "felt",
-    "fights": "fought",
-    "finds": "found",
-    "flees": "fled",
-    "flies": "flew",
-    "leads": "led",
-    "leaves": "left",
-    "loses": "lost",
-    "pays": "paid",
-    "reads": "read",
-    "rings": "rang",
-    "sends": "sent",
-    "splits": "split",
-    "strings": "strung",
-    "tells": "told",
-    "thinks": "thought",
-    "winds": "wound",
-    "wrings": "wrung",
-    "withdraws": "withdrew",
-    "beholds": "beheld",
-    "grinds": "ground",
-    "clings": "clung",
-    "swears": "swore",
-    "treads": "trod",
-    "weaves": "wove",
-    "grows": "grew",
-    "hangs": "hung",
-    "hides": "hid",
-    "meets": "met",
-    "rides": "rode",
-    "sleeps": "slept",
-    "spends": "spent",
-    "casts": "cast",
-    "self-feeds": "self-fed",
-    "forgets": "forgot",
-    "freezes": "froze",
-    "smites": "smote",
-    "uppercuts": "uppercut",
-    "side-bends": "side-bent",
-}
-# Verbs of two syllables that double their last letter all the same.
-DOUBLED = frozenset(
-    """
-    begin sidestep side-step squat uppercut zigzag transfer patrol propel control repel leapfrog bunny-hop
-    forget high-step hop-skip
-    """.split()
-)
-GERUND = {"lies": "lying"}
-IRREGULAR_BASE = {"has": "have", "tiptoes": "tiptoe"}
 
 
 # A verb in the third person, what follows it, and an adverb of manner or none.
@@ -165,42 +46,6 @@ _OPENINGS = {
     "begins": ("starts ", "begins ", "started "),
     "appears": ("appears to be ", "seems to be ", "looks like they are "),
 }
-
-
-def base_form(verb: str) -> str:
-    """``walks`` -> ``walk``."""
-    if verb in IRREGULAR_BASE:
-        return IRREGULAR_BASE[verb]
-    if verb.endswith(("ches", "shes", "sses", "oes")):
-        return verb[:-2]
-    return verb[:-3] + "y" if verb.endswith("ies") and len(verb) > 4 else verb[:-1]
-
-
-def past(verb: str) -> str:
-    """``walks`` -> ``walked``."""
-    if verb in PAST:
-        return PAST[verb]
-    base = base_form(verb)
-    if _doubles(base):
-        return f"{base}{base[-1]}ed"
-    if base.endswith("e"):
-        return f"{base}d"
-    return f"{base[:-1]}ied" if base.endswith("y") and base[-2] not in "aeiou" else f"{base}ed"
-
-
-def gerund(verb: str) -> str:
-    """``walks`` -> ``walking``."""
-    base = base_form(verb)
-    if verb in GERUND:
-        return GERUND[verb]
-    if _doubles(base):
-        return f"{base}{base[-1]}ing"
-    return f"{base[:-1]}ing" if base.endswith("e") and not base.endswith(("ee", "oe")) else f"{base}ing"
-
-
-def _doubles(base: str) -> bool:
-    """Whether the last letter is doubled: one syllable that ends in consonant, vowel, consonant."""
-    return base in DOUBLED or re.fullmatch(r"[^aeiou]*[aeiou][^aeiouwxy]", base) is not None
 
 
 def sentences_of(movement: Movement, count: int, rng: np.random.Generator) -> tuple[str, ...]:
@@ -229,7 +74,10 @@ def sentences_while(legs: Movement, arms: Movement, count: int, rng: np.random.G
 
 def sentence_while(legs: Clause, arms: Clause, rng: np.random.Generator) -> str:
     """A sentence about two things done at once; how they are done is left out."""
-    first, second = f"{legs[0]} {legs[1]}".strip(), f"{gerund(arms[0])} {arms[1]}".strip()
+    first, second = (
+        f"{legs[0]} {legs[1]}".strip(),
+        f"{gerund(base_of_third_person(arms[0]))} {arms[1]}".strip(),
+    )
     return _slip(f"{_subject(rng)} {first} while {second}", rng)
 
 
@@ -261,7 +109,8 @@ def sentence_of(clauses: Sequence[Clause], rng: np.random.Generator) -> str:
 
 def _inflected(clause: Clause, form: str, number: int, rng: np.random.Generator) -> str:
     verb, rest, manner = clause
-    word = {"present": verb, "past": past(verb)}.get(form, gerund(verb))
+    base = base_of_third_person(verb)
+    word = {"present": verb, "past": past(base)}.get(form, gerund(base))
     # Verbs within the rest ("bends down and picks ...") keep the present, as people's sentences often do.
     if number == 0:
         openings = _OPENINGS.get(form, ("",))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ...language.english import base_of_third_person, gerund, is_past
 from ...language.part_of_speech import tagged_tokens
-from ..language.sentences import PAST, gerund
 
 MOST_WORDS = 40
 
@@ -19,7 +19,6 @@ _NOUNS = (
     "boy|girl|lady|subject|someone|somebody|he|she|they"
 )
 _SUBJECT = re.compile(rf"^((?:(?:a|an|the|this|that|one) )?(?:\w+ )?(?:{_NOUNS}))\b (?!who\b|that\b|'s)(.+)$")
-_PAST_FORMS = frozenset(PAST.values())
 _VERB_LEMMA = re.compile(r"^(.+)/VERB$")
 
 # Words that tell which way the camera looks: false once a clip is turned.
@@ -150,15 +149,18 @@ def as_gerund(clause: Clause) -> str | None:
         return None
     words = clause.predicate.split()
     at = next(n for n, word in enumerate(words) if not word.endswith("ly"))
-    words[at] = gerund(words[at])
+    words[at] = gerund(base_of_third_person(words[at]))
     return gerunds_too(" ".join(words))
 
 
 def gerunds_too(said: str) -> str:
     """Verbs that follow the first by "and", as gerunds too: "raising it and lowers it" is heard wrong."""
-    return re.sub(
-        r"\b(and (?:then )?)(\w+s)\b", lambda m: m[1] + (gerund(m[2]) if _lemma(m[2]) else m[2]), said
-    )
+
+    def changed(match: re.Match[str]) -> str:
+        link, word = match.groups()
+        return link + (gerund(base_of_third_person(word)) if _lemma(word) else word)
+
+    return re.sub(r"\b(and (?:then )?)(\w+s)\b", changed, said)
 
 
 def same_person(legs: Clause, said: str) -> str | None:
@@ -208,7 +210,7 @@ def _form(word: str, lemma: str, subject: bool, auxiliary: bool) -> str:
         return "progressive" if auxiliary and subject else "gerund"
     if auxiliary:
         return ""
-    if word.endswith("ed") or word in _PAST_FORMS:
+    if is_past(word):
         return "past"
     if word.endswith("s") and word != lemma:
         return "present"
