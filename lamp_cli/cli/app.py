@@ -9,14 +9,15 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import CompletionItem, TyperGroup
 from typer.exceptions import TyperException
 
 from .. import __version__
-from .common import note, reported_errors
+from .common import note, reported_errors, set_encodings
 
 # Name -> the module that holds its ``command``, and its line in ``lamp --help``.
 COMMANDS = {
@@ -53,6 +54,20 @@ class LazyGroup(TyperGroup):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As the group's own, but of a mistyped name the nearest one is suggested."""
+        # The group's own suggestions come from commands that are imported already.
+        if args[0] not in COMMANDS and (near := get_close_matches(args[0], COMMANDS, n=1)):
+            ctx.fail(f"No such command {args[0]!r}, did you mean {near[0]!r}")
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[CompletionItem]:
+        """Names of subcommands with their lines, then options; imports no subcommand."""
+        found = {name: line for name, (_, line) in COMMANDS.items() if name.startswith(incomplete)}
+        names = [CompletionItem(name, help=line) for name, line in found.items()]
+        # The method above the group's own, which imports every command.
+        return names + super(TyperGroup, self).shell_complete(ctx, incomplete)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the subcommand; here, because the runner around it has its own idea of exit codes."""
         with reported_errors(_debug(ctx)):
@@ -65,8 +80,8 @@ def _debug(ctx: Any) -> bool:
 
 app = typer.Typer(
     cls=LazyGroup,
-    add_completion=False,
     rich_markup_mode=None,
+    epilog="lamp help COMMAND shows the options of a command.",
     help="Human motion and language, linked: generate, find, describe and score motions.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -81,7 +96,7 @@ def _version(show: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
@@ -89,8 +104,14 @@ def _options(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Console script ``lamp``; always ends in ``SystemExit`` with the promised code."""
+    """Console script ``lamp``; always ends in ``SystemExit`` with the promised code.
+
+    ``lamp help COMMAND`` is ``lamp COMMAND --help``.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    set_encodings()
     command: Any = typer.main.get_command(app)
     try:
         code = command.main(words or ["--help"], prog_name="lamp", standalone_mode=False)

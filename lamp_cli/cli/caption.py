@@ -5,20 +5,29 @@ from __future__ import annotations
 import secrets
 import sys
 from collections import deque
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .common import UsageError, emit, note, progress, read_records, torch_device
+from .common import (
+    Skipped,
+    UsageError,
+    emit,
+    motion_notes,
+    motions_on_stdin,
+    note,
+    progress,
+    torch_device,
+)
 
 
 @dataclass(frozen=True)
 class _Request:
-    """A file to caption; one that is ``found`` in a folder, not named, is left out if it is no motion."""
+    """A file to caption: named as an argument, ``found`` in a folder, or in a ``record`` of stdin."""
 
     path: Path
     record: dict[str, Any]
@@ -65,9 +74,12 @@ def command(
     bundle = load_bundle(model, torch_device(device), captioner=True)
     alone = len(requests) == 1 and not requests[0].found and not from_stdin
     waiting: deque[tuple[_Request, Any]] = deque()
-    everything = _every(requests, from_stdin)
-    captioned, anything = caption_pieces(bundle, _readable(bundle, everything, waiting), options), False
-    with nullcontext(_silent) if from_stdin else progress(len(requests), "captioning") as advance:
+    stack, skipped = ExitStack(), Skipped()
+    show_notes = stack.enter_context(motion_notes())
+    everything = _every(requests, from_stdin, stack, skipped)
+    read = _readable(bundle, everything, waiting, skipped, show_notes)
+    captioned, anything = caption_pieces(bundle, read, options), False
+    with stack, nullcontext(_silent) if from_stdin else progress(len(requests), "captioning") as advance:
         for found in captioned:
             request, motion = waiting.popleft()
             anything = True
@@ -77,6 +89,7 @@ def command(
             advance(1, "")
     if not anything:
         raise UsageError("no motion; expected files that hold one, found none")
+    skipped.finish()
 
 
 def _named(path: Path, recursive: bool) -> list[_Request]:
@@ -92,28 +105,37 @@ def _named(path: Path, recursive: bool) -> list[_Request]:
     return [_Request(file, {}, found=True) for file in files]
 
 
-def _every(requests: list[_Request], from_stdin: bool) -> Iterator[_Request]:
+def _every(
+    requests: list[_Request], from_stdin: bool, stack: ExitStack, skipped: Skipped
+) -> Iterator[_Request]:
     yield from requests
     if from_stdin:
-        for record in read_records(sys.stdin, "motion", "stdin"):
-            yield _Request(Path(record["motion"]), record)
+        for path, record in motions_on_stdin(stack, skipped):
+            yield _Request(path, record)
 
 
-def _readable(bundle: Any, requests: Iterator[_Request], read: deque[tuple[_Request, Any]]) -> Iterator[Any]:
-    """The pieces of every motion, which joins ``read``; files of a folder that hold none are noted."""
+def _readable(
+    bundle: Any,
+    requests: Iterator[_Request],
+    read: deque[tuple[_Request, Any]],
+    skipped: Skipped,
+    show_notes: Callable[[Any], None],
+) -> Iterator[Any]:
+    """The pieces of every motion, which joins ``read``; what a folder or stdin brings may hold none."""
     from ..files.arrays import load_motions
     from ..inference.caption import pieces_of
 
     for request in requests:
         try:
             for motion in load_motions(request.path):
+                show_notes(motion)
                 pieces = pieces_of(bundle, motion)
                 read.append((request, motion))
                 yield pieces
-        except ValueError as error:
-            if not request.found:
+        except (ValueError, OSError) as error:
+            if not request.found and not request.record:
                 raise
-            note(f"left out: {error}")
+            skipped.add(error, counts=not request.found)
 
 
 def _silent(count: int, detail: str) -> None:
@@ -125,7 +147,7 @@ def _record(bundle: Any, request: _Request, motion: Any, moment: Any, options: A
     take = motion.source.removeprefix(str(request.path)).removeprefix(":")
     return {
         **request.record,
-        "motion": str(request.path),
+        "motion": request.record.get("motion", str(request.path)),
         **({"take": take} if take else {}),
         **({"start": moment.start, "end": moment.end} if options.moments else {}),
         "caption": best.text,

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..storage import safe_stem
-from .common import UsageError, emit, note, progress, read_records
+from .common import Skipped, UsageError, emit, motion_notes, motions_on_stdin, note, progress
 from .files import OutputFiles, require_writable
+
+if TYPE_CHECKING:
+    from ..motion.motion import Motion
 
 FORMATS = ("mp4", "gif", "webp", "png")
 
@@ -37,9 +42,18 @@ class _Shown:
     fps: float
 
 
+@dataclass(frozen=True)
+class _Input:
+    """A motion file: an argument, ``found`` in a folder, or in a ``record`` of stdin."""
+
+    path: Path
+    record: dict[str, Any]
+    found: bool = False
+
+
 def command(
     motions: Annotated[
-        list[str] | None, typer.Argument(help="Motion files; - or none reads names or JSON lines from stdin.")
+        list[str] | None, typer.Argument(help="Motion files or folders of them; - or none reads stdin.")
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("."),
     formats: Annotated[str, typer.Option("--format", help="Some of mp4, gif, webp, png.")] = "mp4",
@@ -66,21 +80,31 @@ def command(
     names = motions or []
     from_stdin = "-" in names or not names
     if from_stdin and sys.stdin.isatty():
-        raise UsageError("no motion; expected motion files, or their names on stdin")
+        raise UsageError("no motion; expected motion files, a folder, or file names on stdin")
 
     from ..render.camera import SceneOptions
 
-    shown = _shown([n for n in names if n != "-"], from_stdin, title, fps)
+    inputs = [found for name in names if name != "-" for found in _named(Path(name))]
     options = SceneOptions(size, size, style=style.value)
-    if together is None and html is None:
-        total = None if from_stdin else len(names)
-        _each(shown, wanted, output, options, OutputFiles(force), total, as_json)
-        return
-    every = list(shown)
+    outputs, skipped = OutputFiles(force), Skipped()
+    with ExitStack() as stack:
+        every = chain(inputs, _piped(stack, skipped)) if from_stdin else iter(inputs)
+        shown = _shown(every, title, fps, skipped, stack.enter_context(motion_notes()))
+        if together is None and html is None:
+            total = None if from_stdin else len(inputs)
+            _each(shown, wanted, output, options, outputs, total, as_json)
+        else:
+            _at_once(list(shown), {"video": together, "html": html}, options, outputs, as_json)
+    skipped.finish()
+
+
+def _at_once(
+    every: list[_Shown], places: dict[str, Path | None], options: Any, outputs: OutputFiles, as_json: bool
+) -> None:
+    """All motions in one file for each of ``places``, by the key of the output line."""
     if not every:
         raise UsageError("no motion; the input is empty")
-    outputs = OutputFiles(force)
-    for path, key in ((together, "video"), (html, "html")):
+    for key, path in places.items():
         if path is not None:
             written = outputs.write_one(path, partial(_all, every, key, options))
             emit({"motion": [s.record["motion"] for s in every], key: str(written)}, str(written), as_json)
@@ -100,25 +124,60 @@ def _check_places(output: Path, together: Path | None, html: Path | None) -> Non
             require_writable(path.parent, option)
 
 
-def _shown(names: list[str], from_stdin: bool, title: str | None, fps: float | None) -> Iterator[_Shown]:
+def _named(path: Path) -> list[_Input]:
+    """A file itself; of a folder its motion files."""
+    if not path.is_dir():
+        return [_Input(path, {})]
+    from ..inference.index.library import motion_files
+
+    files = [file for file in motion_files(path) if file.parent == path]
+    if not files:
+        raise UsageError(f"{path}: holds no motion file")
+    return [_Input(file, {}, found=True) for file in files]
+
+
+def _piped(stack: ExitStack, skipped: Skipped) -> Iterator[_Input]:
+    for path, record in motions_on_stdin(stack, skipped):
+        yield _Input(path, record)
+
+
+def _shown(
+    inputs: Iterator[_Input],
+    title: str | None,
+    fps: float | None,
+    skipped: Skipped,
+    show_notes: Callable[[Motion], None],
+) -> Iterator[_Shown]:
+    """Every motion of the inputs; a file that cannot be read is an error only where it was named itself."""
+    for item in inputs:
+        try:
+            for motion in _motions(item, fps):
+                show_notes(motion)
+                yield _with_names(item, motion, title)
+        except (ValueError, OSError) as error:
+            if not item.found and not item.record:
+                raise
+            skipped.add(error, counts=not item.found)
+
+
+def _motions(item: _Input, fps: float | None) -> Iterator[Motion]:
     from ..files.arrays import load_motions
+
+    written = item.record.get("fps")
+    rate = fps if fps is not None else written if isinstance(written, int | float) and written > 0 else None
+    yield from load_motions(item.path, rate)
+
+
+def _with_names(item: _Input, motion: Motion, title: str | None) -> _Shown:
     from ..inference.index.library import caption_beside
 
-    records: Iterator[dict[str, Any]] = iter([{"motion": name} for name in names])
-    if from_stdin:
-        records = iter([*records, *read_records(sys.stdin, "motion", "stdin")])
-    for record in records:
-        path = Path(record["motion"])
-        if path.is_dir():
-            raise UsageError(f"{path}: a folder, expected motion files")
-        for motion in load_motions(path, fps):
-            take = motion.source.removeprefix(str(path)).removeprefix(":")
-            sentence = record.get("text") or record.get("caption") or caption_beside(path)
-            name = safe_stem(f"{path.stem}_{take}") if take else path.stem
-            shown = title if title is not None else str(sentence or (take or path.stem).replace("_", " "))
-            yield _Shown(
-                {**record, **({"take": take} if take else {})}, name, shown, motion.joints, motion.fps
-            )
+    path, record = item.path, item.record
+    take = motion.source.removeprefix(str(path)).removeprefix(":")
+    sentence = record.get("text") or record.get("caption") or caption_beside(path)
+    name = safe_stem(f"{path.stem}_{take}") if take else path.stem
+    shown = title if title is not None else str(sentence or (take or path.stem).replace("_", " "))
+    record = {"motion": str(path), **record, **({"take": take} if take else {})}
+    return _Shown(record, name, shown, motion.joints, motion.fps)
 
 
 def _each(

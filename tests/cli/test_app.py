@@ -15,7 +15,8 @@ import pytest
 
 from lamp_cli import __version__
 from lamp_cli.cli.app import COMMANDS
-from lamp_cli.cli.common import UsageError, read_records
+from lamp_cli.cli.common import UsageError, _rate, motion_notes, read_records
+from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D
 from tests.conftest import wandering
 
@@ -98,9 +99,48 @@ def test_a_commands_help_imports_that_command_without_torch(name):
     assert not modules & {"torch", "transformers", "matplotlib", "av"}
 
 
-def test_version():
-    done = lamp("--version")
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_version(flag):
+    done = lamp(flag)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"lamp {__version__}\n", "")
+
+
+def test_a_mistyped_command_suggests_the_nearest():
+    done = lamp("genrate", "a person jumps")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "lamp: No such command 'genrate', did you mean 'generate'; see lamp --help\n"
+
+
+def test_help_is_a_word_too():
+    assert lamp("help").stdout == lamp("--help").stdout
+    assert lamp("help", "render").stdout == lamp("render", "--help").stdout
+    assert lamp("help", "nonsense").returncode == 2
+
+
+def completions(line: str) -> tuple[list[str], set[str]]:
+    """What the shell is offered for the last word of ``line``, and the modules that it took."""
+    words = line.split(" ")
+    code = (
+        "import atexit, sys\natexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        "from lamp_cli.cli.app import main\nmain([])"
+    )
+    shell = {"_LAMP_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], text=True, capture_output=True, env={**ENVIRONMENT, **shell}, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split(), set(done.stderr.split())
+
+
+def test_the_shell_completes_commands_and_options_without_torch():
+    found, modules = completions("lamp ")
+    assert found == list(COMMANDS) and not modules & {module for module, _ in COMMANDS.values()}
+    found, modules = completions("lamp re")
+    assert found == ["retrieve", "render"]
+    found, modules = completions("lamp render --to")
+    assert found == ["--together"] and not modules & {"torch", "transformers", "matplotlib", "av"}
+    assert "--version" in completions("lamp --")[0]
+    assert "_LAMP_COMPLETE" in lamp("--show-completion", "bash").stdout
 
 
 # Exit codes
@@ -158,6 +198,12 @@ def test_debug_shows_the_traceback_and_keeps_the_code(work):
         ("FileNotFoundError(2, 'No such file', 'x.npy')", 2, "lamp: x.npy: no such file\n"),
         ("PermissionError(13, 'Permission denied', 'x.npy')", 1, "lamp: x.npy: permission denied\n"),
         ("OSError(28, 'No space left on device')", 1, "lamp: No space left on device\n"),
+        (
+            "KeyError('size')",
+            1,
+            "lamp: internal error, KeyError: 'size'; lamp --debug COMMAND ... shows where\n",
+        ),
+        ("TypeError('two\\nlines')", 1, "internal error, TypeError: two lines"),
         ("RuntimeError('out of memory')", 1, "lamp: out of memory\n"),
         ("MemoryError()", 1, "lamp: MemoryError\n"),
         ("KeyboardInterrupt()", 130, "lamp: interrupted\n"),
@@ -168,7 +214,8 @@ def test_every_failure_has_its_code(error, code, message):
     done = python(
         f"from lamp_cli.cli.common import reported_errors\nwith reported_errors(False): raise {error}"
     )
-    assert (done.returncode, done.stdout, done.stderr) == (code, "", message)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert message in done.stderr and len(done.stderr.splitlines()) == (1 if message else 0)
 
 
 def _press_ctrl_c(process, presses=10, seconds=6):
@@ -254,17 +301,27 @@ def on_terminal(code: str, stream: str, *words: str) -> tuple[subprocess.Complet
     terminal, inside = pty.openpty()
     try:
         done = run([sys.executable, "-c", code, *words], **{stream: inside})
-        return done, os.read(terminal, 100_000).decode()
+        os.set_blocking(terminal, False)
+        try:
+            return done, os.read(terminal, 100_000).decode()
+        except BlockingIOError:
+            return done, ""
     finally:
         os.close(inside)
         os.close(terminal)
 
 
-def test_results_reach_the_pipe_while_the_bar_is_on_the_terminal():
-    done, shown = on_terminal(SHOWN, "stderr")
-    assert [json.loads(line) for line in done.stdout.splitlines()] == [
-        {"number": 0, "text": "跳"},
-        {"number": 1, "text": "跳"},
+def test_results_reach_a_file_while_the_bar_is_on_the_terminal(tmp_path):
+    with (tmp_path / "out.jsonl").open("w") as out:
+        pty = pytest.importorskip("pty")
+        terminal, inside = pty.openpty()
+        run([sys.executable, "-c", SHOWN], stderr=inside, stdout=out)
+        shown = os.read(terminal, 100_000).decode()
+        os.close(inside)
+        os.close(terminal)
+    assert [json.loads(line)["number"] for line in (tmp_path / "out.jsonl").read_text().splitlines()] == [
+        0,
+        1,
     ]
     assert "2/2" in shown and "[detail]" in shown and "number" not in shown
 
@@ -274,6 +331,29 @@ def test_people_get_lines_on_a_terminal_unless_they_ask_for_json():
     assert (done.returncode, shown.split()) == (0, ["human", "0", "human", "1"])
     _, shown = on_terminal(SHOWN, "stdout", "--json")
     assert [json.loads(line)["number"] for line in shown.splitlines()] == [0, 1]
+
+
+def test_no_bar_stands_on_a_terminal_while_results_go_into_a_pipe():
+    done, shown = on_terminal(SHOWN, "stderr")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"number": 0, "text": "跳"},
+        {"number": 1, "text": "跳"},
+    ]
+    assert shown == ""
+
+
+@pytest.mark.parametrize(("done", "seconds", "rate"), [(3, 0.1, ""), (6, 2, "3.0/s"), (1, 20, "20.0 s each")])
+def test_rates_are_per_second_or_of_slow_steps_seconds_each(done, seconds, rate):
+    assert _rate(done, seconds) == rate
+
+
+def test_remarks_of_many_motions_are_shown_once_a_file_and_then_counted(capsys):
+    body = np.zeros((2, 22, 3), np.float32)
+    with motion_notes() as show:
+        for number in [0, 0, *range(8)]:
+            show(Motion(body, HUMANML3D, 20.0, source=f"m{number}.npy", notes=("z is up",)))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [*(f"m{n}.npy: z is up" for n in range(5)), "z is up: 3 more motions"]
 
 
 def test_plain_progress_comes_at_intervals():
@@ -293,6 +373,12 @@ def test_records_are_text_lines_or_json_lines_with_other_keys_passed_through():
         {"text": "he sits", "mine": [1]},
         {"text": '"quoted" {x}'},
     ]
+
+
+def test_lines_of_windows_programs_are_read():
+    raw = io.BytesIO(b"\xef\xbb\xbfa man jumps\r\na caf\xe9\r\n")
+    stream = io.TextIOWrapper(raw, encoding="utf-8", errors="surrogateescape")
+    assert list(read_records(stream, "text", "stdin")) == [{"text": "a man jumps"}, {"text": "a café"}]
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,9 @@ def test_the_page_holds_the_joints_and_needs_no_network(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["nothing.npy"], "nothing.npy"),
-        (["."], "a folder"),
+        (["empty"], "holds no motion file"),
+        (["one.npy", "--html", "page.mp4"], "--html page.mp4: expected a name ending in .html"),
+        (["one.npy", "--output", "one.npy"], "--output one.npy: is a file"),
         (["broken.npy"], "broken.npy"),
         (["nan.npy"], "NaN"),
         (["one.npy", "--format", "avi"], "avi"),
@@ -134,6 +136,7 @@ def test_the_page_holds_the_joints_and_needs_no_network(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_get_one_sentence_and_leave_nothing(clips: Path, words: list[str], said: str) -> None:
+    (clips / "empty").mkdir()
     (clips / "broken.npy").write_bytes(b"no array")
     np.save(clips / "nan.npy", np.full((5, 22, 3), np.nan, np.float32))
     before = {p.name for p in clips.iterdir()}
@@ -141,3 +144,60 @@ def test_mistakes_get_one_sentence_and_leave_nothing(clips: Path, words: list[st
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert said in done.stderr and done.stderr.count("\n") == 1
     assert {p.name for p in clips.iterdir()} == before
+
+
+def test_renders_of_one_stem_are_all_kept_under_force(clips: Path) -> None:
+    (clips / "other").mkdir()
+    np.save(clips / "other" / "one.npy", wandering(HUMANML3D, 9, seed=5).astype(np.float32))
+    (clips / "one.png").write_text("of yesterday")
+    words = ("render", "one.npy", "other/one.npy", "--size", "64", "--format", "png", "--force")
+    done = lamp(*words, cwd=clips)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["png"] for line in done.stdout.splitlines()] == ["one.png", "one_2.png"]
+    assert Image.open(clips / "one.png").size == (6 * 64, 64)
+
+
+def test_a_grid_whose_name_is_taken_gets_the_next_one(clips: Path) -> None:
+    (clips / "all.html").write_text("mine")
+    done = lamp("render", "one.npy", "--html", "all.html", cwd=clips)
+    assert json.loads(done.stdout)["html"] == "all_2.html"
+    assert "all.html: exists; written to all_2.html" in done.stderr
+    assert (clips / "all.html").read_text() == "mine"
+
+
+def test_folders_are_drawn_and_unreadable_files_are_named(clips: Path) -> None:
+    (clips / "broken.npy").write_bytes(b"no array")
+    done = lamp("render", ".", "--size", "64", "--format", "png", "--output", "out", cwd=clips)
+    assert done.returncode == 0, done.stderr
+    assert "left out: broken.npy: not a .npy" in done.stderr
+    assert sorted(p.name for p in (clips / "out").iterdir()) == [
+        "kit.png",
+        "many_a.png",
+        "many_b.png",
+        "one.png",
+    ]
+
+
+def test_a_bad_line_on_stdin_is_named_and_the_others_are_drawn(clips: Path) -> None:
+    lines = "nothing.npy\n{broken\none.npy\n"
+    done = lamp("render", "-", "--size", "64", "--format", "png", cwd=clips, stdin=lines)
+    assert done.returncode == 1
+    assert [json.loads(line)["motion"] for line in done.stdout.splitlines()] == ["one.npy"]
+    assert "left out: nothing.npy" in done.stderr and "left out: stdin, line 2" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["one.npy", "many.npz"])
+def test_a_motion_file_itself_on_stdin_is_drawn(clips: Path, name: str) -> None:
+    command = [sys.executable, "-m", "lamp_cli", "render", "-", "--size", "64", "--format", "png"]
+    with (clips / name).open("rb") as file:
+        done = subprocess.run(command, cwd=clips, stdin=file, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["motion"] for record in records] == ["-"] * len(records)
+    assert records[0]["png"] == ("stdin.png" if name == "one.npy" else "stdin_a.png")
+
+
+def test_the_rate_of_a_line_is_used(clips: Path) -> None:
+    lines = '{"motion": "one.npy", "fps": 30}\n'
+    done = lamp("render", "-", "--size", "64", "--format", "png", cwd=clips, stdin=lines)
+    assert json.loads(done.stdout)["fps"] == 30
