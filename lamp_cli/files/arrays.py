@@ -1,31 +1,85 @@
-"""Motion files: recognised by content, refused with one sentence otherwise.
+"""Arrays of motions in ``.npy`` and ``.npz`` files: recognised by content, else refused with one sentence.
 
-Reads ``.npy`` and ``.npz`` arrays of joints (T, 22, 3) or (T, 21, 3) or of features (T, 263) or
-(T, 251). Never unpickles. Knows nothing of captions or models.
+Reads joints and features in the shapes that the field writes. Never unpickles. Knows nothing of captions or
+models.
 """
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..motion.motion import Motion
+from ..motion.plausibility import ImplausibleMotionError, plausible_body, require_plausible_features
 from ..motion.representation import features_to_joints
-from ..motion.skeleton import skeleton_of_features, skeleton_of_joints
+from ..motion.skeleton import HUMANML3D, KIT, Skeleton, skeleton_of_features
 from ..storage import write_array
 
 EXPECTED = "joints (T, 22, 3) or (T, 21, 3) or features (T, 263) or (T, 251)"
+# SMPL has 24 joints, SMPL-H 52 and SMPL-X 55; the first 22 are those of HumanML3D.
+SKELETON_OF_JOINTS = {21: KIT, 22: HUMANML3D, 24: HUMANML3D, 52: HUMANML3D, 55: HUMANML3D}
+SKELETON_OF_FLAT_JOINTS = {63: KIT, 66: HUMANML3D}
+# Entries of an archive that holds one motion with what belongs to it (kimodo and others).
+JOINT_ENTRIES = ("posed_joints", "joints")
+RATE_ENTRIES = ("fps", "mocap_framerate", "mocap_frame_rate", "framerate")
+OTHER_FORMATS = {
+    ".bvh": "a BVH file",
+    ".fbx": "an FBX file",
+    ".c3d": "a C3D file",
+    ".amc": "an AMC file",
+    ".asf": "an ASF file",
+    ".csv": "a CSV table",
+    ".json": "a JSON file",
+    ".jsonl": "a JSON lines file",
+    ".txt": "a text file",
+    ".pkl": "a pickle",
+    ".pickle": "a pickle",
+    ".pt": "a PyTorch file",
+    ".pth": "a PyTorch file",
+    ".glb": "a glTF file",
+    ".gltf": "a glTF file",
+}
+FORMAT_OF_FIRST_BYTES = (
+    (b"HIERAR", ".bvh"),
+    (b"Kaydar", ".fbx"),
+    (b"glTF", ".glb"),
+    (b"\x80\x02", ".pkl"),
+    (b"\x80\x03", ".pkl"),
+    (b"\x80\x04", ".pkl"),
+    (b"\x80\x05", ".pkl"),
+)
 
 
 class MotionFileError(ValueError):
     """A file that does not hold a motion; the message names the file and what was found."""
 
 
+@dataclass(frozen=True)
+class ArrayShape:
+    """How an array holds motions.
+
+    ``count`` motions of ``frames`` frames of ``skeleton``; ``order`` names the axes: ``tf`` features,
+    ``tc`` joints in one row, ``tjc``, ``tcj``, ``jct``; a leading ``n`` is a batch.
+    """
+
+    skeleton: Skeleton
+    frames: int
+    count: int
+    order: str
+
+    @property
+    def holds_features(self) -> bool:
+        """True for features, False for joint positions."""
+        return self.order.endswith("f")
+
+
 def load_motion(path: Path, fps: float | None = None) -> Motion:
-    """The one motion in a file; ``fps`` overrides the corpus's rate for joint files.
+    """The one motion in a file; ``fps`` is the frame rate of joint files, which do not carry it.
 
     Raises :class:`MotionFileError` when there is none or more than one, ``OSError`` when the file
     cannot be read.
@@ -44,31 +98,30 @@ def load_motions(path: Path, fps: float | None = None) -> Iterator[Motion]:
 
     Raises :class:`MotionFileError` at the first entry that is no motion.
     """
+    rate = fps or stored_rate(Path(path))
     for name, array in read_arrays(Path(path)):
-        yield motion_of_array(array, f"{path}:{name}" if name else str(path), fps)
+        yield motion_of_array(array, f"{path}:{name}" if name else str(path), rate)
 
 
 def motion_of_array(array: np.ndarray, source: str, fps: float | None = None) -> Motion:
-    """The motion that an array holds; raises :class:`MotionFileError` when it holds none.
+    """The motion that an array (of one motion) holds; raises :class:`MotionFileError` when it holds none.
 
-    Integer joints are millimetres; for others the unit is told from the size of the body.
+    Unit, up axis, floor and mirrored handedness of joints are told from the body; what was repaired or
+    assumed is in ``Motion.notes``.
     """
-    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
-        raise MotionFileError(f"{source}: expected {EXPECTED}, found {array.dtype} values")
-    if 0 in array.shape:
-        raise MotionFileError(f"{source}: expected {EXPECTED}, found no frames (shape {array.shape})")
+    if fps is not None and not 0 < fps < math.inf:
+        raise ValueError(f"{source}: a frame rate must be a positive number, found {fps}")
+    shape = _require_motion(array, source)
+    if shape.count > 1:
+        raise MotionFileError(f"{source}: holds {shape.count} motions (shape {array.shape}), expected one")
+    array = _motions_of(array, shape)[0]
     if not np.isfinite(array).all():
         frame = int(np.argwhere(~np.isfinite(array))[0][0])
         raise MotionFileError(f"{source}: NaN or infinite numbers, first in frame {frame}")
-    skeleton = skeleton_of_features(array.shape[1]) if array.ndim == 2 else None
-    if skeleton is not None:
-        features = array.astype(np.float32)
-        return Motion(features_to_joints(array, skeleton), skeleton, skeleton.fps, source, features)
-    if array.ndim == 3 and array.shape[2] == 3:
-        skeleton = skeleton_of_joints(array.shape[1])
-    if skeleton is None:
-        raise MotionFileError(f"{source}: expected {EXPECTED}, found shape {array.shape}")
-    return Motion(_metres(array, source), skeleton, fps or skeleton.fps, source)
+    try:
+        return _features(array, shape, source) if shape.holds_features else _joints(array, shape, source, fps)
+    except ImplausibleMotionError as error:
+        raise MotionFileError(f"{source}: {error}") from None
 
 
 def save_joints(path: Path, joints: np.ndarray) -> None:
@@ -76,8 +129,66 @@ def save_joints(path: Path, joints: np.ndarray) -> None:
     write_array(path, np.ascontiguousarray(joints, dtype=np.float32))
 
 
+def shape_of_motions(shape: tuple[int, ...]) -> ArrayShape | None:
+    """How an array of that shape holds motions, None when it does not.
+
+    Joints (T, J, 3), (T, 3J), (T, 3, J) or (J, 3, T), with 24, 52 or 55 joints too; features (T, 263) or
+    (T, 251); batches (N, T, J, 3), (N, J, 3, T) and (N, T, 263 or 251).
+    """
+    if len(shape) == 2:
+        features, flat = skeleton_of_features(shape[1]), SKELETON_OF_FLAT_JOINTS.get(shape[1])
+        if features is not None:
+            return ArrayShape(features, shape[0], 1, "tf")
+        return ArrayShape(flat, shape[0], 1, "tc") if flat is not None else None
+    found = _shape_of_joints(shape[-3:]) if len(shape) in (3, 4) else None
+    if found is not None:
+        skeleton, frames, order = found
+        return ArrayShape(skeleton, frames, *((1, order) if len(shape) == 3 else (shape[0], "n" + order)))
+    batch = skeleton_of_features(shape[2]) if len(shape) == 3 else None
+    return ArrayShape(batch, shape[1], shape[0], "ntf") if batch is not None else None
+
+
 def read_arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Name (empty for .npy) and array of every entry; raises :class:`MotionFileError`."""
+    """Name (empty for .npy) and array of every motion; raises :class:`MotionFileError`.
+
+    The motions of a batch are numbered: ``0``, ``1``, ... or ``entry/0``, ``entry/1``, ...
+    """
+    for name, array in _read_entries(path):
+        shape = shape_of_motions(array.shape)
+        if shape is None or shape.count == 1:
+            yield name, array
+            continue
+        for number, motion in enumerate(_motions_of(array, shape)):
+            yield (f"{name}/{number}" if name else str(number)), motion
+
+
+def stored_rate(path: Path) -> float | None:
+    """Frames per second that an archive names beside its joints; None when it names none."""
+    if path.is_dir() or not zipfile.is_zipfile(path):
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for name in RATE_ENTRIES:
+                rate = float(archive[name]) if name in archive.files and archive[name].size == 1 else 0.0
+                if 0 < rate < math.inf:
+                    return rate
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return None
+    return None
+
+
+def motion_entries(names: list[str], path: Path) -> list[str]:
+    """Those entries of an archive that hold motions; raises :class:`MotionFileError` for body parameters."""
+    if {"poses", "trans"} <= set(names):
+        raise MotionFileError(
+            f"{path}: parameters of a body model (poses, trans: AMASS, SMPL), not joint positions; run them "
+            "through the smplx package and save its joints[:, :22] as .npy"
+        )
+    joints = [name for name in JOINT_ENTRIES if name in names]
+    return joints[:1] or [name for name in names if name not in RATE_ENTRIES]
+
+
+def _read_entries(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     if path.is_dir():
         raise MotionFileError(f"{path}: a folder, expected a motion file")
     with path.open("rb") as file:
@@ -88,33 +199,84 @@ def read_arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
         yield from _archive(path)
         return
     if magic != b"\x93NUMPY":
-        raise MotionFileError(f"{path}: not a .npy or .npz file, expected {EXPECTED}")
+        raise MotionFileError(f"{path}: {_other_format(path, magic)}, expected {EXPECTED} in .npy or .npz")
     try:
         yield "", np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise MotionFileError(f"{path}: cannot be read as an array ({_first_line(error)})") from None
+        raise MotionFileError(f"{path}: {_why_unreadable(error, 'an array')}") from None
 
 
 def _archive(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            for name in archive.files:
+            for name in motion_entries(archive.files, path):
                 yield name, archive[name]
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         if isinstance(error, MotionFileError):
             raise
-        raise MotionFileError(f"{path}: cannot be read as an archive ({_first_line(error)})") from None
+        raise MotionFileError(f"{path}: {_why_unreadable(error, 'an archive')}") from None
 
 
-def _metres(array: np.ndarray, source: str) -> np.ndarray:
-    """Joints in metres: a body reaches 0.2 to 5 m from its root, which tells the unit."""
-    reach = float(np.median(np.abs(array - array[:, :1].astype(np.float64)).max(axis=(1, 2))))
-    if np.issubdtype(array.dtype, np.integer) or 200.0 <= reach < 5000.0:
-        return (array / 1000.0).astype(np.float32)
-    if 0.2 <= reach < 5.0:
-        return array.astype(np.float32)
-    raise MotionFileError(f"{source}: a body that reaches {reach:.3g} from its root is in neither m nor mm")
+def _require_motion(array: np.ndarray, source: str) -> ArrayShape:
+    if not isinstance(array, np.ndarray):
+        raise MotionFileError(f"{source}: expected {EXPECTED}, found something that is no array")
+    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
+        raise MotionFileError(f"{source}: expected {EXPECTED}, found {array.dtype} values")
+    if 0 in array.shape:
+        raise MotionFileError(f"{source}: expected {EXPECTED}, found no frames (shape {array.shape})")
+    shape = shape_of_motions(array.shape)
+    if shape is None:
+        raise MotionFileError(f"{source}: expected {EXPECTED}, found shape {array.shape}")
+    return shape
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _shape_of_joints(shape: tuple[int, ...]) -> tuple[Skeleton, int, str] | None:
+    """Skeleton, frames and order of the axes of three axes."""
+    for order in ("tjc", "tcj", "jct"):
+        sizes = dict(zip(order, shape, strict=True))
+        if sizes["c"] == 3 and sizes["j"] in SKELETON_OF_JOINTS:
+            return SKELETON_OF_JOINTS[sizes["j"]], sizes["t"], order
+    return None
+
+
+def _motions_of(array: np.ndarray, shape: ArrayShape) -> list[np.ndarray]:
+    """Each motion of an array as joints (T, J, 3) or features (T, C)."""
+    batch = array if shape.order.startswith("n") else array[None]
+    order = shape.order.removeprefix("n")
+    if order == "tf":
+        return list(batch)
+    if order == "tc":
+        return [motion.reshape(shape.frames, -1, 3) for motion in batch]
+    axes = [order.index(axis) for axis in "tjc"]
+    return [motion.transpose(axes)[:, : shape.skeleton.joints] for motion in batch]
+
+
+def _features(array: np.ndarray, shape: ArrayShape, source: str) -> Motion:
+    joints = features_to_joints(array, shape.skeleton)
+    require_plausible_features(array, joints, shape.skeleton)
+    return Motion(joints, shape.skeleton, shape.skeleton.fps, source, array.astype(np.float32))
+
+
+def _joints(array: np.ndarray, shape: ArrayShape, source: str, fps: float | None) -> Motion:
+    body = plausible_body(array, shape.skeleton)
+    rate, notes = fps or shape.skeleton.fps, body.notes
+    if fps is None:
+        notes += (f"no frame rate given, {rate:g} frames per second assumed (--fps)",)
+    return Motion(body.joints, shape.skeleton, rate, source, notes=notes)
+
+
+def _other_format(path: Path, first_bytes: bytes) -> str:
+    suffix = next(
+        (s for start, s in FORMAT_OF_FIRST_BYTES if first_bytes.startswith(start)), path.suffix.lower()
+    )
+    return OTHER_FORMATS.get(suffix, "not a .npy or .npz file")
+
+
+def _why_unreadable(error: BaseException, kind: str) -> str:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if "Object arrays" in reason or "allow_pickle" in reason:
+        return (
+            "cannot be read: a pickled object (MDM's results.npy is one); save the joints alone, such as "
+            "np.save('motions.npy', np.load('results.npy', allow_pickle=True).item()['motion'])"
+        )
+    return f"cannot be read as {kind} ({reason})"

@@ -69,7 +69,7 @@ ARRAYS = {
     "no frames": (np.zeros((0, 22, 3)), "no frames"),
     "nan": (np.full((4, 22, 3), np.nan), "first in frame 0"),
     "text": (np.array(["a"]), "expected joints"),
-    "unit": (np.ones((4, 22, 3)) * np.arange(22)[None, :, None] * 1e6, "neither m nor mm"),
+    "unit": (np.ones((4, 22, 3)) * np.arange(22)[None, :, None] * 1e6, "no known unit"),
 }
 
 
@@ -78,6 +78,98 @@ def test_arrays_that_are_no_motion_are_refused(tmp_path, name):
     array, reason = ARRAYS[name]
     np.save(tmp_path / "x.npy", array)
     with pytest.raises(MotionFileError, match=reason):
+        load_motion(tmp_path / "x.npy")
+
+
+def shapes_of_the_field(walk):
+    """Arrays that hold the walk in the shapes that programs of the field write."""
+    more = np.concatenate([walk, np.repeat(walk[:, :1], 30, axis=1)], axis=1)
+    return {
+        "SMPL": (more[:, :24], 1),
+        "SMPL-H": (more, 1),
+        "flat": (walk.reshape(len(walk), 66), 1),
+        "batch of one": (walk[None], 1),
+        "batch": (np.stack([walk, walk]), 2),
+        "MDM": (np.stack([walk.transpose(1, 2, 0)] * 3), 3),
+        "one of MDM": (walk.transpose(1, 2, 0), 1),
+        "transposed": (walk.transpose(0, 2, 1), 1),
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["SMPL", "SMPL-H", "flat", "batch of one", "batch", "MDM", "one of MDM", "transposed"]
+)
+def test_shapes_that_the_field_writes_are_read(tmp_path, walk, name):
+    array, count = shapes_of_the_field(walk)[name]
+    np.save(tmp_path / "x.npy", array)
+    motions = list(load_motions(tmp_path / "x.npy", 20.0))
+    assert len(motions) == count and len({m.source for m in motions}) == count
+    for motion in motions:
+        assert not motion.notes
+        np.testing.assert_allclose(motion.joints, walk, atol=1e-6)
+
+
+def test_a_batch_of_features_is_read(tmp_path, walk):
+    features = joints_to_features(walk, HUMANML3D)
+    np.save(tmp_path / "x.npy", np.stack([features, features]))
+    assert [np.array_equal(m.features, features) for m in load_motions(tmp_path / "x.npy")] == [True, True]
+
+
+def test_an_archive_of_one_motion_gives_its_joints_and_rate(tmp_path, walk):
+    np.savez(tmp_path / "x.npz", foot_contacts=np.zeros((120, 4)), posed_joints=walk, fps=30.0)
+    motion = load_motion(tmp_path / "x.npz")
+    assert motion.fps == 30.0 and not motion.notes
+    np.testing.assert_allclose(motion.joints, walk, atol=1e-6)
+    assert load_motion(tmp_path / "x.npz", 60.0).fps == 60.0
+
+
+def test_body_model_parameters_and_pickled_results_say_what_to_do(tmp_path):
+    np.savez(tmp_path / "amass.npz", poses=np.zeros((60, 156)), trans=np.zeros((60, 3)))
+    with pytest.raises(MotionFileError, match=r"amass\.npz: parameters of a body model .* smplx"):
+        load_motion(tmp_path / "amass.npz")
+    np.save(tmp_path / "results.npy", np.array({"motion": np.zeros((1, 22, 3, 60))}), allow_pickle=True)
+    with pytest.raises(MotionFileError, match=r"pickled .* save the joints alone"):
+        load_motion(tmp_path / "results.npy")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("x.bvh", b"HIERARCHY\nROOT Hips", "a BVH file"),
+        ("x.npy", b"HIERARCHY\nROOT Hips", "a BVH file"),
+        ("x.fbx", b"Kaydara FBX Binary", "an FBX file"),
+        ("x.c3d", b"\x02P\x00\x00\x00\x00", "a C3D file"),
+        ("x.csv", b"0.1,0.2,0.3", "a CSV table"),
+        ("x.json", b'{"fps": 20}', "a JSON file"),
+        ("x.pkl", b"\x80\x04\x95", "a pickle"),
+    ],
+)
+def test_other_formats_are_named(tmp_path, name, content, found):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(MotionFileError, match=f"{name}: {found}, expected joints"):
+        load_motion(tmp_path / name)
+
+
+def test_what_is_assumed_or_repaired_is_noted(tmp_path, walk):
+    np.save(tmp_path / "x.npy", walk * 100)
+    motion = load_motion(tmp_path / "x.npy")
+    assert motion.notes == (
+        "taken for centimetres, converted to metres",
+        "no frame rate given, 20 frames per second assumed (--fps)",
+    )
+    np.testing.assert_allclose(motion.joints, walk, atol=1e-5)
+    with pytest.raises(ValueError, match="a frame rate must be a positive number"):
+        load_motion(tmp_path / "x.npy", float("nan"))
+
+
+def test_normalised_features_are_refused(tmp_path, walk):
+    features = joints_to_features(walk, HUMANML3D)
+    np.save(tmp_path / "x.npy", (features - features.mean(axis=0)) / (features.std(axis=0) + 0.01))
+    with pytest.raises(MotionFileError, match=r"x\.npy: .*are they normalised"):
+        load_motion(tmp_path / "x.npy")
+    features[10] = 0.0
+    np.save(tmp_path / "x.npy", features)
+    with pytest.raises(MotionFileError, match="frame 10 holds only zeros"):
         load_motion(tmp_path / "x.npy")
 
 

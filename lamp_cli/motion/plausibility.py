@@ -1,0 +1,243 @@
+"""Is it a body that stands on a floor? One check for every reader of joint positions.
+
+Files say nothing of their unit, axes or floor, and the same shape holds rotations as well as positions. What
+can be told for certain is repaired and said; what is no body is refused with the likely reason. The limits
+stand well outside what 1,065 takes of real motion capture hold (children, crawling, lying, acrobatics and
+climbing among them), all of which pass unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .skeleton import HUMANML3D, Skeleton
+
+# Metres of one unit, and the lengths of a body (leg and trunk) in that unit. Real ones: 0.85 to 1.7 m.
+UNITS = (
+    ("metres", 1.0, 0.6, 2.2),
+    ("feet", 0.3048, 2.2, 7.2),
+    ("inches", 0.0254, 32.0, 80.0),
+    ("centimetres", 0.01, 80.0, 220.0),
+    ("millimetres", 0.001, 600.0, 2200.0),
+)
+# Legs over trunk: 0.9 to 1.7 in real takes.
+LEG_TO_TRUNK = (0.3, 4.0)
+# Left over right of the long bones: within 13 % in real takes.
+LEFT_TO_RIGHT = 1.8
+# Share of the body's length by which a bone strays from its usual length a quarter of the time: under 1 % in
+# real takes, above 8 % in rotations and normalised numbers. Raw output of networks (features) strays more.
+BONE_CHANGE = 0.06
+BONE_CHANGE_OF_FEATURES = 0.1
+# A bone this much (of the body) longer or shorter than usual is a lost marker, not a bone.
+BONE_JUMP = 0.2
+# Feet of real takes come down to -0.11 to 0.17 m.
+FLOOR_TOLERANCE = 0.25
+# From lying on the back to a handstand, the lowest joint of real takes is near the floor.
+RESTS_ON_FLOOR = 0.12
+UPRIGHT = 0.7
+
+
+class ImplausibleMotionError(ValueError):
+    """Numbers that are no moving body; the message gives the likely reason, not the file."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """Joints (T, J, 3) in metres, y up, on the floor y = 0, and what was repaired to get there."""
+
+    joints: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def plausible_body(positions: np.ndarray, skeleton: Skeleton) -> Body:
+    """The body that positions (T, J, 3) of any unit and axes show, as float32.
+
+    Repairs the unit, the up axis, the floor and mirrored handedness, each with a note. Raises
+    :class:`ImplausibleMotionError` for what is no body.
+    """
+    joints = np.asarray(positions, dtype=np.float64)
+    lengths = bone_lengths(joints, skeleton)
+    _require_a_body(lengths, skeleton)
+    joints, notes = joints.copy(), []
+    for repair in (_in_metres, _with_y_up, _on_the_floor, _right_handed):
+        joints, note = repair(joints, skeleton)
+        notes += [note] if note else []
+    return Body(joints.astype(np.float32), tuple(notes))
+
+
+def require_plausible_features(features: np.ndarray, joints: np.ndarray, skeleton: Skeleton) -> None:
+    """Refuse features (T, 12J-1) whose ``joints`` (T, J, 3) are no body in metres, such as normalised ones.
+
+    Raises :class:`ImplausibleMotionError`.
+    """
+    empty = np.flatnonzero(~features.any(axis=1))
+    if len(empty):
+        raise ImplausibleMotionError(f"frame {empty[0]} holds only zeros: is it a gap in the recording?")
+    lengths = bone_lengths(joints, skeleton)
+    size = _body_length(lengths, skeleton)
+    change = _bone_change(lengths, max(size, 1e-9))
+    if not 0.5 < size < 3.0 or change > BONE_CHANGE_OF_FEATURES:
+        raise ImplausibleMotionError(
+            f"features of a body {size:.2f} m long whose bones change their length by {change:.0%} of it: "
+            "are they normalised? Multiply by Std.npy and add Mean.npy"
+        )
+
+
+def bone_lengths(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Lengths (T, J-1) of the bones from each joint but the root to its parent, in the unit of ``joints``."""
+    children = np.arange(1, skeleton.joints)
+    parents = np.array(skeleton.parents)[children]
+    return np.linalg.norm(joints[:, children].astype(np.float64) - joints[:, parents], axis=-1)
+
+
+def _bone_change(lengths: np.ndarray, size: float) -> float:
+    """How far the least steady bone is from its usual length a quarter of the time, over ``size``."""
+    stray = np.abs(lengths - np.median(lengths, axis=0))
+    return float(np.percentile(stray, 75, axis=0).max()) / size
+
+
+def _require_a_body(lengths: np.ndarray, skeleton: Skeleton) -> None:
+    usual = np.median(lengths, axis=0)
+    size = _body_length(lengths, skeleton)
+    if size <= 1e-6 or np.median(lengths.max(axis=1)) <= 1e-6:
+        raise ImplausibleMotionError("all joints lie in one point; expected the positions of a body")
+    change = _bone_change(lengths, size)
+    if change > BONE_CHANGE:
+        raise ImplausibleMotionError(
+            f"bones change their length by {change:.0%} of the body: are these rotations or normalised "
+            "numbers instead of positions?"
+        )
+    stray = np.abs(lengths - usual)
+    frame, bone = np.unravel_index(int(stray.argmax()), stray.shape)
+    if stray[frame, bone] > BONE_JUMP * size:
+        name = skeleton.joint_names[bone + 1]
+        raise ImplausibleMotionError(
+            f"frame {frame}: the bone to {name} is {lengths[frame, bone] / usual[bone]:.1f} times as long as "
+            "usual: is it a gap or a spike in the recording?"
+        )
+    _require_proportions(usual, skeleton)
+
+
+def _require_proportions(usual: np.ndarray, skeleton: Skeleton) -> None:
+    leg, trunk = _leg_length(usual, skeleton), _trunk_length(usual, skeleton)
+    sides = [
+        usual[_joint(f"left_{name}", skeleton) - 1] / max(usual[_joint(f"right_{name}", skeleton) - 1], 1e-9)
+        for name in ("knee", "ankle", "elbow", "wrist")
+    ]
+    uneven = max(max(side, 1 / max(side, 1e-9)) for side in sides)
+    if uneven > LEFT_TO_RIGHT or not LEG_TO_TRUNK[0] < leg / max(trunk, 1e-9) < LEG_TO_TRUNK[1]:
+        raise ImplausibleMotionError(
+            f"no human proportions (legs {leg / max(trunk, 1e-9):.2g} times the trunk, sides differ "
+            f"{uneven:.2g}-fold): are these rotations, normalised numbers or joints in another order?"
+        )
+
+
+def _in_metres(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, str]:
+    size = _body_length(bone_lengths(joints, skeleton), skeleton)
+    for unit, metres, least, most in UNITS:
+        if least <= size < most:
+            return joints * metres, "" if unit == "metres" else f"taken for {unit}, converted to metres"
+    raise ImplausibleMotionError(
+        f"a body {size:.3g} long from head to foot is in no known unit; expected "
+        + ", ".join(unit for unit, *_ in UNITS)
+    )
+
+
+def _with_y_up(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, str]:
+    """Turn a body that stands along another axis, unless it rests on the floor as it is (lies, crawls)."""
+    ankles = (joints[:, _joint("left_ankle", skeleton)] + joints[:, _joint("right_ankle", skeleton)]) / 2
+    upward = joints[:, _joint("neck", skeleton)] - ankles
+    upward /= np.linalg.norm(upward, axis=-1, keepdims=True) + 1e-9
+    shares = {
+        (axis, sign): float((sign * upward[:, axis] > UPRIGHT).mean())
+        for axis in range(3)
+        for sign in (1, -1)
+    }
+    axis, sign = max(shares, key=lambda key: shares[key])
+    if (axis, sign) == (1, 1) or shares[1, 1] > 0.1 or shares[axis, sign] < 0.3:
+        return joints, ""
+    if _rests_on_floor(joints, skeleton):
+        return joints, ""
+    turned = _axis_to_y(joints, axis, sign)
+    return turned, f"{'-' if sign < 0 else ''}{'xyz'[axis]} taken for up, turned to y up"
+
+
+def _rests_on_floor(joints: np.ndarray, skeleton: Skeleton) -> bool:
+    lowest = joints[..., 1].min(axis=1)
+    low, high = np.percentile(lowest, (5, 95))
+    head = _joint("head", skeleton)
+    on_its_head = float((joints[..., 1].argmin(axis=1) == head).mean()) > 0.8
+    return bool(abs(low) < RESTS_ON_FLOOR and high - low < 0.4 and not on_its_head)
+
+
+def _axis_to_y(joints: np.ndarray, axis: int, sign: int) -> np.ndarray:
+    """Rotate so that ``sign`` times ``axis`` becomes y; a rotation, so that left stays left."""
+    x, y, z = np.moveaxis(joints, -1, 0)
+    turned = {
+        (0, 1): (-y, x, z),
+        (0, -1): (y, -x, z),
+        (1, -1): (x, -y, -z),
+        (2, 1): (x, z, -y),
+        (2, -1): (x, -z, y),
+    }[axis, sign]
+    return np.stack(turned, axis=-1)
+
+
+def _on_the_floor(joints: np.ndarray, _: Skeleton) -> tuple[np.ndarray, str]:
+    """Put the floor under the feet when it is off by more than any real take."""
+    floor = float(np.percentile(joints[..., 1].min(axis=1), 5))
+    if abs(floor) <= FLOOR_TOLERANCE:
+        return joints, ""
+    where = "above" if floor > 0 else "below"
+    return joints - np.array([0.0, floor, 0.0]), f"{abs(floor):.2f} m {where} the floor, moved onto it"
+
+
+def _right_handed(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, str]:
+    """Undo a mirror (a left-handed coordinate system): toes and bent knees then point backward.
+
+    Only for HumanML3D's joints, whose order of left and right is known for certain.
+    """
+    if skeleton is not HUMANML3D:
+        return joints, ""
+    left_hip, right_hip = skeleton.hips
+    up = joints[:, _joint("neck", skeleton)] - joints[:, 0]
+    forward = np.cross(joints[:, left_hip] - joints[:, right_hip], up)
+    forward /= np.linalg.norm(forward, axis=-1, keepdims=True) + 1e-9
+    toes, knees = np.zeros(len(joints)), np.zeros(len(joints))
+    for side in ("left", "right"):
+        hip, knee, ankle, toe = (
+            joints[:, _joint(f"{side}_{n}", skeleton)] for n in ("hip", "knee", "ankle", "foot")
+        )
+        toes += ((toe - ankle) * forward).sum(axis=-1)
+        knees += ((knee - (hip + ankle) / 2) * forward).sum(axis=-1)
+    bent = np.abs(knees) > 0.06
+    toes_backward = float((toes < -0.04).mean()) > 0.8
+    knees_forward = bent.any() and float((knees[bent] > 0).mean()) > 0.5
+    if not toes_backward or knees_forward:
+        return joints, ""
+    return joints * np.array([-1.0, 1.0, 1.0]), "left and right mirrored (toes point backward), x negated"
+
+
+def _body_length(lengths: np.ndarray, skeleton: Skeleton) -> float:
+    """Usual length of a leg (hip to ankle) and the trunk (root to head) of bones (T, J-1)."""
+    usual = np.median(lengths, axis=0)
+    return _leg_length(usual, skeleton) + _trunk_length(usual, skeleton)
+
+
+def _leg_length(usual: np.ndarray, skeleton: Skeleton) -> float:
+    names = ("left_knee", "left_ankle", "right_knee", "right_ankle")
+    return float(sum(usual[_joint(name, skeleton) - 1] for name in names)) / 2
+
+
+def _trunk_length(usual: np.ndarray, skeleton: Skeleton) -> float:
+    joint, length = _joint("head", skeleton), 0.0
+    while joint:
+        length += float(usual[joint - 1])
+        joint = skeleton.parents[joint]
+    return length
+
+
+def _joint(name: str, skeleton: Skeleton) -> int:
+    return skeleton.joint_names.index(name)
