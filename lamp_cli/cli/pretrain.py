@@ -156,7 +156,7 @@ def command(
     with _process_group(device) as target, ExitStack() as stack:
         drawing = _drawing_processes(target.type) if workers is None else workers
         options = replace(options, workers=drawing)
-        report = pretrain(data, output, options, target, _Display(stack))
+        report = pretrain(data, output, options, target, _Display(stack), _note_once)
         if int(os.environ.get("RANK", "0")) != 0:
             return
     for name in report.changed:
@@ -170,6 +170,12 @@ def command(
             f"{name}: best at step {result.step}, " + _figures(result.figures),
             as_json,
         )
+
+
+def _note_once(message: str) -> None:
+    """A note, by the first process of several."""
+    if int(os.environ.get("RANK", "0")) == 0:
+        note(message)
 
 
 class _Display:

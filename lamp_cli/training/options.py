@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..data.layout import FramesLimit, ReadReport
+from ..data.layout import ReadReport
 from ..model.captioner import LanguageModelConfig
 from .loop import TrainingConfig, TrainingResult
 from .sizes import STAGES
 
-# Twenty frames are a second: shorter clips say too little to be described.
-TRAINING_LIMITS = FramesLimit(20, 10_000)
 Report = Callable[[str, int, int, dict[str, float]], None]
 
 

@@ -4,6 +4,7 @@
       config.json …                    the bundle
       training/run.json                what this run is: data, size, seed; a resumed run must agree
       training/vocab.txt               the vocabulary it began with
+      training/STAGE/stage.json        the weights it was built on, and whether it is finished
       training/STAGE/last.safetensors  where to go on
       training/STAGE/best.safetensors  the best weights by validation
       training/STAGE/log.jsonl         one line per validation
@@ -18,26 +19,20 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from ..bundle.bundle import Bundle, build_networks, load_bundle, require_bundle_folder, save_bundle
 from ..bundle.config import BundleConfig, ModelConfig, to_json
 from ..bundle.text_encoder import encoder_weights, ids_in_encoder, vocabulary_fingerprint, vocabulary_for
-from ..data.layout import Clip, ReadReport, open_dataset
-from ..data.sentences import read_paraphrases
-from ..data.statistics import Statistics, weigh_up_root_and_contacts
 from ..data.vocabulary import Vocabulary, load_vocabulary
 from ..inference.familiarity import remember_sentences
-from ..inference.index.index import fingerprint
 from ..model import distributed
 from ..model.bert import initialise_from_bert
 from ..model.captioner import Captioner
@@ -45,13 +40,14 @@ from ..model.lamp import Lamp, is_of_text
 from ..model.qformer import QFormer
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
-from ..motion.skeleton import Skeleton
-from ..synthetic.language.rewording import reworded
-from .loop import TrainingConfig, TrainingResult, load_weights, train
-from .options import TRAINING_LIMITS, PretrainOptions, PretrainReport, Report, with_overrides
+from .corpus import Corpus, read_corpus
+from .curves import draw_curves
+from .loop import BEST, TrainingConfig, TrainingResult, load_weights, train
+from .options import PretrainOptions, PretrainReport, Report, with_overrides
+from .plan import Origin, StartFrom, other_weights, plan_stages, used_frozen
 from .pretrain_captioner import Frozen, captioner_of, pretrain_captioner, trained_captioner
 from .pretrain_evaluator import pretrain_evaluator
-from .run_record import claim
+from .run_record import RUN, begin_stage, claim, finish_stage, read_stage, weights_fingerprint
 from .sizes import CAPTIONER, CORE, LANGUAGE, SIZES, TOKENIZER_WINDOW
 from .stages.evaluator import EVALUATOR
 from .stages.generator import GeneratorStage
@@ -60,23 +56,30 @@ from .stages.tokenizer import TokenizerData, TokenizerStage
 
 # What must agree for a stage to stay as it is in a bundle to start from.
 _PARTS = ("tokenizer", "lamp", "generator", "length")
-# Enough of them for every exchange of words to be met.
-REWORDED_SENTENCES = 30_000
-TRAINED_NOW, TRAINED_BEFORE, TAKEN_OVER = "trained now", "trained before", "taken over"
 VOCABULARY = "vocab.txt"
 # What is no size: training and sampling may go on with another.
 _NO_SIZES = ("dropout", "matching_share", "motion_generation_share", "guidance")
 
 
+def _silent(message: str) -> None:
+    pass
+
+
 def pretrain(
-    data: Path, output: Path, options: PretrainOptions, device: torch.device, report: Report
+    data: Path,
+    output: Path,
+    options: PretrainOptions,
+    device: torch.device,
+    report: Report,
+    announce: Callable[[str], None] = _silent,
 ) -> PretrainReport:
     """Train ``options.stages`` on a data set folder and write the bundle to ``output``.
 
-    Goes on from checkpoints of the same run and skips finished stages. ``report(stage, step, steps,
-    figures)`` is called after every step. Raises ``ValueError`` when the data does not serve, an
-    earlier stage is not trained yet, or ``output`` holds a run with other settings. The evaluator
-    shares nothing with the other stages and is a run of its own.
+    Goes on from checkpoints of the same run, skips finished stages, and trains again what was built on
+    weights that have changed since. ``report(stage, step, steps, figures)`` is called after every step,
+    ``announce(line)`` for what a user should know. Raises ``ValueError`` when the data does not serve, an
+    earlier stage is not trained to its end, or ``output`` holds a run with other settings or data. The
+    evaluator shares nothing with the other stages and is a run of its own.
     """
     require_bundle_folder(output)
     if EVALUATOR in options.stages:
@@ -84,69 +87,38 @@ def pretrain(
         others = tuple(stage for stage in options.stages if stage != EVALUATOR)
         if not others:
             return judge
-        rest = pretrain(data, output, dataclasses.replace(options, stages=others), device, report)
+        rest = pretrain(data, output, dataclasses.replace(options, stages=others), device, report, announce)
         return PretrainReport({**rest.results, **judge.results}, rest.read, rest.changed)
-    corpus = _read(data, options)
-    run = _begin(data, corpus, output, options)
-    results, taken_over = _train_core(run, corpus, output, options, device, report)
-    captioner, described = _captioner(run, corpus, taken_over, output, options, device, report)
-    bundle = _bundle(run, corpus, captioner, {**results, **described}, output.name, device)
+    corpus = read_corpus(data, options.captions)
+    run = _prepare_run(corpus, output, options, announce)
+    results = _train_core(run, corpus, output, options, device, report, announce)
+    captioner, of_captioner = _captioner(run, corpus, output, options, device, report, announce)
+    results |= of_captioner
+    bundle = _bundle(run, corpus, captioner, results, output.name, device)
     if distributed.rank() == 0:
         if set(results) >= set(CORE):
             save_bundle(output, _with_memory(bundle, corpus, bool(run.pairs.reworded_share)))
-        from .curves import draw_curves
-
         draw_curves(output / "training")
-    changed = tuple(name for name in CORE if name not in run.alike)
-    return PretrainReport({**results, **described}, corpus.read, changed)
-
-
-@dataclass(frozen=True)
-class _Corpus:
-    """What there is to learn from; ``paraphrases`` are groups of sentences without motions."""
-
-    skeleton: Skeleton
-    statistics: Statistics
-    train: Sequence[Clip]
-    val: Sequence[Clip]
-    read: dict[str, ReadReport]
-    paraphrases: Sequence[Sequence[str]]
-
-    @property
-    def sentences(self) -> list[str]:
-        """Those without motions."""
-        return list(dict.fromkeys(sentence for group in self.paraphrases for sentence in group))
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the sentences of the clips, which ``clips`` alone do not tell apart."""
-        digest = hashlib.sha256()
-        for clip in self.train:
-            digest.update("\n".join((clip.id, *clip.sentences, "")).encode())
-        return digest.hexdigest()
-
-    def learned_sentences(self, reworded_too: bool) -> list[str]:
-        """Those whose words the vocabulary must hold; some ``reworded_too``, in other words."""
-        of_clips = (sentence for clip in self.train for sentence in clip.sentences)
-        every = list(dict.fromkeys([*of_clips, *self.sentences]))
-        if not reworded_too:
-            return every
-        rng = np.random.default_rng(0)
-        some = every[:: max(1, len(every) // REWORDED_SENTENCES)]
-        return [*every, *(reworded(sentence, rng) for sentence in some)]
+    changed = tuple(name for name in CORE if name not in run.fitting)
+    return PretrainReport(results, corpus.read, changed)
 
 
 @dataclass(frozen=True)
 class _Run:
-    """Networks at their beginning, and what their training needs.
+    """Networks before training, and what their training needs.
 
-    ``origin`` is the bundle to start from, ``alike`` the stages whose networks are of its kind; ``origins``
-    says of every stage where its weights come from.
+    start_from: the bundle to start from.
+    fitting: the stages whose networks are of its kind; all when there is none.
+    origins: where the weights of every stage come from.
+    model: sizes of the networks.
+    training: how each stage of the core is trained.
+    text_encoder: the pretrained text transformer that LaMP's is held near.
+    pairs: clips, statistics and vocabulary of the stages that read sentences.
     """
 
-    origin: Bundle | None
-    origins: dict[str, str]
-    alike: tuple[str, ...]
+    start_from: Bundle | None
+    origins: dict[str, Origin]
+    fitting: tuple[str, ...]
     model: ModelConfig
     training: dict[str, TrainingConfig]
     tokenizer: MotionTokenizer
@@ -160,49 +132,36 @@ class _Run:
         return dict(zip(CORE, (self.tokenizer, self.lamp, self.text_to_motion), strict=True))
 
 
-def _read(data: Path, options: PretrainOptions) -> _Corpus:
-    dataset = open_dataset(data)
-    statistics = weigh_up_root_and_contacts(dataset.statistics, dataset.skeleton)
-    train_clips, train_report = dataset.clips("train", TRAINING_LIMITS)
-    val_clips, val_report = dataset.clips("val", TRAINING_LIMITS)
-    if not val_clips:
-        raise ValueError(f"{data / 'val.txt'}: no usable clip; the best weights are chosen by validation")
-    paraphrases = [] if options.captions is None else read_paraphrases(options.captions)
-    reports = {"train": train_report, "val": val_report}
-    return _Corpus(dataset.skeleton, statistics, train_clips, val_clips, reports, paraphrases)
-
-
-def _begin(data: Path, corpus: _Corpus, output: Path, options: PretrainOptions) -> _Run:
+def _prepare_run(
+    corpus: Corpus, output: Path, options: PretrainOptions, announce: Callable[[str], None]
+) -> _Run:
     """Networks drawn anew or taken from a bundle; claims ``output`` for this run."""
-    size, claimed = SIZES[options.size], output / "training" / "run.json"
+    size, training_folder = SIZES[options.size], output / "training"
     origin = None if options.start_from is None else load_bundle(options.start_from, torch.device("cpu"))
     statistics = corpus.statistics if origin is None else origin.statistics
     vocabulary, kept = _vocabulary(corpus, origin, output, options)
     encoder = options.text_encoder if kept else None
     model = _with_ablations(size.model(corpus.skeleton, len(vocabulary)), options)
     training = {name: with_overrides(name, size.training[name], options) for name in CORE}
-    identity = _identity(data, options, model, training, len(corpus.train), vocabulary)
+    identity = _identity(corpus, options, model, training, vocabulary)
     identity |= {"text_encoder": encoder is not None, "reworded_share": size.reworded_share}
-    identity |= {"sentences": corpus.fingerprint}
-    goes_on: tuple[str, ...] = CORE
-    alike: tuple[str, ...] = CORE
+    fitting: tuple[str, ...] = CORE
+    start_from = None
     if origin is not None:
-        identity["start_from"] = fingerprint(origin)
-        goes_on = alike = _same_networks(model, origin.config.model)
+        fitting = _same_networks(model, origin.config.model)
         if options.keep_text:
-            identity["keep_text"] = True
-            _check_text_is_kept(model, origin.config.model, goes_on)
-        if options.renew_text:
-            identity["renew_text"] = True
-            goes_on = tuple(stage for stage in goes_on if stage != "lamp")
-    origins = _origins(output, options, goes_on)
-    if origin is not None and origins.get("generator") == TAKEN_OVER:
+            _check_text_is_kept(model, origin.config.model, fitting)
+        start_from = _start_from(origin, options, fitting)
+        identity["start_from"] = dict(start_from.fingerprints)
+        identity |= {name: True for name in ("keep_text", "renew_text") if getattr(options, name)}
+    origins = plan_stages(training_folder, options, start_from, announce)
+    if origin is not None and origins.get("generator") is Origin.START_FROM:
         guidance = origin.config.model.generator.guidance
         model = dataclasses.replace(model, generator=dataclasses.replace(model.generator, guidance=guidance))
-    claim(claimed, identity)
+    claim(training_folder / RUN, identity)
     if distributed.rank() == 0:
         # Which pieces serve best is not asked again: the answer may change with the code.
-        vocabulary.save(output / "training" / VOCABULARY)
+        vocabulary.save(training_folder / VOCABULARY)
 
     # The initial weights come from torch's own stream, which takes no generator.
     with torch.random.fork_rng():
@@ -216,7 +175,7 @@ def _begin(data: Path, corpus: _Corpus, output: Path, options: PretrainOptions) 
     groups = [group for group in corpus.paraphrases if len(group) > 1 and not options.keep_text]
     pairs = PairData(corpus.train, corpus.val, statistics, vocabulary, groups, size.reworded_share)
     networks = tokenizer, lamp, text_to_motion
-    run = _Run(origin, origins, alike, model, training, *networks, text_encoder, pairs)
+    run = _Run(origin, origins, fitting, model, training, *networks, text_encoder, pairs)
     if origin is not None:
         for name, network in run.networks.items():
             _take_over(network, origin.networks()[name], but_text=options.renew_text and name == "lamp")
@@ -226,15 +185,22 @@ def _begin(data: Path, corpus: _Corpus, output: Path, options: PretrainOptions) 
     return run
 
 
+def _start_from(origin: Bundle, options: PretrainOptions, fitting: Sequence[str]) -> StartFrom:
+    """What the plan needs of a bundle; a text side that begins anew makes LaMP's network another one."""
+    usable = tuple(stage for stage in fitting if not (options.renew_text and stage == "lamp"))
+    fingerprints = {name: weights_fingerprint(network) for name, network in origin.networks().items()}
+    return StartFrom(str(options.start_from), usable, fingerprints)
+
+
 def _vocabulary(
-    corpus: _Corpus, origin: Bundle | None, output: Path, options: PretrainOptions
+    corpus: Corpus, origin: Bundle | None, output: Path, options: PretrainOptions
 ) -> tuple[Vocabulary, list[int]]:
     """The run's own, that of the bundle to start from, or a new one; and its ids in the text encoder's."""
     own, size = output / "training" / VOCABULARY, SIZES[options.size]
     if own.exists():
         vocabulary = load_vocabulary(own)
     elif origin is None or options.renew_text:
-        sentences = corpus.learned_sentences(reworded_too=size.reworded_share > 0)
+        sentences = corpus.vocabulary_sentences(reworded_too=size.reworded_share > 0)
         return vocabulary_for(options.text_encoder, size.vocabulary, sentences)
     else:
         vocabulary = origin.vocabulary
@@ -256,7 +222,7 @@ def _take_over(network: nn.Module, earlier: nn.Module, but_text: bool = False) -
     network.load_state_dict(fitting, strict=False)
 
 
-def _stage(name: str, run: _Run, corpus: _Corpus, seed: int, device: torch.device) -> Any:
+def _stage(name: str, run: _Run, corpus: Corpus, seed: int, device: torch.device) -> Any:
     """One of the core's stages for ``training.train``; it reads what it needs when it is made."""
     size = run.training[name].batch_size
     if name == "tokenizer":
@@ -269,90 +235,79 @@ def _stage(name: str, run: _Run, corpus: _Corpus, seed: int, device: torch.devic
 
 def _train_core(
     run: _Run,
-    corpus: _Corpus,
+    corpus: Corpus,
     output: Path,
     options: PretrainOptions,
     device: torch.device,
     report: Report,
-) -> tuple[dict[str, TrainingResult], tuple[str, ...]]:
-    """Results by stage, trained now or before, and the stages that stay as in the bundle to start from."""
+    announce: Callable[[str], None],
+) -> dict[str, TrainingResult]:
+    """Results of the core's stages, trained now, before, or for the bundle to start from."""
     results: dict[str, TrainingResult] = {}
-    for name, weights in run.origins.items():
+    for name, origin in run.origins.items():
         folder, config = output / "training" / name, run.training[name]
-        if weights == TRAINED_NOW:
+        if origin is Origin.TRAINED_NOW:
+            built_on = _fingerprints(run, used_frozen(name, options.keep_text))
+            if begin_stage(folder, built_on):
+                announce(f"{name}: was built on weights that have changed since; it is trained again")
             stage = _stage(name, run, corpus, options.seed, device)
-            told = partial(_told, report, name, config.steps)
-            results[name] = train(stage, config, folder, options.seed, device, told, options.workers)
-        elif weights == TRAINED_BEFORE:
-            results[name] = load_weights(folder / "best.safetensors", run.networks[name])
-        elif run.origin is not None:
-            results[name] = _result_of(run.origin, name)
-    return results, tuple(name for name, weights in run.origins.items() if weights == TAKEN_OVER)
+            progress = partial(_report_step, report, name, config.steps)
+            results[name] = train(stage, config, folder, options.seed, device, progress, options.workers)
+            finish_stage(folder, built_on, run.networks[name])
+        elif origin is Origin.TRAINED_BEFORE:
+            results[name] = load_weights(folder / BEST, run.networks[name])
+        elif run.start_from is not None:
+            results[name] = _result_of(run.start_from, name)
+    return results
 
 
-def _origins(output: Path, options: PretrainOptions, goes_on: Sequence[str]) -> dict[str, str]:
-    """Where the weights of every stage come from, as far as the stages asked for need them.
-
-    Raises ``ValueError`` naming the first that is needed and neither trained nor to be taken over.
-    """
-    origins: dict[str, str] = {}
-    stands_on = {"tokenizer": (), "lamp": ("tokenizer",), "generator": ("tokenizer", "lamp")}
-    if options.keep_text:
-        # All that the generator reads of LaMP is what becomes of the words.
-        stands_on["generator"] = ("tokenizer",)
-    needed = max(CORE.index(stage if stage in CORE else "lamp") for stage in options.stages)
-    for number, name in enumerate(CORE):
-        as_in_bundle = all(origins.get(each, TAKEN_OVER) == TAKEN_OVER for each in stands_on[name])
-        folder = output / "training" / name
-        if name in options.stages:
-            origins[name] = TRAINED_NOW
-        elif (folder / "best.safetensors").exists():
-            origins[name] = TRAINED_BEFORE
-        elif options.start_from is not None and name in goes_on and as_in_bundle:
-            origins[name] = TAKEN_OVER
-        elif number <= needed and options.start_from is not None and name not in goes_on:
-            what = f"its {name} is not what --size {options.size} trains here"
-            raise ValueError(f"{options.start_from}: {what}; train stage {name} too")
-        elif number <= needed:
-            raise ValueError(f"{folder}: stage {name} is not trained yet; train it first, or all stages")
-    return origins
+def _fingerprints(run: _Run, stages: Sequence[str]) -> dict[str, str]:
+    return {name: weights_fingerprint(run.networks[name]) for name in stages}
 
 
-def _check_text_is_kept(model: ModelConfig, other: ModelConfig, alike: Sequence[str]) -> None:
+def _check_text_is_kept(model: ModelConfig, other: ModelConfig, fitting: Sequence[str]) -> None:
     """Raises ``ValueError`` when a bundle's generator could not go on reading its text transformer."""
-    if "generator" not in alike or model.lamp.qformer != other.lamp.qformer:
+    if "generator" not in fitting or model.lamp.qformer != other.lamp.qformer:
         raise ValueError("--keep-text: expected LaMP and generator of the sizes of --start-from")
     if not model.generator.word_condition:
         raise ValueError("--keep-text: this size's generator reads LaMP's queries too, which are trained")
 
 
-def _told(report: Report, name: str, steps: int, step: int, figures: dict[str, float]) -> None:
+def _report_step(report: Report, name: str, steps: int, step: int, figures: dict[str, float]) -> None:
     report(name, step, steps, figures)
 
 
 def _captioner(
     run: _Run,
-    corpus: _Corpus,
-    taken_over: Sequence[str],
+    corpus: Corpus,
     output: Path,
     options: PretrainOptions,
     device: torch.device,
     report: Report,
+    announce: Callable[[str], None],
 ) -> tuple[Captioner | None, dict[str, TrainingResult]]:
     """The captioner of this run, trained now or before, or that of the bundle to start from; if any."""
-    folder, origin = output / "training" / CAPTIONER, run.origin
+    folder, origin = output / "training" / CAPTIONER, run.start_from
     # It reads the query outputs of tokenizer and LaMP: of others it understands nothing. Nor may its
     # decoder's words be numbered otherwise.
-    understands = {"tokenizer", "lamp"} <= set(taken_over)
-    wanted = understands or CAPTIONER in options.stages
-    wanted = wanted and not options.renew_text
+    understands = all(run.origins.get(each) is Origin.START_FROM for each in used_frozen(CAPTIONER))
+    wanted = (understands or CAPTIONER in options.stages) and not options.renew_text
     earlier = captioner_of(origin, options.start_from) if origin is not None and wanted else None
+    built_on = _fingerprints(run, used_frozen(CAPTIONER))
     if CAPTIONER in options.stages:
-        frozen = Frozen(run.lamp, run.tokenizer, run.pairs)
-        return pretrain_captioner(folder, options, frozen, corpus.sentences, earlier, device, report)
-    if (folder / "best.safetensors").exists():
-        captioner, result = trained_captioner(folder, run.pairs.vocabulary)
-        return captioner, {CAPTIONER: result}
+        frozen = Frozen(run.lamp, run.tokenizer, run.pairs, built_on)
+        return pretrain_captioner(
+            folder, options, frozen, corpus.sentences, earlier, device, report, announce
+        )
+    record = read_stage(folder)
+    if record is not None:
+        frozen_before = {name: record.built_on.get(name, "") for name in built_on}
+        stopped = "was stopped before its last step" if record.weights is None else None
+        problem = stopped or other_weights(frozen_before, built_on)
+        if problem is None:
+            captioner, result = trained_captioner(folder, run.pairs.vocabulary)
+            return captioner, {CAPTIONER: result}
+        announce(f"{CAPTIONER}: {problem}; it is left out of the bundle until it is trained")
     if origin is None or earlier is None:
         return None, {}
     learned = [each for each in (LANGUAGE, CAPTIONER) if each in origin.config.steps]
@@ -361,7 +316,7 @@ def _captioner(
 
 def _bundle(
     run: _Run,
-    corpus: _Corpus,
+    corpus: Corpus,
     captioner: Captioner | None,
     results: dict[str, TrainingResult],
     name: str,
@@ -389,7 +344,7 @@ def _bundle(
     )
 
 
-def _with_memory(bundle: Bundle, corpus: _Corpus, wordings_too: bool) -> Bundle:
+def _with_memory(bundle: Bundle, corpus: Corpus, wordings_too: bool) -> Bundle:
     """The bundle with what it needs to tell a familiar sentence from a strange one."""
     training = [text for clip in corpus.train for text in (clip.sentences if wordings_too else clip.captions)]
     validation = [text for clip in corpus.val for text in clip.captions]
@@ -425,17 +380,15 @@ def _with_ablations(model: ModelConfig, options: PretrainOptions) -> ModelConfig
 
 
 def _identity(
-    data: Path,
+    corpus: Corpus,
     options: PretrainOptions,
     model: ModelConfig,
     training: dict[str, TrainingConfig],
-    clips: int,
     vocabulary: Vocabulary,
 ) -> dict[str, Any]:
     """What a resumed run must share with the one it goes on from."""
     return {
-        "data": str(data.resolve()),
-        "clips": clips,
+        "data": {"clips": len(corpus.train), **corpus.fingerprint()},
         "seed": options.seed,
         # The captioner is a run of its own: it may come later, and with other settings.
         "model": {name: sizes for name, sizes in to_json(model).items() if name != CAPTIONER},

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +22,9 @@ from ..model.captioner import Captioner, CaptionerConfig
 from ..model.hugging_face import half_precision
 from ..model.lamp import Lamp
 from ..model.tokenizer import MotionTokenizer
-from .loop import TrainingResult, load_weights, train
+from .loop import BEST, TrainingResult, load_weights, train
 from .options import PretrainOptions, Report, with_overrides
-from .run_record import claim
+from .run_record import RUN, begin_stage, claim, finish_stage, read_object, weights_fingerprint
 from .sizes import CAPTIONER, LANGUAGE, LANGUAGE_MODEL_RATES, SIZES
 from .stages.captioner import CaptionerStage, LanguageStage
 from .stages.lamp import PairData
@@ -33,11 +32,15 @@ from .stages.lamp import PairData
 
 @dataclass(frozen=True)
 class Frozen:
-    """What the captioner stands on: LaMP and the motion tokenizer, trained, and the pairs of the corpus."""
+    """What the captioner is built on: LaMP and the motion tokenizer, trained, and the pairs of the corpus.
+
+    ``fingerprints`` are those of the weights of both.
+    """
 
     lamp: Lamp
     tokenizer: MotionTokenizer
     pairs: PairData
+    fingerprints: dict[str, str]
 
 
 def pretrain_captioner(
@@ -48,6 +51,7 @@ def pretrain_captioner(
     earlier: Captioner | None,
     device: torch.device,
     report: Report,
+    announce: Callable[[str], None],
 ) -> tuple[Captioner, dict[str, TrainingResult]]:
     """Train a captioner in ``folder``: the embedded decoder's language first, then captions of motions.
 
@@ -74,7 +78,9 @@ def pretrain_captioner(
         "training": {name: to_json(each) for name, each in training.items()},
         "captions": hashlib.sha256("\n".join(sentences).encode()).hexdigest(),
     }
-    claim(folder / "run.json", identity)
+    if learned and earlier is not None:
+        identity["start_from"] = weights_fingerprint(earlier)
+    claim(folder / RUN, identity)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = build_captioner(config, vocabulary, _training_type(config, device))
@@ -89,16 +95,24 @@ def pretrain_captioner(
         ),
     }
     results = {}
+    built_on: dict[str, str] = {}
     for name, each in training.items():
+        where = folder if name == CAPTIONER else folder / name
+        if name == CAPTIONER:
+            built_on |= frozen.fingerprints
+        if begin_stage(where, built_on):
+            announce(f"{name}: was built on weights that have changed since; it is trained again")
         results[name] = train(
             stages[name](each.batch_size),
             each,
-            folder if name == CAPTIONER else folder / name,
+            where,
             seed,
             device,
             lambda step, figures, name=name, steps=each.steps: report(name, step, steps, figures),  # type: ignore[misc]
             options.workers,
         )
+        finish_stage(where, built_on, network)
+        built_on = {name: weights_fingerprint(network)}
     return network, results
 
 
@@ -117,9 +131,10 @@ def captioner_of(origin: Bundle, name: str | None) -> Captioner | None:
 
 def trained_captioner(folder: Path, vocabulary: Vocabulary) -> tuple[Captioner, TrainingResult]:
     """The captioner that an earlier run trained in ``folder``, with its own settings."""
-    settings = json.loads((folder / "run.json").read_text(encoding="utf-8"))["model"]
-    network = build_captioner(from_json(CaptionerConfig, settings), vocabulary, torch.float32)
-    return network, load_weights(folder / "best.safetensors", network)
+    settings = read_object(folder / RUN).get("model")
+    config = from_json(CaptionerConfig, settings, f"{folder / RUN}: model")
+    network = build_captioner(config, vocabulary, torch.float32)
+    return network, load_weights(folder / BEST, network)
 
 
 def _training_type(config: CaptionerConfig, device: torch.device) -> torch.dtype:

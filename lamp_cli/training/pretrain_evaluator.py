@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,13 +14,14 @@ from ..bundle.evaluator import EvaluatorCard, save_evaluator
 from ..bundle.released_evaluator import load_word_vectors
 from ..data.evaluation_set import EvaluationSet, evaluation_set
 from ..data.layout import open_dataset
-from ..data.statistics import weigh_up_root_and_contacts
+from ..data.statistics import Statistics, weigh_up_root_and_contacts
 from ..data.word_tokens import WordList, words_of_captions
 from ..model import distributed
 from ..model.evaluator import EvaluatorTraining
+from .curves import draw_curves
 from .loop import train
 from .options import PretrainOptions, PretrainReport, Report, with_overrides
-from .run_record import claim
+from .run_record import RUN, claim, data_fingerprint
 from .sizes import SIZES
 from .stages.evaluator import EVALUATOR, LEAST_COUNT, EvaluatorData, EvaluatorStage
 
@@ -44,15 +46,14 @@ def pretrain_evaluator(
     training = with_overrides(EVALUATOR, size.training, options)
     folder = output / "training" / EVALUATOR
     identity = {
-        "data": str(data.resolve()),
-        "clips": len(train_set.clips),
+        "data": {"clips": len(train_set.clips), **_fingerprint([train_set, val_set], statistics)},
         "seed": options.seed,
         "model": to_json(config),
         "training": to_json(training),
         "words": hashlib.sha256("\n".join(words.words).encode()).hexdigest(),
         "word_vectors": None if vectors is None else str(options.word_vectors),
     }
-    claim(folder / "run.json", identity)
+    claim(folder / RUN, identity)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = EvaluatorTraining(config)
@@ -78,10 +79,13 @@ def pretrain_evaluator(
     if distributed.rank() == 0:
         card = EvaluatorCard(output.name, dataset.skeleton.name, config, result.figures, result.step)
         save_evaluator(output / EVALUATOR, card, network.evaluator, words, statistics)
-        from .curves import draw_curves
-
         draw_curves(output / "training")
     return PretrainReport({EVALUATOR: result}, {"train": train_report, "val": val_report})
+
+
+def _fingerprint(sets: Sequence[EvaluationSet], statistics: Statistics) -> dict[str, str]:
+    clips = ((c.id, c.features, [each.text for each in c.captions]) for part in sets for c in part.clips)
+    return data_fingerprint(clips, statistics)
 
 
 def _words(train_set: EvaluationSet, most: int, folder: Path | None) -> tuple[WordList, torch.Tensor | None]:

@@ -1,23 +1,53 @@
-"""``run.json``: what a training folder holds, so that a run only goes on with its own settings."""
+"""What a training folder remembers of itself, so that nothing is built on what has changed meanwhile.
+
+run.json          the settings and the data of a run; a resumed run must have the same
+STAGE/stage.json  which frozen networks a stage was built on, and whether it is finished
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from torch import nn
+
+from ..bundle.config import from_json
+from ..data.statistics import Statistics
 from ..model import distributed
 from ..storage import write_json
+from .log import LOG
+from .loop import BEST, LAST
+
+RUN, STAGE = "run.json", "stage.json"
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """``stage.json``.
+
+    built_on: fingerprints of the weights that the stage uses frozen, by the stage they come from.
+    weights: fingerprint of the stage's own best weights; None until its last step is done.
+    """
+
+    built_on: dict[str, str]
+    weights: str | None = None
 
 
 def claim(path: Path, identity: dict[str, Any]) -> None:
-    """Remember what the run is; refuse a folder that holds another one."""
+    """Remember what the run is; raises ``ValueError`` for a folder that holds another one."""
     identity = json.loads(json.dumps(identity))
     if not path.exists():
         if distributed.rank() == 0:
             write_json(path, identity)
         return
-    before = json.loads(path.read_text(encoding="utf-8"))
+    before = read_object(path)
     if before != identity:
         changed = first_difference(before, identity)
         raise ValueError(f"{path}: this folder holds a run with another {changed}; choose another --output")
@@ -30,3 +60,69 @@ def first_difference(before: Any, now: Any) -> str:
     every = [*now, *before]
     key = next(k for k in every if (k in before) != (k in now) or before[k] != now[k])
     return f"{key}.{first_difference(before.get(key), now.get(key))}".rstrip(".")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; raises ``ValueError`` for anything else."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def read_stage(folder: Path) -> StageRecord | None:
+    """The record of the stage in ``folder``; None when it was never begun."""
+    path = folder / STAGE
+    return from_json(StageRecord, read_object(path), str(path)) if path.exists() else None
+
+
+def begin_stage(folder: Path, built_on: Mapping[str, str]) -> bool:
+    """Make ``folder`` that of a stage built on these weights.
+
+    Checkpoints of a stage that was built on others are removed; returns whether there were any.
+    """
+    before = read_stage(folder)
+    stale = before is not None and before.built_on != dict(built_on)
+    # No rank may find the folder changed before it has looked.
+    distributed.barrier()
+    if distributed.rank() == 0 and (before is None or stale):
+        for name in (LAST, BEST, LOG):
+            (folder / name).unlink(missing_ok=True)
+        write_json(folder / STAGE, dataclasses.asdict(StageRecord(dict(built_on))))
+    distributed.barrier()
+    return stale
+
+
+def finish_stage(folder: Path, built_on: Mapping[str, str], network: nn.Module) -> None:
+    """Remember that the stage is trained, and its best weights, which ``network`` holds."""
+    if distributed.rank() == 0:
+        record = StageRecord(dict(built_on), weights_fingerprint(network))
+        write_json(folder / STAGE, dataclasses.asdict(record))
+
+
+def weights_fingerprint(network: nn.Module) -> str:
+    """A digest of a network's weights, by name."""
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def data_fingerprint(
+    clips: Iterable[tuple[str, np.ndarray, Iterable[str]]], statistics: Statistics
+) -> dict[str, str]:
+    """Digests of what is learned from: ids with their sentences, features (T, C), and the statistics."""
+    sentences, features = hashlib.sha256(), hashlib.sha256()
+    for name, motion, texts in clips:
+        sentences.update("\n".join((name, *texts, "")).encode())
+        features.update(str(motion.shape).encode() + np.ascontiguousarray(motion).tobytes())
+    moments = hashlib.sha256(statistics.mean.tobytes() + statistics.std.tobytes())
+    return {
+        "sentences": sentences.hexdigest(),
+        "features": features.hexdigest(),
+        "statistics": moments.hexdigest(),
+    }

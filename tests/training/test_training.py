@@ -23,10 +23,11 @@ from lamp_cli.model.lamp import Lamp, LampConfig
 from lamp_cli.model.qformer import QFormer, QFormerConfig
 from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.training.corpus import Corpus
 from lamp_cli.training.draws import drawn_ahead
 from lamp_cli.training.loop import Stage, TrainingConfig, learning_rate, train
 from lamp_cli.training.options import PretrainOptions, PretrainReport, with_overrides
-from lamp_cli.training.pretrain import _check_text_is_kept, _Corpus, _same_networks, _take_over, _vocabulary
+from lamp_cli.training.pretrain import _check_text_is_kept, _same_networks, _take_over, _vocabulary
 from lamp_cli.training.run_record import claim
 from lamp_cli.training.sizes import CORE, SIZES
 from lamp_cli.training.stages.lamp import LampStage, PairData
@@ -156,7 +157,7 @@ def test_options_replace_what_the_size_says_of_a_stage() -> None:
 def test_the_command_hands_on_workers_and_validation(given, expected, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     asked: list[PretrainOptions] = []
 
-    def instead(data, output, options, device, report):  # type: ignore[no-untyped-def]
+    def instead(data, output, options, device, *others):  # type: ignore[no-untyped-def]
         asked.append(options)
         return PretrainReport({}, {})
 
@@ -394,7 +395,7 @@ def test_text_of_an_earlier_lamp_can_be_left(tmp_path: Path) -> None:
 
 
 def test_a_run_keeps_the_vocabulary_it_began_with(tmp_path: Path) -> None:
-    corpus = _Corpus(HUMANML3D, STATISTICS, _clips(6, 0), _clips(3, 1), {}, ())
+    corpus = Corpus(HUMANML3D, STATISTICS, _clips(6, 0), _clips(3, 1), {}, ())
     options = PretrainOptions()
     first, _ = _vocabulary(corpus, None, tmp_path, options)
     other = Vocabulary([*english_pieces(), "walks", DECODER_TOKEN])

@@ -1,0 +1,93 @@
+"""Where a stage's weights come from: trained by this call, by an earlier one, or those of another bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from .options import PretrainOptions
+from .run_record import StageRecord, read_stage
+from .sizes import CAPTIONER, CORE
+
+
+class Origin(Enum):
+    """Where a stage's weights come from."""
+
+    TRAINED_NOW = "trained by this call, or trained on"
+    TRAINED_BEFORE = "finished by an earlier call of the same run"
+    START_FROM = "those of the bundle to start from"
+
+
+@dataclass(frozen=True)
+class StartFrom:
+    """The bundle to start from, as far as the plan needs to know it.
+
+    fitting: stages whose networks there are of this run's sizes.
+    fingerprints: of its weights, by stage.
+    """
+
+    name: str
+    fitting: tuple[str, ...]
+    fingerprints: Mapping[str, str]
+
+
+def used_frozen(stage: str, keep_text: bool = False) -> tuple[str, ...]:
+    """The stages whose networks ``stage`` is built on; with ``keep_text`` the generator reads words alone."""
+    generator = ("tokenizer",) if keep_text else ("tokenizer", "lamp")
+    return {"lamp": ("tokenizer",), "generator": generator, CAPTIONER: ("tokenizer", "lamp")}.get(stage, ())
+
+
+def plan_stages(
+    training: Path,
+    options: PretrainOptions,
+    start_from: StartFrom | None,
+    announce: Callable[[str], None],
+) -> dict[str, Origin]:
+    """The origin of every stage of the core, of ``options.stages`` and of what they are built on.
+
+    ``training`` is the folder of the run's checkpoints. A later stage that an earlier call left unfinished,
+    or that was built on other weights, is left out and announced. Raises ``ValueError`` naming the first
+    that is needed and neither trained nor to be taken from the bundle to start from.
+    """
+    origins: dict[str, Origin] = {}
+    weights: dict[str, str | None] = {}
+    needed = max(CORE.index(stage if stage in CORE else "lamp") for stage in options.stages)
+    for number, name in enumerate(CORE):
+        frozen = used_frozen(name, options.keep_text)
+        record = read_stage(training / name)
+        problem = _problem(record, {each: weights.get(each) for each in frozen})
+        below = all(origins.get(each) in (Origin.START_FROM, None) for each in frozen)
+        weights[name] = record.weights if record is not None and problem is None else None
+        if name in options.stages:
+            origins[name] = Origin.TRAINED_NOW
+        elif problem is None:
+            origins[name] = Origin.TRAINED_BEFORE
+        elif record is None and start_from is not None and name in start_from.fitting and below:
+            origins[name] = Origin.START_FROM
+            weights[name] = start_from.fingerprints[name]
+        elif number <= needed and start_from is not None and name not in start_from.fitting:
+            what = f"its {name} is not what --size {options.size} trains here"
+            raise ValueError(f"{start_from.name}: {what}; train stage {name} too")
+        elif number <= needed:
+            raise ValueError(f"{training / name}: stage {name} {problem}; train it first, or all stages")
+        elif record is not None:
+            announce(f"{name}: {problem}; it is left out, and no bundle is written until it is trained")
+    return origins
+
+
+def _problem(record: StageRecord | None, frozen: Mapping[str, str | None]) -> str | None:
+    """Why a stage cannot be used as it is; None when it can."""
+    if record is None:
+        return "is not trained yet"
+    if record.weights is None:
+        return "was stopped before its last step"
+    return other_weights(record.built_on, frozen)
+
+
+def other_weights(before: Mapping[str, str], now: Mapping[str, str | None]) -> str | None:
+    """A clause naming the first stage whose weights were others ``before``; None when there is none."""
+    names: Sequence[str] = [*now, *before]
+    changed = next((each for each in names if before.get(each) != now.get(each)), None)
+    return None if changed is None else f"was built on another {changed}"

@@ -1,0 +1,165 @@
+"""Pretraining as a whole: what was stopped, or built on something that changed, never counts as trained."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lamp_cli.bundle.config import ModelConfig
+from lamp_cli.model.generator import GeneratorConfig
+from lamp_cli.model.lamp import LampConfig
+from lamp_cli.model.length import LengthConfig
+from lamp_cli.model.qformer import QFormerConfig
+from lamp_cli.model.tokenizer import TokenizerConfig
+from lamp_cli.motion.representation import joints_to_features
+from lamp_cli.motion.skeleton import HUMANML3D, Skeleton
+from lamp_cli.training.options import PretrainOptions
+from lamp_cli.training.pretrain import pretrain
+from lamp_cli.training.sizes import SIZES
+from lamp_cli.training.stages.tokenizer import TokenizerStage
+from tests.conftest import wandering
+
+CPU = torch.device("cpu")
+STEPS = dict.fromkeys(("tokenizer", "lamp", "generator", "language", "captioner"), 4)
+OPTIONS = PretrainOptions(
+    stages=("tokenizer", "lamp", "generator"),
+    text_encoder=None,
+    steps=STEPS,
+    batch_sizes=dict.fromkeys(STEPS, 4),
+    validate_every=dict.fromkeys(STEPS, 2),
+)
+
+
+class _Killed(Exception):
+    pass
+
+
+def _model(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
+    qformer = QFormerConfig(vocabulary, 16, 1, 2, 32, 32, 4, 8)
+    return ModelConfig(
+        TokenizerConfig(width=8, codes=16, code_width=8),
+        LampConfig(qformer=qformer, codes=16, embedding_width=8),
+        GeneratorConfig(16, 16, 16, 1, 2, 32),
+        LengthConfig(16, 16),
+    )
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Size mini with networks that train in a moment."""
+    mini = SIZES["mini"]
+    captioner = dataclasses.replace(mini.captioner, width=16, layers=1, heads=2, adapter_rank=2)
+    monkeypatch.setitem(SIZES, "mini", dataclasses.replace(mini, model=_model, captioner=captioner))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data set of six clips in the field's layout."""
+    root = tmp_path / "data"
+    for folder in ("new_joint_vecs", "texts"):
+        (root / folder).mkdir(parents=True)
+    for number in range(6):
+        features = joints_to_features(wandering(HUMANML3D, 70 + number, number), HUMANML3D)
+        np.save(root / f"new_joint_vecs/{number}.npy", features.astype(np.float32))
+        (root / f"texts/{number}.txt").write_text(f"a person walks {number}\nhe turns\n")
+    (root / "train.txt").write_text("".join(f"{n}\n" for n in range(4)))
+    (root / "val.txt").write_text("4\n5\n")
+    np.save(root / "Mean.npy", np.zeros(263, np.float32))
+    np.save(root / "Std.npy", np.ones(263, np.float32))
+    return root
+
+
+class _Run:
+    """Calls of ``pretrain`` with one output: the steps of each, and what was announced."""
+
+    def __init__(self, data: Path, output: Path):
+        self._data, self._output = data, output
+        self.steps: list[tuple[str, int]] = []
+        self.lines: list[str] = []
+
+    def __call__(self, *stages: str, killed_at: tuple[str, int] | None = None) -> list[str]:
+        """The stages of which steps were trained."""
+
+        def report(stage: str, step: int, steps: int, figures: dict[str, float]) -> None:
+            self.steps.append((stage, step))
+            if (stage, step) == killed_at:
+                raise _Killed
+
+        self.steps, self.lines = [], []
+        options = dataclasses.replace(OPTIONS, stages=stages or OPTIONS.stages)
+        with contextlib.suppress(_Killed):
+            pretrain(self._data, self._output, options, CPU, report, self.lines.append)
+        return list(dict.fromkeys(stage for stage, _ in self.steps))
+
+
+def test_nothing_is_built_on_a_stage_that_was_killed(data: Path, tmp_path: Path) -> None:
+    run = _Run(data, tmp_path / "out")
+    run(killed_at=("tokenizer", 3))
+    assert (tmp_path / "out/training/tokenizer/best.safetensors").exists()
+    with pytest.raises(ValueError, match="stage tokenizer was stopped before its last step; train it first"):
+        run("lamp")
+    assert run("tokenizer") == ["tokenizer"]
+    assert run.steps == [("tokenizer", 3), ("tokenizer", 4)]
+    assert run("lamp") == ["lamp"]
+
+
+def test_what_was_built_on_other_weights_is_trained_again_or_left_out(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out"
+    errors = [2.0, 1.0]
+    monkeypatch.setattr(TokenizerStage, "validate", lambda stage: {"mpjpe_mm": errors.pop(0)})
+    run = _Run(data, output)
+    assert run(*OPTIONS.stages, "captioner") == ["tokenizer", "lamp", "generator", "language", "captioner"]
+    assert run(*OPTIONS.stages, "captioner") == [] and run.lines == []
+    shutil.rmtree(output / "training/tokenizer")
+    with pytest.raises(ValueError, match="stage tokenizer is not trained yet"):
+        run("lamp")
+    # Trained again, the tokenizer comes out the same: the others may stay.
+    errors[:] = [2.0, 1.0]
+    run("tokenizer")
+    assert run(*OPTIONS.stages, "captioner") == [] and run.lines == []
+    # Its best weights are those of another step: they may not.
+    shutil.rmtree(output / "training/tokenizer")
+    errors[:] = [1.0, 2.0]
+    run("tokenizer")
+    run("tokenizer")
+    left_out = [line.split(";")[0] for line in run.lines]
+    stale = ("lamp", "generator", "captioner")
+    assert left_out == [f"{name}: was built on another tokenizer" for name in stale]
+    with pytest.raises(ValueError, match="stage lamp was built on another tokenizer"):
+        run("generator")
+    assert run(*OPTIONS.stages, "captioner") == list(stale)
+    assert run.lines == [
+        f"{name}: was built on weights that have changed since; it is trained again" for name in stale
+    ]
+    assert run(*OPTIONS.stages, "captioner") == [] and run.lines == []
+
+
+def test_changed_features_under_unchanged_names_are_noticed(data: Path, tmp_path: Path) -> None:
+    run = _Run(data, tmp_path / "out")
+    run("tokenizer")
+    path = data / "new_joint_vecs/5.npy"
+    features = np.load(path)
+    np.save(path, features * np.float32(0.5))
+    with pytest.raises(ValueError, match=r"run\.json: this folder holds a run with another data\.features"):
+        run("tokenizer")
+    np.save(path, features)
+    assert run("tokenizer") == []
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "{"])
+def test_a_record_that_is_no_object_is_named(text: str, data: Path, tmp_path: Path) -> None:
+    run = _Run(data, tmp_path / "out")
+    run("tokenizer")
+    for name in ("tokenizer/stage.json", "run.json"):
+        (tmp_path / "out/training" / name).write_text(text)
+        with pytest.raises(ValueError, match=rf"{name.split('/')[-1]}: (expected a JSON object|not JSON)"):
+            run("tokenizer")
+        (tmp_path / "out/training/tokenizer/stage.json").unlink(missing_ok=True)
