@@ -73,6 +73,11 @@ def _room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def test_the_notebooks_door_stands_beside_the_command_line() -> None:
+    assert "cli" not in {room for room, _ in _imports(PACKAGE / "notebook.py")}
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", "__main__", "notebook", *SHARED}
+
+
 def test_every_folder_is_a_room_of_the_plan() -> None:
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert folders == set(ROOMS)

@@ -18,6 +18,7 @@ Loads, saves and verifies; knows no training and no task.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,6 +157,16 @@ def load_bundle(name: str | Path, device: str | torch.device, captioner: bool = 
     describing = _load_captioner(folder, config, vocabulary, device) if captioner else None
     remembered = load_training_sentences(folder)
     return Bundle(config, skeleton, statistics, vocabulary, *networks, device, describing, remembered)
+
+
+def add_captioner(bundle: Bundle, name: str | Path) -> Bundle:
+    """The bundle with its captioner; ``name`` is where :func:`load_bundle` found the bundle.
+
+    Raises ``ValueError`` when there is none.
+    """
+    folder = find_bundle(name)
+    captioner = _load_captioner(folder, bundle.config, bundle.vocabulary, bundle.device)
+    return dataclasses.replace(bundle, captioner=captioner)
 
 
 class _NoDraws(TorchFunctionMode):

@@ -6,6 +6,7 @@ Source: LaMP section 3 (LaMP-T2M). Writes no files.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -100,6 +101,13 @@ def generate(bundle: Bundle, prompts: Sequence[Prompt], options: GenerateOptions
     size = max(1, BATCH_SIZE // options.candidates)
     for begin in range(0, len(draws), size):
         yield from _generate_batch(bundle, draws[begin : begin + size], options)
+
+
+def frames_of_seconds(seconds: float, fps: float) -> int:
+    """The frames of a length in seconds; raises ``ValueError`` unless it is above 0 and finite."""
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"seconds {seconds:g}: expected a length above 0")
+    return max(1, round(seconds * fps))
 
 
 def frames_range(bundle: Bundle) -> tuple[int, int]:

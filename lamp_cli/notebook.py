@@ -1,0 +1,197 @@
+"""The notebook's door: a trained model whose methods are the commands of the command line.
+
+Each method takes what its command takes, with the same defaults, and gives the same result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from .bundle.bundle import Bundle, add_captioner, load_bundle
+from .files.arrays import load_motion
+from .inference.caption import CaptionOptions, Moment
+from .inference.caption import caption as caption_motions
+from .inference.familiarity import doubts
+from .inference.generate import GenerateOptions, Prompt, frames_of_seconds
+from .inference.generate import generate as generate_motions
+from .inference.retrieve import Hit, find, rank_texts
+from .model.decoding import DecodingOptions
+from .model.generator import SamplingOptions
+from .motion.motion import Motion
+
+if TYPE_CHECKING:
+    import torch
+
+
+Item = TypeVar("Item")
+Several = list[Item] | tuple[Item, ...]
+MotionOrFile = Motion | str | Path
+
+
+class Model:
+    """Networks that link motions and sentences."""
+
+    def __init__(self, name: str | Path = "lamp-mini", device: str | torch.device = "auto"):
+        """``name`` is a bundle: a folder, a name of the Hugging Face hub, or ``lamp-mini``.
+
+        ``device`` is auto, cpu, cuda or mps. The captioner is loaded when it is first needed. Raises
+        ``ValueError`` for a bundle that cannot be read or a device that is not there.
+        """
+        self.name = str(name)
+        self._bundle = load_bundle(name, device)
+
+    @property
+    def bundle(self) -> Bundle:
+        """The networks with their vocabulary and statistics."""
+        return self._bundle
+
+    def __repr__(self) -> str:
+        return f"Model({self.name!r}, {self._bundle.skeleton.name}, on {self._bundle.device})"
+
+    @overload
+    def generate(self, sentences: str, *, samples: None = None, **options: Any) -> Motion: ...
+
+    @overload
+    def generate(self, sentences: str, *, samples: int, **options: Any) -> list[Motion]: ...
+
+    @overload
+    def generate(
+        self, sentences: Several[str], *, samples: int | None = None, **options: Any
+    ) -> list[Motion]: ...
+
+    def generate(  # type: ignore[misc]  # the overloads leave the options to this signature
+        self,
+        sentences: str | Several[str],
+        *,
+        samples: int | None = None,
+        seed: int | None = None,
+        seconds: float | None = None,
+        frames: int | None = None,
+        candidates: int = 16,
+        guidance: float | None = None,
+        steps: int = 10,
+        temperature: float = 1.0,
+        precision: str = "fp32",
+        clean_up: bool = True,
+    ) -> Motion | list[Motion]:
+        """The motion of a sentence; a list of them for a list of sentences or a number of ``samples``.
+
+        samples: motions per sentence; a sentence's samples follow each other in the list.
+        seed: all randomness is drawn from it; drawn itself when None, and named in ``motion.source``.
+        seconds: length; None with ``frames`` None: predicted.
+        frames: length at the model's rate.
+        candidates: draws per motion; the one nearest to its sentence is kept.
+        guidance: classifier-free guidance scale; None for the model's own.
+        steps: decoding rounds.
+        temperature: 0 takes the likeliest codes.
+        precision: fp32, or bf16 where the device has it.
+        clean_up: hold planted feet, bone lengths and the floor. The joints are then no longer those of the
+            network's features, which are kept only without it.
+
+        A sentence unlike those that the model was trained on says so in ``motion.notes``. Raises
+        ``ValueError`` for an empty sentence or an option out of its range.
+        """
+        if seconds is not None and frames is not None:
+            raise ValueError("seconds and frames both give the length; expected one of them")
+        if seconds is not None:
+            frames = frames_of_seconds(seconds, self._bundle.config.fps)
+        texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        sampling = SamplingOptions(steps, guidance, temperature)
+        chosen = secrets.randbelow(2**31) if seed is None else seed
+        options = GenerateOptions(
+            chosen, 1 if samples is None else samples, sampling, clean_up, candidates, precision
+        )
+        made = list(generate_motions(self._bundle, [Prompt(text, frames) for text in texts], options))
+        reasons = dict(zip(texts, doubts(self._bundle, texts), strict=True)) if texts else {}
+        motions = [_delivered(motion, reasons[motion.text], clean_up) for motion in made]
+        return motions[0] if isinstance(sentences, str) and samples is None else motions
+
+    @overload
+    def caption(self, motions: MotionOrFile, **options: Any) -> str: ...
+
+    @overload
+    def caption(self, motions: Several[MotionOrFile], **options: Any) -> list[str]: ...
+
+    def caption(  # type: ignore[misc]  # the overloads leave the options to this signature
+        self,
+        motions: MotionOrFile | Several[MotionOrFile],
+        *,
+        beams: int = 5,
+        prompt: str = "",
+        batch_size: int = 32,
+    ) -> str | list[str]:
+        """What a motion, or a motion file, shows; a list of sentences for a list.
+
+        beams: of the search.
+        prompt: what every caption begins with.
+        batch_size: motions captioned at once.
+
+        Raises ``ValueError`` for a motion that cannot be captioned or a model without a captioner.
+        """
+        options = CaptionOptions(DecodingOptions(beams), prompt, batch_size=batch_size)
+        one = isinstance(motions, Motion | str | Path)
+        found = caption_motions(self._with_captioner(), [_motion(m) for m in _listed(motions)], options)
+        texts = [moments[0].text for moments in found]
+        return texts[0] if one else texts
+
+    def moments(self, motion: MotionOrFile, *, beams: int = 5, prompt: str = "") -> list[Moment]:
+        """What happens when in a long take: the captions of its pieces with their times in seconds."""
+        options = CaptionOptions(DecodingOptions(beams), prompt, moments=True)
+        return next(caption_motions(self._with_captioner(), [_motion(motion)], options))
+
+    def retrieve(
+        self, query: str | Motion, library: str | Path, *, top: int = 5, rerank: int = 0
+    ) -> list[Hit]:
+        """The moments of a folder of motion files that are nearest to a sentence or a motion, best first.
+
+        top: how many.
+        rerank: that many, at least ``top``, are ordered with the matching head; 0 for none.
+
+        Each has ``motion`` (its file), ``start`` and ``end`` in seconds and ``score``, the cosine similarity.
+        The index of the folder is brought up to date first. Raises ``ValueError`` for a folder without
+        motions.
+        """
+        return find(self._bundle, query, library, top, rerank=rerank)
+
+    @overload
+    def similarity(self, motion: MotionOrFile, sentences: str) -> float: ...
+
+    @overload
+    def similarity(self, motion: MotionOrFile, sentences: Several[str]) -> list[float]: ...
+
+    def similarity(self, motion: MotionOrFile, sentences: str | Several[str]) -> float | list[float]:
+        """Cosine similarity, -1 to 1, of a motion with a sentence; a list for a list of sentences.
+
+        Of a long motion its best window counts.
+        """
+        texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        ranked = dict(rank_texts(self._bundle, _motion(motion), texts))
+        values = [ranked[text] for text in texts]
+        return values[0] if isinstance(sentences, str) else values
+
+    def _with_captioner(self) -> Bundle:
+        if self._bundle.captioner is None:
+            self._bundle = add_captioner(self._bundle, self.name)
+        return self._bundle
+
+
+def load(name: str | Path = "lamp-mini", device: str | torch.device = "auto") -> Model:
+    """A trained model: a folder, a name of the Hugging Face hub, or ``lamp-mini``, which comes with lamp."""
+    return Model(name, device)
+
+
+def _delivered(motion: Motion, doubt: str | None, cleaned_up: bool) -> Motion:
+    """As a file of it would be read: its features are those of its joints or not there."""
+    notes = (*motion.notes, f"{doubt}; the motion is a guess") if doubt else motion.notes
+    return dataclasses.replace(motion, features=None if cleaned_up else motion.features, notes=notes)
+
+
+def _listed(motions: MotionOrFile | Several[MotionOrFile]) -> Several[MotionOrFile]:
+    return [motions] if isinstance(motions, Motion | str | Path) else motions
+
+
+def _motion(motion: MotionOrFile) -> Motion:
+    return motion if isinstance(motion, Motion) else load_motion(Path(motion))

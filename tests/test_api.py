@@ -1,0 +1,133 @@
+"""The notebook's door: it opens quickly, and gives what the command line gives."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lamp_cli as lamp
+from lamp_cli.bundle.bundle import save_bundle
+from lamp_cli.motion.skeleton import HUMANML3D
+from tests.conftest import wandering
+from tests.inference.test_caption import with_captioner
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a few weights with a captioner, and a library of two clips."""
+    root = tmp_path_factory.mktemp("api")
+    save_bundle(root / "tiny", with_captioner())
+    (root / "clips").mkdir()
+    for number in range(2):
+        joints = wandering(HUMANML3D, 60 + 30 * number, number).astype(np.float32)
+        np.save(root / "clips" / f"clip{number}.npy", joints)
+    return root
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> lamp.Model:
+    return lamp.load(str(folder / "tiny"), device="cpu")
+
+
+def _lamp(*words: str | Path) -> list[dict]:  # type: ignore[type-arg]
+    command = [sys.executable, "-m", "lamp_cli", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, lamp_cli\n"
+        "assert {'load', 'load_motion', 'Motion', 'Model'} <= set(dir(lamp_cli))\n"
+        "print([m for m in ('torch', 'numpy', 'matplotlib', 'typer') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
+    with pytest.raises(AttributeError, match="no attribute 'dance'"):
+        _ = lamp.dance  # type: ignore[attr-defined]
+
+
+def test_a_sentence_gives_the_motion_that_the_command_line_gives(
+    model: lamp.Model, folder: Path, tmp_path: Path
+) -> None:
+    motion = model.generate("a person jumps", seed=7)
+    assert isinstance(motion, lamp.Motion) and motion.text == "a person jumps"
+    words = ["generate", "a person jumps", "--seed", "7", "--model", folder / "tiny", "--format", "npy"]
+    [record] = _lamp(*words, "--output", tmp_path)
+    motion.save(tmp_path / "jump.npy")
+    assert (tmp_path / "jump.npy").read_bytes() == Path(record["motion"]).read_bytes()
+    assert record["frames"] == len(motion) and record["fps"] == motion.fps
+    [line] = _lamp("caption", record["motion"], "--model", folder / "tiny")
+    assert model.caption(motion) == line["caption"] == model.caption(record["motion"])
+
+
+def test_lists_and_samples_give_lists(model: lamp.Model) -> None:
+    options = {"seed": 1, "candidates": 1, "seconds": 2}
+    samples = model.generate("a person jumps", samples=2, **options)
+    again = model.generate(["a person jumps", "someone sits"], **options)
+    assert [len(motions) for motions in (samples, again)] == [2, 2]
+    assert [motion.text for motion in again] == ["a person jumps", "someone sits"]
+    np.testing.assert_allclose(samples[0].joints, again[0].joints, atol=1e-4)
+    assert len(model.generate("a person jumps", samples=1, **options)) == 1
+    assert model.generate([]) == []
+    assert all(len(motion) == 40 for motion in samples)
+
+
+def test_a_seed_that_was_drawn_is_named(model: lamp.Model) -> None:
+    motion = model.generate("a person jumps", candidates=1, frames=40)
+    seed = int(motion.source.split("seed ")[1].split(",")[0])
+    again = model.generate("a person jumps", candidates=1, frames=40, seed=seed)
+    np.testing.assert_array_equal(again.joints, motion.joints)
+
+
+def test_features_are_kept_only_where_they_are_those_of_the_joints(model: lamp.Model) -> None:
+    assert model.generate("a person jumps", candidates=1, seed=1).features is None
+    raw = model.generate("a person jumps", candidates=1, seed=1, clean_up=False)
+    assert raw.features is not None and len(raw.features) == len(raw)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seconds": 2, "frames": 40}, "expected one of them"),
+        ({"seconds": 0}, "seconds 0: expected a length above 0"),
+        ({"samples": 0}, "0 samples"),
+        ({"precision": "fp8"}, "precision 'fp8'"),
+    ],
+)
+def test_options_out_of_their_range_are_refused(
+    model: lamp.Model, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        model.generate("a person jumps", **options)
+
+
+def test_a_device_that_is_not_there_is_refused(folder: Path) -> None:
+    for device in ("tpu", "cuda:x", "cpu:7"):
+        with pytest.raises(ValueError, match=f"device {device}"):
+            lamp.load(folder / "tiny", device)
+
+
+def test_motions_are_found_compared_and_scored(model: lamp.Model, folder: Path) -> None:
+    motion = lamp.load_motion(folder / "clips/clip0.npy")
+    hits = model.retrieve(motion, str(folder / "clips"), top=2)
+    assert [Path(hit.motion).name for hit in hits] == ["clip0.npy", "clip1.npy"]
+    assert (hits[0].start, hits[0].end) == (0.0, 59 / 20) and hits[0].score > hits[1].score
+    lines = _lamp("retrieve", "a person jumps", "--library", folder / "clips", "--model", folder / "tiny")
+    found = model.retrieve("a person jumps", folder / "clips")
+    assert [(line["motion"], line["score"]) for line in lines] == [(hit.motion, hit.score) for hit in found]
+    values = model.similarity(motion, ["a person jumps", "someone sits"])
+    alone = [model.similarity(motion, text) for text in ("a person jumps", "someone sits")]
+    assert values == pytest.approx(alone, abs=1e-5)
+
+
+def test_moments_of_a_long_take_have_times(model: lamp.Model) -> None:
+    take = lamp.Motion(wandering(HUMANML3D, 500), HUMANML3D, 20.0)
+    moments = model.moments(take)
+    assert (moments[0].start, moments[-1].end) == (0.0, 499 / 20) and all(m.text for m in moments)
