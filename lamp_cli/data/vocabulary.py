@@ -55,6 +55,14 @@ class Vocabulary:
             row[: len(ids)] = ids
         return encoded, encoded != self.padding
 
+    def part_read(self, text: str, limit: int) -> str:
+        """What :meth:`encode` keeps of a sentence: all of it, or its beginning."""
+        encoded = self._tokenizer.encode(text[: 200 * limit])
+        if len(encoded.ids) <= limit:
+            return text
+        # The last piece that is kept is followed by [SEP].
+        return text[: encoded.offsets[limit - 2][1]]
+
     def decode(self, ids: Sequence[int]) -> str:
         """The sentence of ids, special tokens left out."""
         words = [self.pieces[i] for i in ids if not self.pieces[i].startswith("[")]

@@ -1,0 +1,145 @@
+"""``lamp generate`` within this process: the lines it serves, what it says of them, the files it writes."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lamp_cli.bundle.bundle import save_bundle
+from lamp_cli.bundle.training_sentences import TrainingSentences
+from lamp_cli.cli.app import main
+from tests.inference.test_retrieve import tiny_bundle
+
+
+@dataclasses.dataclass
+class Done:
+    """What a call left behind."""
+
+    code: int
+    records: list[dict[str, Any]]
+    notes: list[str]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a few weights that has learned "jumps" and finds every sentence near."""
+    folder = tmp_path_factory.mktemp("generate") / "tiny"
+    known = TrainingSentences(frozenset({"person", "jump"}), np.eye(1, 24, dtype=np.float32), -1.0)
+    save_bundle(folder, dataclasses.replace(tiny_bundle(), training_sentences=known))
+    return folder
+
+
+@pytest.fixture
+def generate(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Done]:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str, stdin: str = "") -> Done:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        rest = ["--model", str(bundle), "--seed", "7", "--candidates", "1", "--steps", "2"]
+        with pytest.raises(SystemExit) as end:
+            main(["generate", *words, *rest, *([] if "--format" in words else ["--format", "npy"])])
+        out, err = capsys.readouterr()
+        return Done(end.value.code or 0, [json.loads(x) for x in out.splitlines()], err.splitlines())  # type: ignore[arg-type]
+
+    return call
+
+
+def test_lengths_beside_sentences_are_used(generate: Callable[..., Done]) -> None:
+    lines = [
+        '{"text": "a person jumps", "frames": 120}',
+        '{"text": "a person jumps", "seconds": 2}',
+        "a person jumps#132",
+        '{"text": "a person jumps#8", "frames": null}',
+        "a person jumps",
+    ]
+    done = generate("--frames", "16", stdin="\n".join(lines))
+    assert [len(np.load(r["motion"])) for r in done.records] == [120, 40, 132, 16, 16]
+    assert [r["frames"] for r in done.records] == [120, 40, 132, 16, 16]
+    assert [r["text"].removeprefix("a person jumps") for r in done.records] == ["", "", "", "#8", ""]
+    assert done.records[1]["seconds"] == 2.0
+    # What the command prints asks for the same again.
+    again = generate(stdin="\n".join(json.dumps(record) for record in done.records))
+    assert [r["frames"] for r in again.records] == [120, 40, 132, 16, 16]
+
+
+def test_a_number_before_a_sentence_is_said_to_be_a_word(generate: Callable[..., Done]) -> None:
+    done = generate("--frames", "8", stdin="60 jumps\n")
+    assert done.records[0]["text"] == "60 jumps"
+    assert any("the number is read as a word" in note for note in done.notes)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"text": "a", "frames": 1.5}', "'frames' to be a whole number, found 1.5"),
+        ('{"text": "a", "frames": "40"}', "'frames' to be a number above 0, found '40'"),
+        ('{"text": "a", "seconds": -1}', "'seconds' to be a number above 0, found -1"),
+        ('{"text": "a", "frames": 40, "seconds": 3}', "are two lengths at 20 frames per second"),
+        ("a#1000", "'a': 1000 frames (50 s)"),
+        ('{"text": " "}', "the prompt is empty"),
+        ('{"words": "a"}', "has no 'text'"),
+    ],
+)
+def test_a_bad_line_on_stdin_is_left_out_and_one_in_a_file_is_refused(
+    generate: Callable[..., Done], tmp_path: Path, line: str, message: str
+) -> None:
+    done = generate("--frames", "8", stdin=f"one\n{line}\ntwo\n")
+    assert (done.code, [r["text"] for r in done.records]) == (1, ["one", "two"])
+    assert [note for note in done.notes if note.startswith("left out: ") and message in note]
+    only = generate("--frames", "8", stdin=line)
+    assert (only.code, only.records) == (1, [])
+    (tmp_path / "prompts.txt").write_text(f"one\n{line}\n")
+    refused = generate("--prompts", "prompts.txt", "--frames", "8", "--output", "none")
+    assert (refused.code, refused.records, (tmp_path / "none").exists()) == (2, [], False)
+    assert message in refused.notes[-1]
+
+
+def test_the_same_sentence_three_times_gives_three_motions(generate: Callable[..., Done]) -> None:
+    three = generate(stdin="a person jumps\n" * 3)
+    assert [r["sample"] for r in three.records] == [0, 1, 2]
+    samples = generate("a person jumps", "--samples", "3", "--output", "samples")
+    for one, other in zip(three.records, samples.records, strict=True):
+        np.testing.assert_allclose(np.load(one["motion"]), np.load(other["motion"]), atol=1e-5)
+    first, second, third = (np.load(r["motion"]) for r in three.records)
+    assert not np.array_equal(first, second) and not np.array_equal(second, third)
+
+
+def test_every_line_says_whether_its_sentence_is_familiar(generate: Callable[..., Done]) -> None:
+    done = generate("--frames", "8", stdin="a person jumps\nrun\nsit\nkick\nwave\nbow\nswim\nclimb\n")
+    assert [r["familiar"] for r in done.records] == [True, *[False] * 7]
+    assert done.records[0]["reason"] is None and "'wave'" in done.records[4]["reason"]
+    assert sum("the motion is a guess" in note for note in done.notes) == 5
+    assert any(note.startswith("and 2 more sentences") for note in done.notes)
+
+
+def test_what_is_left_out_of_a_long_sentence_is_said(generate: Callable[..., Done]) -> None:
+    # The tiny vocabulary spells: [CLS], ten letters and [SEP] are all that is read.
+    done = generate("jumps" * 2, "jumps" * 2 + " high", "--frames", "8")
+    assert [r.get("truncated_to") for r in done.records] == [None, "jumps" * 2]
+    assert [note for note in done.notes if "left out: 'high'" in note and "12 word pieces" in note]
+
+
+def test_only_the_formats_that_are_asked_for_are_written(
+    generate: Callable[..., Done], tmp_path: Path
+) -> None:
+    done = generate("a person jumps", "--format", "gif", "--frames", "4", "--output", "out")
+    assert "motion" not in done.records[0] and Path(done.records[0]["gif"]).is_file()
+    assert [path.suffix for path in (tmp_path / "out").iterdir()] == [".gif"]
+
+
+def test_force_replaces_what_was_there_before_and_nothing_of_its_own(generate: Callable[..., Done]) -> None:
+    words = ("a person jumps", "A person jumps!", "--samples", "2", "--frames", "8", "--output", "out")
+    names = [{r["motion"] for r in generate(*words, "--force").records} for _ in range(2)]
+    assert names[0] == names[1] and len(names[0]) == 4
+    kept = generate(*words)
+    assert not {r["motion"] for r in kept.records} & names[0]
