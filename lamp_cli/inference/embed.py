@@ -59,13 +59,13 @@ def similarity(motions: np.ndarray, texts: np.ndarray) -> np.ndarray:
 def tokenize(
     tokenizer: MotionTokenizer, batch: MotionBatch, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Latents (B, L, C), codes (B, L * codebooks) and mask (B, L), True on real tokens."""
+    """Latents (B, L, C), codes (B, L * codebooks) and mask (B, L), True on real tokens; fp32 everywhere."""
     features = torch.from_numpy(batch.features).to(device)
     lengths = torch.from_numpy(batch.lengths).to(device)
-    latents = tokenizer.latents(features, lengths).float()
+    latents, codes = tokenizer.tokenize(features, lengths)
     tokens = lengths // tokenizer.config.frames_per_token
     mask = torch.arange(latents.shape[1], device=device) < tokens[:, None]
-    return latents, tokenizer.codebook.nearest(latents), mask
+    return latents, codes, mask
 
 
 def encode_text(vocabulary: Vocabulary, texts: Sequence[str], limit: int, device: torch.device) -> Text:

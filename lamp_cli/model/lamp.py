@@ -20,6 +20,8 @@ from . import distributed
 from .qformer import Context, QFormer, QFormerConfig, Sight, Text, initialise
 
 IGNORED = -100
+# Least and greatest temperature of the contrastive loss.
+TEMPERATURES = (0.01, 1.0)
 # A mean word 0.1 off in cosine costs as much as a nat of another objective.
 RETENTION_WEIGHT = 10.0
 # A place is about as loud as a latent of a trained tokenizer, whose numbers have a deviation of 2 to 3.
@@ -141,6 +143,8 @@ class Lamp(nn.Module):
 
     def forward(self, pairs: Pairs, generator: torch.Generator) -> dict[str, Tensor]:
         """The sum of the objectives that are on, as ``loss``, and each by name."""
+        if self.training:
+            self._limit_temperature()
         motion = self.motion_context(pairs.latents, pairs.motion_mask)
         losses: dict[str, Tensor] = {}
         queries = None
@@ -171,8 +175,16 @@ class Lamp(nn.Module):
 
     @property
     def temperature(self) -> Tensor:
-        """The contrastive temperature, kept away from zero."""
-        return self.log_temperature.exp().clamp(0.01, 1.0)
+        """The contrastive temperature."""
+        return self.log_temperature.exp()
+
+    @torch.no_grad()
+    def _limit_temperature(self) -> None:
+        """Put a temperature that has left its range back to the edge (ALBEF, Li et al. 2021).
+
+        In the parameter: a clamp on the way to the loss would cut the gradient that leads back.
+        """
+        self.log_temperature.clamp_(*(math.log(limit) for limit in TEMPERATURES))
 
     def _contrastive(self, alike: Tensor) -> Tensor:
         """Motion-text contrastive loss (MTC) of this rank's rows of (RB, RB), mean of both directions."""

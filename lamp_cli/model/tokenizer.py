@@ -209,14 +209,15 @@ class Codebook(nn.Module):
             *(own.chunk(self.books) for own in (self.vectors, self.counts, self.sums)),
             strict=True,
         )
-        for part, vectors, counts, sums in parts:
-            self._learn(part, vectors, counts, sums, generator)
+        with torch.autocast(latents.device.type, enabled=False):
+            for part, vectors, counts, sums in parts:
+                self._learn(part, vectors, counts, sums, generator)
         self.started.fill_(True)
 
     def _learn(
         self, latents: Tensor, vectors: Tensor, counts: Tensor, sums: Tensor, generator: torch.Generator
     ) -> None:
-        """One book; changes ``vectors`` (K, D), ``counts`` (K,) and ``sums`` (K, D)."""
+        """One codebook, in fp32; changes ``vectors`` (K, D), ``counts`` (K,) and ``sums`` (K, D)."""
         if not self.started:
             vectors.copy_(_drawn(latents, len(vectors), generator))
             sums.copy_(vectors)
@@ -231,9 +232,10 @@ class Codebook(nn.Module):
 
 
 def nearest_rows(points: Tensor, rows: Tensor) -> Tensor:
-    """Index (...,) of the row of (K, D) closest to each point (..., D)."""
+    """Index (...,) of the row of (K, D) closest to each point (..., D), in fp32 also under autocast."""
     flat = points.reshape(-1, points.shape[-1]).float()
-    distance = rows.square().sum(1) - 2 * flat @ rows.T
+    with torch.autocast(points.device.type, enabled=False):
+        distance = rows.square().sum(1) - 2 * flat @ rows.T
     return distance.argmin(1).reshape(points.shape[:-1])
 
 
@@ -268,9 +270,18 @@ class MotionTokenizer(nn.Module):
         mask = None if lengths is None else _mask(lengths, features.shape[1])
         return self.encoder(features.transpose(1, 2), mask).transpose(1, 2)
 
+    def tokenize(self, features: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Latents (B, L, D) and codes (B, N) of normalised features (B, T, C), in fp32 also under autocast.
+
+        In bf16 one code in twenty is another, and what learns from codes would meet others in use.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            latents = self.latents(features.float(), lengths)
+            return latents, self.codebook.nearest(latents)
+
     def encode(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Codes (B, N) of normalised features (B, T, C)."""
-        return self.codebook.nearest(self.latents(features, lengths))
+        """Codes (B, N) of normalised features (B, T, C), as :meth:`tokenize` gives them."""
+        return self.tokenize(features, lengths)[1]
 
     def decode(self, codes: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Normalised features (B, 4L, C) of codes (B, N); ``lengths`` (B,) in tokens.
@@ -280,10 +291,6 @@ class MotionTokenizer(nn.Module):
         vectors = self.codebook.lookup(codes.clamp(0, self.config.codes - 1))
         mask = None if lengths is None else _mask(lengths, vectors.shape[1])
         return self.decoder(vectors.transpose(1, 2), mask).transpose(1, 2)
-
-    def reconstruct(self, features: Tensor) -> Tensor:
-        """Features (B, T, C) through the codes and back."""
-        return self.decode(self.encode(features))
 
     def forward(self, features: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """Training losses of windows (B, T, C); moves the codebook as a side effect in training mode."""

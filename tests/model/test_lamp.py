@@ -230,6 +230,20 @@ def test_the_retention_loss_is_the_way_the_mean_word_has_gone() -> None:
     torch.testing.assert_close(mixed, torch.tensor(2 * RETENTION_WEIGHT / 3))
 
 
+@pytest.mark.parametrize(("outside", "edge"), [(0.001, 0.01), (5.0, 1.0)])
+def test_a_temperature_out_of_its_range_is_put_to_the_edge_and_goes_on_learning(
+    outside: float, edge: float
+) -> None:
+    lamp = _lamp().train()
+    lamp.log_temperature.data.fill_(math.log(outside))
+    losses = lamp(_pairs(), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(losses["temperature"], torch.tensor(edge))
+    torch.testing.assert_close(lamp.log_temperature.data, torch.tensor(math.log(edge)))
+    losses["loss"].backward()
+    assert lamp.log_temperature.grad is not None
+    assert abs(float(lamp.log_temperature.grad)) > 1e-4
+
+
 def test_matching_on_a_share_of_the_pairs_is_matching_of_the_first_among_all() -> None:
     """By hand: the negatives are drawn among all pairs, and the loss is that of the first half's triples."""
     lamp, pairs = _lamp(matching_share=0.5).eval(), _pairs()

@@ -26,7 +26,36 @@ def test_four_frames_are_one_token() -> None:
     features = torch.randn(2, 24, 263)
     assert tokenizer.latents(features).shape == (2, 6, 8)
     assert tokenizer.encode(features).shape == (2, 6)
-    assert tokenizer.reconstruct(features).shape == features.shape
+    assert tokenizer.decode(tokenizer.encode(features)).shape == features.shape
+
+
+def test_codes_are_the_same_under_autocast() -> None:
+    """Inference computes them in fp32; what learns from codes must meet the same ones in training."""
+    tokenizer = _tokenizer()
+    features = torch.randn(8, 96, 263)
+    latents = tokenizer.latents(features)
+    # Codes among the latents, so that many are nearly as near as the nearest.
+    tokenizer.codebook.vectors.copy_(latents.flatten(0, 1)[::6])
+    lengths = torch.tensor([96, 40] * 4)
+    outside = tokenizer.tokenize(features, lengths)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert tokenizer.latents(features).dtype == torch.bfloat16
+        inside = tokenizer.tokenize(features, lengths)
+        assert torch.equal(tokenizer.encode(features, lengths), outside[1])
+        assert torch.equal(tokenizer.codebook.nearest(latents), tokenizer.encode(features))
+    for expected, found in zip(outside, inside, strict=True):
+        assert found.dtype == expected.dtype
+        assert torch.equal(found, expected)
+
+
+def test_the_codebook_learns_the_same_under_autocast() -> None:
+    latents = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)) * 10
+    outside, inside = Codebook(8, 4, 0.99), Codebook(8, 4, 0.99)
+    outside.learn(latents, torch.Generator().manual_seed(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        inside.learn(latents, torch.Generator().manual_seed(1))
+    for name, expected in outside.state_dict().items():
+        assert torch.equal(inside.state_dict()[name], expected), name
 
 
 def test_padding_does_not_change_a_clip() -> None:

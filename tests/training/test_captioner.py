@@ -150,9 +150,11 @@ def test_two_ranks_with_half_the_batch_give_the_gradients_of_one(tmp_path: Path)
     for kind, trained in KINDS.items():
         one, two = (load_file(tmp_path / f"{kind}_{n}.safetensors") for n in (1, 2))
         assert {name.split(".")[0] for name in one} == trained
+        # As in the test of LaMP's gradients: fp32 numbers added in another order.
+        rounding = torch.finfo(torch.float32).eps * max(float(value.abs().max()) for value in one.values())
         for name in one:
             gradient = torch.zeros_like(one[name]) if name not in two else two[name]
-            torch.testing.assert_close(gradient, one[name], rtol=1e-3, atol=2e-6)
+            torch.testing.assert_close(gradient, one[name], rtol=1e-3, atol=64 * rounding)
 
 
 # The command line

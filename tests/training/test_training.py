@@ -275,8 +275,11 @@ def test_two_ranks_with_half_the_batch_give_the_gradients_of_one(tmp_path: Path)
     one, two = (load_file(tmp_path / f"of_{n}.safetensors") for n in (1, 2))
     assert one.keys() == two.keys()
     assert len(one) > 50
+    # The ranks add the same fp32 numbers in another order. A gradient may be a small difference of large ones
+    # (a unit vector's has nothing along itself), so what is lost is measured by the largest of the network.
+    rounding = torch.finfo(torch.float32).eps * max(float(gradient.abs().max()) for gradient in one.values())
     for name in one:
-        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=2e-6)
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=64 * rounding)
 
 
 def test_paraphrases_are_two_sentences_of_one_group_and_every_group_is_met() -> None:
