@@ -55,6 +55,11 @@ def _imports(path: Path) -> set[tuple[str, int]]:
 
 
 def _imports_of(tree: ast.Module, path: Path) -> set[tuple[str, int]]:
+    return {(name.split(".")[1], line) for name, line in _names(tree, path) if name.startswith("lamp_cli.")}
+
+
+def _names(tree: ast.Module, path: Path) -> set[tuple[str, int]]:
+    """Every name that a file imports, with its module in full, and the line."""
     package = ["lamp_cli", *path.relative_to(PACKAGE).parts[:-1]]
     found = set()
     for node in ast.walk(tree):
@@ -65,7 +70,7 @@ def _imports_of(tree: ast.Module, path: Path) -> set[tuple[str, int]]:
             targets = [f"{module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
-        found |= {(target.split(".")[1], node.lineno) for target in targets if target.startswith("lamp_cli.")}
+        found |= {(target, node.lineno) for target in targets}
     return found
 
 
@@ -92,6 +97,17 @@ def test_a_room_knows_only_those_above_it(room: str) -> None:
         for path in sorted((PACKAGE / room).rglob("*.py"))
         for other, line in sorted(_imports(path))
         if other not in known
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_synthetic_room_has_one_door() -> None:
+    outside = (path for path in sorted(PACKAGE.rglob("*.py")) if _room_of(path) != "synthetic")
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{line} imports {name}"
+        for path in outside
+        for name, line in sorted(_names(ast.parse(path.read_text(encoding="utf-8")), path))
+        if name.startswith("lamp_cli.synthetic") and not name.startswith("lamp_cli.synthetic.corpus.")
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -25,7 +25,7 @@ from lamp_cli.motion.skeleton import HUMANML3D, Skeleton
 from lamp_cli.scoring.figures import MATCHING, Report, ScoreOptions, silent
 from lamp_cli.scoring.matching import score_loadings
 from lamp_cli.scoring.models import ModelChoice, Models
-from lamp_cli.synthetic.language.phrasebook import phrasebook
+from lamp_cli.synthetic.corpus import phrasebook
 
 CPU = torch.device("cpu")
 CLIPS, WIDTH = 4400, 512

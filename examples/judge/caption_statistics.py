@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from lamp_cli.data.sentences import read_sentences
-from lamp_cli.synthetic import synthetic_clips
+from lamp_cli.synthetic.corpus import synthetic_clips
 
 SHOWN = 25
 

@@ -30,8 +30,7 @@ from lamp_cli.metrics.captioning import RAW, caption_figures
 from lamp_cli.metrics.captions import references
 from lamp_cli.model.decoding import DecodingOptions
 from lamp_cli.motion.representation import joints_to_features
-from lamp_cli.synthetic import ACTIONS, synthetic_clip_of
-from lamp_cli.synthetic.language.claims import Agreement, agrees
+from lamp_cli.synthetic.corpus import ACTIONS, Agreement, agrees, synthetic_clip_of
 
 Truth = Mapping[str, Any]
 JUDGED = ("side", "direction", "count")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..synthetic.language.rewording import reworded
 from .layout import Clip
 from .statistics import Statistics
 
@@ -119,6 +118,9 @@ class PairSampler:
         return by_length.reshape(together.shape)[drawn[place - begin]]
 
     def _reworded(self, texts: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
+        # Inference reads this module too, and rewording brings all of the synthetic corpus along.
+        from ..synthetic.corpus import reworded
+
         chosen = rng.random(len(texts)) < self._reworded_share
         return tuple(
             reworded(text, rng) if other else text for text, other in zip(texts, chosen, strict=True)

@@ -30,7 +30,7 @@ def sample_library() -> Path:
     folder = _cache() / f"library-{CORPUS}"
     if folder.is_dir():
         return folder
-    from ..synthetic import numbered_clip
+    from ..synthetic.corpus import numbered_clip
 
     with making_folder(folder) as temporary:
         for number in range(LIBRARY_CLIPS):
@@ -46,7 +46,7 @@ def sample_evaluation_set() -> Path:
     folder = _cache() / f"evaluation-set-{CORPUS}"
     if folder.is_dir():
         return folder
-    from ..synthetic import numbered_clip
+    from ..synthetic.corpus import numbered_clip
 
     with making_folder(folder) as temporary:
         for name in FOLDERS:

@@ -71,6 +71,11 @@ def gerund(base: str) -> str:
     return f"{base[:-1]}ing" if base.endswith("e") and not base.endswith(("ee", "oe")) else f"{base}ing"
 
 
+def gerund_of_third_person(verb: str) -> str:
+    """``walks`` -> ``walking``."""
+    return gerund(base_of_third_person(verb))
+
+
 def regular_forms(base: str) -> tuple[str, str, str]:
     """Third person, past and gerund as the rules for all verbs have them."""
     return third_person(base), _regular_past(base), gerund(base)

@@ -1,13 +1,4 @@
-"""A synthetic corpus: captioned motions from code alone, as many as asked, with what is true of each."""
+"""A synthetic corpus: captioned motions from code alone, as many as asked, with what is true of each.
 
-from .actions import ACTIONS
-from .clips import SyntheticClip, numbered_clip, synthetic_clip, synthetic_clip_of, synthetic_clips
-
-__all__ = [
-    "ACTIONS",
-    "SyntheticClip",
-    "numbered_clip",
-    "synthetic_clip",
-    "synthetic_clip_of",
-    "synthetic_clips",
-]
+Other rooms import ``corpus``; README.md says what is made and how.
+"""

@@ -252,14 +252,12 @@ def _solve_arm(joints: np.ndarray, tracks: Tracks, chest: np.ndarray, offsets: n
 
 def _arm_frame(tracks: Tracks, chest: np.ndarray, arm: np.ndarray) -> np.ndarray:
     """Frame (T, 3, 3) of the arm's angles: the chest, but a hanging arm hangs from a bent trunk."""
-    forward = chest[..., 2] + 0.0
-    forward[:, 1] = 0.0
+    forward = chest[..., 2] * (1.0, 0.0, 1.0)
     length = np.linalg.norm(forward, axis=-1)
     hangs = np.clip(1.6 - arm[:, 0] / 0.45, 0.0, 1.0) * np.clip(length * 2 - 0.4, 0, 1) * (chest[:, 1, 1] > 0)
-    upright = np.stack([-chest[..., 2] * 0, chest[..., 1] * 0, forward], axis=-1)
-    upright[..., 1] = (0.0, 1.0, 0.0)
-    upright[..., 2] = forward / np.maximum(length, 1e-6)[:, None]
-    upright[..., 0] = np.cross(upright[..., 1], upright[..., 2])
+    up = np.broadcast_to((0.0, 1.0, 0.0), forward.shape)
+    ahead = forward / np.maximum(length, 1e-6)[:, None]
+    upright = np.stack([np.cross(up, ahead), up, ahead], axis=-1)
     mixed = chest + hangs[:, None, None] * (upright - chest)
     # Gram-Schmidt turns the mixture back into a rotation.
     y = mixed[..., 1] / np.linalg.norm(mixed[..., 1], axis=-1, keepdims=True)

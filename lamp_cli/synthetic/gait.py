@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .body import ARM, SIDES, Tracks, foot_at
+from .body import SIDES, Tracks, foot_at
 from .curves import FPS, GRAVITY, bump, ease, lagged, quintic, smooth, snap, through
 from .style import Style
 
@@ -144,7 +144,7 @@ def _feet(style: Style, tracks: Tracks, steps: list[_Step], gait: Gait, t: np.nd
         mine = [s for s in steps if s.side == side]
         spot = tuple(style.feet()[side])
         place: list[tuple[float, tuple[float, ...]]] = [(-1.0, spot)]
-        pitch: list[tuple[float, float]] = [(-1.0, gait.tiptoe * 0.0)]
+        pitch: list[tuple[float, float]] = [(-1.0, 0.0)]
         lift = np.zeros(len(t))
         down = 0.0
         for k, step in enumerate(mine):
@@ -242,11 +242,10 @@ def swung(arm: np.ndarray, angle: np.ndarray, run: np.ndarray | float, side: int
     out = np.sin(arm[:, 0]) * np.sin(arm[:, 1])
     reach = arm[:, 2] - 0.035 * np.clip(angle * 2.5, 0, 1.5)
     hanging = np.stack([out * reach, -np.cos(arm[:, 0]) * reach, forward * reach], axis=-1)
-    c, s = np.cos(angle), np.sin(angle)
     hanging = np.stack(
         [
             hanging[:, 0],
-            hanging[:, 1] * c - 0 * s,
+            hanging[:, 1] * np.cos(angle),
             hanging[:, 2] + np.sin(angle + 0.12 * np.abs(angle)) * reach,
         ],
         axis=-1,
@@ -267,8 +266,3 @@ def with_goal(arm: np.ndarray, goal: np.ndarray) -> np.ndarray:
     result[:, 1] = np.arctan2(goal[:, 0], goal[:, 2])
     result[:, 2] = np.clip(reach, 0.2, 0.995)
     return result
-
-
-def arm_length() -> float:
-    """Mean length of the arms in metres."""
-    return float(ARM.mean())

@@ -56,7 +56,6 @@ def through_poses(style: Style, rng: np.random.Generator, stops: list[Stop]) -> 
     for side in (0, 1):
         tracks.ankle[:, side] = stopping([p.ankle[side] for p in poses])
         tracks.foot[:, side] = stopping([p.foot[side] for p in poses])
-        tracks.kneel[:, side] = poses[-1].kneel[side]
         tracks.kneeling[:, side] = stopping([float(p.guided[side]) for p in poses])
         grips = [p.grip[side] for p in poses if p.grip is not None]
         tracks.grip[:, side] = stopping(grips)

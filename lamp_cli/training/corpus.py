@@ -12,7 +12,7 @@ from ..data.layout import Clip, FramesLimit, ReadReport, open_dataset
 from ..data.sentences import read_paraphrases
 from ..data.statistics import Statistics, weigh_up_root_and_contacts
 from ..motion.skeleton import Skeleton
-from ..synthetic.language.rewording import reworded
+from ..synthetic.corpus import reworded
 from .run_record import data_fingerprint
 
 # Twenty frames are a second: shorter clips say too little to be described.

@@ -17,7 +17,7 @@ from lamp_cli.data.prepare.prepare import PrepareOptions, prepare, remove_prepar
 from lamp_cli.data.prepare.requests import ClipRequest, read_requests
 from lamp_cli.data.prepare.synthetic import read_truth
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
-from lamp_cli.synthetic.language.claims import agrees
+from lamp_cli.synthetic.corpus import agrees
 from tests.conftest import wandering
 
 FPS = 20.0

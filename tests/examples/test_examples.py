@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lamp_cli.bundle.bundle import load_bundle, save_bundle
-from lamp_cli.synthetic import synthetic_clip_of
+from lamp_cli.synthetic.corpus import synthetic_clip_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

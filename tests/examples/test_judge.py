@@ -16,7 +16,7 @@ from examples.judge.joints.checks import CHECKS, does
 from examples.judge.joints.kinematics import Motion, rises, stretches, swings
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import mirror
-from lamp_cli.synthetic import ACTIONS, SyntheticClip, numbered_clip, synthetic_clip_of
+from lamp_cli.synthetic.corpus import ACTIONS, SyntheticClip, numbered_clip, synthetic_clip_of
 
 CLIPS = 3
 SWAP = {"left": "right", "right": "left", "clockwise": "counterclockwise", "counterclockwise": "clockwise"}

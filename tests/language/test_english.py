@@ -9,6 +9,7 @@ from lamp_cli.language.english import (
     IRREGULAR_VERBS,
     base_of_third_person,
     gerund,
+    gerund_of_third_person,
     is_past,
     noun_lemma,
     past,
@@ -39,6 +40,7 @@ from lamp_cli.language.english import (
 def test_a_verb_and_its_forms(base: str, third: str, was: str, being: str) -> None:
     assert (third_person(base), past(base), gerund(base)) == (third, was, being)
     assert base_of_third_person(third) == base
+    assert gerund_of_third_person(third) == being
     assert is_past(was)
 
 

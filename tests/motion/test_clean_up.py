@@ -10,7 +10,7 @@ from lamp_cli.motion.clean_up import clean_up, with_feet_moved, with_reference_b
 from lamp_cli.motion.inverse_kinematics import two_bones
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
-from lamp_cli.synthetic import synthetic_clip_of
+from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.conftest import standing, wandering
 
 FEET = list(HUMANML3D.feet)

@@ -12,7 +12,7 @@ import pytest
 from lamp_cli.data.batches import PairSampler
 from lamp_cli.data.layout import Clip
 from lamp_cli.data.statistics import Statistics
-from lamp_cli.synthetic import ACTIONS
+from lamp_cli.synthetic.corpus import ACTIONS
 from lamp_cli.synthetic.language.phrasebook import further_wordings, parse_phrasebook, phrasebook
 from lamp_cli.synthetic.style import random_style
 

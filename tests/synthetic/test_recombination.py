@@ -13,9 +13,10 @@ from lamp_cli.data.prepare.requests import ClipRequest
 from lamp_cli.metrics.physics import foot_skate
 from lamp_cli.motion.representation import canonical_joints
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
-from lamp_cli.synthetic import synthetic_clip_of
+from lamp_cli.synthetic.corpus import synthetic_clip_of
 from lamp_cli.synthetic.recombination import RealClip, RecombinedClip, Recombiner, clauses
 from lamp_cli.synthetic.recombination.body_parts import with_arms
+from lamp_cli.synthetic.recombination.clips import _synthetic_arms
 from lamp_cli.synthetic.recombination.contacts import accelerations, has_flights, planted
 from lamp_cli.synthetic.recombination.splice import HALF, Match, best_match, splice
 from lamp_cli.synthetic.recombination.time_warp import FLIGHT_SPEEDS, SPEEDS, time_warp, warp_times
@@ -353,3 +354,23 @@ def test_recombining_needs_real_clips(real: list[RealClip], tmp_path: Path) -> N
     silent = [ClipRequest(clip.path.stem, clip.path.stem, ()) for clip in real]
     with pytest.raises(ValueError, match="found none"):
         prepare(real[0].path.parent, silent, tmp_path / "c", PrepareOptions(recombine=2))
+
+
+def test_made_up_arms_are_told_of_by_a_gerund() -> None:
+    found = {
+        words.split()[0] for seed in range(4) for words in _synthetic_arms(np.random.default_rng(seed)).ways
+    }
+    assert found == {
+        "eating",
+        "scratching",
+        "answering",
+        "talking",
+        "bringing",
+        "raising",
+        "making",
+        "rubbing",
+        "holding",
+        "taking",
+        "putting",
+        "lifting",
+    }

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from lamp_cli.synthetic import numbered_clip
+from lamp_cli.synthetic.corpus import numbered_clip
 from lamp_cli.synthetic.language.claims import agrees
 from lamp_cli.synthetic.language.rewording import reworded
 

@@ -13,7 +13,7 @@ from lamp_cli.data.layout import FramesLimit, open_dataset
 from lamp_cli.data.prepare.prepare import PrepareOptions, prepare
 from lamp_cli.data.prepare.synthetic import read_truth
 from lamp_cli.motion.skeleton import HUMANML3D
-from lamp_cli.synthetic import ACTIONS, numbered_clip, synthetic_clip_of, synthetic_clips
+from lamp_cli.synthetic.corpus import ACTIONS, numbered_clip, synthetic_clip_of, synthetic_clips
 
 FPS, GRAVITY = 20.0, 9.81
 LEFT_FOOT, RIGHT_FOOT, LEFT_WRIST, RIGHT_WRIST = 10, 11, 20, 21

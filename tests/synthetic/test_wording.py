@@ -9,7 +9,7 @@ import pytest
 
 from examples.judge.captions import shares, shares_by_action
 from lamp_cli.language.mirror import mirror_sentence
-from lamp_cli.synthetic import ACTIONS, SyntheticClip, synthetic_clip, synthetic_clip_of
+from lamp_cli.synthetic.corpus import ACTIONS, SyntheticClip, synthetic_clip, synthetic_clip_of
 from lamp_cli.synthetic.language.action_words import COMPANIONS, IN_A_ROW, PATTERNS
 from lamp_cli.synthetic.language.base_forms import base_form
 from lamp_cli.synthetic.language.claims import Agreement, agrees, claims, normalised

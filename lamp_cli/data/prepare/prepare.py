@@ -24,8 +24,7 @@ from ...motion.skeleton import HUMANML3D, Skeleton
 from ...motion.transform import mirror, resample
 from ...processes import in_parallel
 from ...storage import write_json, write_text
-from ...synthetic.language.people import peoples_sentences
-from ...synthetic.recombination.clips import RealClip
+from ...synthetic.corpus import RealClip, peoples_sentences
 from ..examples import FOLDERS, Written, frames_written, write_example
 from ..layout import WORDINGS
 from ..statistics import compute_statistics, save_statistics

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...motion.skeleton import HUMANML3D
 from ...storage import write_json
-from ...synthetic.recombination.clips import RealClip, Recombiner
+from ...synthetic.corpus import RealClip, Recombiner
 from ..examples import Written, frames_written, write_example
 
 CLIPS_PER_JOB = 32

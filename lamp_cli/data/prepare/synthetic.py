@@ -18,8 +18,7 @@ import numpy as np
 
 from ...motion.skeleton import HUMANML3D
 from ...storage import write_json, write_text
-from ...synthetic.language.people import PeoplesSentences
-from ...synthetic.language.phrasebook import further_wordings
+from ...synthetic.corpus import PeoplesSentences, further_wordings, numbered_clip
 from ..examples import Written, frames_written, write_example
 from ..layout import WORDINGS
 
@@ -64,8 +63,6 @@ def _write(number: int, job: SyntheticJob) -> Written:
             write_wordings(number, read_truth(job.output, name) or {}, job.seed, job.output)
         lines = (job.output / "texts" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
         return Written(name, split, frames, len(lines))
-    from ...synthetic import numbered_clip
-
     clip = numbered_clip(job.seed, number)
     write_json(job.output / FOLDER / f"{name}.json", clip.truth)
     if split == "train":

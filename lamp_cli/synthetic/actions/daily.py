@@ -277,11 +277,7 @@ def play_drums(style: Style, rng: np.random.Generator) -> Movement:
     for side in BOTH:
         phase = _beats(scene, scene.start + 0.6 + 0.5 * period * (side != first), period, count)
         # A stroke is slow on the way up and fast on the way down.
-        raised = (
-            (0.5 * (1 - np.cos(phase + 0.5 * np.sin(phase)))) ** 0.9
-            if False
-            else 0.5 * (1 - np.cos(phase - 0.45 * np.sin(phase)))
-        )
+        raised = 0.5 * (1 - np.cos(phase - 0.45 * np.sin(phase)))
         lift = 0.17 * style.energy * raised
         goal = path(out + roam[:, side], high + lift, 0.36 - 0.35 * lift + roam[:, 2 + side])
         lead_hand(scene, side, share, at_chest(scene, side, goal), 0.1)

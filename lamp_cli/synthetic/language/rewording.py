@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from ...language.english import base_of_third_person, gerund, past, third_person
+from ...language.english import gerund, gerund_of_third_person, past, third_person
 from .sentences import SUBJECTS
 
 _NOUNS = """
@@ -200,7 +200,7 @@ def _with_other_link(text: str, rng: np.random.Generator) -> str:
     if found is None or subject is None or rng.random() >= _LINK_SHARE:
         return text
     first, verb, rest, stop = (found[name] for name in ("first", "verb", "rest", "stop"))
-    second, doing = f"{verb}{rest}", f"{_gerund_of(verb)}{rest}"
+    second, doing = f"{verb}{rest}", f"{gerund_of_third_person(verb)}{rest}"
     begun = re.match(r" ([a-z]+s)\b(.*)$", first[subject.end() :])
     ways = [
         f"{first} before {doing}",
@@ -215,14 +215,12 @@ def _with_other_link(text: str, rng: np.random.Generator) -> str:
         f"{first} and subsequently {second}",
     ]
     if begun is not None and begun[1] != "is":
-        ways += [f"after {_gerund_of(begun[1])}{begun[2]}, {first[: subject.end()].lower()} {second}"] * 2
-        ways += [f"{first[: subject.end()]} {second} after {_gerund_of(begun[1])}{begun[2]}"]
+        ways += [
+            f"after {gerund_of_third_person(begun[1])}{begun[2]}, {first[: subject.end()].lower()} {second}"
+        ] * 2
+        ways += [f"{first[: subject.end()]} {second} after {gerund_of_third_person(begun[1])}{begun[2]}"]
         ways += [f"before {doing}, {first[: subject.end()].lower()}{first[subject.end() :]}"]
     return _one_of(tuple(ways), rng) + stop
-
-
-def _gerund_of(third_person: str) -> str:
-    return gerund(base_of_third_person(third_person))
 
 
 def _one_of(several: tuple[str, ...] | list[str], rng: np.random.Generator) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...language.english import base_of_third_person, gerund, past
+from ...language.english import base_of_third_person, gerund, gerund_of_third_person, past
 from ..movement import Movement
 
 SUBJECTS = (
@@ -76,7 +76,7 @@ def sentence_while(legs: Clause, arms: Clause, rng: np.random.Generator) -> str:
     """A sentence about two things done at once; how they are done is left out."""
     first, second = (
         f"{legs[0]} {legs[1]}".strip(),
-        f"{gerund(base_of_third_person(arms[0]))} {arms[1]}".strip(),
+        f"{gerund_of_third_person(arms[0])} {arms[1]}".strip(),
     )
     return _slip(f"{_subject(rng)} {first} while {second}", rng)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ...language.english import base_of_third_person, gerund, is_past
+from ...language.english import gerund_of_third_person, is_past
 from ...language.part_of_speech import tagged_tokens
 
 MOST_WORDS = 40
@@ -124,7 +124,7 @@ def sequence(first: Clause, second: Clause, link: str) -> str | None:
     """One sentence that tells of two clauses one after the other; None when their forms do not agree."""
     if first.form != second.form or _manner(first) == _manner(second):
         return None
-    told = _same_person(first, second.predicate)
+    told = same_person(first, second.predicate)
     if told is None:
         return None
     text = _told(first) + link + told
@@ -149,7 +149,7 @@ def as_gerund(clause: Clause) -> str | None:
         return None
     words = clause.predicate.split()
     at = next(n for n, word in enumerate(words) if not word.endswith("ly"))
-    words[at] = gerund(base_of_third_person(words[at]))
+    words[at] = gerund_of_third_person(words[at])
     return gerunds_too(" ".join(words))
 
 
@@ -158,14 +158,9 @@ def gerunds_too(said: str) -> str:
 
     def changed(match: re.Match[str]) -> str:
         link, word = match.groups()
-        return link + (gerund(base_of_third_person(word)) if _lemma(word) else word)
+        return link + (gerund_of_third_person(word) if _lemma(word) else word)
 
     return re.sub(r"\b(and (?:then )?)(\w+s)\b", changed, said)
-
-
-def same_person(legs: Clause, said: str) -> str | None:
-    """``said`` so that its pronouns suit the subject of ``legs``; None where that cannot be done."""
-    return _same_person(legs, said)
 
 
 def true_at(sentence: str, speed: float) -> bool:
@@ -190,7 +185,8 @@ def _told(clause: Clause) -> str:
     return f"{clause.subject} {is_word}{clause.predicate}".strip()
 
 
-def _same_person(first: Clause, said: str) -> str | None:
+def same_person(first: Clause, said: str) -> str | None:
+    """``said`` so that its pronouns suit the subject of ``first``; None where that cannot be done."""
     told = f"{first.subject} {first.predicate}"
     clash = (_HIS.search(told) and _HER.search(said)) or (_HER.search(told) and _HIS.search(said))
     if not clash:

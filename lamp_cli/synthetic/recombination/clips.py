@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ...language.english import gerund_of_third_person
 from ...language.mirror import mirror_sentence
 from ...motion.representation import canonical_joints
 from ...motion.skeleton import HUMANML3D
@@ -22,7 +23,6 @@ from ...motion.transform import mirror
 from ..actions import ACTIONS, WITH_WALKING
 from ..body import solve
 from ..clips import LEAST_FRAMES, MOST_FRAMES
-from ..language.sentences import gerund
 from ..style import random_style
 from . import clauses
 from .body_parts import with_arms
@@ -301,7 +301,9 @@ def _synthetic_arms(rng: np.random.Generator) -> _Arms:
     movement = ACTIONS[action](style, rng)
     side = movement.truth.get("side", "both")
     sides = {"left": (0,), "right": (1,)}.get(side, (0, 1))
-    ways = [f"{gerund(verb)} {clauses.gerunds_too(rest)}".strip() for verb, rest in movement.ways]
+    ways = [
+        f"{gerund_of_third_person(verb)} {clauses.gerunds_too(rest)}".strip() for verb, rest in movement.ways
+    ]
     joints = solve(movement.tracks, style.offsets)
     return _Arms(f"synthetic {action} ({side})", joints, sides, ways, False)
 

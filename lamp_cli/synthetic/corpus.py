@@ -1,0 +1,30 @@
+"""The door of this room: what other rooms may import from it. Nothing else imports another module of it."""
+
+from __future__ import annotations
+
+from .actions import ACTIONS
+from .clips import SyntheticClip, numbered_clip, synthetic_clip, synthetic_clip_of, synthetic_clips
+from .language.claims import Agreement, agrees
+from .language.people import PeoplesSentences, peoples_sentences
+from .language.phrasebook import further_wordings, phrasebook
+from .language.rewording import reworded
+from .recombination.clips import RealClip, RecombinedClip, Recombiner
+
+__all__ = [
+    "ACTIONS",
+    "Agreement",
+    "PeoplesSentences",
+    "RealClip",
+    "RecombinedClip",
+    "Recombiner",
+    "SyntheticClip",
+    "agrees",
+    "further_wordings",
+    "numbered_clip",
+    "peoples_sentences",
+    "phrasebook",
+    "reworded",
+    "synthetic_clip",
+    "synthetic_clip_of",
+    "synthetic_clips",
+]
