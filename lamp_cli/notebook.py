@@ -14,7 +14,7 @@ from .bundle.bundle import Bundle, add_captioner, load_bundle
 from .files.arrays import load_motion
 from .inference.caption import CaptionOptions, Moment
 from .inference.caption import caption as caption_motions
-from .inference.familiarity import doubts
+from .inference.familiarity import unfamiliar_reasons
 from .inference.generate import GenerateOptions, Prompt, frames_of_seconds
 from .inference.generate import generate as generate_motions
 from .inference.retrieve import Hit, find, rank_texts
@@ -105,7 +105,7 @@ class Model:
             chosen, 1 if samples is None else samples, sampling, clean_up, candidates, precision
         )
         made = list(generate_motions(self._bundle, [Prompt(text, frames) for text in texts], options))
-        reasons = dict(zip(texts, doubts(self._bundle, texts), strict=True)) if texts else {}
+        reasons = dict(zip(texts, unfamiliar_reasons(self._bundle, texts), strict=True)) if texts else {}
         motions = [_delivered(motion, reasons[motion.text], clean_up) for motion in made]
         return motions[0] if isinstance(sentences, str) and samples is None else motions
 

@@ -1,13 +1,14 @@
 """What a bundle remembers of the sentences it learned motions from.
 
     training_sentences.safetensors   embeddings (N, D) of sentences that lie among all of them
-    training_words.txt               stems of their meaningful words, one per line
+    training_words.txt               a line per stem of a meaningful word, and in how many sentences it is
 
 Loads and saves; ``inference/familiarity`` makes it and asks it. Bundles of earlier versions have none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,14 @@ EMBEDDINGS, WORDS = "training_sentences.safetensors", "training_words.txt"
 
 @dataclass(frozen=True)
 class TrainingSentences:
-    """Stems of the words, unit embeddings (N, D), and the cosine to the nearest one that is usual.
+    """What is kept of many sentences.
 
-    ``least_similarity`` is what all but a few validation sentences reach.
+    stems             stems of their words, and in how many sentences each is; None where nobody counted
+    embeddings        unit vectors (N, D) of some of them
+    least_similarity  the cosine to the nearest of them that all but a few validation sentences reach
     """
 
-    stems: frozenset[str]
+    stems: Mapping[str, int | None]
     embeddings: np.ndarray
     least_similarity: float
 
@@ -40,7 +43,7 @@ def save_training_sentences(folder: Path, sentences: TrainingSentences) -> None:
     }
     with replacing(folder / EMBEDDINGS) as temporary:
         save_file(tensors, temporary)
-    write_text(folder / WORDS, "".join(f"{stem}\n" for stem in sorted(sentences.stems)))
+    write_text(folder / WORDS, "".join(map(_line, sorted(sentences.stems.items()))))
 
 
 def load_training_sentences(folder: Path) -> TrainingSentences | None:
@@ -55,9 +58,20 @@ def load_training_sentences(folder: Path) -> TrainingSentences | None:
         tensors = load_file(path)
         embeddings = tensors["embeddings"].astype(np.float32)
         least = float(tensors["least_similarity"][0])
-        stems = frozenset((folder / WORDS).read_text(encoding="utf-8").split())
-    except (SafetensorError, KeyError, IndexError, OSError, UnicodeDecodeError) as error:
+        stems = dict(map(_counted, (folder / WORDS).read_text(encoding="utf-8").splitlines()))
+    except (SafetensorError, KeyError, IndexError, OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read, perhaps cut short ({error})") from None
     if embeddings.ndim != 2 or not len(embeddings):
         raise ValueError(f"{path}: expected embeddings (N, D), found shape {embeddings.shape}")
     return TrainingSentences(stems, embeddings, least)
+
+
+def _line(entry: tuple[str, int | None]) -> str:
+    stem, count = entry
+    return f"{stem}\n" if count is None else f"{stem} {count}\n"
+
+
+def _counted(line: str) -> tuple[str, int | None]:
+    """A stem and its count; files of earlier versions have none."""
+    stem, _, count = line.partition(" ")
+    return stem, int(count) if count else None

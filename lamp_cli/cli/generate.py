@@ -176,14 +176,14 @@ def _write_together(
 def _remarks(bundle: Bundle, texts: Sequence[str]) -> dict[str, _Remarks]:
     """Of every sentence whether the model can only guess at it, or reads a part of it; noted on stderr."""
     from ..inference.embed import part_read
-    from ..inference.familiarity import doubts
+    from ..inference.familiarity import unfamiliar_reasons
 
     if not texts:
         return {}
     distinct = list(dict.fromkeys(texts))
     knows = bundle.training_sentences is not None
     found = {}
-    for text, reason in zip(distinct, doubts(bundle, distinct), strict=True):
+    for text, reason in zip(distinct, unfamiliar_reasons(bundle, distinct), strict=True):
         part = part_read(bundle, text)
         found[text] = _Remarks(reason is None if knows else None, reason, None if part == text else part)
     _note_some(

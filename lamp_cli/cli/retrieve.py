@@ -179,11 +179,11 @@ def _update_index(
 
 
 def _search(bundle: Any, opened: Any, asked: Any, count: int, rerank: int) -> list[Any]:
-    from ..inference.familiarity import doubts
+    from ..inference.familiarity import unfamiliar_reasons
     from ..inference.retrieve import search_index
 
     if isinstance(asked, str):
-        for reason in filter(None, doubts(bundle, [asked])):
+        for reason in filter(None, unfamiliar_reasons(bundle, [asked])):
             note(f"{asked!r} lies far from what this model was trained on: {reason}; the matches are a guess")
     return search_index(bundle, opened, asked, count, rerank)
 

@@ -1,11 +1,12 @@
 """How familiar a sentence is to a bundle: whether it lies near the sentences whose motions it learned.
 
-A generator always makes something; for a sentence unlike all it has learned, that is a guess. Two
-signs are asked: words that no such sentence has, and the distance to the nearest one in LaMP's space.
+A generator always makes something; for a sentence unlike all it has learned, that is a guess. Signs are
+words that such sentences lack, negations, and the distance to the nearest one in LaMP's space.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,9 +15,10 @@ import torch
 from ..bundle.bundle import Bundle
 from ..bundle.training_sentences import TrainingSentences
 from ..data.vocabulary import Vocabulary
-from ..language.stems import meaningful_words, stem, stems_of
+from ..language.stems import stems_of
 from ..model.lamp import Lamp
 from .embed import encode_text
+from .known_words import KnownWords, negation_reason, word_reason
 
 CHUNK = 256
 READ, KEPT = 10_000, 2000
@@ -34,7 +36,7 @@ def remember_sentences(
     """What to keep of the sentences of training clips, with validation's to tell what is usual.
 
     Of many sentences some are read, evenly, and of those some are kept, chosen to lie among all
-    (farthest-point sampling from the first); the words of every one are kept. Raises ``ValueError``
+    (farthest-point sampling from the first); the words of every one are counted. Raises ``ValueError``
     when there is no sentence of either.
     """
     if not training or not validation:
@@ -44,38 +46,40 @@ def remember_sentences(
     kept = embedded[spread(embedded, KEPT)]
     others = embed_sentences(lamp, vocabulary, _some(list(dict.fromkeys(validation))), device)
     usual = nearest_similarity(others, kept)
-    stems = frozenset().union(*map(stems_of, known))
-    return TrainingSentences(stems, kept, float(np.quantile(usual, UNUSUAL_SHARE)))
+    stems = Counter(stem for sentence in known for stem in stems_of(sentence))
+    return TrainingSentences(dict(stems), kept, float(np.quantile(usual, UNUSUAL_SHARE)))
 
 
 def _some(sentences: list[str]) -> list[str]:
     return [sentences[n] for n in np.linspace(0, len(sentences) - 1, min(len(sentences), READ)).astype(int)]
 
 
-def doubts(bundle: Bundle, texts: Sequence[str]) -> list[str | None]:
-    """Why each sentence lies far from what the bundle learned; None for those that do not.
+def unfamiliar_reasons(bundle: Bundle, texts: Sequence[str]) -> list[str | None]:
+    """In one sentence, why each text asks for what the bundle did not learn; None for those that do not.
 
-    A bundle that remembers no sentences doubts nothing.
+    Every word that no sentence or hardly any of training has is named, with the nearest known word where it
+    looks misspelt; so are negations, which are not understood. A text of known words is judged by its
+    distance to the training sentences. A bundle that remembers no sentences gives no such reason.
     """
     known = bundle.training_sentences
     if known is None:
-        return [None] * len(texts)
+        return [negation_reason(text) for text in texts]
     embedded = embed_sentences(bundle.lamp, bundle.vocabulary, texts, bundle.device)
     near = nearest_similarity(embedded, known.embeddings)
-    return [_doubt(text, float(value), known) for text, value in zip(texts, near, strict=True)]
+    words = KnownWords(known.stems, bundle.vocabulary.pieces)
+    return [
+        _reason(text, float(value), known.least_similarity, words)
+        for text, value in zip(texts, near, strict=True)
+    ]
 
 
-def _doubt(text: str, similarity: float, known: TrainingSentences) -> str | None:
-    unknown = [word for word in meaningful_words(text) if stem(word) not in known.stems]
-    if unknown:
-        words = ", ".join(repr(word) for word in unknown)
-        return f"{words} {'is' if len(unknown) == 1 else 'are'} in no sentence whose motion it learned"
-    if similarity < known.least_similarity:
-        return (
-            f"no sentence whose motion it learned is near (cosine {similarity:.2f}, "
-            f"usual from {known.least_similarity:.2f})"
+def _reason(text: str, similarity: float, least: float, words: KnownWords) -> str | None:
+    reasons = [word_reason(text, words), negation_reason(text)]
+    if not any(reasons) and similarity < least:
+        reasons.append(
+            f"no sentence whose motion it learned is near (cosine {similarity:.2f}, usual from {least:.2f})"
         )
-    return None
+    return "; ".join(filter(None, reasons)) or None
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ import torch
 
 from lamp_cli.bundle.bundle import load_bundle, save_bundle
 from lamp_cli.bundle.training_sentences import load_training_sentences, save_training_sentences
-from lamp_cli.inference.familiarity import doubts, remember_sentences, spread
+from lamp_cli.inference.familiarity import remember_sentences, spread, unfamiliar_reasons
 from lamp_cli.language.stems import meaningful_words, stem, stems_of
 
 WALKING = ["a person walks forward", "a man is walking slowly", "someone walks in a circle", "he walked back"]
@@ -74,8 +74,8 @@ def bundle():  # type: ignore[no-untyped-def]
     return dataclasses.replace(loaded, training_sentences=remembered)
 
 
-def test_what_was_learned_is_not_doubted_and_the_unknown_is(bundle) -> None:  # type: ignore[no-untyped-def]
-    familiar, unknown, far = doubts(
+def test_what_was_learned_is_familiar_and_the_unknown_is_not(bundle) -> None:  # type: ignore[no-untyped-def]
+    familiar, unknown, far = unfamiliar_reasons(
         bundle,
         ["a person walks forward", "a kid skateboards downhill", "forward, forward, back circle slowly!"],
     )
@@ -84,8 +84,24 @@ def test_what_was_learned_is_not_doubted_and_the_unknown_is(bundle) -> None:  # 
     assert far is not None and "cosine" in far
 
 
-def test_without_memory_nothing_is_doubted(bundle) -> None:  # type: ignore[no-untyped-def]
-    assert doubts(dataclasses.replace(bundle, training_sentences=None), ["zxcv"]) == [None]
+def test_without_memory_only_negations_are_named(bundle) -> None:  # type: ignore[no-untyped-def]
+    nothing = dataclasses.replace(bundle, training_sentences=None)
+    unknown, negated = unfamiliar_reasons(nothing, ["zxcv", "he does not jump"])
+    assert unknown is None and negated is not None and "'not jump'" in negated
+
+
+def test_words_are_counted_by_sentence(bundle) -> None:  # type: ignore[no-untyped-def]
+    assert bundle.training_sentences.stems == {"walk": 4, "forward": 1, "slow": 1, "circl": 1, "back": 1}
+
+
+def test_words_without_counts_are_those_of_earlier_bundles(bundle, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    save_training_sentences(tmp_path, bundle.training_sentences)
+    (tmp_path / "training_words.txt").write_text("walk\njump 3\n", encoding="utf-8")
+    loaded = load_training_sentences(tmp_path)
+    assert loaded is not None and loaded.stems == {"walk": None, "jump": 3}
+    (tmp_path / "training_words.txt").write_text("walk many\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="cannot be read"):
+        load_training_sentences(tmp_path)
 
 
 def test_sentences_are_needed(bundle) -> None:  # type: ignore[no-untyped-def]
@@ -99,7 +115,7 @@ def test_memory_survives_the_disk(bundle, tmp_path: Path) -> None:  # type: igno
     assert loaded.training_sentences is not None
     assert loaded.training_sentences.stems == bundle.training_sentences.stems
     sentences = [*WALKING, "a kid skateboards downhill"]
-    assert doubts(loaded, sentences) == doubts(bundle, sentences)
+    assert unfamiliar_reasons(loaded, sentences) == unfamiliar_reasons(bundle, sentences)
 
 
 def test_a_file_cut_short_is_named(bundle, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -1,0 +1,101 @@
+"""Words that training hardly has, negations, typing errors and other languages."""
+
+from __future__ import annotations
+
+import pytest
+
+from lamp_cli.inference.known_words import KnownWords, negation_reason, word_reason
+
+COUNTS = {"walk": 900, "forward": 300, "jump": 200, "wav": None, "breakdanc": 2, "left": 500}
+PIECES = [
+    "[PAD]",
+    "the",
+    "person",
+    "walks",
+    "walk",
+    "forward",
+    "jump",
+    "jumps",
+    "waves",
+    "left",
+    "##s",
+    "talks",
+]
+
+
+@pytest.fixture
+def known() -> KnownWords:
+    return KnownWords(COUNTS, PIECES)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a zombie walks", "'zombie' is in no sentence"),
+        ("a person breakdances", "'breakdances' is in hardly any sentence"),
+        (
+            "a person wlaks foward",
+            "'wlaks' (did you mean 'walks'?), 'foward' (did you mean 'forward'?) are in no",
+        ),
+        ("a persn walks", "'persn' (did you mean 'person'?)"),
+        ("una persona camina hacia adelante", "it knows English only"),
+        ("一个人在跑步", "it knows English only"),
+    ],
+)
+def test_words_that_training_hardly_has_are_named(known: KnownWords, text: str, expected: str) -> None:
+    reason = word_reason(text, known)
+    assert reason is not None and expected in reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a person walks forward, jumps and waves",
+        "the postman walks",
+        "A gardener jumps",
+        "please walk forward",
+        "he wálks fórward",
+        "",
+        "3",
+    ],
+)
+def test_known_words_and_persons_and_courtesy_are_not_named(known: KnownWords, text: str) -> None:
+    assert word_reason(text, known) is None
+
+
+def test_a_rare_word_among_common_ones_is_not_named(known: KnownWords) -> None:
+    assert word_reason("a person walks forward, jumps, breakdances left", known) is None
+
+
+def test_of_few_sentences_no_word_is_rare() -> None:
+    assert word_reason("a person jumps", KnownWords({"walk": 4, "jump": 1}, PIECES)) is None
+
+
+def test_one_strange_word_is_no_other_language(known: KnownWords) -> None:
+    assert "English" not in (word_reason("a kid skateboards downhill", known) or "")
+
+
+def test_short_words_are_not_replaced_by_their_neighbours(known: KnownWords) -> None:
+    assert known.nearest("bump") is None and known.nearest("jmup") == "jump"
+    assert known.nearest("walks") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "negated"),
+    [
+        ("a person does not jump", "jump"),
+        ("he doesn't move", "move"),
+        ("she doesn\u2019t move", "move"),
+        ("walks without turning", "turning"),
+        ("refuses without a word", "word"),
+        ("never stops", "stops"),
+    ],
+)
+def test_negations_are_named(text: str, negated: str) -> None:
+    reason = negation_reason(text)
+    assert reason is not None and reason.endswith(f"read much like {negated!r}")
+
+
+@pytest.mark.parametrize("text", ["a person ties a knot", "he walks", "notable", "a hand is put on the note"])
+def test_no_negation_is_no_reason(text: str) -> None:
+    assert negation_reason(text) is None
