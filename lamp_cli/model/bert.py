@@ -25,6 +25,33 @@ _PARTS = {
     "text_feed.down": "output.dense",
     "text_feed.norm": "output.LayerNorm",
 }
+WORDS = "embeddings.word_embeddings.weight"
+_POSITIONS, _SEGMENTS = "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight"
+
+
+def layer_count(weights: Mapping[str, Tensor]) -> int:
+    """How many layers a BERT encoder has."""
+    layers = {name.split(".")[2] for name in weights if name.startswith("encoder.layer.")}
+    return len(layers)
+
+
+def weights_by_bert_names(qformer: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The text side of a Q-Former's tensors under BERT's names, as ``initialise_from_bert`` reads them."""
+    positions = qformer["positions.weight"]
+    weights = {
+        WORDS: qformer["words.weight"],
+        _POSITIONS: positions,
+        # Ours are the sum of position and segment.
+        _SEGMENTS: torch.zeros_like(positions[:1]),
+        "embeddings.LayerNorm.weight": qformer["text_norm.weight"],
+        "embeddings.LayerNorm.bias": qformer["text_norm.bias"],
+    }
+    for number in range(len({name.split(".")[1] for name in qformer if name.startswith("layers.")})):
+        for ours, theirs in _PARTS.items():
+            for kind in ("weight", "bias"):
+                name = f"encoder.layer.{number}.{theirs}.{kind}"
+                weights[name] = qformer[f"layers.{number}.{ours}.{kind}"]
+    return weights
 
 
 @torch.no_grad()
@@ -36,7 +63,7 @@ def initialise_from_bert(qformer: QFormer, weights: Mapping[str, Tensor], kept: 
     """
     weights = {name.removeprefix("bert."): value for name, value in weights.items()}
     config = qformer.config
-    words = _weight(weights, "embeddings.word_embeddings.weight")
+    words = _weight(weights, WORDS)
     if words.shape[1] != config.width:
         raise ValueError(f"the text encoder's width is {words.shape[1]}, the model's is {config.width}")
     if f"encoder.layer.{config.layers - 1}.output.dense.weight" not in weights:
@@ -44,9 +71,13 @@ def initialise_from_bert(qformer: QFormer, weights: Mapping[str, Tensor], kept: 
     qformer.words.weight[: len(kept)] = words[list(kept)].float()
     begin = words[list(kept)].float().norm(dim=1).mean() / config.width**0.5
     qformer.words.weight[len(kept) :].normal_(std=float(begin))
-    positions = _weight(weights, "embeddings.position_embeddings.weight")[: config.text_tokens]
+    positions = _weight(weights, _POSITIONS)[: config.text_tokens].float()
+    if len(positions) < config.text_tokens:
+        raise ValueError(
+            f"the text encoder reads {len(positions)} tokens of a sentence, the model {config.text_tokens}"
+        )
     # Every token of ours is of BERT's first segment.
-    segment = _weight(weights, "embeddings.token_type_embeddings.weight")[0]
+    segment = _weight(weights, _SEGMENTS)[0].float()
     qformer.positions.weight.copy_(positions + segment)
     for norm in (qformer.text_norm, qformer.query_norm):
         norm.weight.copy_(_weight(weights, "embeddings.LayerNorm.weight"))

@@ -17,24 +17,33 @@ Report = Callable[[str, int, int, dict[str, float]], None]
 
 @dataclass(frozen=True)
 class PretrainOptions:
-    """Everything that decides a run; ``steps``, ``batch_sizes``, ``learning_rates`` (the highest) and
-    ``validate_every`` (steps from one validation to the next) replace the size's own by stage.
+    """Everything that decides a run. Fields by stage replace what its size says of that stage.
 
-    ``captions`` is a file of sentences without motions: the vocabulary holds their words, LaMP learns from
-    those of one JSON line that they say the same, and the embedded decoder learns its language from them.
-    ``language_model`` stands in that decoder's place. ``start_from`` is a bundle whose networks, vocabulary
-    and statistics the run goes on with: what is not among ``stages`` stays as it is there, and an embedded
-    decoder that it has knows its language already. Of networks of other sizes, what fits is taken over. With
-    ``renew_text`` the vocabulary is chosen anew from this corpus's sentences, and LaMP's text side and the
-    captioner begin anew with it. With ``keep_text`` LaMP's text transformer learns nothing, so that a
-    generator that reads its words stays as it is in the bundle. ``workers`` processes draw what the steps
-    learn from, ahead of them; they decide nothing of the result.
+    size: networks and training, a name of ``sizes.SIZES``.
+    stages: what is trained by this call; the others must be finished, or come from ``start_from``.
+    seed: of everything random.
+    text_encoder: what LaMP's text side starts from, see ``bundle.text_encoder.find_text_encoder``.
+    steps: optimiser steps, by stage.
+    batch_sizes: windows, pairs or sentences per step over all processes, by stage.
+    learning_rates: after the warm-up, by stage.
+    validate_every: steps between two validations and checkpoints, by stage.
+    objectives_off: LaMP's objectives to leave out.
+    bidirectional: the generator sees later tokens too (the paper's ablation).
+    word_vectors: folder of GloVe's our_vab files, for the evaluator.
+    captions: file of sentences without motions: the vocabulary holds their words, LaMP learns from those of
+        one JSON line that they say the same, and the captioner's decoder learns its language from them.
+    language_model: stands in the place of the captioner's own decoder.
+    start_from: bundle whose networks, vocabulary and statistics the run goes on with; of networks of other
+        sizes what fits is taken over.
+    renew_text: with start_from, choose the vocabulary anew; LaMP's text side and the captioner begin anew.
+    keep_text: with start_from, LaMP's text side learns nothing, so that the generator may stay.
+    workers: processes that draw batches ahead; they decide nothing of the result.
     """
 
     size: str = "mini"
     stages: tuple[str, ...] = STAGES
     seed: int = 0
-    text_encoder: Path | None = None
+    text_encoder: str = "auto"
     steps: dict[str, int] = field(default_factory=dict)
     batch_sizes: dict[str, int] = field(default_factory=dict)
     learning_rates: dict[str, float] = field(default_factory=dict)

