@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,6 +50,9 @@ def command(
     temperature: Annotated[float, typer.Option(help="Of the drawing with --nucleus.")] = 1.0,
     prompt: Annotated[str, typer.Option(help="What every caption begins with.")] = "",
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of --nucleus; drawn when not given.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second of joint files whose line gives none; else 20.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Motions captioned at once.")] = 32,
     model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -60,6 +63,8 @@ def command(
     from_stdin = "-" in names or not names
     if from_stdin and sys.stdin.isatty():
         raise UsageError("no motion; expected motion files, a folder, or file names on stdin")
+    if fps is not None and not 0 < fps <= 1000:
+        raise UsageError(f"--fps {fps:g}: expected frames per second above 0, up to 1000")
     requests = [request for name in names if name != "-" for request in _named(Path(name), recursive)]
     if nucleus is not None and seed is None:
         seed = secrets.randbelow(2**31)
@@ -73,21 +78,22 @@ def command(
     options = CaptionOptions(decoding, prompt, moments, seed or 0, batch_size)
     bundle = load_bundle(model, torch_device(device), captioner=True)
     alone = len(requests) == 1 and not requests[0].found and not from_stdin
-    waiting: deque[tuple[_Request, Any]] = deque()
     stack, skipped = ExitStack(), Skipped()
-    show_notes = stack.enter_context(motion_notes())
+    reader = _Reader(bundle, fps, skipped, stack.enter_context(motion_notes()))
     everything = _every(requests, from_stdin, stack, skipped)
-    read = _readable(bundle, everything, waiting, skipped, show_notes)
-    captioned, anything = caption_pieces(bundle, read, options), False
+    captioned, anything = caption_pieces(bundle, reader.pieces(everything), options), False
     with stack, nullcontext(_silent) if from_stdin else progress(len(requests), "captioning") as advance:
         for found in captioned:
-            request, motion = waiting.popleft()
+            request, motion = reader.read.popleft()
             anything = True
             for moment in found:
                 record = _record(bundle, request, motion, moment, options)
                 emit(record, _line(record, alone), as_json)
             advance(1, "")
+    if not moments:
+        _note_long_takes(reader.long_takes)
     if not anything:
+        skipped.finish()
         raise UsageError("no motion; expected files that hold one, found none")
     skipped.finish()
 
@@ -97,12 +103,22 @@ def _named(path: Path, recursive: bool) -> list[_Request]:
     if not path.is_dir():
         return [_Request(path, {})]
     from ..inference.index.library import SUFFIXES, motion_files
+    from ..inference.query import MOTION_ENDINGS
 
     files = [file for file in motion_files(path) if recursive or file.parent == path]
     if not files:
         hint = "" if recursive else "; --recursive looks into its folders too"
         raise UsageError(f"{path}: holds no motion file ({', '.join(SUFFIXES)}){hint}")
+    _note_other_formats(path.rglob("*") if recursive else path.iterdir(), set(MOTION_ENDINGS) - set(SUFFIXES))
     return [_Request(file, {}, found=True) for file in files]
+
+
+def _note_other_formats(found: Iterable[Path], endings: set[str]) -> None:
+    """Files of motions in formats that are not read are named, not passed over."""
+    names = sorted(str(path) for path in found if path.suffix.lower() in endings)
+    if names:
+        several = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        note(f"left out: {names[0]}{several}: a format that is not read here")
 
 
 def _every(
@@ -114,28 +130,66 @@ def _every(
             yield _Request(path, record)
 
 
-def _readable(
-    bundle: Any,
-    requests: Iterator[_Request],
-    read: deque[tuple[_Request, Any]],
-    skipped: Skipped,
-    show_notes: Callable[[Any], None],
-) -> Iterator[Any]:
-    """The pieces of every motion, which joins ``read``; what a folder or stdin brings may hold none."""
-    from ..files.arrays import load_motions
-    from ..inference.caption import pieces_of
+@dataclass
+class _Reader:
+    """Reads motions and cuts them into pieces; what a folder or stdin brings may hold none.
 
-    for request in requests:
-        try:
-            for motion in load_motions(request.path):
-                show_notes(motion)
-                pieces = pieces_of(bundle, motion)
-                read.append((request, motion))
-                yield pieces
-        except (ValueError, OSError) as error:
-            if not request.found and not request.record:
-                raise
-            skipped.add(error, counts=not request.found)
+    bundle: whose pieces.
+    fps: of joint files, where their line gives none.
+    skipped: where lines of stdin that cannot be read are named.
+    show_notes: shows what the reader of a motion assumed.
+    read: motions whose pieces were given and that await their captions.
+    long_takes: names of motions of several pieces.
+    """
+
+    bundle: Any
+    fps: float | None
+    skipped: Skipped
+    show_notes: Callable[[Any], None]
+    read: deque[tuple[_Request, Any]] = field(default_factory=deque)
+    long_takes: list[str] = field(default_factory=list)
+
+    def pieces(self, requests: Iterator[_Request]) -> Iterator[Any]:
+        """The pieces of every motion in turn."""
+        for request in requests:
+            try:
+                yield from self._pieces_of_file(request)
+            except (ValueError, OSError) as error:
+                if request.found:
+                    note(f"left out: {error}")
+                elif request.record:
+                    self.skipped.add(error)
+                else:
+                    raise
+
+    def _pieces_of_file(self, request: _Request) -> Iterator[Any]:
+        from ..files.arrays import load_motions
+        from ..inference.caption import pieces_of
+
+        for motion in load_motions(request.path, _fps(request.record, self.fps)):
+            self.show_notes(motion)
+            pieces = pieces_of(self.bundle, motion)
+            if len(pieces) > 1:
+                self.long_takes.append(f"{motion.source} ({motion.seconds:.0f} s)")
+            self.read.append((request, motion))
+            yield pieces
+
+
+def _fps(record: dict[str, Any], otherwise: float | None) -> float | None:
+    """The rate that a line gives; raises ``UsageError`` for one that is no rate."""
+    fps = record.get("fps")
+    if fps is None:
+        return otherwise
+    if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= 1000:
+        raise UsageError(f"{record['motion']}: 'fps' is {fps!r}; expected a number above 0, up to 1000")
+    return fps
+
+
+def _note_long_takes(names: list[str]) -> None:
+    if not names:
+        return
+    several = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    note(f"{names[0]}{several}: longer than the model's window; --moments captions it piece by piece")
 
 
 def _silent(count: int, detail: str) -> None:
@@ -170,6 +224,7 @@ def _line(record: dict[str, Any], alone: bool) -> str:
     columns = [] if alone and not take else [f"{record['motion']}:{take}" if take else record["motion"]]
     if "start" in record:
         columns.append(f"{record['start']:.1f}-{record['end']:.1f} s")
-    if "candidates" not in record:
+    # A line of `lamp generate` brings a number of this name.
+    if not isinstance(record.get("candidates"), list):
         return "\t".join([*columns, record["caption"]])
     return "\n".join("\t".join([*columns, f"{c['score']:.3f}", c["caption"]]) for c in record["candidates"])

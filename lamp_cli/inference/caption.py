@@ -2,7 +2,7 @@
 
 Source: LaMP section 3 (LaMP-M2T): the motion transformer's query outputs are the prefix of a causal
 language model. A take longer than the model's window is cut into equal pieces, each captioned alone.
-What a notebook would import; reads and writes no files.
+Reads and writes no files.
 """
 
 from __future__ import annotations
@@ -29,9 +29,13 @@ from .index.library import LEAST_FRAMES
 
 @dataclass(frozen=True)
 class CaptionOptions:
-    """How captions are searched, what they begin with, and how many windows are captioned at once.
+    """How motions are captioned.
 
-    ``moments`` keeps the captions of a long take's pieces apart. ``seed`` is used when words are drawn.
+    decoding: beams, candidates, and whether words are drawn.
+    prompt: what every caption begins with.
+    moments: keep the captions of a long take's pieces apart.
+    seed: of words that are drawn.
+    batch_size: windows captioned at once.
     """
 
     decoding: DecodingOptions = field(default_factory=DecodingOptions)
@@ -185,11 +189,11 @@ def _whole(bundle: Bundle, take: Sequence[Piece], captions: Sequence[tuple[Capti
         return Moment(*seconds, captions[0])
     texts = embed_texts(bundle, [own[0].text for own in captions])
     # A few pieces at a time: an hour of motion has hundreds.
-    alike = [
+    similarities = [
         similarity(embed_motions(bundle, [piece.features for piece in take[begin : begin + 32]]), texts)
         for begin in range(0, len(take), 32)
     ]
-    return Moment(*seconds, captions[int(np.concatenate(alike).mean(0).argmax())])
+    return Moment(*seconds, captions[int(np.concatenate(similarities).mean(0).argmax())])
 
 
 def _stream(seed: int, features: np.ndarray) -> torch.Generator:

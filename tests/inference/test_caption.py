@@ -116,8 +116,8 @@ def test_a_long_take_gets_the_caption_truest_of_all_its_pieces() -> None:
     bundle, motion = with_captioner(), walk(700, seed=2)
     pieces = [piece.features for piece in pieces_of(bundle, motion)]
     own = [c[0] for c in caption_features(bundle, pieces, CaptionOptions())]
-    alike = similarity(embed_motions(bundle, pieces), embed_texts(bundle, [c.text for c in own]))
-    best = own[int(np.mean(alike, axis=0).argmax())]
+    similarities = similarity(embed_motions(bundle, pieces), embed_texts(bundle, [c.text for c in own]))
+    best = own[int(np.mean(similarities, axis=0).argmax())]
     [[whole]] = caption(bundle, [motion], CaptionOptions())
     assert (whole.start, whole.end, whole.text) == (0.0, 699 / 20, best.text)
 
@@ -358,6 +358,43 @@ def test_files_folders_and_archives_are_captioned(work: Path, lamp: Callable[...
     assert [Path(r["motion"]).name for r in records(lamp("caption", work / "clips", *rest))] == ["a.npy"]
 
 
+def test_the_rate_of_joints_is_an_option_or_stands_in_the_line(
+    work: Path, lamp: Callable[..., Done], tmp_path: Path
+) -> None:
+    joints = wandering(HUMANML3D, 60, 1)
+    slow, fast = tmp_path / "slow.npy", tmp_path / "fast.npy"
+    np.save(slow, joints[::3].astype(np.float32))
+    np.save(fast, joints.astype(np.float32))
+    rest = ["--model", work / "tiny", "--moments"]
+    [expected] = records(lamp("caption", slow, *rest))
+    [found] = records(lamp("caption", fast, "--fps", "60", *rest))
+    for key in ("caption", "start", "end"):
+        assert found[key] == expected[key]
+    assert found["fps"] == 60.0
+    lines = "".join(json.dumps({"motion": str(fast), "fps": fps}) + "\n" for fps in (60, 30))
+    by_line = records(lamp("caption", *rest, "--fps", "20", stdin=lines))
+    assert [r["end"] for r in by_line] == [expected["end"], 39 / 20]
+    bad = lamp("caption", *rest, stdin=json.dumps({"motion": str(fast), "fps": "fast"}))
+    assert bad.returncode == 1 and "'fps' is 'fast'" in bad.stderr
+    assert "--fps 0" in lamp("caption", fast, "--fps", "0", *rest).stderr
+
+
+def test_a_long_take_in_one_sentence_gets_a_hint(work: Path, lamp: Callable[..., Done]) -> None:
+    rest = ["--model", work / "tiny"]
+    assert "long.npy (25 s): longer than" in lamp("caption", work / "long.npy", *rest).stderr
+    for words in (["long.npy", "--moments"], ["clips/a.npy"]):
+        assert "longer than" not in lamp("caption", work / words[0], *words[1:], *rest).stderr
+
+
+def test_motions_in_other_formats_are_named(work: Path, lamp: Callable[..., Done], tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.load(work / "clips/a.npy"))
+    for name in ("b.fbx", "c.c3d", "notes.txt"):
+        (tmp_path / name).write_text("x")
+    done = lamp("caption", tmp_path, "--model", work / "tiny")
+    assert len(records(done)) == 1
+    assert "b.fbx and 1 more: a format that is not read here" in done.stderr
+
+
 def test_lines_on_stdin_are_names_or_objects_whose_other_keys_stay(
     work: Path, lamp: Callable[..., Done]
 ) -> None:
@@ -400,7 +437,8 @@ def test_mistakes_get_one_sentence(
     named = [str(work / w) if (work / w).exists() or w == "absent.npy" else w for w in words]
     done = lamp("caption", *named, "--model", work / "tiny", "--seed", "0")
     assert (done.returncode, done.stdout) == (2, "")
-    assert message in done.stderr and len(done.stderr.splitlines()) == 1
+    *notes, sentence = done.stderr.splitlines()
+    assert message in sentence and all("no frame rate given" in line for line in notes)
 
 
 def test_people_get_the_caption_alone_or_behind_its_file(work: Path, lamp: Callable[..., Done]) -> None:
