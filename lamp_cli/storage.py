@@ -58,6 +58,29 @@ def making_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def read_text_file(path: Path) -> str:
+    """Text as people's programs write it, whatever ends its lines.
+
+    UTF-8 with or without a byte order mark, UTF-16 with one, else Windows-1252 (which holds Latin-1).
+    Raises ``ValueError`` for bytes that are no text, ``OSError`` when the file cannot be read.
+    """
+    return decode_text(Path(path).read_bytes(), str(path))
+
+
+def decode_text(content: bytes, source: str) -> str:
+    """The text of bytes as ``read_text_file`` reads them; ``source`` names them in the error."""
+    marked = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    encodings = ("utf-16",) if marked else ("utf-8-sig", "cp1252")
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if not any(ord(character) < 32 and character not in "\t\n\v\f\r\x1c\x1d\x1e" for character in text):
+            return text.replace("\r\n", "\n").replace("\r", "\n")
+    raise ValueError(f"{source}: expected text (UTF-8), found other bytes")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text whole or not at all."""
     with replacing(path) as temporary:

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
+from ..data.prepare.caption_files import read_requests
 from ..data.prepare.prepare import PrepareOptions, PrepareReport, prepare, remove_prepared
-from ..data.prepare.requests import read_requests
 from ..data.prepare.sources import find_sources
 from ..data.sentences import read_sentences
 from .common import UsageError, counted, emit, note
@@ -95,8 +95,17 @@ def _show(report: PrepareReport) -> None:
         ("mirrored", f"{report.mirrored} clips", "training only"),
         ("trimmed", f"{report.trimmed} clips", "shared time with held-out clips"),
     ]
+    if report.windowed:
+        rows.append(("windowed", f"{report.windowed} clips", "over 10 s, cut into windows"))
+    if report.captions_left_out:
+        rows.append(
+            ("left out", f"{report.captions_left_out} captions", "of clips longer than their windows")
+        )
+    if "val" not in report.clips:
+        rows.append(("val", "0 clips", "training needs some: give more motions, or a split"))
     rows += [("recombined", f"{count} clips", kind) for kind, count in sorted(report.recombined.items())]
     rows += [("dropped", f"{count} clips", reason) for reason, count in report.reasons().items()]
+    rows += [("note", f"{count} motions", note_text) for note_text, count in report.notes.items()]
     if not sys.stderr.isatty():
         for row in rows:
             note(f"{row[0]}: {row[1]}, {row[2]}")

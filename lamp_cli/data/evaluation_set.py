@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .batches import LONGEST_CLIP
-from .captions import Caption, parse_captions
+from .captions import Caption, read_texts
 from .layout import FIELD_LIMITS, Clip, Dataset, ReadReport
 from .statistics import Statistics
 
@@ -140,7 +140,7 @@ def _tokens(dataset: Dataset, split: str) -> dict[tuple[str, str], Caption]:
         if not path.is_file():
             continue
         try:
-            captions = parse_captions(path.read_text(encoding="utf-8", errors="replace"))
+            captions = read_texts(path)
         except ValueError:
             # The reader of clips has skipped this one and says so in its report.
             continue

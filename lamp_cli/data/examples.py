@@ -18,7 +18,10 @@ FOLDERS = ("new_joints", "new_joint_vecs", "texts")
 
 @dataclass(frozen=True)
 class Written:
-    """A clip of the data set with its length in feature frames, or the ``reason`` why it is none."""
+    """A clip of the data set with its length in feature frames, or the ``reason`` why it is none.
+
+    ``notes`` say what the reader of its motion repaired.
+    """
 
     id: str
     split: str
@@ -26,6 +29,7 @@ class Written:
     captions: int = 0
     mirrored: bool = False
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def write_example(

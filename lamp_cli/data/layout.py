@@ -12,6 +12,7 @@ Broken clips are reported and skipped, never fatal. Knows nothing of batches or 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +20,15 @@ from pathlib import Path
 import numpy as np
 
 from ..motion.skeleton import Skeleton, skeleton_of_features
-from .captions import Caption, parse_captions
+from ..storage import read_text_file
+from .captions import Caption, read_texts
 from .statistics import Statistics, load_statistics
 
 # Times in texts/ are turned into frames at 20 per second by the field's readers, for KIT-ML too.
 TAG_FPS = 20.0
 WORDINGS = "wordings"
+# A caption is about what is left of its span when at least this share of it lies within the motion.
+LEAST_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Dataset:
         path = self.root / f"{split}.txt"
         if not path.is_file():
             raise ValueError(f"{path}: missing; it lists the clips of the {split} split")
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [line.strip() for line in read_text_file(path).split("\n") if line.strip()]
 
     def clips(self, split: str, limit: FramesLimit) -> tuple[list[Clip], ReadReport]:
         """All clips of a split, sub-clips included, and the report of what was skipped.
@@ -100,14 +104,14 @@ class Dataset:
         for name in self.ids(split):
             try:
                 if name not in known:
-                    known[name] = self._read(name, limit)
+                    known[name] = self._read(name, limit, report)
                 clips += known[name]
                 report.read += 1
             except _SkippedError as reason:
                 report.skipped[name] = str(reason)
         return clips, report
 
-    def _read(self, name: str, limit: FramesLimit) -> list[Clip]:
+    def _read(self, name: str, limit: FramesLimit, report: ReadReport) -> list[Clip]:
         features = _features(self.root / "new_joint_vecs", name, self.skeleton)
         captions = _captions(self.root / "texts", name)
         if len(features) < limit.least:
@@ -118,7 +122,10 @@ class Dataset:
         wordings = _wordings(self.root / WORDINGS, name) if whole else ()
         clips = [Clip(name, features, whole, wordings)] if whole or not captions else []
         for number, caption in enumerate(c for c in captions if not c.whole_clip):
-            part = features[int(caption.start * TAG_FPS) : int(caption.end * TAG_FPS)]
+            part = _frames_of_caption(features, caption)
+            if part is None:
+                report.skipped[f"{name}_{number}"] = "caption about times beyond the motion"
+                continue
             if limit.least <= len(part) <= limit.most:
                 clips.append(Clip(f"{name}_{number}", part, (caption.text,)))
         return clips
@@ -171,12 +178,23 @@ def _features(folder: Path, name: str, skeleton: Skeleton) -> np.ndarray:
     return array.astype(np.float32, copy=False)
 
 
+def _frames_of_caption(features: np.ndarray, caption: Caption) -> np.ndarray | None:
+    """The frames that a caption with times is about; None when most of them lie beyond the motion."""
+    last = len(features) / TAG_FPS
+    end = last if caption.end == math.inf else caption.end
+    if caption.start >= last or (
+        end > caption.start and last - caption.start < LEAST_SHARE * (end - caption.start)
+    ):
+        return None
+    return features[int(caption.start * TAG_FPS) : int(end * TAG_FPS)]
+
+
 def _captions(folder: Path, name: str) -> list[Caption]:
     path = folder / f"{name}.txt"
     if not path.is_file():
         return []
     try:
-        return parse_captions(path.read_text(encoding="utf-8", errors="replace"))
+        return read_texts(path)
     except ValueError:
         raise _SkippedError("unreadable text file") from None
 
@@ -185,5 +203,4 @@ def _wordings(folder: Path, name: str) -> tuple[str, ...]:
     path = folder / f"{name}.txt"
     if not path.is_file():
         return ()
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return tuple(line.strip() for line in lines if line.strip())
+    return tuple(line.strip() for line in read_text_file(path).split("\n") if line.strip())

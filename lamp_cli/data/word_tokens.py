@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ..language.part_of_speech import tagged_tokens
-from ..storage import write_text
+from ..storage import read_text_file, write_text
 from .captions import Caption
 
 UNKNOWN, BEGIN, END = "unk", "sos", "eos"
@@ -113,8 +113,8 @@ def words_of_captions(captions: Iterable[Caption], least: int, most: int) -> Wor
 def load_words(path: Path) -> WordList:
     """Read a list that ``WordList.save`` wrote; raises ``ValueError`` when it is missing or not one."""
     try:
-        return WordList(path.read_text(encoding="utf-8").split("\n")[:-1])
+        return WordList(read_text_file(path).split("\n")[:-1])
     except FileNotFoundError:
         raise ValueError(f"{path}: missing; it holds the evaluator's words") from None
-    except (UnicodeDecodeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from lamp_cli.data.layout import FramesLimit, open_dataset
+from lamp_cli.data.prepare.caption_files import ClipRequest, read_requests
 from lamp_cli.data.prepare.plan import LEAST_FRAMES, MOST_FRAMES, ClipPlan, plan_clips
 from lamp_cli.data.prepare.prepare import PrepareOptions, prepare, remove_prepared
-from lamp_cli.data.prepare.requests import ClipRequest, read_requests
 from lamp_cli.data.prepare.synthetic import read_truth
+from lamp_cli.data.sentences import read_sentences
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.synthetic.corpus import agrees
 from tests.conftest import wandering
@@ -93,7 +94,7 @@ def test_other_bad_caption_files(tmp_path):
     (tmp_path / "c.txt").write_text("no tab here\n")
     with pytest.raises(ValueError, match="line 1: expected the motion's name, a tab and a sentence"):
         read_requests(tmp_path / "c.txt")
-    (tmp_path / "c.jsonl").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "c.jsonl").write_bytes(b"\x89PNG\x00\x00")
     with pytest.raises(ValueError, match="UTF-8"):
         read_requests(tmp_path / "c.jsonl")
     with pytest.raises(FileNotFoundError):
@@ -147,12 +148,52 @@ def test_a_trimmed_clip_keeps_its_caption_only_when_most_of_it_is_left():
     assert plan.trimmed == 3
 
 
-def test_long_takes_become_even_windows_with_the_takes_captions():
-    clips = plan_clips([ClipRequest("m", "m", ("x",))], {"m": 23.0}, FPS, 0.0).clips
+@pytest.mark.parametrize("times", [(None, None), (0.0, 23.0)])
+def test_windows_of_a_long_clip_lose_its_captions_and_the_plan_counts_them(times):
+    plan = plan_clips([ClipRequest("m", "m", ("he walks, then sits", "x"), *times)], {"m": 23.0}, FPS, 0.0)
+    clips = plan.clips
     assert [c.id for c in clips] == ["m", "m_w02", "m_w03"]
     assert [len(frames_of(c)) for c in clips] == [153, 154, 153]
     assert set.union(*map(frames_of, clips)) == set(range(460))
-    assert all(c.captions == ("x",) for c in clips)
+    assert not any(c.captions for c in clips)
+    assert (plan.windowed, plan.captions_left_out) == (1, 2)
+    # Ten seconds and a bit become one clip of ten, which the sentence is still true of.
+    plan = plan_clips([ClipRequest("m", "m", ("x",), 0.0, 8.0)], {"m": 23.0}, FPS, 0.0)
+    assert [c.captions for c in plan.clips] == [("x",)] and not plan.windowed
+
+
+def test_mirrored_files_of_humanml3d_are_left_out_with_a_reason():
+    seconds = {f"{mirror}{number:06d}": 3.0 + number for number in range(8) for mirror in ("", "M")}
+    seconds |= {"ark": 4.0, "Mark": 5.0}
+    plan = plan_clips([ClipRequest(name, name, ("x",)) for name in seconds], seconds, FPS, 0.25)
+    assert {c.motion for c in plan.clips} == {f"{number:06d}" for number in range(8)} | {"ark", "Mark"}
+    assert plan.dropped == {f"M{n:06d}": "mirrored copy of another motion" for n in range(8)}
+    # "ark" mirrored will be written as "Mark": the motion of that name gets another.
+    assert len({c.id for c in plan.clips} | {f"M{c.id}" for c in plan.clips}) == 2 * len(plan.clips)
+
+
+def test_times_beyond_the_motion_are_mended_or_dropped():
+    requests = [
+        ClipRequest("after", "m", ("x",), 9.0, 12.0),
+        ClipRequest("mostly after", "m", ("x",), 4.0, 12.0),
+        ClipRequest("a little after", "m", ("x",), 2.0, 6.5),
+    ]
+    plan = plan_clips(requests, {"m": 6.0}, FPS, 0.0)
+    assert [(c.id, c.start, c.end) for c in plan.clips] == [("a_little_after", 2.0, 6.0)]
+    assert plan.dropped == dict.fromkeys(["after", "mostly after"], "times beyond the motion")
+
+
+def test_names_with_a_suffix_and_one_caption_a_line():
+    requests = [
+        ClipRequest("a", "a.npy", ("x",)),
+        ClipRequest("a", "a.npy", ("y",)),
+        ClipRequest("b", "./b", ("z",)),
+    ]
+    plan = plan_clips(requests, {"a": 3.0, "b": 3.0}, FPS, 0.0, reserved=["b"])
+    assert [(c.id, c.motion, c.captions) for c in plan.clips] == [
+        ("a", "a", ("x", "y")),
+        ("b_w02", "b", ("z",)),
+    ]
 
 
 def test_whole_motions_are_held_out_when_no_split_is_named():
@@ -182,7 +223,8 @@ def test_the_folder_reads_back_as_a_data_set(motions, tmp_path):
     requests = [*whole("take1", "take2", "take3"), ClipRequest("v", "take0", ("he sits",), split="val")]
     report = prepare(motions, requests, out, PrepareOptions())
     assert report.clips == {"train": 5, "val": 1}
-    assert (report.mirrored, report.captioned, report.captions, report.dropped) == (5, 6, 6, {})
+    assert (report.mirrored, report.captioned, report.captions, report.dropped) == (5, 3, 3, {})
+    assert (report.windowed, report.captions_left_out) == (1, 1)
     train = (out / "train.txt").read_text().split()
     originals = [name for name in train if not name.startswith("M")]
     assert sorted(train) == sorted([*originals, *(f"M{name}" for name in originals)])
@@ -265,7 +307,7 @@ def test_broken_sources_are_counted_with_a_reason(motions, tmp_path):
     (motions / "text.npz").write_text("not an archive")
     report = prepare(motions, whole("take0", "nan", "absent"), tmp_path / "data", PrepareOptions())
     assert report.dropped == {
-        "nan": "NaN or infinite numbers",
+        "nan": "NaN or infinite numbers, first in frame 30",
         "short": f"shorter than {LEAST_FRAMES} frames",
         "table": "not a motion array",
         "pickled": "unreadable motion",
@@ -275,6 +317,75 @@ def test_broken_sources_are_counted_with_a_reason(motions, tmp_path):
     }
     assert report.reasons()["unreadable file"] == 2
     assert not [f for f in contents(tmp_path / "data") if "nan" in f]
+
+
+def test_motions_of_one_name_in_two_archives_both_stay(tmp_path):
+    motions = tmp_path / "motions"
+    motions.mkdir()
+    takes = [wandering(HUMANML3D, 60 + n, n).astype(np.float32) for n in range(3)]
+    np.savez(motions / "alice.npz", take1=takes[0], take2=takes[1])
+    np.savez(motions / "bob.npz", take1=takes[2])
+    requests = [ClipRequest("a", "alice/take1", ("x",)), ClipRequest("b", "take2", ("y",))]
+    report = prepare(motions, requests, tmp_path / "data", PrepareOptions(mirror=False, val_fraction=0.0))
+    assert report.dropped == {} and report.clips == {"train": 3}
+    lengths = {f.stem: len(np.load(f)) for f in (tmp_path / "data/new_joints").iterdir()}
+    assert lengths == {"a": 60, "b": 61, "bob_take1": 62}
+
+
+def test_batches_and_archives_of_one_motion_are_taken_apart(tmp_path):
+    motions = tmp_path / "motions"
+    motions.mkdir()
+    walk = wandering(HUMANML3D, 60)
+    np.save(motions / "mdm.npy", np.stack([walk, walk]).transpose(0, 2, 3, 1))
+    np.savez(motions / "kimodo.npz", posed_joints=walk, foot_contacts=np.zeros((60, 4)), fps=30.0)
+    requests = whole("mdm/0", "mdm/1", "kimodo")
+    report = prepare(motions, requests, tmp_path / "data", PrepareOptions(mirror=False, val_fraction=0.0))
+    assert report.dropped == {} and report.captioned == 3
+    assert len(np.load(tmp_path / "data/new_joints/kimodo.npy")) == 40
+    assert report.notes == {"no frame rate given, 20 frames per second assumed (--fps)": 2}
+
+
+def test_the_rate_of_a_caption_line_counts(motions, tmp_path):
+    requests = [ClipRequest("a", "take0", ("x",), fps=40.0), *whole("take1")]
+    prepare(motions, requests, tmp_path / "data", PrepareOptions(20.0, mirror=False, val_fraction=0.0))
+    assert len(np.load(tmp_path / "data/new_joints/a.npy")) == 30
+    assert len(np.load(tmp_path / "data/new_joints/take1.npy")) == 80
+    two = [*requests, ClipRequest("b", "take0", ("y",), fps=20.0)]
+    with pytest.raises(ValueError, match="take0: captions give 40 and 20 frames per second"):
+        prepare(motions, two, tmp_path / "other", PrepareOptions())
+
+
+def test_what_is_repaired_and_what_is_no_body_is_reported(motions, tmp_path):
+    np.save(motions / "take0.npy", np.load(motions / "take0.npy") * 100)
+    np.save(motions / "rotations.npy", np.random.default_rng(0).normal(size=(60, 22, 3)))
+    report = prepare(motions, whole("take0", "take1"), tmp_path / "data", PrepareOptions(20.0))
+    assert report.notes == {"taken for centimetres, converted to metres": 1}
+    assert list(report.dropped) == ["rotations"] and "bones change" in report.dropped["rotations"]
+
+
+def test_captions_that_fit_no_motion_are_refused(motions, tmp_path):
+    with pytest.raises(ValueError, match="none of the 2 captioned motions is in it, such as 'x'"):
+        prepare(motions, whole("x", "y"), tmp_path / "data", PrepareOptions())
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "empty.jsonl").write_text("\n")
+    with pytest.raises(ValueError, match=r"empty\.jsonl: no captions in it"):
+        read_requests(tmp_path / "empty.jsonl")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_text_of_windows_programs_is_read(tmp_path, encoding):
+    (tmp_path / "c.txt").write_bytes("a\the says \u201ccaf\u00e9\u201d\r\nb\the sits\r\n".encode(encoding))
+    (tmp_path / "c.jsonl").write_bytes('{"motion": "a", "text": "caf\u00e9"}\r\n'.encode(encoding))
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_bytes("caf\u00e9#caf\u00e9/NOUN#0.0#0.0\r\n".encode(encoding))
+    assert [r.captions for r in read_requests(tmp_path / "c.txt")] == [
+        ("he says \u201ccaf\u00e9\u201d",),
+        ("he sits",),
+    ]
+    assert [r.captions for r in read_requests(tmp_path / "c.jsonl")] == [("caf\u00e9",)]
+    assert [r.captions for r in read_requests(folder)] == [("caf\u00e9",)]
+    assert read_sentences(tmp_path / "c.jsonl") == read_sentences(folder / "a.txt") == ["caf\u00e9"]
 
 
 def test_input_without_a_motion_is_refused(motions, tmp_path):

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lamp_cli.data.prepare.caption_files import ClipRequest
 from lamp_cli.data.prepare.prepare import PrepareOptions, prepare, remove_prepared
-from lamp_cli.data.prepare.requests import ClipRequest
 from lamp_cli.metrics.physics import foot_skate
 from lamp_cli.motion.representation import canonical_joints
 from lamp_cli.motion.skeleton import HUMANML3D, KIT

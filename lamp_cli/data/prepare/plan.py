@@ -7,11 +7,12 @@ functions on names and seconds: no file is read here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from ...storage import safe_stem
-from .requests import ClipRequest
+from .caption_files import ClipRequest
 
 # Ten seconds: the longest clips of the field hold 199 feature frames, which take 200 frames of joints.
 MOST_FRAMES = 200
@@ -35,44 +36,94 @@ class ClipPlan:
 
 @dataclass
 class Plan:
-    """The clips to write and, for each request that becomes none, the reason."""
+    """The clips to write and what became of the requests.
+
+    clips: clips to write.
+    dropped: the reason for each request that becomes none, by id.
+    trimmed: training clips that lost the seconds of held-out ones.
+    windowed: clips over ten seconds that were cut into windows.
+    captions_left_out: captions of clips whose pieces are too short for them to be true of.
+    """
 
     clips: list[ClipPlan] = field(default_factory=list)
     dropped: dict[str, str] = field(default_factory=dict)
     trimmed: int = 0
+    windowed: int = 0
+    captions_left_out: int = 0
 
 
 def plan_clips(
-    requests: Iterable[ClipRequest], seconds: Mapping[str, float], fps: float, val_fraction: float
+    requests: Iterable[ClipRequest],
+    seconds: Mapping[str, float],
+    fps: float,
+    val_fraction: float,
+    reserved: Iterable[str] = (),
 ) -> Plan:
     """Plan the clips of motions with the given durations (``seconds`` by name).
 
     Motions that nobody asked for become clips without captions. Where no request names a split, a
     share of whole motions is held out for val. Training clips lose every second that a held-out
-    clip of the same motion covers; the number of clips so trimmed is in ``Plan.trimmed``.
+    clip of the same motion covers. Captions stay with a piece or window that holds 80 % of what they
+    describe. ``reserved`` are names that clips must not take.
     """
-    asked = list(requests)
     plan = Plan()
-    known = [r for r in asked if _motion_known(r, seconds, plan)]
-    silent = sorted(set(seconds) - {r.motion for r in known})
+    copies = _mirrored_copies(seconds)
+    plan.dropped |= dict.fromkeys(sorted(copies), "mirrored copy of another motion")
+    motions = {name: length for name, length in seconds.items() if name not in copies}
+    asked = [replace(r, motion=motion_named(r.motion, seconds)) for r in _one_request_each(requests)]
+    known = [r for r in asked if r.motion not in copies and _is_within_motion(r, motions, plan)]
+    silent = sorted(set(motions) - {r.motion for r in asked})
     known += [ClipRequest(name, name, ()) for name in silent]
     known = _with_splits(known, val_fraction)
     held_out: dict[str, list[tuple[float, float]]] = {}
     for request in known:
         if request.split != "train":
-            held_out.setdefault(request.motion, []).append(_span(request, seconds))
-    taken: set[str] = set()
+            held_out.setdefault(request.motion, []).append(_span(request, motions))
+    taken = set(reserved)
     for request in known:
         forbidden = held_out.get(request.motion, []) if request.split == "train" else []
-        _plan_request(request, _span(request, seconds), forbidden, fps, plan, taken)
+        _plan_request(request, _span(request, motions), forbidden, fps, plan, taken)
     return plan
 
 
-def _motion_known(request: ClipRequest, seconds: Mapping[str, float], plan: Plan) -> bool:
-    if request.motion in seconds:
-        return True
-    plan.dropped[request.id] = "no such motion"
-    return False
+def motion_named(name: str, motions: Container[str]) -> str:
+    """The motion that a caption file names, with or without the suffix of its file."""
+    if name in motions:
+        return name
+    path = PurePosixPath(name.replace("\\", "/"))
+    plain = path.with_suffix("") if path.suffix in (".npy", ".npz") else path
+    return plain.as_posix() if plain.as_posix() in motions else name
+
+
+def _one_request_each(requests: Iterable[ClipRequest]) -> list[ClipRequest]:
+    """Requests for the same clip (files with one caption a line) become one with all their captions."""
+    found: dict[ClipRequest, tuple[str, ...]] = {}
+    for request in requests:
+        clip = replace(request, captions=())
+        found[clip] = tuple(dict.fromkeys(found.get(clip, ()) + request.captions))
+    return [replace(clip, captions=captions) for clip, captions in found.items()]
+
+
+def _mirrored_copies(seconds: Mapping[str, float]) -> set[str]:
+    """Motions named M + the name of another of the same length, as HumanML3D names mirror images.
+
+    They would put a clip and its image on two sides of a split, and be mirrored once more.
+    """
+    folders = {name: name.rpartition("/") for name in seconds}
+    images = {name: f"{folder}{slash}M{tail}" for name, (folder, slash, tail) in folders.items()}
+    return {image for name, image in images.items() if seconds.get(image) == seconds[name]}
+
+
+def _is_within_motion(request: ClipRequest, seconds: Mapping[str, float], plan: Plan) -> bool:
+    if request.motion not in seconds:
+        plan.dropped[request.id] = "no such motion"
+        return False
+    start, end = _span(request, seconds)
+    asked = (end if request.end is None else request.end) - start
+    if end - start < CAPTIONED_SHARE * asked or end <= start:
+        plan.dropped[request.id] = "times beyond the motion"
+        return False
+    return True
 
 
 def _with_splits(requests: list[ClipRequest], val_fraction: float) -> list[ClipRequest]:
@@ -114,14 +165,15 @@ def _plan_request(
     if not pieces:
         plan.dropped[request.id] = "overlaps a held-out clip"
         return
-    # A request without times is a whole take: its description holds for any part, clip captions do not.
-    whole_take = request.start is None and request.end is None
-    for piece in pieces:
-        share = (piece[1] - piece[0]) / (span[1] - span[0])
-        captions = request.captions if whole_take or share >= CAPTIONED_SHARE else ()
-        for start, end in _windows(piece, MOST_FRAMES / fps):
-            name = _free_name(request.id, taken)
-            plan.clips.append(ClipPlan(name, request.motion, start, end, str(request.split), captions))
+    windows = [window for piece in pieces for window in _windows(piece, MOST_FRAMES / fps)]
+    plan.windowed += len(windows) > len(pieces)
+    # What is said of the whole need not be true of a part: he walks, then he sits down.
+    true_of = [end - start >= CAPTIONED_SHARE * (span[1] - span[0]) for start, end in windows]
+    plan.captions_left_out += 0 if any(true_of) else len(request.captions)
+    for (start, end), is_true in zip(windows, true_of, strict=True):
+        captions = request.captions if is_true else ()
+        name = _free_name(request.id, taken)
+        plan.clips.append(ClipPlan(name, request.motion, start, end, str(request.split), captions))
 
 
 def _subtract(span: tuple[float, float], forbidden: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -141,13 +193,14 @@ def _windows(span: tuple[float, float], most: float) -> list[tuple[float, float]
     start, end = span
     count = max(1, -int(-(end - start - 1e-6) // most))
     step = (end - start) / count
-    return [(start + k * step, start + (k + 1) * step) for k in range(count)]
+    return [(start + k * step, min(start + (k + 1) * step, end)) for k in range(count)]
 
 
 def _free_name(name: str, taken: set[str]) -> str:
     stem = safe_stem(name)
     candidate, number = stem, 2
-    while candidate in taken:
+    # A clip's mirror image is written as M + its name.
+    while candidate in taken or f"M{candidate}" in taken:
         candidate, number = f"{stem}_w{number:02d}", number + 1
-    taken.add(candidate)
+    taken |= {candidate, f"M{candidate}"}
     return candidate

@@ -11,8 +11,8 @@ import json
 import math
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -28,28 +28,33 @@ from ...synthetic.corpus import RealClip, peoples_sentences
 from ..examples import FOLDERS, Written, frames_written, write_example
 from ..layout import WORDINGS
 from ..statistics import compute_statistics, save_statistics
-from .plan import LEAST_FRAMES, ClipPlan, plan_clips
+from .caption_files import ClipRequest
+from .plan import LEAST_FRAMES, ClipPlan, motion_named, plan_clips
 from .recombined import RecombinationJob, recombination_jobs, write_recombined
-from .requests import ClipRequest
 from .sources import MotionSource, find_sources
 from .synthetic import FOLDER as TRUTH_FOLDER
 from .synthetic import SyntheticJob, synthetic_jobs, write_synthetic
 
 FINGERPRINT = "prepare.json"
+# Raised when the same input gives other clips, so that a run does not go on where an older program stopped.
+PLAN_VERSION = 2
 SPLITS = ("train", "val", "test")
 
-_MotionJob = tuple[MotionSource, list[ClipPlan], Path, "PrepareOptions"]
+_MotionJob = tuple[MotionSource, float, list[ClipPlan], Path, "PrepareOptions"]
 
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """How to prepare.
+    """How to prepare; raises ``ValueError`` for numbers out of range.
 
-    ``fps`` is the frame rate of joint files (None: the skeleton's own); ``mirror`` adds the mirrored
-    copy of every training clip; ``val_fraction`` of the motions is held out where captions name no
-    split; ``workers`` processes run in parallel. ``synthetic`` clips drawn by ``seed`` join the data
-    set, and ``recombine`` clips made of its real training clips. Of ``wording``, people's sentences, those
-    that are true of a synthetic clip join its own. Raises ``ValueError`` for numbers out of range.
+    fps: frames per second of joint files that name none (None: the skeleton's own).
+    mirror: add the mirrored copy of every training clip (default True).
+    val_fraction: share of the motions held out where captions name no split, 0 to 0.5 (default 0.1).
+    workers: processes that run in parallel (default 1).
+    synthetic: number of made-up clips that join the data set (default 0).
+    seed: seed of made-up and recombined clips (default 0).
+    recombine: number of clips made of the real training clips (default 0).
+    wording: people's sentences; those that are true of a made-up clip join its own (default none).
     """
 
     fps: float | None = None
@@ -80,9 +85,19 @@ class PrepareOptions:
 
 @dataclass
 class PrepareReport:
-    """What became of the input. ``dropped`` gives a reason for each clip or file left out.
+    """What became of the input.
 
-    ``recombined`` counts the clips made of real training clips by kind; ``clips`` holds them too.
+    clips: clips by split; recombined ones are among them.
+    frames: feature frames by split.
+    mirrored: mirrored copies of training clips.
+    captioned: clips with captions.
+    captions: captions of all clips.
+    trimmed: training clips that lost the seconds of held-out ones.
+    windowed: clips over ten seconds, cut into windows.
+    captions_left_out: captions of clips whose pieces are too short for them to be true of.
+    recombined: clips made of real training clips, by kind.
+    dropped: the reason for each clip or file left out.
+    notes: motions by what was assumed of them, or repaired when this call read them.
     """
 
     clips: dict[str, int] = field(default_factory=dict)
@@ -91,8 +106,11 @@ class PrepareReport:
     captioned: int = 0
     captions: int = 0
     trimmed: int = 0
+    windowed: int = 0
+    captions_left_out: int = 0
     recombined: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
 
     def reasons(self) -> dict[str, int]:
         """How many clips were dropped for each reason, most frequent first."""
@@ -123,16 +141,26 @@ def prepare(
     if options.synthetic and skeleton is not HUMANML3D:
         raise ValueError(f"synthetic clips have humanml3d's skeleton, {motions} has {skeleton.name}'s")
     by_name = {source.name: source for source in sources}
-    rate = options.fps or skeleton.fps
-    seconds = {name: source.shape[0] / _rate(source, rate) for name, source in by_name.items()}
-    plan = plan_clips(requests, seconds, skeleton.fps, options.val_fraction)
+    _require_captioned(requests, by_name, motions)
+    given = _frame_rates(by_name, requests, options)
+    rates = {name: fps or skeleton.fps for name, fps in given.items()}
+    seconds = {name: _frames(source) / rates[name] for name, source in by_name.items()}
+    plan = plan_clips(requests, seconds, skeleton.fps, options.val_fraction, _generated_names(options))
     _claim(output, _fingerprint(sources, requests, options))
 
-    report = PrepareReport(trimmed=plan.trimmed, dropped={**unreadable, **plan.dropped})
+    report = PrepareReport(
+        trimmed=plan.trimmed,
+        windowed=plan.windowed,
+        captions_left_out=plan.captions_left_out,
+        dropped={**unreadable, **plan.dropped},
+        notes=_assumed_rates(given, skeleton),
+    )
     kept: list[Written] = []
     total = len(plan.clips) + options.synthetic + options.recombine
-    for done, result in enumerate(_write_all(plan.clips, by_name, output, options), 1):
+    for done, result in enumerate(_write_all(plan.clips, by_name, rates, output, options), 1):
         advance(done, total)
+        for note in result.notes:
+            report.notes[note] = report.notes.get(note, 0) + 1
         if result.reason:
             report.dropped[result.id] = result.reason
             continue
@@ -159,10 +187,50 @@ def _reasons(report: PrepareReport) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in report.reasons().items())
 
 
-def _rate(source: MotionSource, fps: float) -> float:
-    # Feature files carry the skeleton's own rate; --fps speaks of joints.
-    skeleton = source.skeleton
-    return skeleton.fps if skeleton is not None and len(source.shape) == 2 else fps
+def _require_captioned(
+    requests: list[ClipRequest], sources: Mapping[str, MotionSource], motions: Path | None
+) -> None:
+    if requests and sources and all(motion_named(r.motion, sources) not in sources for r in requests):
+        raise ValueError(
+            f"{motions}: none of the {len(requests)} captioned motions is in it, such as "
+            f"{requests[0].motion!r}; expected names such as {next(iter(sources))!r}"
+        )
+
+
+def _frame_rates(
+    sources: Mapping[str, MotionSource], requests: list[ClipRequest], options: PrepareOptions
+) -> dict[str, float | None]:
+    """Frames per second by motion, of its caption line, its archive or the option; None where none is given.
+
+    Features carry the skeleton's own rate. Raises ``ValueError`` when two lines name two rates.
+    """
+    named: dict[str, float] = {}
+    for request in requests:
+        name = motion_named(request.motion, sources)
+        if request.fps is not None and named.setdefault(name, request.fps) != request.fps:
+            raise ValueError(f"{name}: captions give {named[name]:g} and {request.fps:g} frames per second")
+    return {
+        name: source.shape.skeleton.fps
+        if source.shape is not None and source.shape.holds_features
+        else named.get(name) or source.fps or options.fps
+        for name, source in sources.items()
+    }
+
+
+def _frames(source: MotionSource) -> int:
+    return source.shape.frames if source.shape is not None else 0
+
+
+def _generated_names(options: PrepareOptions) -> Iterator[str]:
+    yield from (f"S{number:06d}" for number in range(options.synthetic))
+    yield from (f"R{number:06d}" for number in range(options.recombine))
+
+
+def _assumed_rates(given: Mapping[str, float | None], skeleton: Skeleton) -> dict[str, int]:
+    count = sum(fps is None for fps in given.values())
+    return (
+        {f"no frame rate given, {skeleton.fps:g} frames per second assumed (--fps)": count} if count else {}
+    )
 
 
 def _one_skeleton(
@@ -170,11 +238,11 @@ def _one_skeleton(
 ) -> tuple[Skeleton, list[MotionSource]]:
     good = []
     for source in sources:
-        if source.skeleton is None:
+        if source.shape is None:
             unreadable[source.name] = "not a motion array"
         else:
             good.append(source)
-    skeletons = {s.skeleton.name: s.skeleton for s in good if s.skeleton is not None}
+    skeletons = {s.shape.skeleton.name: s.shape.skeleton for s in good if s.shape is not None}
     if len(skeletons) != 1:
         found = " and ".join(sorted(skeletons)) or "no motion array"
         raise ValueError(f"expected motions of one skeleton (humanml3d or kit), found {found}")
@@ -185,7 +253,14 @@ def _fingerprint(sources: list[MotionSource], requests: list[ClipRequest], optio
     files = sorted(
         {(str(s.path.resolve()), s.path.stat().st_size, s.path.stat().st_mtime_ns) for s in sources}
     )
-    facts = [files, [asdict(r) for r in requests], options.fps, options.mirror, options.val_fraction]
+    facts = [
+        PLAN_VERSION,
+        files,
+        [asdict(r) for r in requests],
+        options.fps,
+        options.mirror,
+        options.val_fraction,
+    ]
     if options.synthetic:
         facts += [options.synthetic, options.seed]
     if options.recombine:
@@ -224,11 +299,15 @@ def remove_prepared(output: Path) -> None:
 
 
 def _write_all(
-    clips: list[ClipPlan], sources: dict[str, MotionSource], output: Path, options: PrepareOptions
+    clips: list[ClipPlan],
+    sources: Mapping[str, MotionSource],
+    rates: Mapping[str, float],
+    output: Path,
+    options: PrepareOptions,
 ) -> Iterator[Written]:
     ordered = sorted(clips, key=lambda clip: clip.motion)
     jobs: list[_MotionJob | SyntheticJob] = [
-        (sources[name], list(group), output, options)
+        (sources[name], rates[name], list(group), output, options)
         for name, group in groupby(ordered, key=lambda clip: clip.motion)
     ]
     people = peoples_sentences(options.wording)
@@ -261,17 +340,18 @@ def _write_job(job: _MotionJob | SyntheticJob) -> list[Written]:
 
 def _write_motion(job: _MotionJob) -> list[Written]:
     """Write all clips of one motion; a clip that is already there is only counted."""
-    source, clips, output, options = job
+    source, fps, clips, output, options = job
     results = {clip.id: _already_there(clip, output, options) for clip in clips}
     missing = [clip for clip in clips if results[clip.id] is None]
     if missing:
         try:
-            motion = source.load(options.fps)
+            motion = source.load(fps)
         except (MotionFileError, OSError) as error:
-            reason = "NaN or infinite numbers" if "NaN" in str(error) else "unreadable motion"
-            return [Written(clip.id, clip.split, 0, reason=reason) for clip in clips]
+            return [Written(clip.id, clip.split, 0, reason=str(error)) for clip in clips]
         for clip in missing:
             results[clip.id] = _write_clip(clip, motion.joints, motion.fps, motion.skeleton, output, options)
+        first = results[missing[0].id]
+        results[missing[0].id] = replace(first, notes=motion.notes) if first is not None else None
     return [result for result in results.values() if result is not None]
 
 

@@ -6,57 +6,72 @@ Lists names and lengths without reading the frames, and reads one motion at a ti
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
-from ...files.arrays import MotionFileError, motion_of_array
+from ...files.arrays import (
+    JOINT_ENTRIES,
+    ArrayShape,
+    MotionFileError,
+    motion_entries,
+    motion_of_array,
+    shape_of_motions,
+    stored_rate,
+)
 from ...motion.motion import Motion
-from ...motion.skeleton import Skeleton, skeleton_of_features, skeleton_of_joints
 
 SUFFIXES = (".npy", ".npz")
 
 
 @dataclass(frozen=True)
 class MotionSource:
-    """Where one motion lies: a file, and the entry within an archive ("" for none)."""
+    """Where one motion lies.
+
+    name: its name in caption files.
+    path: the file.
+    entry: the entry within an archive, "" for none.
+    number: its place in a batch.
+    shape: how the array holds motions, None when it holds none.
+    fps: frames per second that the archive names, None when it names none.
+    """
 
     name: str
     path: Path
     entry: str
-    shape: tuple[int, ...]
-
-    @property
-    def skeleton(self) -> Skeleton | None:
-        """The skeleton that the array's shape tells, None when it is no motion."""
-        if len(self.shape) == 2:
-            return skeleton_of_features(self.shape[1])
-        return skeleton_of_joints(self.shape[1]) if len(self.shape) == 3 else None
+    number: int
+    shape: ArrayShape | None
+    fps: float | None = None
 
     def load(self, fps: float | None) -> Motion:
-        """Read the motion; raises :class:`MotionFileError` or ``OSError``."""
-        label = f"{self.path}:{self.entry}" if self.entry else str(self.path)
+        """Read the motion; raises :class:`MotionFileError` without the file's name, or ``OSError``."""
         try:
             loaded = np.load(self.path, allow_pickle=False)
             if not self.entry:
-                return motion_of_array(loaded, label, fps)
+                return self._motion(loaded, fps)
             with loaded:
-                return motion_of_array(loaded[self.entry], label, fps)
-        except MotionFileError:
-            raise
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise MotionFileError(f"{label}: cannot be read as an array ({reason})") from None
+                return self._motion(loaded[self.entry], fps)
+        except MotionFileError as error:
+            raise MotionFileError(str(error).removeprefix(f"{self.path}: ")) from None
+        except (ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            raise MotionFileError("unreadable motion") from None
+
+    def _motion(self, array: np.ndarray, fps: float | None) -> Motion:
+        batch = self.shape is not None and self.shape.count > 1
+        return motion_of_array(array[self.number] if batch else array, str(self.path), fps)
 
 
 def find_sources(path: Path, leave_out: Path | None = None) -> tuple[list[MotionSource], dict[str, str]]:
     """All motions under ``path`` and, for each file that cannot be read, the reason.
 
     A folder is searched with its subfolders, but not in ``leave_out`` (where results are written) nor
-    in hidden ones; names are relative paths without the suffix. Raises ``ValueError`` when there is
-    nothing to read.
+    in hidden ones; names are relative paths without the suffix, or the entries of archives,
+    with the archive's name before them where several motions have one name. Raises ``ValueError`` when
+    there is nothing to read.
     """
     path = Path(path)
     if not path.exists():
@@ -70,11 +85,28 @@ def find_sources(path: Path, leave_out: Path | None = None) -> tuple[list[Motion
         name = file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else file.stem
         try:
             sources += _entries(file, name)
+        except MotionFileError as error:
+            unreadable[name] = str(error).removeprefix(f"{file}: ")
         except (ValueError, EOFError, OSError, zipfile.BadZipFile):
             unreadable[name] = "unreadable file"
     if not sources:
         raise ValueError(f"{path}: no readable motion in it")
-    return sources, unreadable
+    return _with_names_of_their_own(sources, path if path.is_dir() else path.parent), unreadable
+
+
+def _with_names_of_their_own(sources: list[MotionSource], root: Path) -> list[MotionSource]:
+    counts = Counter(source.name for source in sources)
+    named = []
+    for source in sources:
+        if counts[source.name] > 1 and source.entry:
+            archive = source.path.relative_to(root).with_suffix("").as_posix()
+            source = replace(source, name=f"{archive}/{source.name}")
+        named.append(source)
+    twice = [name for name, count in Counter(source.name for source in named).items() if count > 1]
+    if twice:
+        files = " and ".join(str(source.path) for source in named if source.name == twice[0])
+        raise ValueError(f"{files} hold motions of one name, {twice[0]!r}; rename one of them")
+    return named
 
 
 def _files(folder: Path, leave_out: Path | None) -> list[Path]:
@@ -87,18 +119,33 @@ def _files(folder: Path, leave_out: Path | None) -> list[Path]:
 
 
 def _entries(file: Path, name: str) -> Iterator[MotionSource]:
-    if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            for member in archive.namelist():
-                with archive.open(member) as stream:
-                    entry = member.removesuffix(".npy")
-                    yield MotionSource(entry, file, entry, _shape(stream))
+    if not zipfile.is_zipfile(file):
+        with file.open("rb") as stream:
+            yield from _motions(name, file, "", _shape(stream), None)
         return
-    with file.open("rb") as stream:
-        yield MotionSource(name, file, "", _shape(stream))
+    rate = stored_rate(file)
+    with zipfile.ZipFile(file) as archive:
+        members = {member.removesuffix(".npy"): member for member in archive.namelist()}
+        entries = motion_entries(list(members), file)
+        # An archive with one motion and what belongs to it goes by its own name.
+        own_name = entries[0] in JOINT_ENTRIES if entries else False
+        for entry in entries:
+            with archive.open(members[entry]) as stream:
+                yield from _motions(name if own_name else entry, file, entry, _shape(stream), rate)
 
 
-def _shape(stream) -> tuple[int, ...]:  # type: ignore[no-untyped-def]
+def _motions(
+    name: str, file: Path, entry: str, array_shape: tuple[int, ...], fps: float | None
+) -> Iterator[MotionSource]:
+    shape = shape_of_motions(array_shape)
+    if shape is None or shape.count == 1:
+        yield MotionSource(name, file, entry, 0, shape, fps)
+        return
+    for number in range(shape.count):
+        yield MotionSource(f"{name}/{number}", file, entry, number, shape, fps)
+
+
+def _shape(stream: IO[bytes]) -> tuple[int, ...]:
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     return read(stream)[0]

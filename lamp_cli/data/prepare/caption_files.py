@@ -6,16 +6,15 @@ Knows no motions, only their names.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..captions import parse_captions
+from ...storage import read_text_file
+from ..captions import json_lines, read_texts, sentences_of
 
 MOTION_KEYS = ("motion", "trial", "id")
-CAPTION_KEYS = ("captions", "caption", "text", "description")
 SPLITS = ("train", "val", "test")
 
 
@@ -23,7 +22,8 @@ SPLITS = ("train", "val", "test")
 class ClipRequest:
     """A clip that the captions ask for: ``start``..``end`` seconds of a motion (None: its ends).
 
-    ``split`` is train, val, test or None where the file names none.
+    ``split`` is train, val, test or None where the file names none; ``fps`` is the motion's frame rate, None
+    where the file does not give it.
     """
 
     id: str
@@ -32,6 +32,7 @@ class ClipRequest:
     start: float | None = None
     end: float | None = None
     split: str | None = None
+    fps: float | None = None
 
 
 def read_requests(path: Path) -> list[ClipRequest]:
@@ -39,29 +40,23 @@ def read_requests(path: Path) -> list[ClipRequest]:
 
     JSON lines name the motion by ``motion``, ``trial`` or ``id``, the sentences by ``captions``,
     ``caption``, ``text`` or ``description`` (a string or a list), and optionally ``id``, ``start``,
-    ``end`` (seconds) and ``split``. Raises ``ValueError`` naming file and line, ``OSError`` when the
-    file cannot be read.
+    ``end`` (seconds), ``split`` and ``fps`` (of the motion's file). Raises ``ValueError`` naming file and
+    line, ``OSError`` when the file cannot be read.
     """
     path = Path(path)
     if path.is_dir():
         return _folder(path)
-    try:
-        content = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: expected captions as UTF-8 text, found other bytes") from None
+    content = read_text_file(path)
     if path.suffix.lower() in (".jsonl", ".json"):
-        lines = enumerate(content.splitlines(), 1)
-        return [_json_request(line, f"{path}, line {number}") for number, line in lines if line.strip()]
-    return _tabbed(content, path)
+        requests = [_json_request(record, where) for where, record in json_lines(content, str(path))]
+    else:
+        requests = _tabbed(content, path)
+    if not requests:
+        raise ValueError(f"{path}: no captions in it")
+    return requests
 
 
-def _json_request(line: str, where: str) -> ClipRequest:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{where}: not JSON ({error.msg})") from None
-    if not isinstance(record, dict):
-        raise ValueError(f"{where}: expected a JSON object, found {type(record).__name__}")
+def _json_request(record: dict[str, Any], where: str) -> ClipRequest:
     motion = next((str(record[key]) for key in MOTION_KEYS if record.get(key) is not None), None)
     if motion is None:
         raise ValueError(f"{where}: expected the motion's name under {', '.join(MOTION_KEYS)}")
@@ -71,15 +66,17 @@ def _json_request(line: str, where: str) -> ClipRequest:
     start, end = (_seconds(record.get(key), f"{where}: {key}") for key in ("start", "end"))
     if start is not None and end is not None and end <= start:
         raise ValueError(f"{where}: end ({end:g} s) must come after start ({start:g} s)")
-    return ClipRequest(str(record.get("id", motion)), motion, _sentences(record, where), start, end, split)
+    sentences = sentences_of(record, where) or ()
+    rate = _frame_rate(record.get("fps"), where)
+    return ClipRequest(str(record.get("id", motion)), motion, sentences, start, end, split, rate)
 
 
-def _sentences(record: dict[str, Any], where: str) -> tuple[str, ...]:
-    value: Any = next((record[key] for key in CAPTION_KEYS if record.get(key) is not None), [])
-    sentences = [value] if isinstance(value, str) else value
-    if not isinstance(sentences, list) or not all(isinstance(s, str) for s in sentences):
-        raise ValueError(f"{where}: captions must be a sentence or a list of sentences")
-    return tuple(s.strip() for s in sentences if s.strip())
+def _frame_rate(value: Any, where: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ValueError(f"{where}: fps must be frames per second above 0, found {value!r}")
+    return float(value)
 
 
 def _seconds(value: Any, where: str) -> float | None:
@@ -92,7 +89,7 @@ def _seconds(value: Any, where: str) -> float | None:
 
 def _tabbed(content: str, path: Path) -> list[ClipRequest]:
     sentences: dict[str, list[str]] = {}
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
             continue
         name, tab, sentence = line.partition("\t")
@@ -108,14 +105,14 @@ def _folder(folder: Path) -> list[ClipRequest]:
         raise ValueError(f"{folder}: expected text files named like the motions, found none")
     requests = []
     for path in files:
-        try:
-            captions = parse_captions(path.read_text(encoding="utf-8"))
-        except ValueError:
-            raise ValueError(f"{path}: expected one sentence per line as UTF-8 text") from None
+        captions = read_texts(path)
         whole = tuple(c.text for c in captions if c.whole_clip)
         requests.append(ClipRequest(path.stem, path.stem, whole))
         parts = [c for c in captions if not c.whole_clip]
         requests += [
-            ClipRequest(f"{path.stem}_{k}", path.stem, (c.text,), c.start, c.end) for k, c in enumerate(parts)
+            ClipRequest(
+                f"{path.stem}_{k}", path.stem, (c.text,), c.start, None if c.end == math.inf else c.end
+            )
+            for k, c in enumerate(parts)
         ]
     return requests
