@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .files.arrays import load_motion
+    from .files.load import load_motion
     from .motion.motion import Motion
     from .notebook import Model, load
 
@@ -22,7 +22,7 @@ __all__ = ["Model", "Motion", "__version__", "load", "load_motion"]
 
 _PLACES = {
     "load": "notebook",
-    "load_motion": "files.arrays",
+    "load_motion": "files.load",
     "Model": "notebook",
     "Motion": "motion.motion",
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .bundle.bundle import Bundle, add_captioner, load_bundle
-from .files.arrays import load_motion
+from .files.load import load_motion
 from .inference.caption import CaptionOptions, Moment
 from .inference.caption import caption as caption_motions
 from .inference.familiarity import unfamiliar_reasons

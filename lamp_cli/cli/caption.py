@@ -102,14 +102,17 @@ def _named(path: Path, recursive: bool) -> list[_Request]:
     """A file itself; of a folder its motion files."""
     if not path.is_dir():
         return [_Request(path, {})]
-    from ..inference.index.library import SUFFIXES, motion_files
+    from ..files.load import MOTION_SUFFIXES
+    from ..inference.index.library import motion_files
     from ..inference.query import MOTION_ENDINGS
 
     files = [file for file in motion_files(path) if recursive or file.parent == path]
     if not files:
         hint = "" if recursive else "; --recursive looks into its folders too"
-        raise UsageError(f"{path}: holds no motion file ({', '.join(SUFFIXES)}){hint}")
-    _note_other_formats(path.rglob("*") if recursive else path.iterdir(), set(MOTION_ENDINGS) - set(SUFFIXES))
+        raise UsageError(f"{path}: holds no motion file ({', '.join(MOTION_SUFFIXES)}){hint}")
+    _note_other_formats(
+        path.rglob("*") if recursive else path.iterdir(), set(MOTION_ENDINGS) - set(MOTION_SUFFIXES)
+    )
     return [_Request(file, {}, found=True) for file in files]
 
 
@@ -163,7 +166,7 @@ class _Reader:
                     raise
 
     def _pieces_of_file(self, request: _Request) -> Iterator[Any]:
-        from ..files.arrays import load_motions
+        from ..files.load import load_motions
         from ..inference.caption import pieces_of
 
         for motion in load_motions(request.path, _fps(request.record, self.fps)):

@@ -161,7 +161,7 @@ def _shown(
 
 
 def _motions(item: _Input, fps: float | None) -> Iterator[Motion]:
-    from ..files.arrays import load_motions
+    from ..files.load import load_motions
 
     written = item.record.get("fps")
     rate = fps if fps is not None else written if isinstance(written, int | float) and written > 0 else None

@@ -195,7 +195,7 @@ def _score_files(
     files: Sequence[str], fps: float | None, options: ScoreOptions, choice: _Choice, everything: bool
 ) -> tuple[Report, str | None]:
     """Figures of motion files; the physical ones load no model and no torch."""
-    from ..files.arrays import load_motions
+    from ..files.load import load_motions
     from ..scoring.motion import score_physics
 
     texts = [metric for metric in options.metrics if metric not in OF_MOTIONS]

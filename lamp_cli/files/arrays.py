@@ -28,7 +28,6 @@ SKELETON_OF_FLAT_JOINTS = {63: KIT, 66: HUMANML3D}
 JOINT_ENTRIES = ("posed_joints", "joints")
 RATE_ENTRIES = ("fps", "mocap_framerate", "mocap_frame_rate", "framerate")
 OTHER_FORMATS = {
-    ".bvh": "a BVH file",
     ".fbx": "an FBX file",
     ".c3d": "a C3D file",
     ".amc": "an AMC file",
@@ -45,7 +44,6 @@ OTHER_FORMATS = {
     ".gltf": "a glTF file",
 }
 FORMAT_OF_FIRST_BYTES = (
-    (b"HIERAR", ".bvh"),
     (b"Kaydar", ".fbx"),
     (b"glTF", ".glb"),
     (b"\x80\x02", ".pkl"),
@@ -76,31 +74,6 @@ class ArrayShape:
     def holds_features(self) -> bool:
         """True for features, False for joint positions."""
         return self.order.endswith("f")
-
-
-def load_motion(path: Path, fps: float | None = None) -> Motion:
-    """The one motion in a file; ``fps`` is the frame rate of joint files, which do not carry it.
-
-    Raises :class:`MotionFileError` when there is none or more than one, ``OSError`` when the file
-    cannot be read.
-    """
-    motions = load_motions(path, fps)
-    first = next(motions, None)
-    if first is None:
-        raise MotionFileError(f"{path}: the archive is empty, expected {EXPECTED}")
-    if next(motions, None) is not None:
-        raise MotionFileError(f"{path}: holds several motions, expected one")
-    return first
-
-
-def load_motions(path: Path, fps: float | None = None) -> Iterator[Motion]:
-    """Every motion of a ``.npy`` file or a ``.npz`` archive, one at a time.
-
-    Raises :class:`MotionFileError` at the first entry that is no motion.
-    """
-    rate = fps or stored_rate(Path(path))
-    for name, array in read_arrays(Path(path)):
-        yield motion_of_array(array, f"{path}:{name}" if name else str(path), rate)
 
 
 def motion_of_array(array: np.ndarray, source: str, fps: float | None = None) -> Motion:
@@ -180,10 +153,7 @@ def stored_rate(path: Path) -> float | None:
 def motion_entries(names: list[str], path: Path) -> list[str]:
     """Those entries of an archive that hold motions; raises :class:`MotionFileError` for body parameters."""
     if {"poses", "trans"} <= set(names):
-        raise MotionFileError(
-            f"{path}: parameters of a body model (poses, trans: AMASS, SMPL), not joint positions; run them "
-            "through the smplx package and save its joints[:, :22] as .npy"
-        )
+        raise MotionFileError(f"{path}: SMPL poses, not arrays of joints")
     joints = [name for name in JOINT_ENTRIES if name in names]
     return joints[:1] or [name for name in names if name not in RATE_ENTRIES]
 

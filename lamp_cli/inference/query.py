@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..files.arrays import load_motion
+from ..files.load import load_motion
 from ..motion.motion import Motion
 
 MOTION_ENDINGS = (".npy", ".npz", ".bvh", ".amc", ".asf", ".fbx", ".c3d", ".glb", ".gltf", ".csv", ".pkl")

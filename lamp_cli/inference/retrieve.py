@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..bundle.bundle import Bundle
-from ..files.arrays import motion_of_array, read_arrays
+from ..files.load import load_takes
 from ..motion.motion import Motion
 from ..motion.transform import resample
 from .embed import embed_motions, embed_texts, encode_text, motion_context, similarity
@@ -177,8 +177,9 @@ def joints_of_hit(bundle: Bundle, hit: Hit, fps: float | None = None) -> np.ndar
 
     ``fps`` is the rate of joint arrays that the library was searched with.
     """
-    array = next(array for take, array in read_arrays(hit.path) if take == hit.take)
-    motion = motion_of_array(array, hit.motion, fps)
+    motion = next(motion for take, motion in load_takes(hit.path, fps) if take == hit.take)
+    if isinstance(motion, ValueError):
+        raise motion
     rate = bundle.skeleton.fps
     joints = resample(motion.joints, motion.fps, rate)
     return joints[round(hit.start * rate) : round(hit.end * rate) + 1]

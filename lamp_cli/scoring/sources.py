@@ -19,7 +19,7 @@ from ..data.captions import Caption
 from ..data.evaluation_set import EvaluationClip, EvaluationPair, EvaluationSet, evaluation_set, with_captions
 from ..data.layout import Dataset, FramesLimit, ReadReport, open_dataset
 from ..data.samples import EVALUATION_SPLIT, sample_evaluation_set
-from ..files.arrays import load_motion
+from ..files.load import load_motion
 from ..inference.generate import GenerateOptions, Prompt, generate
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lamp_cli.files.arrays import MotionFileError
+from lamp_cli.files.load import load_motion
 from lamp_cli.files.smpl import (
     BODY_JOINTS,
     BodyModelError,
@@ -159,3 +161,25 @@ def test_both_generations_of_amass_are_read() -> None:
 def test_what_is_no_pose_is_refused_with_the_file(wrong: dict[str, np.ndarray]) -> None:
     with pytest.raises(ValueError, match=r"c\.npz"):
         read_poses(wrong, "c.npz")
+
+
+def test_an_amass_file_is_a_motion_on_the_floor_at_its_own_rate(tmp_path: Path) -> None:
+    standing = np.zeros((240, 52, 3))
+    standing[:, 0] = STANDING
+    arrays = {
+        "poses": standing.reshape(240, -1),
+        "trans": np.zeros((240, 3)),
+        "mocap_framerate": np.array(120.0),
+    }
+    np.savez(tmp_path / "take.npz", gender=np.array("female"), betas=np.zeros(16), **arrays)
+    motion = load_motion(tmp_path / "take.npz")
+    assert (motion.fps, motion.joints.shape) == (120.0, (240, 22, 3))
+    assert abs(float(motion.joints[..., 1].min())) < 0.05 and "neutral body" in motion.notes[0]
+    body_model(tmp_path / "models" / "female" / "model.npz", joints=52)
+    known = load_motion(tmp_path / "take.npz", body_models=tmp_path / "models")
+    assert not any("neutral body" in note for note in known.notes)
+    np.savez(tmp_path / "no_rate.npz", poses=arrays["poses"], trans=arrays["trans"])
+    assert "20 frames per second are assumed" in " ".join(load_motion(tmp_path / "no_rate.npz").notes)
+    np.savez(tmp_path / "broken.npz", poses=np.zeros((60, 10)), trans=np.zeros((60, 3)))
+    with pytest.raises(MotionFileError, match="broken"):
+        load_motion(tmp_path / "broken.npz")

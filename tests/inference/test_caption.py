@@ -21,7 +21,7 @@ from lamp_cli.bundle.config import BundleConfig, from_json, to_json
 from lamp_cli.cli.app import main
 from lamp_cli.data.sentences import read_sentences
 from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces, trimmed
-from lamp_cli.files.arrays import load_motion
+from lamp_cli.files.load import load_motion
 from lamp_cli.inference.caption import Caption, CaptionOptions, caption, caption_features, pieces_of
 from lamp_cli.inference.caption_tokens import caption_tokenizer, caption_words, tidy
 from lamp_cli.inference.embed import embed_motions, embed_texts, similarity

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lamp_cli.files.arrays import load_motion
+from lamp_cli.files.load import load_motion
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D

@@ -14,13 +14,13 @@ import numpy as np
 
 from ...data.batches import LONGEST_CLIP
 from ...data.captions import parse_captions
-from ...files.arrays import motion_of_array, read_arrays
+from ...files.arrays import MotionFileError
+from ...files.load import MOTION_SUFFIXES, load_takes
 from ...motion.motion import Motion
 from ...motion.representation import joints_to_features
 from ...motion.skeleton import Skeleton
 from ...motion.transform import resample
 
-SUFFIXES = (".npy", ".npz")
 HOP = LONGEST_CLIP // 2
 LEAST_FRAMES = 4
 # The folders of a data set in HumanML3D's layout: joints, and features of the same clips.
@@ -55,11 +55,11 @@ def motion_files(root: Path) -> list[Path]:
     Hidden folders are left alone: the index lies in one. Of a motion that is there as joints and as
     features, the joints; statistics of a data set are no motions.
     """
-    if root.is_file() and root.suffix.lower() in SUFFIXES:
+    if root.is_file() and root.suffix.lower() in MOTION_SUFFIXES:
         return [root]
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; expected a library of motion files")
-    found = {p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()}
+    found = {p for p in root.rglob("*") if p.suffix.lower() in MOTION_SUFFIXES and p.is_file()}
     visible = (p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts))
     return sorted(p for p in visible if not (_joints_of_features(p) in found or _is_statistics(p)))
 
@@ -103,19 +103,22 @@ def windows_of_file(
     ``fps`` is the rate of joint arrays, which carry none; the skeleton's when it is not given.
     """
     try:
-        for take, array in read_arrays(path):
-            yield from _windows_of_array(array, take, skeleton, fps)
+        for take, motion in load_takes(path, fps):
+            yield from _windows_of_take(motion, take, skeleton)
     except (ValueError, OSError) as error:
         yield UnreadableTake("", str(error).removeprefix(f"{path}: "))
 
 
-def _windows_of_array(
-    array: np.ndarray, take: str, skeleton: Skeleton, fps: float | None
+def _windows_of_take(
+    motion: Motion | MotionFileError, take: str, skeleton: Skeleton
 ) -> Iterator[Window | UnreadableTake]:
+    if isinstance(motion, MotionFileError):
+        yield UnreadableTake(take, str(motion).split(": ", 1)[-1])
+        return
     try:
-        windows = list(windows_of_motion(motion_of_array(array, take or "array", fps), skeleton))
+        windows = list(windows_of_motion(motion, skeleton))
     except ValueError as error:
-        yield UnreadableTake(take, str(error).removeprefix(f"{take or 'array'}: "))
+        yield UnreadableTake(take, str(error))
         return
     for start, end, features in windows:
         yield Window(take, start, end, features)

@@ -1,0 +1,288 @@
+"""BVH files: a hierarchy of joints and their channels over time become the 22 joints of the corpus.
+
+Source: Meredith and Maddock 2001 (offsets, and Euler angles in degrees in the order of the channels). Any
+hierarchy, channel order and rate; position channels of joints below the root too. Which joint is which
+is told from its name; unit, up axis and floor from the body, by ``motion.plausibility``, as for arrays.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..motion.motion import Motion
+from ..motion.plausibility import ImplausibleMotionError, plausible_body
+from ..motion.skeleton import HUMANML3D
+from .joint_names import END, JointPlaces, UnknownSkeletonError
+
+AXES = {"x": 0, "y": 1, "z": 2}
+# A longer hierarchy or motion than any person's is no file of a person.
+MOST_JOINTS = 1000
+MOST_FRAMES = 10_000_000
+# CMU's skeletons have these joints, and units of 1/0.45 inch.
+CMU_NAMES = ("LHipJoint", "lhipjoint")
+CMU_METRES = 0.0254 / 0.45
+
+
+@dataclass(frozen=True)
+class BvhClip:
+    """A BVH file as it stands.
+
+    Attributes:
+        names: joints in the order of the file; an end site is called "PARENT end".
+        parents: index of each joint's parent, -1 for the root.
+        offsets: place of each joint from its parent in the rest pose (N, 3), the file's unit.
+        channels: of each joint, the channels in order, as ``xposition`` or ``zrotation``.
+        values: one row per frame (T, C), angles in degrees.
+        frame_time: seconds per frame.
+
+    """
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    offsets: np.ndarray
+    channels: tuple[tuple[str, ...], ...]
+    values: np.ndarray
+    frame_time: float
+
+
+def load_bvh(path: Path, fps: float | None = None) -> Motion:
+    """The motion of a BVH file on the corpus's 22 joints; ``fps`` stands in for the file's own rate.
+
+    ``Motion.notes`` says what was assumed or put in. Raises ``ValueError`` that names the file for what is no
+    BVH, no body, or a skeleton whose joints cannot be told.
+    """
+    clip = read_bvh(path)
+    names, places = list(clip.names), positions(clip)
+    notes = []
+    if _begins_with_a_rest_pose(places):
+        places = places[1:]
+        notes.append("the first frame, a pose apart from the motion, is left out")
+    places, restored = _with_thorax(clip, places)
+    if restored:
+        notes.append("the skeleton has no thorax; one as long as the bone below it is put in")
+    if any(name in names for name in CMU_NAMES):
+        places = places * CMU_METRES
+    try:
+        found = JointPlaces(names, clip.parents, places)
+        body = plausible_body(found.joints, HUMANML3D)
+    except (UnknownSkeletonError, ImplausibleMotionError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    if found.added:
+        notes.append(f"the skeleton has no {', no '.join(found.added)}; put between its neighbours")
+    rate = fps or _rate(clip.frame_time)
+    return Motion(body.joints, HUMANML3D, rate, str(path), notes=(*notes, *body.notes))
+
+
+def read_bvh(path: Path) -> BvhClip:
+    """The content of a BVH file.
+
+    Raises ``ValueError`` that names the file and what was found for anything that is not one; ``OSError``
+    when the file cannot be read.
+    """
+    text = path.read_bytes().decode("utf-8", errors="replace").lstrip("\ufeff")
+    head, found, tail = _split_at_motion(text)
+    if not found or "HIERARCHY" not in head.upper():
+        raise ValueError(f"{path}: no BVH file; expected HIERARCHY and MOTION")
+    names, parents, offsets, channels = _hierarchy(head, path)
+    count = sum(map(len, channels))
+    frames = re.match(r"\s*Frames:\s*(\d+)\s+Frame\s+Time:\s*(\S+)", tail, flags=re.IGNORECASE)
+    if frames is None:
+        raise ValueError(f"{path}: expected 'Frames:' and 'Frame Time:' after MOTION")
+    frame_time = _number(frames[2], path)
+    if not 0 < frame_time < 100:
+        raise ValueError(f"{path}: a frame time of {frames[2]} s; expected a number above 0")
+    numbers = tail[frames.end() :].split()
+    wanted = int(frames[1])
+    if wanted == 0 or wanted > MOST_FRAMES or len(numbers) < count:
+        raise ValueError(f"{path}: holds no frames")
+    if len(numbers) != wanted * count:
+        expected = f"expected {wanted} frames of {count} numbers"
+        raise ValueError(f"{path}: {expected}, found {len(numbers)} numbers; is the file whole?")
+    try:
+        values = np.array(numbers, dtype=np.float64).reshape(wanted, count)
+    except ValueError:
+        raise ValueError(f"{path}: the frames hold something that is no number") from None
+    if not (np.isfinite(values).all() and np.isfinite(offsets).all()):
+        raise ValueError(f"{path}: NaN or infinite numbers")
+    return BvhClip(names, parents, offsets, channels, values, frame_time)
+
+
+def positions(clip: BvhClip) -> np.ndarray:
+    """Every joint's place (T, N, 3) in the file's unit and axes, by forward kinematics."""
+    return _kinematics(clip)[0]
+
+
+def _turns(clip: BvhClip) -> np.ndarray:
+    return _kinematics(clip)[1]
+
+
+def _kinematics(clip: BvhClip) -> tuple[np.ndarray, np.ndarray]:
+    """Places (T, N, 3) and rotations (T, N, 3, 3) of all joints in the world."""
+    frames = len(clip.values)
+    places = np.zeros((frames, len(clip.names), 3))
+    turns = np.zeros((frames, len(clip.names), 3, 3))
+    column = 0
+    for joint, (parent, channels) in enumerate(zip(clip.parents, clip.channels, strict=True)):
+        offset = np.repeat(clip.offsets[joint][None], frames, axis=0)
+        turn = np.repeat(np.eye(3)[None], frames, axis=0)
+        moved = [channel for channel in channels if channel.endswith("position")]
+        if moved and parent >= 0:
+            # Below the root a position channel stands in the offset's place, as Blender writes and reads it.
+            offset = np.where([f"{axis}position" in moved for axis in AXES], 0.0, offset)
+        for channel in channels:
+            value = clip.values[:, column]
+            axis = AXES[channel[0]]
+            if channel.endswith("position"):
+                offset[:, axis] += value
+            else:
+                turn = turn @ _about(axis, np.radians(value))
+            column += 1
+        if parent < 0:
+            places[:, joint], turns[:, joint] = offset, turn
+        else:
+            places[:, joint] = places[:, parent] + np.einsum("tij,tj->ti", turns[:, parent], offset)
+            turns[:, joint] = turns[:, parent] @ turn
+    return places, turns
+
+
+def _split_at_motion(text: str) -> tuple[str, str, str]:
+    found = re.search(r"^\s*MOTION\s*$", text, flags=re.IGNORECASE | re.MULTILINE)
+    return (text, "", "") if found is None else (text[: found.start()], found[0], text[found.end() :])
+
+
+def _hierarchy(
+    text: str, path: Path
+) -> tuple[tuple[str, ...], tuple[int, ...], np.ndarray, tuple[tuple[str, ...], ...]]:
+    names: list[str] = []
+    parents: list[int] = []
+    offsets: list[list[float]] = []
+    channels: list[tuple[str, ...]] = []
+    # The joints whose braces are open.
+    open_joints: list[int] = []
+    entered = -1
+    lines = iter(text.split("\n"))
+    for line in lines:
+        words = line.split()
+        if not words:
+            continue
+        kind = words[0].upper()
+        if kind in ("ROOT", "JOINT"):
+            name = " ".join(words[1:]).removesuffix("{").strip()
+            parent = open_joints[-1] if open_joints else -1
+            if kind == "ROOT" and names:
+                raise ValueError(f"{path}: holds several hierarchies, expected one")
+            if not name or (kind == "JOINT" and parent < 0) or len(names) == MOST_JOINTS:
+                raise ValueError(f"{path}: the hierarchy is broken at {line.strip()!r}")
+            names.append(name)
+            parents.append(parent)
+            offsets.append([0.0, 0.0, 0.0])
+            channels.append(())
+            entered = len(names) - 1
+        elif kind == "END":
+            if not open_joints:
+                raise ValueError(f"{path}: the hierarchy is broken at {line.strip()!r}")
+            names.append(f"{names[open_joints[-1]]}{END}")
+            parents.append(open_joints[-1])
+            offsets.append([0.0, 0.0, 0.0])
+            channels.append(())
+            entered = len(names) - 1
+        if words[-1].endswith("{"):
+            open_joints.append(entered)
+        elif kind == "}":
+            if not open_joints:
+                raise ValueError(f"{path}: the hierarchy closes more braces than it opens")
+            open_joints.pop()
+        elif kind == "OFFSET" and open_joints:
+            offsets[open_joints[-1]] = _offset(words, path)
+        elif kind == "CHANNELS" and open_joints:
+            channels[open_joints[-1]] = _channels(words, path)
+    if not names or open_joints:
+        raise ValueError(f"{path}: the hierarchy is not whole")
+    return tuple(names), tuple(parents), np.array(offsets), tuple(channels)
+
+
+def _offset(words: Sequence[str], path: Path) -> list[float]:
+    if len(words) != 4:
+        raise ValueError(f"{path}: expected three numbers, found {' '.join(words)!r}")
+    return [_number(word, path) for word in words[1:]]
+
+
+def _channels(words: Sequence[str], path: Path) -> tuple[str, ...]:
+    found = tuple(word.lower() for word in words[2:])
+    known = all(re.fullmatch(r"[xyz](position|rotation)", channel) for channel in found)
+    if len(words) < 2 or words[1] != str(len(found)) or not known:
+        raise ValueError(
+            f"{path}: expected channels such as 3 Zrotation Yrotation Xrotation, found {' '.join(words)!r}"
+        )
+    return found
+
+
+def _number(word: str, path: Path) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{path}: expected a number, found {word!r}")
+    return value
+
+
+def _about(axis: int, angle: np.ndarray) -> np.ndarray:
+    """Rotations (T, 3, 3) by angles (T,) in radians about a coordinate axis."""
+    turn = np.zeros((len(angle), 3, 3))
+    second, third = (axis + 1) % 3, (axis + 2) % 3
+    turn[:, axis, axis] = 1.0
+    turn[:, second, second] = turn[:, third, third] = np.cos(angle)
+    turn[:, third, second] = np.sin(angle)
+    turn[:, second, third] = -np.sin(angle)
+    return turn
+
+
+def _rate(frame_time: float) -> float:
+    """Frames per second; files round their frame time, so a rate that is nearly whole is."""
+    rate = 1.0 / frame_time
+    return float(round(rate)) if abs(rate - round(rate)) < 0.001 * rate else rate
+
+
+def _begins_with_a_rest_pose(places: np.ndarray) -> bool:
+    """Whether frame 0 jumps to frame 1 as no body moves: CMU's conversions begin with a T-pose."""
+    if len(places) < 4:
+        return False
+    steps = np.linalg.norm(np.diff(places, axis=0), axis=-1).mean(1)
+    size = np.ptp(places[0], axis=0).max()
+    return bool(steps[0] > 0.1 * size and steps[0] > 8 * np.median(steps[1:]))
+
+
+def _with_thorax(clip: BvhClip, places: np.ndarray) -> tuple[np.ndarray, bool]:
+    """CMU's thorax, which MotionBuilder's conversions drop: neck and collars hang on its lower end there.
+
+    Where neck and both collars have no offset from a chest joint, all that is above it is moved along the
+    chest's own turn by an offset as long as the bone below.
+    """
+    for chest, name in enumerate(clip.names):
+        children = [
+            j for j, parent in enumerate(clip.parents) if parent == chest and not clip.names[j].endswith(END)
+        ]
+        apart = np.linalg.norm(clip.offsets[children], axis=-1) if children else np.ones(1)
+        if len(children) == 3 and not apart.any() and name.lower() in ("spine1", "chest2", "thorax"):
+            turn = _turns(clip)[-len(places) :, chest]
+            shift = np.einsum("tij,j->ti", turn, clip.offsets[chest])
+            moved = places.copy()
+            for joint in range(len(clip.names)):
+                if joint != chest and chest in _chain(clip.parents, joint):
+                    moved[:, joint] += shift
+            return moved, True
+    return places, False
+
+
+def _chain(parents: Sequence[int], joint: int) -> list[int]:
+    chain = [joint]
+    while parents[chain[-1]] >= 0:
+        chain.append(parents[chain[-1]])
+    return chain

@@ -1,0 +1,191 @@
+"""Which joint of somebody's skeleton is which of the corpus's 22, told from names and from the tree.
+
+Names of CMU (MotionBuilder and Daz styles), Mixamo, Rokoko, Xsens, ACCAD, LaFAN1, 100STYLE, Bandai-Namco,
+SOMA and SMPL skeletons. Limbs are found by name; pelvis and chest are where legs and arms come together; what
+a skeleton lacks (a spine joint, a collar, a neck) is put between its neighbours. Knows names, parents and
+places, no format.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..motion.skeleton import HUMANML3D
+
+END = " end"
+# What a part is called, the surest name first. A name is looked for among the parts of one side.
+_HIP = ("upleg", "thigh", "upperleg", "femur", "hip")
+_KNEE = ("shin", "lowerleg", "calf", "knee", "tibia", "lowleg")
+_ANKLE = ("ankle", "foot")
+_TOES = ("toebase", "toe", "toes", "ball")
+_SHOULDER = ("arm", "upperarm", "uparm", "shldr", "humerus")
+_COLLAR = ("collar", "clavicle", "shoulder")
+_ELBOW = ("forearm", "elbow", "lowerarm", "lowarm", "radius")
+_WRIST = ("wrist", "hand")
+_HEAD = ("head", "face")
+_NECK = ("lowerneck", "neck", "neck1", "neck01", "neck0")
+
+
+class UnknownSkeletonError(ValueError):
+    """A skeleton whose joints cannot be told; the message lists what is missing and what there is."""
+
+
+class JointPlaces:
+    """The 22 joints (T, 22, 3) of a skeleton's own joints (T, N, 3), and what was put in for lack of a joint.
+
+    ``names`` and ``parents`` (-1: root) describe the N joints; an end site is called by its parent's name and
+    :data:`END`. Raises :class:`UnknownSkeletonError` when a leg, an arm or the head is not found.
+    """
+
+    def __init__(self, names: Sequence[str], parents: Sequence[int], places: np.ndarray) -> None:
+        self._names = list(names)
+        self._parents = list(parents)
+        self._places = places
+        self._parts = {index: _side_and_part(name) for index, name in enumerate(names)}
+        self.added: list[str] = []
+        self.joints = self._joints()
+
+    def _joints(self) -> np.ndarray:
+        found: dict[str, np.ndarray] = {}
+        legs = {side: self._leg(side) for side in ("left", "right")}
+        arms = {side: self._arm(side) for side in ("left", "right")}
+        head = self._named("", _HEAD)
+        self._require(legs, arms, head)
+        pelvis = self._common_ancestor(*(legs[side]["hip"] for side in legs))
+        chest = self._common_ancestor(*(arms[side]["shoulder"] for side in arms))
+        found["pelvis"], found["spine3"] = self._at(pelvis), self._at(chest)
+        found["head"] = self._at(head)
+        found["spine1"], found["spine2"] = self._spine(pelvis, chest)
+        found["neck"] = self._neck(chest, head)
+        for side in ("left", "right"):
+            for part, joint in (*legs[side].items(), *arms[side].items()):
+                if joint is not None:
+                    found[f"{side}_{part}"] = self._at(joint)
+            if arms[side].get("collar") is None:
+                self._add(f"{side}_collar")
+                found[f"{side}_collar"] = 0.65 * found["neck"] + 0.35 * found[f"{side}_shoulder"]
+        return np.stack([found[name] for name in HUMANML3D.joint_names], axis=1)
+
+    def _leg(self, side: str) -> dict[str, int | None]:
+        hip = self._named(side, _HIP)
+        # "Leg" is the shin beside an "UpLeg", and the thigh beside a "Shin".
+        knee = self._named(side, _KNEE)
+        leg = self._named(side, ("leg",))
+        if knee is None:
+            knee = leg
+        elif leg is not None and self._named(side, ("upleg", "thigh", "upperleg")) is None:
+            hip = leg
+        ankle = self._named(side, _ANKLE)
+        toes = self._named(side, _TOES)
+        if toes is None and self._named(side, ("ankle",)) is not None:
+            toes = self._named(side, ("foot",))
+        return {
+            "hip": hip,
+            "knee": knee,
+            "ankle": ankle,
+            "foot": toes if toes is not None else self._end(ankle),
+        }
+
+    def _arm(self, side: str) -> dict[str, int | None]:
+        shoulder, collar = self._named(side, _SHOULDER), self._named(side, _COLLAR)
+        if shoulder is None:
+            shoulder, collar = self._named(side, ("shoulder",)), self._named(side, _COLLAR[:2])
+        elbow, wrist = self._named(side, _ELBOW), self._named(side, _WRIST)
+        wrist = wrist if wrist is not None else self._end(elbow)
+        return {"collar": collar, "shoulder": shoulder, "elbow": elbow, "wrist": wrist}
+
+    def _spine(self, pelvis: int, chest: int) -> tuple[np.ndarray, np.ndarray]:
+        between = self._path(pelvis, chest)[1:-1]
+        if len(between) >= 2:
+            return self._at(between[-2]), self._at(between[-1])
+        low = self._at(between[0]) if between else self._at(pelvis)
+        self._add("spine2" if between else "spine1 and spine2")
+        share = 0.5 if between else 2 / 3
+        high = (1 - share) * low + share * self._at(chest)
+        return (low if between else (2 * self._at(pelvis) + self._at(chest)) / 3), high
+
+    def _neck(self, chest: int, head: int | None) -> np.ndarray:
+        for joint in self._path(chest, head)[1:-1]:
+            if self._parts[joint][1] in _NECK:
+                return self._at(joint)
+        self._add("neck")
+        return (2 * self._at(chest) + self._at(head)) / 3
+
+    def _require(
+        self, legs: dict[str, dict[str, int | None]], arms: dict[str, dict[str, int | None]], head: int | None
+    ) -> None:
+        missing = [
+            f"{side} {part}"
+            for limbs in (legs, arms)
+            for side, limb in limbs.items()
+            for part, joint in limb.items()
+            if joint is None and part != "collar"
+        ]
+        missing += ["head"] if head is None else []
+        if missing:
+            own = [name for name in self._names if not name.endswith(END)]
+            raise UnknownSkeletonError(
+                f"cannot tell which joint is the {', the '.join(missing)}; the skeleton has {', '.join(own)}"
+            )
+
+    def _named(self, side: str, names: Sequence[str]) -> int | None:
+        for name in names:
+            for index, own in self._parts.items():
+                if own == (side, name):
+                    return index
+        return None
+
+    def _end(self, joint: int | None) -> int | None:
+        name = None if joint is None else f"{self._names[joint]}{END}"
+        return self._names.index(name) if name in self._names else None
+
+    def _at(self, joint: int | None) -> np.ndarray:
+        assert joint is not None
+        return self._places[:, joint]
+
+    def _add(self, name: str) -> None:
+        self.added.append(name.replace("_", " "))
+
+    def _ancestors(self, joint: int | None) -> list[int]:
+        assert joint is not None
+        chain = [joint]
+        while self._parents[chain[-1]] >= 0:
+            chain.append(self._parents[chain[-1]])
+        return chain
+
+    def _common_ancestor(self, first: int | None, second: int | None) -> int:
+        others = set(self._ancestors(second))
+        return next(joint for joint in self._ancestors(first) if joint in others)
+
+    def _path(self, above: int, below: int | None) -> list[int]:
+        """Joints from ``above`` down to ``below``, both included; only these two where no bones join them."""
+        chain = self._ancestors(below)
+        return chain[: chain.index(above) + 1][::-1] if above in chain else [above, chain[0]]
+
+
+def _side_and_part(name: str) -> tuple[str, str]:
+    """``mixamorig:LeftUpLeg`` is ``left``, ``upleg``; so ``thigh.L`` and ``lShin``; ``Hips`` has no side."""
+    if name.endswith(END):
+        return "", ""
+    own = re.sub(r"^(.*[:|])|^(Bip\w*|Bone|joint|b|jnt|m_avg)[ _]", "", name, flags=re.IGNORECASE)
+    for pattern in (
+        r"(?i:(left|right))[ _.]*(.+)",
+        r"(?i:([lr]))[ _.]+(.+)",
+        r"([lr])([A-Z].*)",
+        r"([LR])([A-Z][a-z].*)",
+        r"(?P<part>.+?)[ _.]*(?i:(?P<side>left|right))",
+        r"(?P<part>.+?)[ _.]+(?i:(?P<side>[lr]))",
+    ):
+        match = re.fullmatch(pattern, own)
+        if match is not None:
+            groups = match.groupdict()
+            side, part = (groups["side"], groups["part"]) if groups else (match[1], match[2])
+            return ("left" if side[0].lower() == "l" else "right"), _letters(part)
+    return "", _letters(own)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,0 +1,128 @@
+"""Motion files of every format, recognised by content: the one way in for the commands and for Python."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..motion.motion import Motion
+from ..motion.plausibility import ImplausibleMotionError, plausible_body
+from ..motion.skeleton import HUMANML3D
+from .arrays import EXPECTED, MotionFileError, motion_of_array, read_arrays, stored_rate
+from .bvh import load_bvh
+from .smpl import BodyModelError, holds_poses, model_joints, neutral_joints, read_poses
+
+# Files of these endings are looked for in folders; a file that is named is recognised by its content.
+MOTION_SUFFIXES = (".npy", ".npz", ".bvh")
+
+
+def load_motion(path: str | Path, fps: float | None = None, body_models: str | Path | None = None) -> Motion:
+    """The one motion in a file.
+
+    path: arrays of joints or features (``.npy``, ``.npz``), BVH, or SMPL poses as AMASS stores them.
+    fps: frames per second, where the file does not say it, or in its place; else the corpus's are assumed.
+    body_models: folder of SMPL body models (``.npz``), for SMPL poses; a neutral body when not given.
+
+    Raises :class:`MotionFileError` when there is none or more than one, ``OSError`` when the file cannot be
+    read.
+    """
+    motions = load_motions(path, fps, body_models)
+    first = next(motions, None)
+    if first is None:
+        raise MotionFileError(f"{path}: the archive is empty, expected {EXPECTED}")
+    if next(motions, None) is not None:
+        raise MotionFileError(f"{path}: holds several motions, expected one")
+    return first
+
+
+def load_motions(
+    path: str | Path, fps: float | None = None, body_models: str | Path | None = None
+) -> Iterator[Motion]:
+    """Every motion of a file, one at a time, as :func:`load_motion`.
+
+    Raises :class:`MotionFileError` at the first entry that is no motion.
+    """
+    for _, motion in load_takes(path, fps, body_models):
+        if isinstance(motion, MotionFileError):
+            raise motion
+        yield motion
+
+
+def load_takes(
+    path: str | Path, fps: float | None = None, body_models: str | Path | None = None
+) -> Iterator[tuple[str, Motion | MotionFileError]]:
+    """Name within the file ("" where there is one take alone) and motion of every take, or why it is none.
+
+    Raises :class:`MotionFileError` for a file that cannot be read at all.
+    """
+    path = Path(path)
+    if is_bvh(path):
+        try:
+            yield "", load_bvh(path, fps)
+        except ValueError as error:
+            raise MotionFileError(str(error)) from None
+        return
+    poses = _smpl_archive(path)
+    if poses is not None:
+        yield "", _smpl_motion(poses, path, fps, None if body_models is None else Path(body_models))
+        return
+    rate = fps or stored_rate(path)
+    for name, array in read_arrays(path):
+        source = f"{path}:{name}" if name else str(path)
+        try:
+            yield name, motion_of_array(array, source, rate)
+        except MotionFileError as error:
+            yield name, error
+
+
+def is_bvh(path: Path) -> bool:
+    """Whether a file begins as BVH files do."""
+    if path.is_dir():
+        return False
+    with path.open("rb") as file:
+        return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().upper().startswith(b"HIERARCHY")
+
+
+def _smpl_archive(path: Path) -> dict[str, np.ndarray] | None:
+    """The arrays of an archive of SMPL poses; None for any other file."""
+    if path.is_dir():
+        return None
+    with path.open("rb") as file:
+        if file.read(2) != b"PK":
+            return None
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not holds_poses(archive.files):
+                return None
+            wanted = {"poses", "root_orient", "pose_body", "trans", "betas", "gender"}
+            wanted |= {"mocap_framerate", "mocap_frame_rate"}
+            return {name: archive[name] for name in archive.files if name in wanted}
+    except (ValueError, EOFError, KeyError, OSError, zipfile.BadZipFile):
+        # What is no archive is said by the reader of arrays.
+        return None
+
+
+def _smpl_motion(
+    archive: dict[str, np.ndarray], path: Path, fps: float | None, body_models: Path | None
+) -> Motion:
+    notes = []
+    try:
+        poses = read_poses(archive, str(path))
+        if body_models is None:
+            joints = neutral_joints(poses)
+            notes.append("SMPL poses on a neutral body: the person's own shape is lost without body models")
+        else:
+            joints = model_joints(poses, body_models)
+        body = plausible_body(joints, HUMANML3D)
+    except ImplausibleMotionError as error:
+        raise MotionFileError(f"{path}: {error}") from None
+    except (ValueError, BodyModelError) as error:
+        raise MotionFileError(str(error)) from None
+    rate = fps or poses.fps
+    if rate is None:
+        rate = HUMANML3D.fps
+        notes.append(f"the file says no frame rate; {rate:g} frames per second are assumed")
+    return Motion(body.joints, HUMANML3D, rate, str(path), notes=(*notes, *body.notes))

@@ -1,0 +1,227 @@
+"""BVH: hand-made hierarchies, names of the skeletons people have, and what is wrong in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lamp_cli.files.bvh import load_bvh, positions, read_bvh
+from lamp_cli.files.joint_names import JointPlaces, UnknownSkeletonError
+from lamp_cli.files.load import load_motion
+from lamp_cli.files.smpl import BodyPoses, neutral_joints
+from lamp_cli.motion.skeleton import HUMANML3D
+
+CHAIN = """HIERARCHY
+ROOT hip
+{
+  OFFSET 0 0 0
+  CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation
+  JOINT knee
+  {
+    OFFSET 0 -4 0
+    CHANNELS 3 Yrotation Zrotation Xrotation
+    End Site
+    {
+      OFFSET 0 -3 0
+    }
+  }
+}
+MOTION
+Frames: 2
+Frame Time: 0.05
+0 9 0 0 0 0 0 0 0
+1 9 0 90 0 0 0 0 90
+"""
+# The 22 joints by the names that others give them; None: the skeleton has none.
+DIALECTS: dict[str, Callable[[str], str | None]] = {
+    "SMPL": lambda name: {"left_foot": "L_Foot", "right_foot": "R_Foot"}.get(
+        name, name.replace("left_", "L_").replace("right_", "R_").title().replace("_", "_")
+    ),
+    "Mixamo": lambda name: _mixamo(name, "mixamorig:"),
+    "MotionBuilder": lambda name: _mixamo(name, ""),
+    "100STYLE": lambda name: _sided(
+        name, {"hip": "Hip", "knee": "Knee", "ankle": "Ankle", "foot": "Toe", "collar": "Collar"}
+    ),
+    "Bandai-Namco": lambda name: _suffixed(name),
+    "SOMA": lambda name: _sided(
+        name,
+        {
+            "hip": "Leg",
+            "knee": "Shin",
+            "ankle": "Foot",
+            "foot": "ToeBase",
+            "collar": "Shoulder",
+            "shoulder": "Arm",
+            "elbow": "ForeArm",
+            "wrist": "Hand",
+        },
+    ),
+    "Xsens": lambda name: _sided(
+        name,
+        {
+            "hip": "UpperLeg",
+            "knee": "LowerLeg",
+            "ankle": "Foot",
+            "foot": "Toe",
+            "collar": "Shoulder",
+            "shoulder": "UpperArm",
+            "elbow": "ForeArm",
+            "wrist": "Hand",
+        },
+    ),
+}
+MIDDLE = {
+    "pelvis": "Hips",
+    "spine1": "Spine",
+    "spine2": "Spine1",
+    "spine3": "Spine2",
+    "neck": "Neck",
+    "head": "Head",
+}
+
+
+def _sided(name: str, parts: dict[str, str]) -> str:
+    if name in MIDDLE:
+        return MIDDLE[name]
+    side, part = name.split("_")
+    return side.capitalize() + parts.get(part, part.capitalize())
+
+
+def _mixamo(name: str, prefix: str) -> str:
+    parts = {"hip": "UpLeg", "knee": "Leg", "ankle": "Foot", "foot": "ToeBase", "collar": "Shoulder"}
+    return prefix + _sided(name, {**parts, "shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand"})
+
+
+def _suffixed(name: str) -> str:
+    if name in MIDDLE:
+        return MIDDLE[name]
+    side, part = name.split("_")
+    parts = {"hip": "UpperLeg", "knee": "LowerLeg", "ankle": "Foot", "foot": "Toes", "collar": "Shoulder"}
+    part = {**parts, "shoulder": "UpperArm", "elbow": "LowerArm", "wrist": "Hand"}[part]
+    return f"{part}_{side[0].upper()}"
+
+
+def body(frames: int = 12) -> np.ndarray:
+    """A standing body in the T-pose (T, 22, 3), metres, on the floor."""
+    rotations = np.zeros((frames, 22, 3))
+    rotations[:, 0, 0] = np.pi / 2
+    joints = neutral_joints(BodyPoses(rotations, np.zeros((frames, 3)), np.zeros(0), "neutral", 20.0))
+    return joints - joints[..., 1].min() * np.array([0, 1, 0], dtype=np.float32)
+
+
+def bvh_of(pose: np.ndarray, names: list[str], frames: int = 3, frame_time: str = "0.0083333") -> str:
+    """A BVH file of a resting pose (22, 3) that moves along x, one unit a frame."""
+    parents = HUMANML3D.parents
+
+    def block(joint: int, indent: str) -> str:
+        children = [child for child in range(len(parents)) if parents[child] == joint]
+        origin = pose[parents[joint]] if joint else np.zeros(3)
+        offset = " ".join(f"{value:.6f}" for value in (pose[joint] - origin if joint else origin))
+        kind = "JOINT" if joint else "ROOT"
+        channels = "3 Zrotation Yrotation Xrotation"
+        if not joint:
+            channels = "6 Xposition Yposition Zposition Zrotation Yrotation Xrotation"
+        inside = "".join(block(child, indent + "  ") for child in children)
+        inside = inside or f"{indent}  End Site\n{indent}  {{\n{indent}    OFFSET 0 0 0\n{indent}  }}\n"
+        return (
+            f"{indent}{kind} {names[joint]}\n{indent}{{\n{indent}  OFFSET {offset}\n"
+            f"{indent}  CHANNELS {channels}\n{inside}{indent}}}\n"
+        )
+
+    rows = [
+        " ".join([f"{pose[0, 0] + frame:.6f}", f"{pose[0, 1]:.6f}", f"{pose[0, 2]:.6f}", *["0"] * 66])
+        for frame in range(frames)
+    ]
+    return (
+        f"HIERARCHY\n{block(0, '')}MOTION\nFrames: {frames}\nFrame Time: {frame_time}\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def test_channels_are_applied_in_the_order_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "chain.bvh"
+    path.write_text(CHAIN)
+    clip = read_bvh(path)
+    assert clip.names == ("hip", "knee", "knee end")
+    places = positions(clip)
+    assert np.allclose(places[0], [[0, 9, 0], [0, 5, 0], [0, 2, 0]])
+    # A quarter turn about z takes -y to x; the knee's own about x takes -y to -z, which z leaves alone.
+    assert np.allclose(places[1], [[1, 9, 0], [5, 9, 0], [5, 9, -3]])
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(("unit", "said"), [(1.0, None), (100.0, "centimetres"), (1000 / 25.4, "inches")])
+def test_joints_are_told_by_the_names_people_use(
+    dialect: str, unit: float, said: str | None, tmp_path: Path
+) -> None:
+    names = [str(DIALECTS[dialect](name)) for name in HUMANML3D.joint_names]
+    path = tmp_path / "take.bvh"
+    path.write_text(bvh_of(body()[0] * unit, names))
+    motion = load_bvh(path)
+    assert motion.fps == 120.0
+    assert np.allclose(motion.joints[0], body()[0], atol=2e-3)
+    assert any(said in note for note in motion.notes) if said else not motion.notes
+
+
+def test_a_t_pose_before_the_motion_is_left_out(tmp_path: Path) -> None:
+    names = [_mixamo(name, "") for name in HUMANML3D.joint_names]
+    text = bvh_of(body()[0], names, frames=6)
+    lines = text.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("Frame Time")) + 1
+    moving = [f"{5 + 0.01 * frame:.4f} " + row.split(" ", 1)[1] for frame, row in enumerate(lines[start:])]
+    path = tmp_path / "take.bvh"
+    path.write_text("\n".join([*lines[:start], lines[start], *moving[1:]]) + "\n")
+    motion = load_bvh(path)
+    assert len(motion) == 5 and "first frame" in motion.notes[0]
+
+
+def test_what_a_skeleton_lacks_is_put_between_and_said() -> None:
+    names = [_mixamo(name, "") for name in HUMANML3D.joint_names]
+    kept = [index for index, name in enumerate(names) if name not in ("Spine1", "Spine", "LeftShoulder")]
+    parents = []
+    for index in kept:
+        parent = HUMANML3D.parents[index]
+        while parent >= 0 and parent not in kept:
+            parent = HUMANML3D.parents[parent]
+        parents.append(kept.index(parent) if parent >= 0 else -1)
+    found = JointPlaces([names[index] for index in kept], parents, body()[:, kept])
+    assert found.added == ["spine1 and spine2", "left collar"]
+    assert np.abs(found.joints - body()).max() < 0.1
+
+
+def test_an_unknown_skeleton_lists_its_joints() -> None:
+    with pytest.raises(UnknownSkeletonError, match=r"left hip.*the skeleton has Root, Tail"):
+        JointPlaces(["Root", "Tail"], [-1, 0], np.zeros((2, 2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("MOTION", "NOTION"), "expected HIERARCHY and MOTION"),
+        (lambda text: text.replace("Frames: 2", "Frames: 3"), "is the file whole"),
+        (lambda text: text.replace("1 9 0 90", "1 nan 0 90"), "NaN"),
+        (lambda text: text.replace("1 9 0 90", "1 x 0 90"), "no number"),
+        (lambda text: text.replace("0.05", "0"), "frame time"),
+        (lambda text: text.replace("OFFSET 0 -4 0", "OFFSET 0 -4"), "three numbers"),
+        (lambda text: text.replace("CHANNELS 3", "CHANNELS 4"), "channels such as"),
+        (lambda text: text.replace("}\nMOTION", "MOTION"), "not whole"),
+        (lambda text: text.replace("Frames: 2", "Frames: 0"), "no frames"),
+        (lambda text: text, "cannot tell which joint"),
+    ],
+)
+def test_what_is_wrong_is_said_with_the_file(change: Callable[[str], str], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "take.bvh"
+    path.write_text(change(CHAIN))
+    with pytest.raises(ValueError, match=said) as error:
+        load_motion(path)
+    assert str(path) in str(error.value) or "BVH" in str(error.value) or "expected" in str(error.value)
+
+
+def test_windows_text_and_lower_case_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "take.bvh"
+    path.write_bytes(b"\xef\xbb\xbf" + CHAIN.lower().replace("\n", "\r\n").encode())
+    assert read_bvh(path).names == ("hip", "knee", "knee end")
