@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +116,7 @@ def _has_fields(parts: list[str]) -> bool:
 
 
 def _are_tokens(field: str) -> bool:
-    return all("/" in token for token in field.split())
+    return all(re.fullmatch(r"(#|[^#\s]+)/\w+", token) for token in field.split())
 
 
 def _seconds(text: str) -> float:

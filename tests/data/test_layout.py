@@ -90,6 +90,39 @@ def test_a_hash_in_a_sentence_cannot_break_the_line():
     assert caption.text == "a man walks back" and caption.whole_clip
 
 
+@pytest.mark.parametrize(
+    ("line", "caption"),
+    [
+        (
+            "a figure #8#a/DET figure/NOUN 8/NUM#0.0#0.0",
+            Caption("a figure #8", ("a/DET", "figure/NOUN", "8/NUM")),
+        ),
+        ("a #b#a/DET #/SYM b/X#1.0#2.0", Caption("a #b", ("a/DET", "#/SYM", "b/X"), 1.0, 2.0)),
+        ("he walks # slowly", Caption("he walks # slowly")),
+        ("he waves#he/PRON wave/VERB#0.0#inf", Caption("he waves", ("he/PRON", "wave/VERB"))),
+        ("he waves##1.0#inf", Caption("he waves", (), 1.0, float("inf"))),
+        ("he waves#he/PRON#nan#nan", Caption("he waves", ("he/PRON",))),
+    ],
+)
+def test_fields_are_counted_from_the_right(line, caption):
+    assert parse_captions(f"{line}\n") == [caption]
+
+
+@pytest.mark.parametrize("line", ["x#x/X#a#b", "x#x/X#-1#2"])
+def test_times_that_are_none_are_refused(line):
+    with pytest.raises(ValueError, match=r"could not convert|expected seconds"):
+        parse_captions(line)
+
+
+def test_times_beyond_the_motion_and_infinite_ones(folder):
+    (folder / "train.txt").write_text("000001\n")
+    (folder / "texts/000001.txt").write_text("a#a/X#1#inf\nb#b/X#1#30\nc#c/X#9#10\nd#d/X#0#3.2\n")
+    clips, report = open_dataset(folder).clips("train", LIMIT)
+    assert [(c.captions, len(c.features)) for c in clips] == [(("a",), 40), (("d",), 60)]
+    assert list(report.skipped) == ["000001_1", "000001_2"]
+    assert report.reasons() == {"caption about times beyond the motion": 2}
+
+
 def test_statistics_match_numpy_and_are_even_within_groups():
     clips = [features(50, seed) for seed in range(4)]
     found = compute_statistics(iter(clips), HUMANML3D)
