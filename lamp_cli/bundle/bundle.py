@@ -22,11 +22,9 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from ..data.statistics import Statistics, load_statistics, save_statistics
 from ..data.vocabulary import Vocabulary, load_vocabulary
@@ -38,10 +36,10 @@ from ..motion.skeleton import Skeleton, skeleton_named
 from ..storage import write_json, write_text
 from .captioner import build_captioner, save_architecture
 from .card import is_model_card, model_card
-from .config import FORMAT, BundleConfig, ModelConfig, from_json, to_json
+from .config import BundleConfig, ModelConfig, read_config_file, to_json
 from .device import torch_device
 from .training_sentences import TrainingSentences, load_training_sentences, save_training_sentences
-from .weights import load_weights, save_weights
+from .weights import Undrawn, load_weights, save_weights
 
 DEFAULT = "lamp-mini"
 HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.npy", "*.model"]
@@ -149,7 +147,7 @@ def load_bundle(name: str | Path, device: str | torch.device, captioner: bool = 
             f"{folder / 'vocab.txt'}: {len(vocabulary)} pieces, "
             f"config.json says {config.model.lamp.qformer.vocabulary}"
         )
-    with _NoDraws():
+    with Undrawn():
         networks = build_networks(config.model, vocabulary.decoder)
     for file, network in zip(("tokenizer", "lamp", "generator"), networks, strict=True):
         load_weights(folder / f"{file}.safetensors", network, device)
@@ -169,18 +167,6 @@ def add_captioner(bundle: Bundle, name: str | Path) -> Bundle:
     return dataclasses.replace(bundle, captioner=captioner)
 
 
-class _NoDraws(TorchFunctionMode):
-    """Leaves initial numbers undrawn, which would cost a second: every one is about to be read from a file.
-
-    The meta device would spare the memory too, but brings in a part of torch that takes as long to import.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if getattr(func, "__module__", "") == nn.init.__name__:
-            return args[0] if args else kwargs["tensor"]
-        return (torch.empty if func is torch.randn else func)(*args, **(kwargs or {}))
-
-
 def _load_captioner(
     folder: Path, config: BundleConfig, vocabulary: Vocabulary, device: torch.device
 ) -> Captioner:
@@ -190,7 +176,7 @@ def _load_captioner(
             f"{folder}: this bundle has no captioner; `lamp pretrain --stage captioner` trains one"
         )
     if sizes.embedded is not None:
-        with _NoDraws():
+        with Undrawn():
             captioner = build_captioner(sizes, vocabulary, torch.float32)
         load_weights(folder / "captioner.safetensors", captioner, device)
         return captioner
@@ -236,18 +222,4 @@ def _from_hub(name: str) -> Path:
 
 def read_config(folder: Path) -> BundleConfig:
     """The bundle's ``config.json``; raises ``ValueError`` naming what is wrong in it."""
-    path = folder / "config.json"
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{path}: missing; {folder} is not a whole bundle") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not JSON ({error})") from None
-    if isinstance(data, dict) and data.get("format") != FORMAT:
-        raise ValueError(f"{path}: bundle format {data.get('format')!r}, this lamp reads {FORMAT}")
-    try:
-        config = from_json(BundleConfig, data)
-        skeleton_named(config.skeleton)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return config
+    return read_config_file(folder / "config.json", BundleConfig, "a bundle")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 import typing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ..model.captioner import CaptionerConfig
@@ -14,6 +16,7 @@ from ..model.lamp import LampConfig
 from ..model.length import LengthConfig
 from ..model.qformer import QFormerConfig
 from ..model.tokenizer import TokenizerConfig
+from ..motion.skeleton import skeleton_named
 
 FORMAT = 1
 # Fields of former versions that change nothing about trained networks.
@@ -58,6 +61,9 @@ class BundleConfig:
     steps: dict[str, int] = field(default_factory=dict)
     format: int = FORMAT
 
+    def __post_init__(self) -> None:
+        skeleton_named(self.skeleton)
+
 
 def to_json(config: Any) -> dict[str, Any]:
     """Nested dictionaries of a config dataclass."""
@@ -81,6 +87,27 @@ def from_json(kind: type[Config], data: Any, where: str = "config") -> Config:
         if required and name not in data:
             raise ValueError(f"{where}.{name}: missing")
     return kind(**{k: _value(hints[k], v, f"{where}.{k}") for k, v in data.items()})
+
+
+def read_config_file(path: Path, kind: type[Config], what: str) -> Config:
+    """The config of ``what`` in a JSON file, of the ``kind`` and ``format`` that its dataclass says.
+
+    Raises ``ValueError`` naming the file and what is wrong in it.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: missing; {path.parent} is not {what} that `lamp pretrain` wrote") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not JSON ({error})") from None
+    fixed = {f.name: f.default for f in dataclasses.fields(kind) if f.name in ("kind", "format")}  # type: ignore[arg-type]
+    for name, expected in fixed.items():
+        if isinstance(data, dict) and data.get(name) != expected:
+            raise ValueError(f"{path}: not {what}, {name}: expected {expected!r}, found {data.get(name)!r}")
+    try:
+        return from_json(kind, data)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

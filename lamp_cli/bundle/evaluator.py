@@ -21,8 +21,8 @@ from ..data.word_tokens import WordList, load_words
 from ..model.evaluator import EvaluatorConfig, MatchingEvaluator
 from ..motion.skeleton import Skeleton, skeleton_named
 from ..storage import write_json
-from .config import from_json, to_json
-from .weights import load_weights, save_weights
+from .config import read_config_file, to_json
+from .weights import Undrawn, load_weights, save_weights
 
 FORMAT = 1
 KIND = "evaluator"
@@ -39,6 +39,10 @@ class EvaluatorCard:
     step: int = 0
     kind: str = KIND
     format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if skeleton_named(self.skeleton).feature_size != self.network.features:
+            raise ValueError(f"{self.network.features} features do not fit skeleton {self.skeleton}")
 
 
 @dataclass(frozen=True)
@@ -78,36 +82,16 @@ def load_evaluator_folder(folder: Path, device: torch.device) -> TrainedEvaluato
 
     Raises ``ValueError`` naming the file that is missing, cut short or of other sizes.
     """
-    card = _read_card(folder / "config.json")
+    card = read_config_file(folder / "config.json", EvaluatorCard, "an evaluator")
     skeleton = skeleton_named(card.skeleton)
     words = load_words(folder / "words.txt")
     if len(words) != card.network.words:
         raise ValueError(f"{folder / 'words.txt'}: {len(words)} words, config.json says {card.network.words}")
-    with torch.device("meta"):
+    with Undrawn():
         network = MatchingEvaluator(card.network)
     load_weights(folder / "evaluator.safetensors", network, device)
-    # Modules built on the meta device keep no flat weights for the GRUs' kernels.
+    # Weights read one by one are not the one piece of memory that the GRUs' kernels want.
     for module in (network.motion_encoder, network.text_encoder):
         module.gru.flatten_parameters()
     statistics = load_statistics(folder, skeleton.feature_size)
     return TrainedEvaluator(card.name, skeleton, network, words, statistics, device)
-
-
-def _read_card(path: Path) -> EvaluatorCard:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{path}: missing; an evaluator is a folder that `lamp pretrain` wrote") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not JSON ({error})") from None
-    if not isinstance(data, dict) or data.get("kind") != KIND:
-        raise ValueError(f"{path}: describes no evaluator; expected the folder of `--stage evaluator`")
-    if data.get("format") != FORMAT:
-        raise ValueError(f"{path}: evaluator format {data.get('format')!r}, this lamp reads {FORMAT}")
-    try:
-        card = from_json(EvaluatorCard, data)
-        if skeleton_named(card.skeleton).feature_size != card.network.features:
-            raise ValueError(f"{card.network.features} features do not fit skeleton {card.skeleton}")
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return card

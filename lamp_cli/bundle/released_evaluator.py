@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ..data.statistics import Statistics
 from ..data.word_tokens import TAGS, WordList
 from ..model.evaluator import CONTACTS, EvaluatorConfig, MatchingEvaluator
+from ..model.state import first_misfit
 from ..motion.skeleton import Skeleton, skeleton_of_features
 from .evaluator import TrainedEvaluator
 
@@ -192,10 +193,8 @@ def _sizes(
 
 
 def _fill(path: Path, name: str, encoder: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    own = encoder.state_dict()
-    wrong = sorted(own.keys() ^ tensors.keys()) or [k for k in own if own[k].shape != tensors[k].shape]
-    if wrong:
-        raise ValueError(f"{path}: {name}.{wrong[0]} does not fit the evaluator of Guo et al.")
+    if misfit := first_misfit(encoder, tensors):
+        raise ValueError(f"{path}: {name}.{misfit} does not fit the evaluator of Guo et al.")
     encoder.load_state_dict(tensors)
 
 

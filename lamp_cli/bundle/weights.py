@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
+from ..model.state import first_misfit
 from ..storage import replacing
+
+
+class Undrawn(TorchFunctionMode):
+    """Leaves initial numbers undrawn, which would cost a second: every one is about to be read from a file.
+
+    The meta device would spare the memory too, but brings in a part of torch that takes as long to import.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        drawing = func in (torch.Tensor.normal_, torch.Tensor.uniform_)
+        if drawing or getattr(func, "__module__", "") == nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        return (torch.empty if func is torch.randn else func)(*args, **(kwargs or {}))
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
@@ -23,7 +39,7 @@ def save_weights(path: Path, network: nn.Module) -> None:
 
 
 def load_weights(path: Path, network: nn.Module, device: torch.device) -> None:
-    """Read weights into a network, which may be on the meta device, and put it in evaluation mode.
+    """Read weights into a network and put it in evaluation mode.
 
     Raises ``ValueError`` when the file is missing, cut short or of another network.
     """
@@ -33,11 +49,9 @@ def load_weights(path: Path, network: nn.Module, device: torch.device) -> None:
         raise ValueError(f"{path}: missing") from None
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: cannot be read, perhaps cut short ({error})") from None
+    if misfit := first_misfit(network, tensors):
+        raise ValueError(f"{path}: {misfit} does not fit config.json")
     expected = network.state_dict()
-    wrong = sorted(expected.keys() ^ tensors.keys())
-    wrong = wrong or [k for k in expected if expected[k].shape != tensors[k].shape]
-    if wrong:
-        raise ValueError(f"{path}: {wrong[0]} does not fit config.json")
     whole = {k: v.to(device, expected[k].dtype) for k, v in tensors.items()}
     network.load_state_dict(whole, assign=True)
     network.eval().requires_grad_(False)

@@ -26,11 +26,9 @@ class MotionBatch:
     texts: tuple[str, ...]
     clip_numbers: np.ndarray
 
-    def share(self, rank: int, ranks: int) -> MotionBatch:
-        """One rank's equal part of the batch, in order."""
-        size = len(self.lengths) // ranks
-        part = slice(rank * size, (rank + 1) * size)
-        return MotionBatch(self.features[part], self.lengths[part], self.texts[part], self.clip_numbers[part])
+    def rows(self, rows: slice) -> MotionBatch:
+        """Some rows of the batch."""
+        return MotionBatch(self.features[rows], self.lengths[rows], self.texts[rows], self.clip_numbers[rows])
 
 
 class WindowSampler:

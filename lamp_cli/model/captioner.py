@@ -21,6 +21,7 @@ from .decoding import DecodingOptions, Sentence, beam_search, nucleus_sampling
 from .lamp import Lamp, with_places
 from .motion_adapter import MotionAdapter, MotionAdapterConfig
 from .qformer import Context
+from .state import first_misfit
 
 IGNORED = -100
 TUNINGS = ("frozen", "lora", "full")
@@ -148,6 +149,6 @@ class Captioner(nn.Module):
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
         """Load what :meth:`state_dict` holds: a language model's frozen weights are not among it."""
-        if strict and (wrong := sorted(self.state_dict().keys() ^ state_dict.keys())):
-            raise ValueError(f"{wrong[0]} does not fit this captioner")
+        if strict and (misfit := first_misfit(self, state_dict)):
+            raise ValueError(f"{misfit} does not fit this captioner")
         return super().load_state_dict(state_dict, strict=False, assign=assign)

@@ -18,6 +18,12 @@ def rank() -> int:
     return distributed.get_rank() if world_size() > 1 else 0
 
 
+def rows_of_rank(total: int) -> slice:
+    """Rows of this process in a batch of ``total``: equal shares in rank order, a remainder left out."""
+    size = total // world_size()
+    return slice(rank() * size, (rank() + 1) * size)
+
+
 def barrier() -> None:
     """Wait until every rank is here."""
     if world_size() > 1:
@@ -35,7 +41,7 @@ def gather(values: Tensor) -> Tensor:
 
 
 class _Gather(torch.autograd.Function):
-    """Forward: rows of all distributed. Backward: every rank's gradient for my rows, summed."""
+    """Forward: rows of all ranks. Backward: every rank's gradient for my rows, summed."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:

@@ -267,7 +267,7 @@ class MaskedGenerator(nn.Module):
 
 
 def generator_loss(logits: Tensor, tokens: Tensor, chosen: Tensor) -> dict[str, Tensor]:
-    """Cross-entropy ``loss`` and ``accuracy`` over the ``chosen`` (B, N) of all distributed.
+    """Cross-entropy ``loss`` and ``accuracy`` over the ``chosen`` (B, N) of all ranks.
 
     Logits (B, N, codes), true codes (B, N). Every chosen position weighs the same, so longer clips
     weigh more (MaskGIT, equation 1).

@@ -188,7 +188,7 @@ class Lamp(nn.Module):
 
     def _contrastive(self, alike: Tensor) -> Tensor:
         """Motion-text contrastive loss (MTC) of this rank's rows of (RB, RB), mean of both directions."""
-        rows = _own_rows(len(alike))
+        rows = distributed.rows_of_rank(len(alike))
         target = torch.arange(len(alike), device=alike.device)[rows]
         logits = alike / self.temperature
         smooth = self.config.label_smoothing
@@ -208,7 +208,8 @@ class Lamp(nn.Module):
 
     def _matching(self, motion: Context, pairs: Pairs, alike: Tensor, generator: torch.Generator) -> Tensor:
         """Motion-text matching loss (MTM): each pair, a hard negative motion and a hard negative text."""
-        rows, size = _own_rows(len(alike)), math.ceil(self.config.matching_share * len(pairs.clips))
+        rows = distributed.rows_of_rank(len(alike))
+        size = math.ceil(self.config.matching_share * len(pairs.clips))
         allowed = negatives_allowed(distributed.gather(pairs.clips), distributed.gather(pairs.captions))
         weights = alike / self.temperature.detach()
         # Drawn for the batch of all ranks, so that the number of ranks changes nothing.
@@ -337,17 +338,12 @@ def draw_negatives(weights: Tensor, allowed: Tensor, generator: torch.Generator)
     return drawn, exists.float()
 
 
-def _own_rows(total: int) -> slice:
-    size = total // distributed.world_size()
-    return slice(distributed.rank() * size, (distributed.rank() + 1) * size)
-
-
 def _gathered(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     return distributed.gather(values), distributed.gather(mask)
 
 
 def _smoothed_mean(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
-    """Label-smoothed cross-entropy averaged over the real positions of all distributed."""
+    """Label-smoothed cross-entropy averaged over the real positions of all ranks."""
     total = F.cross_entropy(
         logits.flatten(0, 1),
         target.flatten(),

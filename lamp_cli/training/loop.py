@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from ..inference.precision import autocast
 from ..model import distributed
+from ..model.state import first_misfit
 from ..storage import replacing
 from .draws import drawn_ahead
 from .log import LOG, TrainingLog
@@ -251,8 +252,6 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _load(path: Path, network: nn.Module, tensors: dict[str, Tensor]) -> None:
-    own = network.state_dict()
-    wrong = sorted(own.keys() ^ tensors.keys()) or [k for k in own if own[k].shape != tensors[k].shape]
-    if wrong:
-        raise ValueError(f"{path}: belongs to another network, {wrong[0]} does not fit")
+    if misfit := first_misfit(network, tensors):
+        raise ValueError(f"{path}: belongs to another network, {misfit} does not fit")
     network.load_state_dict(tensors)

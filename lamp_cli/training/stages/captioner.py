@@ -58,7 +58,8 @@ class LanguageStage:
 
     def batch(self, drawn: Sequence[str]) -> tuple[None, Words]:
         """No motion, and the sentences of one rank."""
-        return None, caption_words(self.network, self._tokenizer, _share(drawn), self._device)
+        texts = drawn[distributed.rows_of_rank(len(drawn))]
+        return None, caption_words(self.network, self._tokenizer, texts, self._device)
 
     def validate(self) -> dict[str, float]:
         """Loss per token, its perplexity, and the share of tokens foretold, in percent."""
@@ -99,12 +100,12 @@ class CaptionerStage:
         self._device = device
 
     def draw(self, step: int) -> MotionBatch:
-        """Motions and captions of all distributed."""
+        """Motions and captions of all ranks."""
         return self._sampler.batch(self._seed, step, self._batch_size)
 
     def batch(self, drawn: MotionBatch) -> tuple[Tensor, Words]:
         """Query outputs and captions of one rank."""
-        batch = drawn.share(distributed.rank(), distributed.world_size())
+        batch = drawn.rows(distributed.rows_of_rank(len(drawn.lengths)))
         words = caption_words(self.network, self._tokenizer, batch.texts, self._device)
         return self._queries(batch), words
 
@@ -147,11 +148,6 @@ def _figures(network: Captioner, batches: Iterator[tuple[Tensor | None, Words]])
         count += int((target != IGNORED).sum())
     loss = total / count
     return {"loss": loss, "perplexity": float(np.exp(loss)), "word_accuracy": 100 * right / count}
-
-
-def _share(texts: Sequence[str]) -> Sequence[str]:
-    size = len(texts) // distributed.world_size()
-    return texts[distributed.rank() * size : (distributed.rank() + 1) * size]
 
 
 def _in_turn(items: Sequence, size: int) -> Iterator[Sequence]:  # type: ignore[type-arg]

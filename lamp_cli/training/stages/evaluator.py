@@ -71,13 +71,11 @@ class EvaluatorStage:
 
     def batch(self, drawn: Sequence[EvaluationPair]) -> tuple[MatchingBatch]:
         """The pairs of one rank."""
-        return (self._matching_batch(drawn, distributed.rank(), distributed.world_size()),)
+        return (self._matching_batch(drawn, distributed.rows_of_rank(len(drawn))),)
 
-    def _matching_batch(self, pairs: Sequence[EvaluationPair], rank: int, world: int) -> MatchingBatch:
+    def _matching_batch(self, pairs: Sequence[EvaluationPair], rows: slice) -> MatchingBatch:
         # Numbered over the whole batch: ranks must agree on which sentences are equal.
         texts = np.unique(np.array([p.caption.text for p in pairs]), return_inverse=True)[1]
-        size = len(pairs) // world
-        rows = slice(rank * size, (rank + 1) * size)
         features, lengths = padded([p.features for p in pairs[rows]], self._data.statistics)
         return MatchingBatch(
             torch.from_numpy(features).to(self._device),
@@ -99,7 +97,7 @@ class EvaluatorStage:
         texts, motions, losses, sizes = [], [], [], []
         for begin in range(0, len(pairs), self._batch_size):
             part = pairs[begin : begin + self._batch_size]
-            batch = self._matching_batch(part, 0, 1)
+            batch = self._matching_batch(part, slice(None))
             texts.append(self._evaluator.embed_text(batch.text))
             motions.append(self._evaluator.embed_motion(batch.features, batch.lengths))
             losses.append(self.network(batch, torch.Generator()))

@@ -58,14 +58,13 @@ class GeneratorStage:
         self._device = device
 
     def draw(self, step: int) -> MotionBatch:
-        """Motions and sentences of all distributed."""
+        """Motions and sentences of all ranks."""
         return self._sampler.batch(self._seed, step, self._batch_size)
 
     def batch(self, drawn: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor]:
         """Sentences, codes and token counts of one rank."""
         lamp, text, codes, lengths = self._inputs(drawn)
-        size = len(codes) // distributed.world_size()
-        rows = slice(distributed.rank() * size, (distributed.rank() + 1) * size)
+        rows = distributed.rows_of_rank(len(codes))
         return lamp, Text(text.ids[rows], text.mask[rows]), codes[rows], lengths[rows]
 
     def _inputs(self, batch: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor]:

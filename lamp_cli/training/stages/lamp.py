@@ -87,7 +87,7 @@ class LampStage:
         self._device = device
 
     def draw(self, step: int) -> PairDraw:
-        """Pairs and paraphrases of all distributed."""
+        """Pairs and paraphrases of all ranks."""
         batch = self._sampler.batch(self._seed, step, self._batch_size)
         if self._paraphrases is None:
             return PairDraw(batch)
@@ -117,12 +117,12 @@ class LampStage:
         )
 
     def _share(self, pairs: Pairs) -> Pairs:
-        rows = _rows_of_rank(len(pairs.clips))
+        rows = distributed.rows_of_rank(len(pairs.clips))
         motion = pairs.latents[rows], pairs.motion_mask[rows], pairs.codes[rows]
         return Pairs(*motion, self._share_of_text(pairs.text), pairs.captions[rows], pairs.clips[rows])
 
     def _share_of_text(self, text: Text) -> Text:
-        rows = _rows_of_rank(len(text.ids))
+        rows = distributed.rows_of_rank(len(text.ids))
         return Text(text.ids[rows], text.mask[rows])
 
     def validate(self) -> dict[str, float]:
@@ -153,11 +153,6 @@ class LampStage:
 @torch.no_grad()
 def _meaning(text_encoder: QFormer, text: Text) -> Tensor:
     return mean_word(text_encoder.text(text), text.mask)
-
-
-def _rows_of_rank(total: int) -> slice:
-    size = total // distributed.world_size()
-    return slice(distributed.rank() * size, (distributed.rank() + 1) * size)
 
 
 def validation_batches(

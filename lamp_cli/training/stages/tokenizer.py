@@ -53,13 +53,13 @@ class TokenizerStage:
         self._device = device
 
     def draw(self, step: int) -> np.ndarray:
-        """Windows (B, T, C) of all distributed."""
+        """Windows (B, T, C) of all ranks."""
         return self._windows.batch(self._seed, step, self._batch_size)
 
     def batch(self, drawn: np.ndarray) -> tuple[Tensor]:
         """Windows (B, T, C) of one rank."""
-        share = np.array_split(drawn, distributed.world_size())[distributed.rank()]
-        return (torch.from_numpy(share).to(self._device),)
+        rows = distributed.rows_of_rank(len(drawn))
+        return (torch.from_numpy(drawn[rows]).to(self._device),)
 
     def validate(self) -> dict[str, float]:
         """Root-relative error on the validation clips and on a sample of as many training clips."""
