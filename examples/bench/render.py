@@ -35,7 +35,7 @@ def matplotlibs(joints: np.ndarray, size: int, path: Path) -> None:
     from matplotlib.animation import FuncAnimation
 
     from lamp_cli.motion.skeleton import HUMANML3D
-    from lamp_cli.render.encode import write_mp4
+    from lamp_cli.render.encode import Footage, write_mp4
 
     figure = pyplot.figure(figsize=(size / 100, size / 100), dpi=100)
     axes = figure.add_subplot(projection="3d")
@@ -56,7 +56,7 @@ def matplotlibs(joints: np.ndarray, size: int, path: Path) -> None:
             figure.canvas.draw()
             yield np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
-    write_mp4(frames(), 20.0, path)
+    write_mp4(Footage(frames(), len(joints), 20.0), path)
 
 
 def measured(name: str, size: int) -> dict[str, float]:

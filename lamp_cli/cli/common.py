@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -292,6 +292,14 @@ def _rate(done: float, seconds: float) -> str:
     if done <= 0 or seconds < LEAST_SECONDS_OF_A_RATE:
         return ""
     return f"{done / seconds:.1f}/s" if done >= seconds else f"{seconds / done:.1f} s each"
+
+
+def note_missing_signs(titles: Iterable[str]) -> None:
+    """Say which signs of titles in pictures no font on this machine draws."""
+    from ..render.fonts import missing_signs
+
+    if missing := "".join(sorted(set("".join(map(missing_signs, titles))))):
+        note(f"no font on this machine has the signs {missing}: they are drawn as boxes in titles")
 
 
 @contextmanager

@@ -16,7 +16,17 @@ import typer
 
 from ..inference.precision import check_precision
 from ..storage import safe_stem, write_array
-from .common import Skipped, UsageError, emit, note, progress, read_option, read_records, torch_device
+from .common import (
+    Skipped,
+    UsageError,
+    emit,
+    note,
+    note_missing_signs,
+    progress,
+    read_option,
+    read_records,
+    torch_device,
+)
 from .files import COMPANIONS, OutputFiles, require_writable
 
 if TYPE_CHECKING:
@@ -109,6 +119,8 @@ def command(
     remarks = _remarks(bundle, [prompt.text for prompt in work])
     sampling = SamplingOptions(steps, guidance, temperature)
     options = GenerateOptions(seed, samples, sampling, not raw, candidates, precision)
+    if set(wanted) - {"npy"}:
+        note_missing_signs(prompt.text for prompt in work)
     outputs = OutputFiles(force)
     together: list[Motion] = []
     with progress(len(work) * samples, "generating") as advance:

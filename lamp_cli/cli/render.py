@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..storage import safe_stem
-from .common import Skipped, UsageError, emit, motion_notes, motions_on_stdin, note, progress
+from .common import (
+    Skipped,
+    UsageError,
+    emit,
+    motion_notes,
+    motions_on_stdin,
+    note,
+    note_missing_signs,
+    progress,
+)
 from .files import OutputFiles, require_writable
 
 if TYPE_CHECKING:
@@ -191,17 +200,19 @@ def _each(
 ) -> None:
     from ..render.video import render_motions
 
-    anything = False
+    titles: set[str] = set()
     with progress(total or 1, "rendering") as advance:
         for motion in shown:
-            anything = True
+            if motion.title not in titles:
+                note_missing_signs([motion.title])
+                titles.add(motion.title)
             writer = partial(render_motions, [motion.joints], motion.fps, [motion.title], options=options)
             paths = outputs.write(output, motion.name, {f".{kind}": writer for kind in wanted})
             files = {"video" if kind == "mp4" else kind: str(paths[f".{kind}"]) for kind in wanted}
             record = {**motion.record, **files, "frames": len(motion.joints), "fps": motion.fps}
             emit(record, "  ".join(files.values()), as_json)
             advance(1 if total else 0, "")
-    if not anything:
+    if not titles:
         raise UsageError("no motion; the input is empty")
 
 
@@ -218,4 +229,5 @@ def _all(every: list[_Shown], key: str, options: Any, path: Path) -> None:
     if key == "html":
         write_viewer(joints, rate, titles, path)
     else:
+        note_missing_signs(titles)
         render_motions(joints, rate, titles, path, options)

@@ -2,98 +2,99 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 STRIP_POSES = 8
+# Browsers show a picture for a tenth of a second when an animation asks for less than this, milliseconds.
+LEAST_DELAY = 20
 
 
-def write_mp4(frames: Iterator[np.ndarray], fps: float, path: Path) -> None:
-    """H.264, yuv420p, the index in front: plays in a browser while it loads.
+@dataclass(frozen=True)
+class Footage:
+    """Pictures to encode.
 
-    Without PyAV a system's own ``ffmpeg`` does it. Raises ``ValueError`` when there is neither.
+    pictures: RGB pictures (H, W, 3) uint8 of one size, made as they are asked for.
+    count: how many there are.
+    fps: pictures per second.
     """
-    try:
-        import av
-    except ImportError:
-        _write_by_ffmpeg(frames, fps, path)
-        return
-    first = next(frames)
+
+    pictures: Iterator[np.ndarray]
+    count: int
+    fps: float
+
+
+def write_mp4(footage: Footage, path: Path) -> None:
+    """H.264, yuv420p, the index in front: plays in a browser while it loads."""
+    import av
+
+    first = next(footage.pictures)
     # yuv420p halves the colour planes, so both sides must be even.
     height, width = first.shape[0] // 2 * 2, first.shape[1] // 2 * 2
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-        stream: Any = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
+        stream: Any = container.add_stream("libx264", rate=Fraction(footage.fps).limit_denominator(1000))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         # One thread: x264's output depends on their number.
         stream.codec_context.thread_count = 1
         stream.options = {"crf": "20", "preset": "superfast"}
-        for picture in chain([first], frames):
-            container.mux(stream.encode(_video_frame(picture, height, width)))
+        for picture in chain([first], footage.pictures):
+            cut = np.ascontiguousarray(picture[:height, :width])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(cut, format="rgb24")))
         container.mux(stream.encode())
 
 
-def _video_frame(picture: np.ndarray, height: int, width: int) -> Any:
-    import av
-
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
-
-
-def _write_by_ffmpeg(frames: Iterator[np.ndarray], fps: float, path: Path) -> None:
-    program = shutil.which("ffmpeg")
-    if program is None:
-        raise ValueError("mp4 needs the package av or the program ffmpeg, neither is here; use --format webp")
-    first = next(frames)
-    height, width = first.shape[0] // 2 * 2, first.shape[1] // 2 * 2
-    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-"]
-    coded = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "20", "-movflags", "+faststart", str(path)]
-    command = [program, "-v", "error", "-y", *raw, *coded]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdin is not None and process.stderr is not None
-        for picture in chain([first], frames):
-            process.stdin.write(np.ascontiguousarray(picture[:height, :width]).tobytes())
-        process.stdin.close()
-        message = process.stderr.read().decode(errors="replace").strip()
-    if process.returncode:
-        raise OSError(f"ffmpeg failed: {message.splitlines()[-1] if message else process.returncode}")
+def write_gif(footage: Footage, path: Path) -> None:
+    """An animation that lasts as long as the motion; GIF counts in hundredths of a second."""
+    _write_animation(footage, path, unit=10)
 
 
-def write_animation(frames: Iterator[np.ndarray], fps: float, path: Path) -> None:
+def write_webp(footage: Footage, path: Path) -> None:
+    """An animation that lasts as long as the motion; WebP counts in milliseconds."""
+    _write_animation(footage, path, unit=1)
+
+
+def _write_animation(footage: Footage, path: Path, unit: int) -> None:
     from PIL import Image
 
-    first = Image.fromarray(next(frames))
-    rest = (Image.fromarray(frame) for frame in frames)
-    first.save(path, save_all=True, append_images=rest, duration=round(1000 / fps), loop=0)
+    stride, delays = animation_delays(footage.count, footage.fps, unit)
+    shown = (Image.fromarray(picture) for picture in islice(footage.pictures, 0, None, stride))
+    next(shown).save(path, save_all=True, append_images=shown, duration=delays, loop=0)
 
 
-def write_strip(frames: Iterator[np.ndarray], fps: float, path: Path) -> None:
-    """A png of poses side by side, evenly spaced in time; holds no more frames than a few strips of them."""
+def animation_delays(count: int, fps: float, unit: int) -> tuple[int, list[int]]:
+    """Every how many pictures one is shown, and how long each of those stands, in milliseconds.
+
+    ``unit`` is what the format counts in. Rounding errors do not add up, and no picture stands for less
+    than browsers grant: of faster motions pictures are left out.
+    """
+    stride = max(1, math.ceil(LEAST_DELAY * fps / 1000 - 1e-9))
+    ends = [round(1000 * min(first + stride, count) / fps / unit) for first in range(0, count, stride)]
+    delays = [unit * (end - begin) for begin, end in zip([0, *ends], ends, strict=False)]
+    # Left over from whole strides, the last picture may stand for less.
+    delays[-1] = max(delays[-1], LEAST_DELAY)
+    return stride, delays
+
+
+def write_strip(footage: Footage, path: Path) -> None:
+    """A png of poses side by side, evenly spaced in time."""
     from PIL import Image
 
-    kept: list[np.ndarray] = []
-    every, last = 1, None
-    for number, frame in enumerate(frames):
-        last = frame
-        if number % every == 0:
-            kept.append(frame)
-        if len(kept) > 8 * STRIP_POSES:
-            kept, every = kept[::2], 2 * every
-    assert last is not None
-    chosen = np.linspace(0, len(kept) - 1, min(STRIP_POSES, len(kept))).round().astype(int)
-    strip = [kept[i] for i in chosen]
-    strip[-1] = last
+    chosen = np.linspace(0, footage.count - 1, min(STRIP_POSES, footage.count)).round()
+    numbers = set(chosen.astype(int).tolist())
+    strip = [picture for number, picture in enumerate(footage.pictures) if number in numbers]
     Image.fromarray(np.concatenate(strip, axis=1)).save(path)
 
 
-ENCODERS: dict[str, Callable[[Iterator[np.ndarray], float, Path], None]] = {
+ENCODERS: dict[str, Callable[[Footage, Path], None]] = {
     ".mp4": write_mp4,
-    ".gif": write_animation,
-    ".webp": write_animation,
+    ".gif": write_gif,
+    ".webp": write_webp,
     ".png": write_strip,
 }

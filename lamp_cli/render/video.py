@@ -11,7 +11,8 @@ import numpy as np
 from ..motion.representation import require_joints
 from ..motion.skeleton import Skeleton, skeleton_of_joints
 from ..storage import replacing
-from .encode import ENCODERS
+from .encode import ENCODERS, Footage
+from .fonts import font_for
 from .scene import BACKGROUND, SceneOptions, pictures
 
 MOST_IN_A_ROW = 4
@@ -38,7 +39,8 @@ def render_motions(
         skeleton_to_render(body)
     frames = _panels(bodies, titles, options or SceneOptions())
     with replacing(path) as temporary:
-        ENCODERS[path.suffix.lower()](frames, fps, temporary)
+        footage = Footage(frames, max(map(len, bodies)), fps)
+        ENCODERS[path.suffix.lower()](footage, temporary)
     return path
 
 
@@ -82,10 +84,9 @@ def skeleton_to_render(motion: np.ndarray) -> Skeleton:
 
 def _title(text: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """Colour (3,) and coverage (rows, W, 1) of the title, wrapped to the picture's width."""
-    from matplotlib import get_data_path
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    font = ImageFont.truetype(str(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), max(11, height // 26))
+    font = font_for(text, max(11, height // 26))
     lines = _wrapped(" ".join(text.split()), lambda line: font.getlength(line) <= 0.92 * width)[:4]
     step = int(1.35 * font.size)
     mask = Image.new("L", (width, step * (len(lines) + 1)), 0)

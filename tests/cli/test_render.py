@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.render.fonts import missing_signs
 from lamp_cli.render.viewer import write_viewer
 from tests.conftest import wandering
 
@@ -201,3 +202,12 @@ def test_the_rate_of_a_line_is_used(clips: Path) -> None:
     lines = '{"motion": "one.npy", "fps": 30}\n'
     done = lamp("render", "-", "--size", "64", "--format", "png", cwd=clips, stdin=lines)
     assert json.loads(done.stdout)["fps"] == 30
+
+
+def test_signs_that_no_font_has_are_named(clips: Path) -> None:
+    words = ("--size", "64", "--format", "png", "--title", "walk \U00013000")
+    done = lamp("render", "one.npy", *words, cwd=clips)
+    assert done.returncode == 0
+    # A machine may have a font for hieroglyphs; this is about those that have none.
+    if missing_signs("\U00013000"):
+        assert "no font on this machine has the signs \U00013000" in done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,10 @@ import pytest
 from PIL import Image
 
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.render import fonts
 from lamp_cli.render.camera import SceneOptions
-from lamp_cli.render.encode import ENCODERS
+from lamp_cli.render.encode import ENCODERS, Footage, animation_delays
+from lamp_cli.render.fonts import font_for, missing_signs
 from lamp_cli.render.scene import pictures
 from lamp_cli.render.video import render_motions
 from tests.conftest import standing
@@ -132,21 +133,51 @@ def test_a_long_clip_holds_few_frames_at_a_time(tmp_path: Path) -> None:
 
     for name in ("a.mp4", "a.gif", "a.png"):
         held = most = 0
-        ENCODERS[Path(name).suffix](frames(), 20.0, tmp_path / name)
+        ENCODERS[Path(name).suffix](Footage(frames(), 1000, 20.0), tmp_path / name)
         assert most <= 70, name
 
 
-def test_without_av_the_systems_ffmpeg_encodes_or_one_sentence_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def _times(path: Path) -> list[int]:
+    """How long each picture of an animation stands, milliseconds."""
+    with Image.open(path) as image:
+        times = []
+        for number in range(image.n_frames):
+            image.seek(number)
+            image.load()
+            times.append(image.info["duration"])
+    return times
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp"])
+@pytest.mark.parametrize("fps", [12.5, 20.0, 30.0, 60.0, 90.0, 120.0])
+def test_animations_last_as_long_as_the_motion_and_no_picture_is_shorter_than_browsers_grant(
+    tmp_path: Path, suffix: str, fps: float
 ) -> None:
-    monkeypatch.setitem(sys.modules, "av", None)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ValueError, match="webp"):
-        render_motions([_body(3)], 20.0, [""], tmp_path / "a.mp4", SMALL)
-    assert not (tmp_path / "a.mp4").exists()
-    fake = tmp_path / "ffmpeg"
-    code = "import sys; data = sys.stdin.buffer.read(); open(sys.argv[-1], 'w').write(str(len(data)))"
-    fake.write_text(f"#!{sys.executable}\n{code}\n")
-    fake.chmod(0o755)
-    render_motions([_body(3)], 20.0, [""], tmp_path / "a.mp4", SMALL)
-    assert (tmp_path / "a.mp4").read_text() == str(3 * 96 * 96 * 3)
+    body = _body(60)
+    body[..., 2] += np.linspace(0, 4, 60, dtype=np.float32)[:, None]
+    times = _times(render_motions([body], fps, [""], tmp_path / f"a.{suffix}", SceneOptions(64, 64)))
+    assert sum(times) == pytest.approx(60_000 / fps, abs=6)
+    assert min(times) >= 20
+
+
+def test_a_last_picture_that_is_left_over_is_long_enough_too() -> None:
+    for count in range(1, 20):
+        stride, delays = animation_delays(count, 120.0, 10)
+        assert len(delays) == -(-count // stride) and min(delays) >= 20
+    assert animation_delays(1000, 60.0, 10)[1][:4] == [30, 40, 30, 30]
+
+
+def test_titles_take_a_font_that_has_their_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib import get_data_path
+
+    fonts._best_font.cache_clear()
+    # STIX has mathematical letters that DejaVu Sans lacks.
+    stix = str(Path(get_data_path()) / "fonts/ttf/STIXNonUni.ttf")
+    sign = min(fonts._signs_of(stix) - fonts._signs_of(fonts._shipped_font()))
+    monkeypatch.setattr(fonts, "_system_fonts", lambda: [])
+    assert missing_signs(f"jumps {sign}") == sign
+    fonts._best_font.cache_clear()
+    monkeypatch.setattr(fonts, "_system_fonts", lambda: [str(tmp_path / "no.ttf"), stix])
+    assert font_for(sign, 20).path == stix and missing_signs(sign) == ""
+    fonts._best_font.cache_clear()
+    assert missing_signs("a person, Größe, Привет \u200d\n") == ""
