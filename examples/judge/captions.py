@@ -88,10 +88,10 @@ def captioned_clips(
     real = [clip for clip in clips if clip.captions and truths[clip.id] is None][:limit]
     synthetic = [clip for clip in clips if clip.captions and truths[clip.id] is not None][:limit]
     chosen: list[Clip] = real + synthetic
-    said = captions_of(bundle, [clip.features for clip in chosen], options)
+    captions = captions_of(bundle, [clip.features for clip in chosen], options)
     return [
         Captioned(clip.id, text, clip.captions, truths[clip.id])
-        for clip, text in zip(chosen, said, strict=True)
+        for clip, text in zip(chosen, captions, strict=True)
     ]
 
 
@@ -150,8 +150,8 @@ def round_trip(
         motion.features for motion in generate(bundle, asked, GenerateOptions(seed, candidates=CANDIDATES))
     ]
     return [
-        RoundTrip(text, expected, said, agrees(said, expected).action)
-        for (text, expected), said in zip(prompts, captions_of(bundle, motions, options), strict=True)
+        RoundTrip(text, expected, caption, agrees(caption, expected).action)
+        for (text, expected), caption in zip(prompts, captions_of(bundle, motions, options), strict=True)
     ]
 
 
@@ -168,10 +168,10 @@ def true_motions(
         for number, (_, action) in enumerate(kept)
     ]
     features = [joints_to_features(clip.joints, bundle.skeleton) for clip in clips]
-    said = captions_of(bundle, features, options)
+    captions = captions_of(bundle, features, options)
     return [
         RoundTrip(text, clip.truth, sentence, agrees(sentence, clip.truth).action)
-        for (text, _), clip, sentence in zip(kept, clips, said, strict=True)
+        for (text, _), clip, sentence in zip(kept, clips, captions, strict=True)
     ]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..motion.inverse_kinematics import two_bones
 from ..motion.skeleton import HUMANML3D
-from .curves import falling_below
+from .time_curves import falling_below
 
 LENGTHS = np.array(HUMANML3D.bone_lengths)
 SIDES = np.array([1.0, -1.0])
@@ -123,7 +123,7 @@ class Tracks:
         )
 
 
-def joined(pieces: list[Tracks]) -> Tracks:
+def concatenated(pieces: list[Tracks]) -> Tracks:
     """The tracks of all pieces, one after the other."""
     return Tracks(*(np.concatenate([getattr(p, f.name) for p in pieces]) for f in fields(Tracks)))
 

@@ -12,10 +12,10 @@ from ..motion.clean_up import above_floor
 from ..motion.skeleton import HUMANML3D
 from .actions import ACTIONS, ENDS_STANDING, STARTS_STANDING, WITH_WALKING
 from .body import Tracks, solve
-from .curves import FPS
-from .language.sentences import sentences_of, sentences_of_sequence, sentences_while
+from .language.realization import sentences_of, sentences_of_sequence, sentences_while
 from .movement import Movement, arms_of, in_sequence
-from .style import Style, random_style
+from .style import BodyStyle, random_style
+from .time_curves import FPS
 
 LEAST_FRAMES, MOST_FRAMES = 41, 197
 CAPTIONS = 3
@@ -69,14 +69,14 @@ def synthetic_clip_of(action: str, rng: np.random.Generator) -> SyntheticClip:
         if not LEAST_FRAMES <= len(movement.tracks) <= MOST_FRAMES:
             continue
         joints = _joints(movement.tracks, style)
-        if keeps_the_laws(joints, movement.truth):
+        if is_plausible(joints, movement.truth):
             return SyntheticClip(joints, sentences_of(movement, CAPTIONS, rng), movement.truth)
 
 
-def keeps_the_laws(joints: np.ndarray, truth: Mapping[str, Any]) -> bool:
+def is_plausible(joints: np.ndarray, truth: Mapping[str, Any]) -> bool:
     """Whether no joint (T, 22, 3) is faster than a person's and no bearing foot slides.
 
-    Draws at the ends of several ranges at once now and then break a law; they are drawn again.
+    Draws at the ends of several ranges at once are now and then implausible; they are drawn again.
     """
     joints = joints.astype(np.float64)
     if np.linalg.norm(np.diff(joints, axis=0), axis=-1).max() * FPS > FASTEST:
@@ -126,7 +126,7 @@ def _combination(rng: np.random.Generator) -> SyntheticClip:
     return SyntheticClip(_joints(tracks, style), sentences_while(plain, arms, CAPTIONS, rng), truth)
 
 
-def _joints(tracks: Tracks, style: Style) -> np.ndarray:
+def _joints(tracks: Tracks, style: BodyStyle) -> np.ndarray:
     joints = solve(tracks, style.offsets)
     # Goals of feet and knees near the floor may lie a little below it.
     return (above_floor(joints, HUMANML3D) if joints[..., 1].min() < 0 else joints).astype(np.float32)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .body import LEG, SIDES, Tracks, euler, foot_at, turned
-from .curves import FPS, GRAVITY, bump, ease, lagged, quintic, smooth, through
 from .gait import swung
-from .style import Style
+from .style import BodyStyle
+from .time_curves import FPS, GRAVITY, bump, ease, lagged, quintic, smooth, through
 
 FALL = 0.12  # seconds a foot needs to come down flat after it lands
 
@@ -44,12 +44,12 @@ def set_feet(tracks: Tracks, contacts: Sequence[Contact]) -> None:
     """Set ankles, feet and bearing of the tracks to the contacts; each foot needs at least one."""
     t = np.arange(len(tracks)) / FPS
     for side in (0, 1):
-        mine = sorted((c for c in contacts if c.side == side), key=lambda c: c.land)
-        where = np.tile(np.array(mine[0].spot), (len(t), 1))
+        of_side = sorted((c for c in contacts if c.side == side), key=lambda c: c.land)
+        where = np.tile(np.array(of_side[0].spot), (len(t), 1))
         lift = np.zeros(len(t))
-        pitch = [(min(mine[0].land, 0.0) - 2.0, mine[0].flat)]
+        pitch = [(min(of_side[0].land, 0.0) - 2.0, of_side[0].flat)]
         planted = np.zeros(len(t), dtype=bool)
-        for a, b in zip(mine, [*mine[1:], None], strict=True):
+        for a, b in zip(of_side, [*of_side[1:], None], strict=True):
             planted |= (t > a.land - 1e-6) & (t < a.leave + 1e-6)
             if b is None:
                 break
@@ -87,7 +87,7 @@ def flights_of(contacts: Sequence[Contact]) -> list[tuple[float, float]]:
     return gaps
 
 
-def height_limit(style: Style, tracks: Tracks) -> np.ndarray:
+def height_limit(style: BodyStyle, tracks: Tracks) -> np.ndarray:
     """The greatest height (T,) of the pelvis at which the bearing legs still reach; inf in flight."""
     hips = euler(tracks.yaw + tracks.pelvis[:, 0], tracks.pelvis[:, 1], tracks.pelvis[:, 2])
     limit = np.full(len(tracks), np.inf)
@@ -102,7 +102,7 @@ def height_limit(style: Style, tracks: Tracks) -> np.ndarray:
 
 
 def set_height(
-    style: Style,
+    style: BodyStyle,
     tracks: Tracks,
     flights: Sequence[tuple[float, float]],
     low: float,
@@ -154,7 +154,7 @@ def set_pelvis(tracks: Tracks, place: np.ndarray, yaw: np.ndarray, sway: float =
 
 
 def set_upper(
-    style: Style, tracks: Tracks, arms: float = 1.0, run: np.ndarray | float = 0.0, bend: float = 0.0
+    style: BodyStyle, tracks: Tracks, arms: float = 1.0, run: np.ndarray | float = 0.0, bend: float = 0.0
 ) -> None:
     """Swing arms and trunk against the legs; ``run`` (0 to 1) bends the elbows, ``bend`` (rad) the trunk."""
     ahead = np.stack([np.sin(tracks.yaw), np.cos(tracks.yaw)], axis=1)
@@ -175,7 +175,7 @@ def set_upper(
         tracks.arm[:, side] = swung(tracks.arm[:, side], angle, run, side)
 
 
-def standing_contacts(style: Style, leave: tuple[float, float], ground: float = 0.0) -> list[Contact]:
+def standing_contacts(style: BodyStyle, leave: tuple[float, float], ground: float = 0.0) -> list[Contact]:
     """Both feet where a standing body has them, until they leave."""
     feet = [tuple(map(float, spot)) for spot in style.feet()]
     return [Contact(s, -1.0, leave[s], (feet[s][0], feet[s][1], feet[s][2], ground)) for s in (0, 1)]

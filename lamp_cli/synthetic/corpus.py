@@ -8,7 +8,7 @@ from .language.claims import Agreement, agrees
 from .language.people import PeoplesSentences, peoples_sentences
 from .language.phrasebook import further_wordings, phrasebook
 from .language.rewording import reworded
-from .recombination.clips import RealClip, RecombinedClip, Recombiner
+from .recombination.recombiner import RealClip, RecombinedClip, Recombiner
 
 __all__ = [
     "ACTIONS",

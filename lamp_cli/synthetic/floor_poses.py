@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .body import ANKLE_HEIGHT, SHIN, SIDES, THIGH
-from .style import Style
+from .style import BodyStyle
 
 # Heights in metres of joints over the floor that their flesh lies on.
 KNEE_HEIGHT, SEAT_HEIGHT, WRIST_HEIGHT, INSTEP_HEIGHT = 0.05, 0.095, 0.06, 0.05
@@ -41,7 +41,7 @@ class Pose:
     hold: tuple[float, float] = (0.0, 0.0)
 
 
-def standing(style: Style) -> Pose:
+def standing(style: BodyStyle) -> Pose:
     feet = style.feet()
     ankle = np.array([[x, ANKLE_HEIGHT, z] for x, z, _ in feet])
     foot = np.array([[yaw, 0.0] for _, _, yaw in feet])
@@ -61,7 +61,7 @@ def shin_behind(kneel: np.ndarray, side: int, tucked: bool) -> np.ndarray:
     return kneel[side] + [0.0, rise, -np.sqrt(SHIN[side] ** 2 - rise**2)]
 
 
-def one_knee(style: Style, side: int, hand: bool) -> Pose:
+def one_knee(style: BodyStyle, side: int, hand: bool) -> Pose:
     """The knee of ``side`` is on the floor behind the other foot, which stands."""
     stand = standing(style)
     other = 1 - side
@@ -88,7 +88,7 @@ def one_knee(style: Style, side: int, hand: bool) -> Pose:
     )
 
 
-def both_knees(style: Style, back: float, hands: bool = False) -> Pose:
+def both_knees(style: BodyStyle, back: float, hands: bool = False) -> Pose:
     """On both knees; ``back`` from 0 to 1 sits back towards the heels."""
     stand = standing(style)
     kneel = stand.ankle * [1.0, 0.0, 0.0] + [0.0, KNEE_HEIGHT, -0.42]
@@ -110,7 +110,7 @@ def both_knees(style: Style, back: float, hands: bool = False) -> Pose:
     )
 
 
-def all_fours(style: Style, kneel: np.ndarray) -> Pose:
+def all_fours(style: BodyStyle, kneel: np.ndarray) -> Pose:
     """On hands and knees, the knees at ``kneel`` (2, 3)."""
     z = float(kneel[0, 2])
     return Pose(
@@ -128,7 +128,7 @@ def all_fours(style: Style, kneel: np.ndarray) -> Pose:
     )
 
 
-def prone(style: Style, kneel: np.ndarray, face: float, hands: np.ndarray) -> Pose:
+def prone(style: BodyStyle, kneel: np.ndarray, face: float, hands: np.ndarray) -> Pose:
     """On the stomach, the knees at ``kneel``; the head is turned by ``face``, wrists at ``hands`` (2, 3)."""
     z = float(kneel[0, 2]) + 0.47
     return Pose(
@@ -146,7 +146,7 @@ def prone(style: Style, kneel: np.ndarray, face: float, hands: np.ndarray) -> Po
     )
 
 
-def crouch(style: Style, hand: int) -> Pose:
+def crouch(style: BodyStyle, hand: int) -> Pose:
     """Deep over both feet, the trunk forward, one hand on the floor behind."""
     stand = standing(style)
     return replace(
@@ -161,7 +161,7 @@ def crouch(style: Style, hand: int) -> Pose:
     )
 
 
-def seated(style: Style) -> Pose:
+def seated(style: BodyStyle) -> Pose:
     """On the floor, knees up, the hands behind."""
     stand = standing(style)
     return replace(
@@ -176,7 +176,7 @@ def seated(style: Style) -> Pose:
     )
 
 
-def cross_legged(style: Style, front: int) -> Pose:
+def cross_legged(style: BodyStyle, front: int) -> Pose:
     """Seated with the legs crossed, the shin of ``front`` before the other, hands on the knees."""
     z = -0.5
     far = (0.33, 0.21) if front == 0 else (0.21, 0.33)
@@ -196,7 +196,7 @@ def cross_legged(style: Style, front: int) -> Pose:
     )
 
 
-def legs_out(style: Style, hands_behind: bool) -> Pose:
+def legs_out(style: BodyStyle, hands_behind: bool) -> Pose:
     """Seated with the legs straight ahead, hands behind or on the thighs."""
     z = -0.5
     behind, ahead = pair((0.27, WRIST_HEIGHT + 0.03, z - 0.26)), pair((0.12, 0.21, z + 0.24))
@@ -212,7 +212,7 @@ def legs_out(style: Style, hands_behind: bool) -> Pose:
     )
 
 
-def reclined(style: Style) -> Pose:
+def reclined(style: BodyStyle) -> Pose:
     """Half way to the back, on the forearms."""
     return replace(
         seated(style),
@@ -224,7 +224,7 @@ def reclined(style: Style) -> Pose:
     )
 
 
-def supine(style: Style, bent: bool, spread: float) -> Pose:
+def supine(style: BodyStyle, bent: bool, spread: float) -> Pose:
     """On the back, the legs straight or the knees up."""
     z = -0.54
     lying = replace(

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .body import SIDES, Tracks, foot_at
-from .curves import FPS, GRAVITY, bump, ease, lagged, quintic, smooth, snap, through
-from .style import Style
+from .style import BodyStyle
+from .time_curves import FPS, GRAVITY, bump, ease, lagged, quintic, smooth, snap, through
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ class _Step:
     size: float
 
 
-def walk(style: Style, path: Path, gait: Gait, rng: np.random.Generator, first: int | None = None) -> Tracks:
+def walk(
+    style: BodyStyle, path: Path, gait: Gait, rng: np.random.Generator, first: int | None = None
+) -> Tracks:
     """Tracks of following a path from standing to standing; ends soon after the last step."""
     start = 0 if first is None else first
     t = np.arange(len(path.yaw)) / FPS
@@ -106,7 +108,7 @@ def walk(style: Style, path: Path, gait: Gait, rng: np.random.Generator, first: 
     return tracks
 
 
-def _plan(style: Style, path: Path, gait: Gait, phase: np.ndarray, start: int) -> list[_Step]:
+def _plan(style: BodyStyle, path: Path, gait: Gait, phase: np.ndarray, start: int) -> list[_Step]:
     feet = [tuple(f) for f in style.feet()]
     final = path.at(path.end)
     steps: list[_Step] = []
@@ -138,16 +140,16 @@ def _plan(style: Style, path: Path, gait: Gait, phase: np.ndarray, start: int) -
     return steps
 
 
-def _feet(style: Style, tracks: Tracks, steps: list[_Step], gait: Gait, t: np.ndarray) -> None:
+def _feet(style: BodyStyle, tracks: Tracks, steps: list[_Step], gait: Gait, t: np.ndarray) -> None:
     end = t[-1] + 1.0
     for side in (0, 1):
-        mine = [s for s in steps if s.side == side]
+        of_side = [s for s in steps if s.side == side]
         spot = tuple(style.feet()[side])
         place: list[tuple[float, tuple[float, ...]]] = [(-1.0, spot)]
         pitch: list[tuple[float, float]] = [(-1.0, 0.0)]
         lift = np.zeros(len(t))
         down = 0.0
-        for k, step in enumerate(mine):
+        for k, step in enumerate(of_side):
             long = step.land - step.lift
             scale = min(1.0, 0.25 + step.size / 0.7)
             roll = min(0.45 * max(step.lift - down, 0.0), 0.3)
@@ -157,7 +159,7 @@ def _feet(style: Style, tracks: Tracks, steps: list[_Step], gait: Gait, t: np.nd
             pitch.append((max(step.lift, pitch[-1][0] + 0.01), gait.tiptoe + push * (roll > 0.04)))
             pitch.append((step.lift + 0.25 * long, gait.tiptoe + 1.15 * push))
             pitch.append((step.land, gait.tiptoe + strike))
-            flat = gait.tiptoe if k < len(mine) - 1 else 0.0
+            flat = gait.tiptoe if k < len(of_side) - 1 else 0.0
             pitch.append((step.land + 0.1, flat))
             place.append((step.lift + 0.06 * long, spot))
             spot = step.goal
@@ -175,7 +177,7 @@ def _feet(style: Style, tracks: Tracks, steps: list[_Step], gait: Gait, t: np.nd
 
 
 def _pelvis(
-    style: Style,
+    style: BodyStyle,
     tracks: Tracks,
     path: Path,
     gait: Gait,
@@ -220,7 +222,7 @@ def _height(cadence: np.ndarray, gait: Gait, phase: np.ndarray, moving: np.ndarr
 
 
 def _upper(
-    style: Style, tracks: Tracks, gait: Gait, phase: np.ndarray, moving: np.ndarray, start: int
+    style: BodyStyle, tracks: Tracks, gait: Gait, phase: np.ndarray, moving: np.ndarray, start: int
 ) -> None:
     lead = SIDES[start]
     tracks.spine[:, 0] += lead * 1.9 * gait.twist * lagged(np.cos(np.pi * phase) * moving, 0.6)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .body import Tracks, joined
-from .curves import FPS, ease
+from .body import Tracks, concatenated
+from .time_curves import FPS, ease
 
 SIDE_NAMES = ("left", "right")
 JOIN_SECONDS = 0.45
@@ -66,7 +66,7 @@ def in_sequence(first: Tracks, second: Tracks) -> Tracks:
             continue
         gap = getattr(last, field.name)[0] - values[0]
         values += fade.reshape(-1, *([1] * (values.ndim - 1))) * gap
-    return joined([first, moved.cut(1, len(moved))])
+    return concatenated([first, moved.cut(1, len(moved))])
 
 
 def arms_of(legs: Tracks, arms: Tracks) -> Tracks:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .body import THIGH, Tracks, euler, turned
-from .curves import FPS, bump, keys, smooth, snap, through
 from .floor_poses import Pose
-from .style import Style
+from .style import BodyStyle
+from .time_curves import FPS, bump, keys, smooth, snap, through
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Stop:
     rest: float = 0.0
 
 
-def through_poses(style: Style, rng: np.random.Generator, stops: list[Stop]) -> Tracks:
+def through_poses(style: BodyStyle, rng: np.random.Generator, stops: list[Stop]) -> Tracks:
     """Tracks of a chain of poses."""
     stops = _with_grips(stops)
     arrive, leave, clock = [], [], 0.0
@@ -115,7 +115,7 @@ def _between(
         bears[moving, side] = stop.pose.bearing[side] and after.bearing[side]
 
 
-def over_knees(tracks: Tracks, style: Style, bears: np.ndarray) -> None:
+def over_knees(tracks: Tracks, style: BodyStyle, bears: np.ndarray) -> None:
     """Move the pelvis so that the thighs reach exactly to the knees that bear (T, 2) the body."""
     share = smooth(bears, 1.5) * (bears > 0)
     share = np.where(bears > 0, np.maximum(share, bears), smooth(bears, 1.5))
@@ -129,7 +129,9 @@ def over_knees(tracks: Tracks, style: Style, bears: np.ndarray) -> None:
         tracks.root += push / np.maximum(share.sum(1, keepdims=True), 1.0)
 
 
-def chain(style: Style, poses: list[Pose], seconds: list[float], rests: tuple[float, float]) -> list[Stop]:
+def chain(
+    style: BodyStyle, poses: list[Pose], seconds: list[float], rests: tuple[float, float]
+) -> list[Stop]:
     """Stops for poses in a row: the first and the last are rested in, the others passed."""
     stops = [Stop(poses[0], 0.0, rests[0])]
     stops += [Stop(p, s * style.tempo) for p, s in zip(poses[1:], seconds, strict=True)]

@@ -1,8 +1,8 @@
 """A body over its stance: a clock, hips that lead the trunk, goals of the hands, steps of the feet.
 
-Times are seconds of a clock that runs at the movement's tempo and is 0 when it begins. ``turn`` angles
-bring the named side forward. Goals of a hand are outward, up, forward of its shoulder in arm lengths.
-Shared by strikes, throws and swings; knows no action.
+Times are seconds of a clock that runs at the movement's tempo and is 0 when it begins. Angles of
+``turn_trunk`` bring the named side forward. Goals of a hand are outward, up, forward of its shoulder in arm
+lengths. Shared by strikes, throws and swings; knows no action.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from __future__ import annotations
 import numpy as np
 
 from .body import ANKLE_HEIGHT, FOOT, SIDES, Tracks, arm_directions, euler, solve, turned
-from .curves import FPS, bump, keys, lagged, window
 from .gait import with_goal
-from .style import Style
+from .style import BodyStyle
+from .time_curves import FPS, bump, keys, lagged, window
 
 GUARD = (-0.12, 0.12, 0.46)
 # Frames by which the spine follows the pelvis.
 LAG = 1.3
 
 
-def stage(style: Style, rng: np.random.Generator, busy: float, tempo: float) -> tuple[Tracks, np.ndarray]:
+def stage(style: BodyStyle, rng: np.random.Generator, busy: float, tempo: float) -> tuple[Tracks, np.ndarray]:
     """Standing tracks with room for ``busy`` seconds of the clock, and the clock (T,) of their frames."""
     start = float(rng.uniform(0.2, 0.5))
     tracks = style.stand(max(2.1, start + busy * tempo + float(rng.uniform(0.3, 0.7))), rng)
     return tracks, (np.arange(len(tracks)) / FPS - start) / tempo
 
 
-def turn(tracks: Tracks, side: int, hips: np.ndarray, spine: float, gaze: float = 0.9) -> np.ndarray:
+def turn_trunk(tracks: Tracks, side: int, hips: np.ndarray, spine: float, gaze: float = 0.9) -> np.ndarray:
     """Turn the pelvis by ``hips`` (T,) and the spine, later, by ``spine`` times that.
 
     The head stays ahead by the share ``gaze``. Returns the angle (T,) of the chest.
@@ -63,7 +63,7 @@ def hand(
 
 def both_hands(
     tracks: Tracks,
-    style: Style,
+    style: BodyStyle,
     side: int,
     share: np.ndarray,
     middle: np.ndarray,
@@ -89,7 +89,7 @@ Step = tuple[float, float, float, float, float]
 
 def feet(
     tracks: Tracks,
-    style: Style,
+    style: BodyStyle,
     clock: np.ndarray,
     side: int,
     steps: tuple[Step, ...] = (),
@@ -124,7 +124,7 @@ def feet(
 
 def stance(
     tracks: Tracks,
-    style: Style,
+    style: BodyStyle,
     clock: np.ndarray,
     front: int,
     end: float,

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .body import ANKLE_HEIGHT, LEG, SIDES, Tracks, foot_at, trunk_offsets
-from .curves import drift, frame_times
+from .time_curves import drift, frame_times
 
 
 @dataclass(frozen=True)
-class Style:
+class BodyStyle:
     """A body at rest and its temper. Lengths in metres, angles in radians.
 
     ``tempo`` multiplies durations (above 1 is slow), ``energy`` amplitudes; ``arms`` (2, 4) is how the
@@ -78,7 +78,7 @@ class Style:
         )
 
 
-def random_style(rng: np.random.Generator) -> Style:
+def random_style(rng: np.random.Generator) -> BodyStyle:
     """A body drawn at random: posture, temper, asymmetry."""
     offsets = trunk_offsets(rng.uniform(0, 1))
     straight = float(LEG.min() + ANKLE_HEIGHT - offsets[1:3, 1].max())
@@ -88,7 +88,7 @@ def random_style(rng: np.random.Generator) -> Style:
     arms = np.stack([hang, hang])
     arms += rng.normal(0, 1, (2, 4)) * [0.02, 0.12, 0.008, 0.05]
     arms[:, 2] = np.clip(arms[:, 2], 0.9, 0.99)
-    return Style(
+    return BodyStyle(
         offsets=offsets,
         height=straight - rng.uniform(0.012, 0.035),
         width=rng.uniform(0.15, 0.27),

@@ -16,8 +16,8 @@ from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.synthetic.corpus import synthetic_clip_of
 from lamp_cli.synthetic.recombination import RealClip, RecombinedClip, Recombiner, clauses
 from lamp_cli.synthetic.recombination.body_parts import with_arms
-from lamp_cli.synthetic.recombination.clips import _synthetic_arms
-from lamp_cli.synthetic.recombination.contacts import accelerations, has_flights, planted
+from lamp_cli.synthetic.recombination.foot_slips import accelerations, has_flights, planted
+from lamp_cli.synthetic.recombination.recombiner import _synthetic_arms
 from lamp_cli.synthetic.recombination.splice import HALF, Match, best_match, splice
 from lamp_cli.synthetic.recombination.time_warp import FLIGHT_SPEEDS, SPEEDS, time_warp, warp_times
 from tests.conftest import wandering
@@ -283,8 +283,8 @@ def test_what_may_be_told_of_a_piece() -> None:
 
     assert clauses.is_steady(parsed("a man walks forward slowly"))
     assert not clauses.is_steady(parsed("a man walks forward then stops"))
-    assert not clauses.tells_of_all(parsed("a man walks towards the camera"))
-    assert not clauses.tells_of_all(parsed("jump")) and clauses.tells_of_all(parsed("walk"))
+    assert not clauses.holds_for_pieces(parsed("a man walks towards the camera"))
+    assert not clauses.holds_for_pieces(parsed("jump")) and clauses.holds_for_pieces(parsed("walk"))
     assert clauses.is_plain_gait(parsed("a person walks forward"))
     for other in ("a person walks swinging their arms", "run duck underneath", "a man walks like a zombie"):
         assert not clauses.is_plain_gait(parsed(other))

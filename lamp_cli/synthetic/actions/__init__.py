@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..movement import Movement
-from ..style import Style
+from ..style import BodyStyle
 from . import (
     daily,
     fighting,
@@ -24,7 +24,7 @@ from . import (
     water_and_ball,
 )
 
-Action = Callable[[Style, np.random.Generator], Movement]
+Action = Callable[[BodyStyle, np.random.Generator], Movement]
 
 ACTIONS: dict[str, Action] = {
     "stand": standing.stand,

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES
-from ..curves import drift, keys, smooth, window
+from ..hand_goals import BOTH, Scene, at_chest, at_head, begin, follow, in_room, lead_hand, path, shift_weight
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
-from ..scene import BOTH, Scene, at_chest, at_head, begin, follow, in_room, lead_hand, path, shift_weight
-from ..style import Style
+from ..style import BodyStyle
+from ..time_curves import drift, keys, smooth, window
 
 
 def _beats(scene: Scene, first: float, period: float, count: float) -> np.ndarray:
@@ -34,7 +34,7 @@ def _look_down(scene: Scene, share: np.ndarray, angle: float) -> None:
     scene.tracks.spine[:, 1] += 0.2 * angle * share
 
 
-def eat(style: Style, rng: np.random.Generator) -> Movement:
+def eat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Brings one hand to the mouth some times; the other hand holds a plate or hangs."""
     side, count = pick_side(rng), int(rng.integers(1, 5))
     name, period = SIDE_NAMES[side], float(rng.uniform(1.2, 1.9)) * style.tempo
@@ -71,17 +71,17 @@ def eat(style: Style, rng: np.random.Generator) -> Movement:
     )
 
 
-def wipe_table(style: Style, rng: np.random.Generator) -> Movement:
+def wipe_table(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Wipes a level surface in front, in circles or from side to side, leaning over it."""
     return _wipe(style, rng, "table")
 
 
-def wipe_window(style: Style, rng: np.random.Generator) -> Movement:
+def wipe_window(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Wipes an upright surface in front, in circles, up and down or from side to side."""
     return _wipe(style, rng, "window")
 
 
-def _wipe(style: Style, rng: np.random.Generator, what: str) -> Movement:
+def _wipe(style: BodyStyle, rng: np.random.Generator, what: str) -> Movement:
     side, count, table = pick_side(rng), int(rng.integers(3, 7)), what == "table"
     name, period = SIDE_NAMES[side], float(rng.uniform(0.7, 1.2)) * style.tempo
     scene = begin(style, rng, 1.7 + count * period)
@@ -139,7 +139,7 @@ def _wipe(style: Style, rng: np.random.Generator, what: str) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(period / 0.95))
 
 
-def wash_hands(style: Style, rng: np.random.Generator) -> Movement:
+def wash_hands(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Rubs the hands against each other in front of the waist."""
     period, seconds = float(rng.uniform(0.35, 0.6)) * style.tempo, float(rng.uniform(2.0, 4.5))
     scene = begin(style, rng, seconds + 1.5)
@@ -167,7 +167,7 @@ def wash_hands(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(scene.tracks, {"action": "wash hands", "side": "both"}, ways, manners_of(period / 0.47))
 
 
-def wash_face(style: Style, rng: np.random.Generator) -> Movement:
+def wash_face(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Rubs the face with both hands, bent forward a little."""
     period, count = float(rng.uniform(0.45, 0.75)) * style.tempo, int(rng.integers(3, 7))
     scene = begin(style, rng, count * period + 2.0)
@@ -196,7 +196,7 @@ def wash_face(style: Style, rng: np.random.Generator) -> Movement:
     )
 
 
-def play_guitar(style: Style, rng: np.random.Generator) -> Movement:
+def play_guitar(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Strums with one hand at the belly, the other moves along a neck held out to its side."""
     side = 1 if rng.random() < 0.75 else 0
     name, period = SIDE_NAMES[side], float(rng.uniform(0.4, 0.75)) * style.tempo
@@ -229,7 +229,7 @@ def play_guitar(style: Style, rng: np.random.Generator) -> Movement:
     )
 
 
-def play_violin(style: Style, rng: np.random.Generator) -> Movement:
+def play_violin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Bows with one hand, the other holds a neck before the shoulder, the chin turned to it."""
     side = 1 if rng.random() < 0.8 else 0
     name, period = SIDE_NAMES[side], float(rng.uniform(0.7, 1.5)) * style.tempo
@@ -263,7 +263,7 @@ def play_violin(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways, manners_of(period / 1.05))
 
 
-def play_drums(style: Style, rng: np.random.Generator) -> Movement:
+def play_drums(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Beats drums with both hands in turn."""
     period, count = float(rng.uniform(0.4, 0.7)) * style.tempo, int(rng.integers(5, 10))
     scene = begin(style, rng, count * period + 1.5)
@@ -293,7 +293,7 @@ def play_drums(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(scene.tracks, {"action": "play drums", "side": "both"}, ways, manners_of(period / 0.55))
 
 
-def stir(style: Style, rng: np.random.Generator) -> Movement:
+def stir(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Stirs in a pot or a bowl with one hand; the other holds the bowl or hangs."""
     side, count, bowl = pick_side(rng), int(rng.integers(3, 8)), bool(rng.random() < 0.6)
     name, period = SIDE_NAMES[side], float(rng.uniform(0.55, 1.1)) * style.tempo
@@ -321,7 +321,7 @@ def stir(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(scene.tracks, truth, tuple(ways), manners_of(period / 0.82))
 
 
-def type_keys(style: Style, rng: np.random.Generator) -> Movement:
+def type_keys(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Types on a keyboard at belly height, standing."""
     seconds, reach = float(rng.uniform(2.0, 5.0)), float(rng.uniform(0.75, 0.95))
     scene = begin(style, rng, seconds + 2 * reach)
@@ -347,7 +347,7 @@ def type_keys(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(scene.tracks, {"action": "type", "side": "both"}, ways)
 
 
-def comb_hair(style: Style, rng: np.random.Generator) -> Movement:
+def comb_hair(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Combs the hair with one hand in strokes from the front to the back of the head."""
     side, count, period = pick_side(rng), int(rng.integers(2, 6)), float(rng.uniform(0.8, 1.3)) * style.tempo
     name, sign = SIDE_NAMES[side], float(SIDES[side])
@@ -377,7 +377,7 @@ def comb_hair(style: Style, rng: np.random.Generator) -> Movement:
     )
 
 
-def steer(style: Style, rng: np.random.Generator) -> Movement:
+def steer(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Holds a wheel with both hands and turns it to one side or to both."""
     way, seconds = int(rng.integers(3)), float(rng.uniform(2.5, 4.5)) * style.tempo
     scene = begin(style, rng, seconds + 1.6)
@@ -402,21 +402,21 @@ def steer(style: Style, rng: np.random.Generator) -> Movement:
         goal[:, 0] = SIDES[side] * radius * np.cos((0.25 if side == 0 else np.pi - 0.25) - wheel)
         lead_hand(scene, side, share, at_chest(scene, side, goal), 0.15)
     where = SIDE_NAMES[way] if way < 2 else "both"
-    said = "left and right" if way == 2 else f"to the {where}"
+    way_turned = "left and right" if way == 2 else f"to the {where}"
     ways = (
-        ("steers", f"a wheel {said}"),
-        ("turns", f"a steering wheel {said}"),
-        ("steers", f"a car {said}"),
-        ("drives", f"a car and turns the wheel {said}"),
-        ("holds", f"a steering wheel and turns it {said}"),
-        ("rotates", f"a wheel {said} with both hands"),
-        ("pretends", f"to drive, steering {said}"),
+        ("steers", f"a wheel {way_turned}"),
+        ("turns", f"a steering wheel {way_turned}"),
+        ("steers", f"a car {way_turned}"),
+        ("drives", f"a car and turns the wheel {way_turned}"),
+        ("holds", f"a steering wheel and turns it {way_turned}"),
+        ("rotates", f"a wheel {way_turned} with both hands"),
+        ("pretends", f"to drive, steering {way_turned}"),
     )
     truth = {"action": "steer", "side": "both", "direction": where}
     return Movement(tracks, truth, ways, manners_of(seconds / 3.5))
 
 
-def check_watch(style: Style, rng: np.random.Generator) -> Movement:
+def check_watch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Raises one forearm before the chest and looks at the wrist."""
     side, hold = (0 if rng.random() < 0.65 else 1), float(rng.uniform(0.5, 1.8))
     name, rise = SIDE_NAMES[side], float(rng.uniform(0.5, 0.85)) * style.tempo
@@ -439,7 +439,7 @@ def check_watch(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "check watch", "side": name}, ways, manners_of(rise / 0.67))
 
 
-def look_at_hand(style: Style, rng: np.random.Generator) -> Movement:
+def look_at_hand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Holds one hand up before the face and looks at it, turning it about."""
     side, hold = pick_side(rng), float(rng.uniform(1.0, 2.5))
     name, rise = SIDE_NAMES[side], float(rng.uniform(0.6, 1.0)) * style.tempo

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import LEG, SIDES, Tracks, solve
-from ..curves import lagged, through, window
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
-from ..stance import GUARD, ahead, both_hands, feet, hand, stage, stance, turn
-from ..style import Style
+from ..stance import GUARD, ahead, both_hands, feet, hand, stage, stance, turn_trunk
+from ..style import BodyStyle
+from ..time_curves import lagged, through, window
 
 
 def _guard(tracks: Tracks, clock: np.ndarray, end: float, arms: tuple[int, ...] = (0, 1)) -> np.ndarray:
@@ -23,12 +23,12 @@ def _guard(tracks: Tracks, clock: np.ndarray, end: float, arms: tuple[int, ...] 
     return share
 
 
-def _often(count: int, *said: tuple[str, str]) -> list[tuple[str, str]]:
-    return [(verb, f"{rest} {words}".strip()) for words in times_words(count) for verb, rest in said]
+def _often(count: int, *ways: tuple[str, str]) -> list[tuple[str, str]]:
+    return [(verb, f"{rest} {words}".strip()) for words in times_words(count) for verb, rest in ways]
 
 
 def _punches(
-    style: Style, rng: np.random.Generator, begin: float, period: float, count: int
+    style: BodyStyle, rng: np.random.Generator, begin: float, period: float, count: int
 ) -> tuple[Tracks, np.ndarray, float, np.ndarray]:
     """Tracks, clock, the clock's end and when each of ``count`` strikes begins."""
     end = begin + count * period + 0.5
@@ -36,7 +36,7 @@ def _punches(
     return tracks, clock, end, begin + period * np.arange(count)
 
 
-def hook(style: Style, rng: np.random.Generator) -> Movement:
+def hook(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Hooks: a bent arm swings round from the side, driven by the turning hips."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
     size = float(rng.uniform(0.85, 1.15)) * style.energy
@@ -60,7 +60,7 @@ def hook(style: Style, rng: np.random.Generator) -> Movement:
     front = 1 - side if rng.random() < 0.6 else side
     push = np.clip(hips, 0, 1)
     stance(tracks, style, clock, front, end, 0.6 * push, -SIDES[side] * 0.7 * push * (front != side))
-    turn(tracks, side, hips, 0.75)
+    turn_trunk(tracks, side, hips, 0.75)
     tracks.root[:, 0] -= 0.09 * SIDES[side] * hips
     guard = _guard(tracks, clock, end)
     hand(tracks, side, guard, path, 1.0 * elbow)
@@ -79,7 +79,7 @@ def hook(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
 
 
-def uppercut(style: Style, rng: np.random.Generator) -> Movement:
+def uppercut(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Uppercuts: the body dips and the fist rises from below with the legs' push."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
     size = float(rng.uniform(0.85, 1.15)) * style.energy
@@ -101,7 +101,7 @@ def uppercut(style: Style, rng: np.random.Generator) -> Movement:
     front = 1 - side if rng.random() < 0.6 else side
     push = np.clip(hips, 0, 1)
     stance(tracks, style, clock, front, end, 0.7 * push, -SIDES[side] * 0.6 * push * (front != side))
-    turn(tracks, side, hips, 0.6)
+    turn_trunk(tracks, side, hips, 0.6)
     tracks.root[:, 1] -= 0.06 * dip
     tracks.spine[:, 1] += 0.14 * dip
     tracks.spine[:, 2] += SIDES[side] * 0.12 * dip
@@ -125,7 +125,7 @@ def uppercut(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
 
 
-def block(style: Style, rng: np.random.Generator) -> Movement:
+def block(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Raises one forearm or both against a blow and leans back."""
     choice, hold = int(rng.integers(3)), float(rng.uniform(0.3, 1.1))
     arms = (0, 1) if choice == 2 else (choice,)
@@ -137,7 +137,7 @@ def block(style: Style, rng: np.random.Generator) -> Movement:
     for arm in arms:
         hand(tracks, arm, up, (-0.12 if len(arms) == 2 else -0.25, high, 0.5), 0.75)
     if choice != 2:
-        turn(tracks, choice, 0.3 * up, 0.7)
+        turn_trunk(tracks, choice, 0.3 * up, 0.7)
     back = lagged(up, 1.0) * style.energy
     tracks.root[:, 2] -= 0.09 * back
     tracks.root[:, 1] -= 0.03 * back
@@ -162,7 +162,7 @@ def block(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "block", "side": name}, tuple(ways), manners_of(style.tempo))
 
 
-def box(style: Style, rng: np.random.Generator) -> Movement:
+def box(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Boxes: jabs of the front hand and crosses of the rear hand in turn, swaying on the feet."""
     lead, count = pick_side(rng), int(rng.integers(2, 7))
     tracks, clock, end, begins = _punches(style, rng, 0.7, float(rng.uniform(0.42, 0.6)), count)
@@ -183,7 +183,7 @@ def box(style: Style, rng: np.random.Generator) -> Movement:
     tracks.root[:, 2] += 0.06 * rear + 0.025 * bounce
     tracks.root[:, 1] -= 0.012 * (1 - np.abs(bounce)) * share
     tracks.root[:, 0] += 0.02 * np.roll(bounce, 3) * share
-    angle = turn(tracks, lead, hips, 0.65)
+    angle = turn_trunk(tracks, lead, hips, 0.65)
     guard = window(clock, 0.0, end, 0.5, 0.5)
     for arm, sign in ((lead, 1.0), (1 - lead, -1.0)):
         struck = np.clip(np.linalg.norm(paths[arm], axis=-1, keepdims=True) / 0.5, 0, 1)
@@ -206,7 +206,7 @@ def box(style: Style, rng: np.random.Generator) -> Movement:
 
 
 def kicked(
-    tracks: Tracks, style: Style, side: int, share: np.ndarray, path: np.ndarray, pitch: np.ndarray
+    tracks: Tracks, style: BodyStyle, side: int, share: np.ndarray, path: np.ndarray, pitch: np.ndarray
 ) -> None:
     """A foot leaves the ground by ``share`` (T,) for ``path`` (T, 3): outward, up, ahead of its hip.
 
@@ -220,7 +220,12 @@ def kicked(
 
 
 def _support(
-    tracks: Tracks, style: Style, clock: np.ndarray, side: int, end: float, pivot: np.ndarray | float = 0.0
+    tracks: Tracks,
+    style: BodyStyle,
+    clock: np.ndarray,
+    side: int,
+    end: float,
+    pivot: np.ndarray | float = 0.0,
 ) -> None:
     """The weight moves over the other foot, which may ``pivot`` on its ball and whose knee gives."""
     share = window(clock, 0.0, end, 0.4, 0.45)
@@ -230,7 +235,7 @@ def _support(
     feet(tracks, style, clock, 1 - side, (), 0.25 * np.abs(pivot), pivot)
 
 
-def side_kick(style: Style, rng: np.random.Generator) -> Movement:
+def side_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Kicks out to the side: the knee is drawn up, the leg thrust sideways, the trunk leans away."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
     high, period = float(rng.uniform(-0.32, 0.08)), 1.5
@@ -278,7 +283,7 @@ def side_kick(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
 
 
-def back_kick(style: Style, rng: np.random.Generator) -> Movement:
+def back_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Kicks straight back with the trunk bent ahead, looking over the shoulder."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
     high, period = float(rng.uniform(-0.4, -0.12)), 1.5
@@ -323,7 +328,7 @@ def back_kick(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
 
 
-def knee_strike(style: Style, rng: np.random.Generator) -> Movement:
+def knee_strike(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Drives a knee up while both hands pull down."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
     high, period = float(rng.uniform(0.0, 0.12)), 1.15
@@ -343,7 +348,7 @@ def knee_strike(style: Style, rng: np.random.Generator) -> Movement:
             (at + 1.05, (0, 0, 0)),
         )
     _support(tracks, style, clock, side, end)
-    turn(tracks, side, 0.35 * out, 0.0)
+    turn_trunk(tracks, side, 0.35 * out, 0.0)
     tracks.spine[:, 0] += SIDES[side] * 0.2 * lagged(out, 1.0)
     tracks.pelvis[:, 1] -= 0.28 * out
     tracks.spine[:, 1] += 0.2 * out
@@ -371,7 +376,7 @@ def knee_strike(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
 
 
-def chop(style: Style, rng: np.random.Generator) -> Movement:
+def chop(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Strikes down from overhead with both hands, as with a sword or an axe."""
     front, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
     deep, period = float(rng.uniform(0.5, 1.0)), float(rng.uniform(1.3, 1.6))

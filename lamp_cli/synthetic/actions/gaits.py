@@ -19,13 +19,13 @@ from ..contacts import (
     set_upper,
     standing_contacts,
 )
-from ..curves import FPS, GRAVITY, drift, ease, smooth, snap, through, window
 from ..gait import Gait, Path, pace, path_of, walk
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
-from ..style import Style
+from ..style import BodyStyle
+from ..time_curves import FPS, GRAVITY, drift, ease, smooth, snap, through, window
 
 
-def _strides(style: Style, rng: np.random.Generator, speed: np.ndarray, end: float) -> Tracks:
+def _strides(style: BodyStyle, rng: np.random.Generator, speed: np.ndarray, end: float) -> Tracks:
     """Tracks of going straight ahead at ``speed`` (T,) m/s until ``end``; above 2 m/s it runs."""
     t = np.arange(len(speed)) / FPS
     # Whoever stops after running takes quick short steps.
@@ -50,7 +50,7 @@ def _strides(style: Style, rng: np.random.Generator, speed: np.ndarray, end: flo
     return tracks
 
 
-def _contacts_along(style: Style, path: Path, first: int) -> list[Contact]:
+def _contacts_along(style: BodyStyle, path: Path, first: int) -> list[Contact]:
     """Contacts of a body that stands, follows the path with its feet and stands again."""
     t = np.arange(len(path.speed)) / FPS
     swing = np.interp(path.speed, [1.6, 2.3, 3.2, 5.2], [0.8, 1.15, 1.28, 1.45]) / path.cadence
@@ -81,7 +81,7 @@ def _contacts_along(style: Style, path: Path, first: int) -> list[Contact]:
     return resting([*contacts, *feet])
 
 
-def walk_to_run(style: Style, rng: np.random.Generator) -> Movement:
+def walk_to_run(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks, then breaks into a run."""
     slow, top = float(rng.uniform(0.9, 1.3)), float(rng.uniform(2.6, 3.8))
     change, seconds = float(rng.uniform(1.8, 3.2)), float(rng.uniform(4.2, 6.0))
@@ -102,7 +102,7 @@ def walk_to_run(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways)
 
 
-def stop_and_start(style: Style, rng: np.random.Generator) -> Movement:
+def stop_and_start(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks, stops, and walks on."""
     top, wait = float(rng.uniform(0.8, 1.4)), float(rng.uniform(0.8, 1.8))
     halt = float(rng.uniform(1.8, 2.8))
@@ -122,7 +122,7 @@ def stop_and_start(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways)
 
 
-def hop(style: Style, rng: np.random.Generator) -> Movement:
+def hop(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Hops on one leg, in place or forward."""
     side, count = pick_side(rng), int(rng.integers(2, 8))
     far = float(rng.choice([0.0, 1.0])) * float(rng.uniform(0.25, 0.6))
@@ -198,7 +198,7 @@ def _balance(tracks: Tracks, share: np.ndarray, rise: np.ndarray) -> None:
     tracks.pelvis[:, 1] += 0.06 * share
 
 
-def skip(style: Style, rng: np.random.Generator) -> Movement:
+def skip(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Skips: a step and a hop on each leg in turn."""
     count, speed = int(rng.integers(4, 9)), float(rng.uniform(1.2, 2.1))
     aloft, first = snap(float(rng.uniform(0.2, 0.3))), pick_side(rng)
@@ -250,7 +250,7 @@ def skip(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways, ("cheerfully", "playfully"))
 
 
-def stagger(style: Style, rng: np.random.Generator) -> Movement:
+def stagger(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Staggers like a drunk: uneven steps to all sides, a swaying trunk."""
     count, side = int(rng.integers(7, 12)), pick_side(rng)
     contacts = standing_contacts(style, (0.0, 0.0))
@@ -263,8 +263,8 @@ def stagger(style: Style, rng: np.random.Generator) -> Movement:
         z += float(rng.uniform(0.02, 0.55)) if k else 0.25
         half = SIDES[side] * float(rng.uniform(0.07, 0.2))
         spot = (x + half * np.cos(yaw), z - half * np.sin(yaw), yaw + SIDES[side] * 0.2, 0.0)
-        mine = max(n for n, c in enumerate(contacts) if c.side == side)
-        contacts[mine] = replace(contacts[mine], leave=clock, push=float(rng.uniform(0.3, 0.7)))
+        last = max(n for n, c in enumerate(contacts) if c.side == side)
+        contacts[last] = replace(contacts[last], leave=clock, push=float(rng.uniform(0.3, 0.7)))
         contacts.append(Contact(side, clock + swing, 0.0, spot, float(rng.uniform(0.04, 0.11)), -0.1))
         heading.append((clock + swing, yaw))
         clock, side = clock + swing + snap(float(rng.uniform(0.1, 0.3))), 1 - side
@@ -296,7 +296,7 @@ def stagger(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways)
 
 
-def moonwalk(style: Style, rng: np.random.Generator) -> Movement:
+def moonwalk(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Glides backwards: one flat foot slides back while the other stands on its toes."""
     count, far = int(rng.integers(4, 10)), float(rng.uniform(0.3, 0.5))
     beat, start = snap(float(rng.uniform(0.5, 0.75)) * style.tempo), snap(float(rng.uniform(0.3, 0.6)))
@@ -340,7 +340,7 @@ def moonwalk(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways, manners_of(style.tempo))
 
 
-def figure_eight(style: Style, rng: np.random.Generator) -> Movement:
+def figure_eight(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks or jogs along an eight: one loop to one side, one to the other."""
     side, running = pick_side(rng), bool(rng.random() < 0.4)
     seconds = float(rng.uniform(6.2, 8.0))
@@ -375,7 +375,7 @@ def figure_eight(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways)
 
 
-def carry(style: Style, rng: np.random.Generator) -> Movement:
+def carry(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks with a box held in front of the body."""
     seconds, share = float(rng.uniform(3.0, 6.5)), float(rng.uniform(0.65, 1.2))
     t = np.arange(round((seconds + 2) * FPS)) / FPS

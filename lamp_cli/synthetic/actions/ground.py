@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import FOOT, LEG, SHIN, SIDES, TOE_HEIGHT, euler, solve, turned
-from ..curves import FPS, bump, snap
 from ..floor_poses import (
     INSTEP,
     INSTEP_HEIGHT,
@@ -30,10 +29,11 @@ from ..floor_poses import (
 )
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
 from ..pose_chain import backward, chain, over_knees, through_poses
-from ..style import Style
+from ..style import BodyStyle
+from ..time_curves import FPS, bump, snap
 
 
-def kneel(style: Style, rng: np.random.Generator) -> Movement:
+def kneel(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Kneels down on one knee or on both, and often stands back up."""
     choice, again = int(rng.integers(3)), bool(rng.random() < 0.5)
     side = choice if choice < 2 else pick_side(rng)
@@ -72,13 +72,13 @@ def kneel(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
 
 
-def _to_the_back(style: Style, rng: np.random.Generator) -> tuple[list[Pose], list[float]]:
+def _to_the_back(style: BodyStyle, rng: np.random.Generator) -> tuple[list[Pose], list[float]]:
     lying = supine(style, bent=bool(rng.random() < 0.25), spread=float(rng.uniform(0, 0.6)))
     poses = [standing(style), crouch(style, pick_side(rng)), seated(style), reclined(style), lying]
     return poses, [0.95, 0.75, 0.8, 0.85]
 
 
-def _to_the_stomach(style: Style, rng: np.random.Generator) -> tuple[list[Pose], list[float]]:
+def _to_the_stomach(style: BodyStyle, rng: np.random.Generator) -> tuple[list[Pose], list[float]]:
     one, both = one_knee(style, pick_side(rng), hand=False), both_knees(style, 0.1)
     hands = pair((0.27, WRIST_HEIGHT, 0.33))
     face = float(SIDES[pick_side(rng)] * rng.uniform(0.2, 0.9))
@@ -86,7 +86,7 @@ def _to_the_stomach(style: Style, rng: np.random.Generator) -> tuple[list[Pose],
     return [standing(style), one, both, fours, prone(style, both.kneel, face, hands)], [1.0, 0.75, 0.9, 0.9]
 
 
-def lie_down(style: Style, rng: np.random.Generator) -> Movement:
+def lie_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Lies down from standing: over a seat to the back, or over the knees to the stomach."""
     back = bool(rng.random() < 0.6)
     poses, seconds = (_to_the_back if back else _to_the_stomach)(style, rng)
@@ -121,7 +121,7 @@ def lie_down(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
 
 
-def get_up(style: Style, rng: np.random.Generator) -> Movement:
+def get_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Gets up from lying on the back or the stomach, or from sitting on the floor."""
     start = ("back", "stomach", "seat")[int(rng.choice(3, p=[0.45, 0.3, 0.25]))]
     if start == "seat":
@@ -160,14 +160,14 @@ def get_up(style: Style, rng: np.random.Generator) -> Movement:
     )
 
 
-def _to_a_seat(style: Style, rng: np.random.Generator) -> tuple[list[Pose], list[float]]:
+def _to_a_seat(style: BodyStyle, rng: np.random.Generator) -> tuple[list[Pose], list[float]]:
     poses = [standing(style), crouch(style, pick_side(rng)), seated(style)]
     if rng.random() < 0.5:
         return [*poses, cross_legged(style, pick_side(rng))], [0.95, 0.75, 0.9]
     return [*poses, legs_out(style, bool(rng.random() < 0.5))], [0.95, 0.75, 0.9]
 
 
-def sit_on_floor(style: Style, rng: np.random.Generator) -> Movement:
+def sit_on_floor(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Sits down on the floor, cross-legged or with the legs out."""
     poses, seconds = _to_a_seat(style, rng)
     crossed = bool(poses[-1].guided[0])
@@ -198,7 +198,7 @@ def sit_on_floor(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
 
 
-def crawl(style: Style, rng: np.random.Generator) -> Movement:
+def crawl(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Crawls ahead on hands and knees: a hand moves with the knee of the other side."""
     cycle, stride = float(rng.uniform(1.0, 1.5)) * style.tempo, float(rng.uniform(0.36, 0.5))
     seconds = snap(float(rng.uniform(3.5, 8.5)))
@@ -259,7 +259,7 @@ def _strides(
     return stride * (spot + u * u * (3 - 2 * u)), within > duty, u
 
 
-def push_ups(style: Style, rng: np.random.Generator) -> Movement:
+def push_ups(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Push-ups, from straight arms to straight arms."""
     count, period = int(rng.integers(2, 6)), float(rng.uniform(1.1, 1.9)) * style.tempo
     start, after = snap(float(rng.uniform(0.3, 0.7))), 0.4

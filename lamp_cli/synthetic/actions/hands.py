@@ -9,9 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES, Tracks
-from ..curves import bump, ease, keys, lagged, window
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
-from ..scene import (
+from ..hand_goals import (
     BOTH,
     aim_arm,
     at_chest,
@@ -27,10 +25,12 @@ from ..scene import (
     sides,
     step_out,
 )
-from ..style import Style
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..style import BodyStyle
+from ..time_curves import bump, ease, keys, lagged, window
 
 
-def push(style: Style, rng: np.random.Generator) -> Movement:
+def push(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Pushes something ahead, with both hands as a rule, leaning into it."""
     arms, name, words = sides(rng, 0.7)
     count, heavy = int(rng.choice([1, 1, 2, 3])), rng.random() < 0.4
@@ -82,7 +82,7 @@ def _lean(tracks: Tracks, forward: np.ndarray, low: np.ndarray) -> None:
     tracks.head[:, 1] -= 0.9 * forward
 
 
-def pull(style: Style, rng: np.random.Generator) -> Movement:
+def pull(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Reaches out and pulls something to the body, leaning back."""
     arms, name, words = sides(rng, 0.6)
     count = int(rng.choice([1, 1, 2, 3]))
@@ -122,7 +122,7 @@ def pull(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(period / 1.45))
 
 
-def lift_overhead(style: Style, rng: np.random.Generator) -> Movement:
+def lift_overhead(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Lifts something with both hands from the floor or the waist to above the head, and lowers it."""
     floor, hold = bool(rng.random() < 0.45), float(rng.uniform(0.3, 1.2))
     move = float(rng.uniform(0.9, 1.3)) * style.tempo
@@ -177,7 +177,7 @@ def _stoop(tracks: Tracks, share: np.ndarray) -> None:
     tracks.knee += 0.12 * share[:, None]
 
 
-def put_down(style: Style, rng: np.random.Generator) -> Movement:
+def put_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Holds something at first, puts it down on the floor or on a table, and stands free."""
     arms, name, words = sides(rng, 0.65)
     floor, over = bool(rng.random() < 0.5), bool(rng.random() < 0.3) and len(arms) == 2
@@ -218,7 +218,7 @@ def put_down(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(move / 1.25))
 
 
-def point(style: Style, rng: np.random.Generator) -> Movement:
+def point(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Points forward, to the arm's side, or up."""
     side, where = pick_side(rng), str(rng.choice(["forward", "side", "up"]))
     name, sign, hold = SIDE_NAMES[side], float(SIDES[side]), float(rng.uniform(0.5, 2.0))
@@ -238,7 +238,7 @@ def point(style: Style, rng: np.random.Generator) -> Movement:
     tail = {"forward": ("forward", "straight ahead"), "up": ("up", "up at the sky")}
     target = {"forward": "ahead", "up": "above"}.get(where, f"on the {name}")
     tails = tail.get(where, (f"to the {name}", f"to their {name} side"))
-    ways = [("points", f"{said} with the {name} hand") for said in tails]
+    ways = [("points", f"{tail} with the {name} hand") for tail in tails]
     ways += [
         ("points", f"{tails[0]} with their {name} arm"),
         ("extends", f"the {name} arm and points {tails[0]}"),
@@ -259,7 +259,7 @@ def point(style: Style, rng: np.random.Generator) -> Movement:
     )
 
 
-def cross_arms(style: Style, rng: np.random.Generator) -> Movement:
+def cross_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Folds the arms in front of the chest."""
     hold, rise = float(rng.uniform(1.0, 3.0)), float(rng.uniform(0.8, 1.2)) * style.tempo
     scene = begin(style, rng, hold + 2 * rise + 0.2)
@@ -283,7 +283,7 @@ def cross_arms(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "cross arms", "side": "both"}, ways, manners_of(rise / 1.0))
 
 
-def hands_on_hips(style: Style, rng: np.random.Generator) -> Movement:
+def hands_on_hips(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Puts both hands on the hips."""
     hold, rise = float(rng.uniform(0.9, 3.0)), float(rng.uniform(0.6, 1.0)) * style.tempo
     scene = begin(style, rng, hold + 2 * rise + 0.15)
@@ -310,7 +310,7 @@ def hands_on_hips(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "hands on hips", "side": "both"}, ways, manners_of(rise / 0.8))
 
 
-def shrug(style: Style, rng: np.random.Generator) -> Movement:
+def shrug(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Shrugs the shoulders, the forearms opening to the sides or not."""
     count, open_ = int(rng.choice([1, 1, 2, 3])), bool(rng.random() < 0.65)
     period = float(rng.uniform(0.9, 1.5)) * style.tempo
@@ -350,7 +350,7 @@ def shrug(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "shrug", "count": count}, tuple(ways), manners_of(period / 1.2))
 
 
-def salute(style: Style, rng: np.random.Generator) -> Movement:
+def salute(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Salutes with one hand at the brow."""
     side, hold = pick_side(rng), float(rng.uniform(0.5, 2.0))
     name, rise = SIDE_NAMES[side], float(rng.uniform(0.4, 0.8)) * style.tempo
@@ -376,7 +376,7 @@ def salute(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "salute", "side": name}, ways, manners_of(rise / 0.6))
 
 
-def stop_sign(style: Style, rng: np.random.Generator) -> Movement:
+def stop_sign(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Holds one hand or both out ahead, palm forward, to stop someone."""
     arms, name, words = sides(rng, 0.3)
     hold, rise = float(rng.uniform(0.6, 2.2)), float(rng.uniform(0.4, 0.75)) * style.tempo
@@ -407,7 +407,7 @@ def stop_sign(style: Style, rng: np.random.Generator) -> Movement:
     )
 
 
-def scratch_head(style: Style, rng: np.random.Generator) -> Movement:
+def scratch_head(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Scratches the head with one hand."""
     side, count, period = pick_side(rng), int(rng.integers(3, 7)), float(rng.uniform(0.22, 0.4)) * style.tempo
     name, sign, rise = SIDE_NAMES[side], float(SIDES[side]), float(rng.uniform(0.6, 0.95)) * style.tempo

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES, Tracks, foot_at
-from ..curves import FPS, GRAVITY, ease, keys, quintic, snap
 from ..gait import with_goal
 from ..movement import SIDE_NAMES, Movement, pick_side, times_words
-from ..style import Style
+from ..style import BodyStyle
+from ..time_curves import FPS, GRAVITY, ease, keys, quintic, snap
 
 # How high the pelvis stands above its rest when the toes leave the ground, and the pitch of the feet then.
 RISE, PITCH = 0.05, 0.55
 
 
 def jumps(
-    style: Style,
+    style: BodyStyle,
     rng: np.random.Generator,
     heights: np.ndarray,
     step: tuple[float, float],
@@ -64,7 +64,7 @@ def jumps(
 
 
 def _feet(
-    style: Style,
+    style: BodyStyle,
     tracks: Tracks,
     t: np.ndarray,
     flights: list[tuple[float, float]],
@@ -139,16 +139,16 @@ def _lean(
         tracks.arm[:, side] += share * (with_goal(tracks.arm[:, side], goal) - tracks.arm[:, side])
 
 
-def jump(style: Style, rng: np.random.Generator) -> Movement:
+def jump(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps on the spot, once to three times."""
     count = int(rng.choice([1, 1, 2, 3]))
     high = float(rng.uniform(0.12, 0.4))
     tracks = jumps(style, rng, np.full(count, high) * rng.uniform(0.9, 1.1, count), (0.0, 0.0))
     truth = {"action": "jump", "direction": "up", "count": count, "height": round(high, 2)}
-    said = times_words(count)
+    counts = times_words(count)
     ways = [
         (verb, f"{rest} {times}".strip())
-        for times in said
+        for times in counts
         for verb, rest in (
             ("jumps", ""),
             ("jumps", "up"),
@@ -163,7 +163,7 @@ def jump(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners if count == 1 else ())
 
 
-def jump_forward(style: Style, rng: np.random.Generator) -> Movement:
+def jump_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps ahead, once to three times."""
     count, far = int(rng.choice([1, 1, 2, 3])), float(rng.uniform(0.5, 1.3))
     tracks = jumps(style, rng, rng.uniform(0.15, 0.3, count), (0.0, far))
@@ -188,7 +188,7 @@ def jump_forward(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways))
 
 
-def jump_backward(style: Style, rng: np.random.Generator) -> Movement:
+def jump_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps backward, once or twice."""
     count, far = int(rng.choice([1, 1, 2])), float(rng.uniform(0.3, 0.7))
     tracks = jumps(style, rng, rng.uniform(0.12, 0.25, count), (0.0, -far))
@@ -211,7 +211,7 @@ def jump_backward(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways))
 
 
-def jump_sideways(style: Style, rng: np.random.Generator) -> Movement:
+def jump_sideways(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps to one side."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
     far = float(rng.uniform(0.4, 0.9)) * float(SIDES[side])
@@ -231,7 +231,7 @@ def jump_sideways(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways))
 
 
-def jumping_jacks(style: Style, rng: np.random.Generator) -> Movement:
+def jumping_jacks(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps with legs and arms opening and closing."""
     count = int(rng.integers(2, 5))
     tracks = jumps(style, rng, np.full(2 * count, 0.06), (0.0, 0.0), spread=float(rng.uniform(0.18, 0.28)))

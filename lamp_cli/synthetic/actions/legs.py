@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES, Tracks, foot_at
-from ..curves import FPS, bump, ease, keys, window
 from ..gait import with_goal
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
-from ..style import Style
+from ..style import BodyStyle
+from ..time_curves import FPS, bump, ease, keys, window
 
 
 def _stand(
-    style: Style, rng: np.random.Generator, busy: float, after: float = 0.5
+    style: BodyStyle, rng: np.random.Generator, busy: float, after: float = 0.5
 ) -> tuple[Tracks, np.ndarray, float]:
     start = float(rng.uniform(0.2, 0.6))
     tracks = style.stand(max(2.1, start + busy + after), rng)
@@ -25,7 +25,7 @@ def _hands(tracks: Tracks, share: np.ndarray, goal: tuple[float, float, float]) 
         tracks.arm[:, side] += share[:, None] * (wanted - tracks.arm[:, side])
 
 
-def squat(style: Style, rng: np.random.Generator) -> Movement:
+def squat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Squats, once to three times."""
     count, deep = int(rng.choice([1, 1, 2, 3])), float(rng.uniform(0.3, 0.48))
     period = float(rng.uniform(1.6, 2.4)) * style.tempo
@@ -56,17 +56,17 @@ def squat(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "squat", "count": count}, tuple(ways), manners_of(period / 2.0))
 
 
-def sit_down(style: Style, rng: np.random.Generator) -> Movement:
+def sit_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Sits down on something behind."""
     return _sit(style, rng, down=True, up=False)
 
 
-def stand_up(style: Style, rng: np.random.Generator) -> Movement:
+def stand_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Stands up from a seat."""
     return _sit(style, rng, down=False, up=True)
 
 
-def _sit(style: Style, rng: np.random.Generator, down: bool, up: bool) -> Movement:
+def _sit(style: BodyStyle, rng: np.random.Generator, down: bool, up: bool) -> Movement:
     move, hold = 1.3 * style.tempo, float(rng.uniform(1.2, 2.5))
     tracks = style.stand(max(2.1, move + hold + 0.6), rng)
     t = np.arange(len(tracks)) / FPS
@@ -98,7 +98,7 @@ def _sit(style: Style, rng: np.random.Generator, down: bool, up: bool) -> Moveme
     return Movement(tracks, {"action": "sit down" if down else "stand up"}, ways, manners_of(style.tempo))
 
 
-def pick_up(style: Style, rng: np.random.Generator) -> Movement:
+def pick_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Bends down and picks something up with one hand or both."""
     choice = int(rng.integers(3))
     hands = (0, 1) if choice == 2 else (choice,)
@@ -135,7 +135,7 @@ def _shift(tracks: Tracks, share: np.ndarray, side: int, width: float) -> None:
 
 
 def _lift_foot(
-    style: Style, tracks: Tracks, side: int, path: np.ndarray, pitch: np.ndarray, lifted: np.ndarray
+    style: BodyStyle, tracks: Tracks, side: int, path: np.ndarray, pitch: np.ndarray, lifted: np.ndarray
 ) -> None:
     """Ankle of one foot along ``path`` (T, 3): sideways, up, forward of its place on the ground."""
     x, z, yaw = style.feet()[side]
@@ -146,7 +146,7 @@ def _lift_foot(
     tracks.planted[:, side] &= ~lifted
 
 
-def kick(style: Style, rng: np.random.Generator) -> Movement:
+def kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Kicks forward with one leg, once to three times."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
     high, far = float(rng.uniform(0.45, 0.95)), float(rng.uniform(0.5, 0.68))
@@ -196,7 +196,7 @@ def kick(style: Style, rng: np.random.Generator) -> Movement:
     )
 
 
-def lift_knee(style: Style, rng: np.random.Generator) -> Movement:
+def lift_knee(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Lifts a knee and stands on one leg for a while."""
     side, hold = pick_side(rng), float(rng.uniform(0.6, 2.6))
     tracks, t, start = _stand(style, rng, hold + 1.8)
@@ -217,7 +217,7 @@ def lift_knee(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "balance", "side": other, "lifted": name}, ways)
 
 
-def lunge(style: Style, rng: np.random.Generator) -> Movement:
+def lunge(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Lunges forward with one leg and comes back."""
     side, far = pick_side(rng), float(rng.uniform(0.55, 0.8))
     tracks, t, start = _stand(style, rng, 3.4)

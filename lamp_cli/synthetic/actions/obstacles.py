@@ -20,15 +20,17 @@ from ..contacts import (
     set_upper,
     standing_contacts,
 )
-from ..curves import FPS, GRAVITY, ease, keys, smooth, snap, window
 from ..gait import with_goal
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
-from ..style import Style
+from ..style import BodyStyle
+from ..time_curves import FPS, GRAVITY, ease, keys, smooth, snap, window
 
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
-def _walked(style: Style, rng: np.random.Generator, contacts: list[Contact], after: float = 0.5) -> Tracks:
+def _walked(
+    style: BodyStyle, rng: np.random.Generator, contacts: list[Contact], after: float = 0.5
+) -> Tracks:
     """Tracks of stepping from contact to contact, the pelvis over the middle of the feet."""
     last = max(c.land for c in contacts)
     tracks = style.stand(max(2.1, last + after), rng)
@@ -41,12 +43,12 @@ def _walked(style: Style, rng: np.random.Generator, contacts: list[Contact], aft
 
 def _step(contacts: list[Contact], side: int, lift: float, land: float, contact: Contact) -> None:
     """Add the contact to which a foot swings between two times."""
-    mine = max(n for n, c in enumerate(contacts) if c.side == side)
-    contacts[mine] = replace(contacts[mine], leave=snap(lift))
+    last = max(n for n, c in enumerate(contacts) if c.side == side)
+    contacts[last] = replace(contacts[last], leave=snap(lift))
     contacts.append(replace(contact, side=side, land=snap(land)))
 
 
-def step_over(style: Style, rng: np.random.Generator) -> Movement:
+def step_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks up to something, steps over it with one high foot after the other, and walks on."""
     high, first = float(rng.uniform(0.22, 0.48)), pick_side(rng)
     before, after = int(rng.integers(0, 4)), int(rng.integers(1, 4))
@@ -106,7 +108,7 @@ def step_over(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
 
 
-def jump_over(style: Style, rng: np.random.Generator) -> Movement:
+def jump_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps forward over something with both feet, knees drawn up."""
     rise, far = float(rng.uniform(0.22, 0.42)), float(rng.uniform(0.7, 1.3))
     tuck, deep = float(rng.uniform(0.12, 0.28)), float(rng.uniform(0.16, 0.26))
@@ -178,7 +180,7 @@ def jump_over(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways)
 
 
-def _stairs(style: Style, rng: np.random.Generator, down: bool) -> tuple[Tracks, dict]:
+def _stairs(style: BodyStyle, rng: np.random.Generator, down: bool) -> tuple[Tracks, dict]:
     steps, first = int(rng.integers(3, 7)), pick_side(rng)
     riser, tread = float(rng.uniform(0.15, 0.2)), float(rng.uniform(0.26, 0.32))
     beat = float(rng.uniform(0.62, 0.85)) * float(np.sqrt(style.tempo))
@@ -226,7 +228,7 @@ def _stairs(style: Style, rng: np.random.Generator, down: bool) -> tuple[Tracks,
     return tracks, truth
 
 
-def stairs_up(style: Style, rng: np.random.Generator) -> Movement:
+def stairs_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Climbs some stairs and stands on the last step."""
     tracks, truth = _stairs(style, rng, down=False)
     number = NUMBERS[truth["count"]]
@@ -243,7 +245,7 @@ def stairs_up(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways, manners_of(style.tempo))
 
 
-def stairs_down(style: Style, rng: np.random.Generator) -> Movement:
+def stairs_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Comes down some stairs and stands on the ground."""
     tracks, truth = _stairs(style, rng, down=True)
     number = NUMBERS[truth["count"]]

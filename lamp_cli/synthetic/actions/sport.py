@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES, Tracks
-from ..curves import bump, through, window
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
-from ..stance import Step, both_hands, feet, hand, stage, turn
-from ..style import Style
+from ..stance import Step, both_hands, feet, hand, stage, turn_trunk
+from ..style import BodyStyle
+from ..time_curves import bump, through, window
 
 HANG = (0.12, -0.95, 0.05)
 
@@ -32,7 +32,7 @@ def _pivot(side: int, hips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return 0.75 * push, -SIDES[side] * 0.8 * push
 
 
-def throw_underhand(style: Style, rng: np.random.Generator) -> Movement:
+def throw_underhand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Throws underhand: a step, the arm a pendulum from behind to ahead."""
     side = pick_side(rng)
     size, tempo = float(rng.uniform(0.85, 1.1)), style.tempo * float(rng.uniform(0.85, 1.15))
@@ -46,7 +46,7 @@ def throw_underhand(style: Style, rng: np.random.Generator) -> Movement:
     tracks.root[:, 0] += SIDES[side] * 0.04 * (bump((clock - 0.2) / 0.7) + bump((clock - 1.7) / 0.6))
     bent = window(clock, 0.2, 2.1, 0.6, 0.8)
     _crouch(tracks, bent, 0.07, 0.4)
-    turn(tracks, side, hips, 0.8)
+    turn_trunk(tracks, side, hips, 0.8)
     path = through(
         clock,
         (0.0, HANG),
@@ -73,7 +73,7 @@ def throw_underhand(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "throw underhand", "side": name}, ways, manners_of(tempo))
 
 
-def catch(style: Style, rng: np.random.Generator) -> Movement:
+def catch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Catches something with both hands, high, at the chest or low, and takes it to the body."""
     level = ("high", "chest", "low")[int(rng.integers(3))]
     away, hold = float(rng.uniform(-0.16, 0.16)), float(rng.uniform(0.2, 0.9))
@@ -122,7 +122,13 @@ def catch(style: Style, rng: np.random.Generator) -> Movement:
 
 
 def _wide(
-    tracks: Tracks, style: Style, clock: np.ndarray, side: int, end: float, hips: np.ndarray, stride: float
+    tracks: Tracks,
+    style: BodyStyle,
+    clock: np.ndarray,
+    side: int,
+    end: float,
+    hips: np.ndarray,
+    stride: float,
 ) -> None:
     """A wide stance, the other foot a ``stride`` out; the foot of ``side`` pivots with the hips."""
     width = max(0.0, 0.42 - style.width)
@@ -136,7 +142,7 @@ def _wide(
     tracks.root[:, 0] -= away * 0.05 * (bump(clock / 0.4) + bump((clock - end + 0.45) / 0.45))
 
 
-def swing_bat(style: Style, rng: np.random.Generator) -> Movement:
+def swing_bat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Swings a bat: a load away from the pitcher, a stride, hips, trunk and hands round in turn.
 
     The side is that of the batter's rear shoulder; the pitcher is on the other side.
@@ -150,7 +156,7 @@ def swing_bat(style: Style, rng: np.random.Generator) -> Movement:
     _crouch(tracks, window(clock, 0.1, 2.8, 0.6, 0.7), 0.09, 0.35)
     shift = through(clock, (0.4, 0.0), (0.95, 1.0), (1.45, -1.0), (2.0, -0.8), (2.6, 0.0))
     tracks.root[:, 0] += SIDES[side] * 0.07 * shift
-    turn(tracks, side, hips, 0.85, 0.9)
+    turn_trunk(tracks, side, hips, 0.85, 0.9)
     tracks.head[:, 0] -= SIDES[side] * 0.9 * window(clock, 0.1, 2.3, 0.5, 0.7)
     middle = through(
         clock,
@@ -177,7 +183,7 @@ def swing_bat(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "swing bat", "side": name}, ways, manners_of(tempo))
 
 
-def golf(style: Style, rng: np.random.Generator) -> Movement:
+def golf(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Swings a golf club: address, backswing to the named side, downswing, finish over the other shoulder."""
     side, tempo = pick_side(rng), style.tempo * float(rng.uniform(0.85, 1.15))
     full, hold = float(rng.uniform(0.8, 1.0)), float(rng.uniform(0.1, 0.7))
@@ -198,7 +204,7 @@ def golf(style: Style, rng: np.random.Generator) -> Movement:
     tracks.root[:, 0] += SIDES[side] * 0.055 * shift
     # The eyes stay on the ball until it is struck, then follow it.
     free = window(clock, 2.05, done + 0.8, 0.3, 0.8)
-    angle = turn(tracks, side, hips, 0.9, 0.0)
+    angle = turn_trunk(tracks, side, hips, 0.9, 0.0)
     tracks.head[:, 0] += SIDES[side] * angle * (0.85 * (1 - free)) - SIDES[side] * 0.25 * free
     high = 0.3 * full
     middle = through(
@@ -229,7 +235,7 @@ def golf(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "golf swing", "side": name}, ways, manners_of(tempo))
 
 
-def forehand(style: Style, rng: np.random.Generator) -> Movement:
+def forehand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Hits a tennis forehand: shoulders turn, the other foot steps, the arm swings low to high across."""
     side, tempo = pick_side(rng), style.tempo * float(rng.uniform(0.85, 1.15))
     size, low = float(rng.uniform(0.85, 1.1)), float(rng.uniform(-0.6, -0.35))
@@ -241,7 +247,7 @@ def forehand(style: Style, rng: np.random.Generator) -> Movement:
     tracks.root[:, 2] += 0.2 * window(clock, 0.6, 2.6, 0.6, 0.7)
     tracks.root[:, 0] += SIDES[side] * 0.06 * (bump((clock - 0.2) / 0.9) + 0.6 * bump((clock - 2.0) / 0.6))
     _crouch(tracks, window(clock, 0.0, 2.5, 0.5, 0.8), 0.09, 0.3)
-    turn(tracks, side, hips, 0.9)
+    turn_trunk(tracks, side, hips, 0.9)
     path = through(
         clock,
         (0.0, HANG),
@@ -277,7 +283,7 @@ def forehand(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "tennis forehand", "side": name}, ways, manners_of(tempo))
 
 
-def serve(style: Style, rng: np.random.Generator) -> Movement:
+def serve(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Serves: the other hand tosses the ball up, the body arches and hits it high above the head."""
     side, tempo = pick_side(rng), style.tempo * float(rng.uniform(0.85, 1.15))
     size = float(rng.uniform(0.85, 1.1))
@@ -291,7 +297,7 @@ def serve(style: Style, rng: np.random.Generator) -> Movement:
     tracks.root[:, 2] += 0.14 * window(clock, 0.0, 3.4, 0.45, 0.6) + 0.08 * window(clock, 1.4, 3.0, 0.5, 0.8)
     tracks.root[:, 0] += SIDES[side] * 0.05 * (bump(clock / 0.45) + bump((clock - 2.85) / 0.55))
     tracks.root[:, 1] -= 0.1 * load + 0.03 * window(clock, 0.0, 3.3, 0.5, 0.6) - 0.04 * (heels / 0.5)
-    turn(tracks, side, hips, 0.9)
+    turn_trunk(tracks, side, hips, 0.9)
     arch = through(clock, (0.6, 0.0), (1.4, -0.32), (1.95, 0.6), (2.3, 0.5), (3.2, 0.0))
     tracks.spine[:, 1] += 0.8 * arch
     tracks.pelvis[:, 1] += 0.3 * arch

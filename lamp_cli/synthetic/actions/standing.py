@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES, Tracks
-from ..curves import FPS, keys, window
 from ..gait import with_goal
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
-from ..style import Style
+from ..style import BodyStyle
+from ..time_curves import FPS, keys, window
 
 BOTH = (0, 1)
 
 
-def _stand(style: Style, rng: np.random.Generator, busy: float) -> tuple[Tracks, np.ndarray, float]:
+def _stand(style: BodyStyle, rng: np.random.Generator, busy: float) -> tuple[Tracks, np.ndarray, float]:
     """Standing tracks with ``busy`` seconds in the middle; their times; when the middle begins."""
     start = float(rng.uniform(0.2, 0.6))
     tracks = style.stand(max(2.1, start + busy + float(rng.uniform(0.3, 0.8))), rng)
@@ -44,7 +44,7 @@ def _sides(rng: np.random.Generator) -> tuple[tuple[int, ...], str, tuple[str, .
     return (choice,), name, tuple(words.format(name) for words in hand)
 
 
-def stand(style: Style, rng: np.random.Generator) -> Movement:
+def stand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Stands still."""
     tracks = style.stand(float(rng.uniform(2.2, 6.0)), rng)
     ways = (
@@ -58,9 +58,9 @@ def stand(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "stand"}, ways)
 
 
-def wave(style: Style, rng: np.random.Generator) -> Movement:
+def wave(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Waves one hand or both."""
-    arms, name, said = _sides(rng)
+    arms, name, tails = _sides(rng)
     count, period = int(rng.integers(3, 7)), float(rng.uniform(0.4, 0.65)) * style.tempo
     tracks, t, start = _stand(style, rng, count * period + 1.2)
     share = window(t, start, start + count * period + 1.2, 0.6, 0.6)
@@ -71,17 +71,17 @@ def wave(style: Style, rng: np.random.Generator) -> Movement:
             tracks, side, share, np.stack([0.35 + swing, np.full(len(t), high), np.full(len(t), 0.15)], -1)
         )
     tracks.spine[:, 2] += 0.05 * share * (sum(-SIDES[s] for s in arms) if len(arms) == 1 else 0.0)
-    ways = [(verb, words) for words in said for verb in ("waves",)]
+    ways = [(verb, words) for words in tails for verb in ("waves",)]
     ways += [
-        ("waves", f"hello {said[0]}"),
+        ("waves", f"hello {tails[0]}"),
         ("raises", f"the {name} hand and waves" if name != "both" else "both hands and waves"),
     ]
     if name != "both":
-        ways += [("waves", f"their {name} arm"), ("waves", f"goodbye {said[0]}")]
+        ways += [("waves", f"their {name} arm"), ("waves", f"goodbye {tails[0]}")]
     return Movement(tracks, {"action": "wave", "side": name}, tuple(ways), manners_of(period / 0.52))
 
 
-def raise_arms(style: Style, rng: np.random.Generator) -> Movement:
+def raise_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Raises one arm or both overhead and lowers them."""
     arms, name, _ = _sides(rng)
     hold = float(rng.uniform(0.4, 2.0))
@@ -101,7 +101,7 @@ def raise_arms(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "raise arms", "side": name}, ways, manners_of(style.tempo))
 
 
-def arms_out(style: Style, rng: np.random.Generator) -> Movement:
+def arms_out(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Spreads both arms to the sides."""
     tracks, t, start = _stand(style, rng, 3.0)
     share = window(t, start, start + 3.0, 0.8 * style.tempo, 0.8 * style.tempo)
@@ -117,7 +117,7 @@ def arms_out(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "arms out", "side": "both"}, ways)
 
 
-def clap(style: Style, rng: np.random.Generator) -> Movement:
+def clap(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Claps some times."""
     count, period = int(rng.integers(2, 7)), float(rng.uniform(0.35, 0.55)) * style.tempo
     tracks, t, start = _stand(style, rng, count * period + 1.0)
@@ -135,7 +135,7 @@ def clap(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "clap", "count": count}, tuple(ways), manners_of(period / 0.45))
 
 
-def punch(style: Style, rng: np.random.Generator) -> Movement:
+def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Punches straight ahead with one fist or both in turn."""
     side, count = pick_side(rng), int(rng.integers(1, 4))
     alternating = count > 1 and rng.random() < 0.35
@@ -172,7 +172,7 @@ def punch(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "punch", "side": name, "count": count}, tuple(ways))
 
 
-def throw(style: Style, rng: np.random.Generator) -> Movement:
+def throw(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Throws something overhand."""
     side = pick_side(rng)
     tracks, t, start = _stand(style, rng, 2.2)
@@ -199,7 +199,7 @@ def throw(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "throw", "side": name}, ways)
 
 
-def drink(style: Style, rng: np.random.Generator) -> Movement:
+def drink(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Takes a drink."""
     side = pick_side(rng)
     tracks, t, start = _stand(style, rng, 3.2)
@@ -216,7 +216,7 @@ def drink(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "drink", "side": name}, ways)
 
 
-def phone(style: Style, rng: np.random.Generator) -> Movement:
+def phone(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Holds a phone to the ear."""
     side = pick_side(rng)
     tracks, t, start = _stand(style, rng, 4.0)
@@ -231,7 +231,7 @@ def phone(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "phone", "side": name}, ways)
 
 
-def bow(style: Style, rng: np.random.Generator) -> Movement:
+def bow(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Bows."""
     hold, deep = float(rng.uniform(0.2, 1.0)), float(rng.uniform(0.5, 0.95))
     tracks, t, start = _stand(style, rng, hold + 2.0 * style.tempo)
@@ -248,7 +248,7 @@ def bow(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "bow"}, ways, manners_of(style.tempo))
 
 
-def nod(style: Style, rng: np.random.Generator) -> Movement:
+def nod(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Nods the head."""
     return _head(
         style,
@@ -259,14 +259,14 @@ def nod(style: Style, rng: np.random.Generator) -> Movement:
     )
 
 
-def shake_head(style: Style, rng: np.random.Generator) -> Movement:
+def shake_head(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Shakes the head."""
     ways = (("shakes", "the head"), ("shakes", "their head no"), ("turns", "the head from side to side"))
     return _head(style, rng, 0, "shake head", ways)
 
 
 def _head(
-    style: Style, rng: np.random.Generator, axis: int, action: str, ways: tuple[tuple[str, str], ...]
+    style: BodyStyle, rng: np.random.Generator, axis: int, action: str, ways: tuple[tuple[str, str], ...]
 ) -> Movement:
     count, period = int(rng.integers(2, 5)), float(rng.uniform(0.6, 0.9)) * style.tempo
     tracks, t, start = _stand(style, rng, count * period)
@@ -275,7 +275,7 @@ def _head(
     return Movement(tracks, {"action": action, "count": count}, ways)
 
 
-def look_around(style: Style, rng: np.random.Generator) -> Movement:
+def look_around(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Looks to both sides."""
     first = pick_side(rng)
     tracks, t, start = _stand(style, rng, 4.0)
@@ -302,7 +302,7 @@ def look_around(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "look around", "first": one}, ways)
 
 
-def stretch(style: Style, rng: np.random.Generator) -> Movement:
+def stretch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Stretches sideways with the arms overhead."""
     side = pick_side(rng)
     tracks, t, start = _stand(style, rng, 4.2)
@@ -322,7 +322,7 @@ def stretch(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "stretch", "side": name}, ways)
 
 
-def sway(style: Style, rng: np.random.Generator) -> Movement:
+def sway(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Sways from side to side, as in a slow dance."""
     period, seconds = float(rng.uniform(1.1, 1.8)), float(rng.uniform(4.0, 6.5))
     tracks, t, start = _stand(style, rng, seconds)

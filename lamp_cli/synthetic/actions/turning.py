@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES, foot_at
-from ..curves import FPS, bump, ease, lagged, smooth, window
 from ..gait import with_goal
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
-from ..style import Style
+from ..style import BodyStyle
+from ..time_curves import FPS, bump, ease, lagged, smooth, window
 from .jumping import jumps
 
 
-def spin(style: Style, rng: np.random.Generator) -> Movement:
+def spin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Spins fast on the ball of one foot, once or twice around, the other foot drawn to it."""
     side, rounds = pick_side(rng), int(rng.integers(1, 3))
     sign, last = float(SIDES[side]), (0.85 + 0.6 * rounds) * style.tempo
@@ -69,7 +69,7 @@ def spin(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), ("quickly", "fast") if style.tempo < 1 else ())
 
 
-def jump_turn(style: Style, rng: np.random.Generator) -> Movement:
+def jump_turn(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps and turns in the air by a half or a whole turn."""
     side, degrees = pick_side(rng), int(rng.choice([180, 180, 360]))
     high = float(rng.uniform(0.22, 0.32)) + 0.1 * (degrees == 360)
@@ -103,7 +103,7 @@ def jump_turn(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways)
 
 
-def twist(style: Style, rng: np.random.Generator) -> Movement:
+def twist(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Dances the twist: hips and feet one way, chest and arms the other, on the balls of the feet."""
     count, period = int(rng.integers(4, 8)), float(rng.uniform(0.55, 0.85)) * style.tempo
     start = float(rng.uniform(0.3, 0.6))
@@ -136,7 +136,7 @@ def twist(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "twist", "count": count}, ways, manners_of(period / 0.7))
 
 
-def step_touch(style: Style, rng: np.random.Generator) -> Movement:
+def step_touch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Dances from side to side: a step, the other foot closes, and back, with swinging arms."""
     side, count = pick_side(rng), int(rng.integers(2, 5))
     beat, wide = float(rng.uniform(0.42, 0.6)) * style.tempo, float(rng.uniform(0.28, 0.42))

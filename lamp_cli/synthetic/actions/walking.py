@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..body import Tracks
-from ..curves import FPS, smooth
 from ..gait import Gait, pace, path_of, walk
 from ..movement import SIDE_NAMES, Movement, pick_side
-from ..style import Style
+from ..style import BodyStyle
+from ..time_curves import FPS, smooth
 
 WALK = Gait()
 JOG = Gait(swing=1.15, run=0.8, clearance=0.14, push=0.9, strike=-0.1, half_width=0.04, crouch=0.02, bend=0.1)
@@ -28,7 +28,7 @@ def _speed_words(share: float) -> tuple[str, ...]:
 
 
 def _go(
-    style: Style,
+    style: BodyStyle,
     rng: np.random.Generator,
     gait: Gait,
     speed: float,
@@ -55,7 +55,7 @@ def _distance(tracks: Tracks) -> float:
     return round(float(np.linalg.norm(step, axis=1).sum()), 2)
 
 
-def walk_forward(style: Style, rng: np.random.Generator) -> Movement:
+def walk_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks straight ahead."""
     share = float(rng.uniform(0.55, 1.5))
     tracks = _go(style, rng, WALK, 1.15 * share, 1.8 * np.sqrt(share))
@@ -79,7 +79,7 @@ def walk_forward(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways, _speed_words(share))
 
 
-def walk_backward(style: Style, rng: np.random.Generator) -> Movement:
+def walk_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks backwards."""
     share = float(rng.uniform(0.6, 1.35))
     gait = Gait(push=0.3, strike=0.3, clearance=0.05, arms=0.6)
@@ -96,7 +96,7 @@ def walk_backward(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways, _speed_words(share))
 
 
-def sidestep(style: Style, rng: np.random.Generator) -> Movement:
+def sidestep(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Steps sideways."""
     side, share = pick_side(rng), float(rng.uniform(0.7, 1.3))
     gait = Gait(push=0.15, strike=0.1, clearance=0.05, half_width=0.11, arms=0.2, twist=0.02)
@@ -114,7 +114,7 @@ def sidestep(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways, _speed_words(share))
 
 
-def jog(style: Style, rng: np.random.Generator) -> Movement:
+def jog(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jogs straight ahead."""
     share = float(rng.uniform(0.8, 1.2))
     tracks = _go(style, rng, JOG, 2.1 * share, 2.5, seconds=float(rng.uniform(2.5, 4.5)))
@@ -130,7 +130,7 @@ def jog(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways, ("lightly", "") if share < 1 else ())
 
 
-def run(style: Style, rng: np.random.Generator) -> Movement:
+def run(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Runs straight ahead."""
     share = float(rng.uniform(0.85, 1.25))
     tracks = _go(style, rng, RUN, 3.2 * share, 2.75, seconds=float(rng.uniform(2.2, 3.8)))
@@ -147,7 +147,7 @@ def run(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways, ("quickly", "fast") if share > 1 else ())
 
 
-def sprint(style: Style, rng: np.random.Generator) -> Movement:
+def sprint(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Sprints straight ahead: long quick strides, the trunk bent into them."""
     top = float(rng.uniform(4.0, 4.9))
     gait = replace(RUN, clearance=0.26, bend=0.24, arms=1.25, crouch=0.035)
@@ -171,7 +171,7 @@ def sprint(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways)
 
 
-def _circle(style: Style, rng: np.random.Generator, running: bool) -> Movement:
+def _circle(style: BodyStyle, rng: np.random.Generator, running: bool) -> Movement:
     side = pick_side(rng)
     sign, seconds = (1.0 if side == 0 else -1.0), float(rng.uniform(5.0, 7.0))
     speed = float(rng.uniform(1.7, 2.1) if running else rng.uniform(0.85, 1.2))
@@ -200,17 +200,17 @@ def _circle(style: Style, rng: np.random.Generator, running: bool) -> Movement:
     return Movement(tracks, truth, ways)
 
 
-def walk_circle(style: Style, rng: np.random.Generator) -> Movement:
+def walk_circle(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks once around a circle."""
     return _circle(style, rng, running=False)
 
 
-def jog_circle(style: Style, rng: np.random.Generator) -> Movement:
+def jog_circle(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jogs once around a circle."""
     return _circle(style, rng, running=True)
 
 
-def walk_curve(style: Style, rng: np.random.Generator) -> Movement:
+def walk_curve(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks along a bend."""
     side, seconds = pick_side(rng), float(rng.uniform(3.5, 6.0))
     frames = round((seconds + 2) * FPS)
@@ -234,7 +234,7 @@ def walk_curve(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways)
 
 
-def zigzag(style: Style, rng: np.random.Generator) -> Movement:
+def zigzag(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks in a zigzag."""
     seconds, period = float(rng.uniform(5.5, 7.0)), float(rng.uniform(2.2, 3.0))
     t = np.arange(round((seconds + 2) * FPS)) / FPS
@@ -251,7 +251,7 @@ def zigzag(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "zigzag", "direction": "forward"}, ways)
 
 
-def turn(style: Style, rng: np.random.Generator) -> Movement:
+def turn(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Turns on the spot."""
     side, degrees = pick_side(rng), int(rng.choice([90, 180, 360]))
     seconds = {90: 1.6, 180: 2.4, 360: 4.0}[degrees] * style.tempo
@@ -283,7 +283,7 @@ def turn(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways)
 
 
-def there_and_back(style: Style, rng: np.random.Generator) -> Movement:
+def there_and_back(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks forward, turns around and walks back."""
     side = pick_side(rng)
     t = np.arange(round(9.5 * FPS)) / FPS
@@ -335,27 +335,27 @@ _MANNERS = {
 }
 
 
-def _in_manner(action: str, style: Style, rng: np.random.Generator) -> Movement:
+def _in_manner(action: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
     gait, speed, cadence, ways = _MANNERS[action]
     tracks = _go(style, rng, gait, speed * float(rng.uniform(0.85, 1.15)), cadence)
     return Movement(tracks, {"action": action, "direction": "forward", "distance": _distance(tracks)}, ways)
 
 
-def tiptoe(style: Style, rng: np.random.Generator) -> Movement:
+def tiptoe(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks on the toes."""
     return _in_manner("tiptoe", style, rng)
 
 
-def crouch_walk(style: Style, rng: np.random.Generator) -> Movement:
+def crouch_walk(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks bent low."""
     return _in_manner("crouch walk", style, rng)
 
 
-def march(style: Style, rng: np.random.Generator) -> Movement:
+def march(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Marches with high knees."""
     return _in_manner("march", style, rng)
 
 
-def limp(style: Style, rng: np.random.Generator) -> Movement:
+def limp(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks with a limp."""
     return _in_manner("limp", style, rng)

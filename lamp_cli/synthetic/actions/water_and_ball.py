@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES
-from ..curves import bump, through, window
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
-from ..stance import both_hands, feet, hand, stage, turn
-from ..style import Style
+from ..stance import both_hands, feet, hand, stage, turn_trunk
+from ..style import BodyStyle
+from ..time_curves import bump, through, window
 
 
-def swim(style: Style, rng: np.random.Generator) -> Movement:
+def swim(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Swims on land: front crawl, backstroke or breaststroke, standing, bent forward or leant back."""
     stroke = ("front crawl", "backstroke", "breaststroke")[int(rng.integers(3))]
     count, period = int(rng.integers(3, 6)), float(rng.uniform(1.0, 1.4)) * style.tempo
@@ -54,7 +54,7 @@ def swim(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways, manners_of(period / 1.2))
 
 
-def dribble(style: Style, rng: np.random.Generator) -> Movement:
+def dribble(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Dribbles a ball with one hand, knees bent, the other arm kept between."""
     side, count = pick_side(rng), int(rng.integers(3, 8))
     period = float(rng.uniform(0.5, 0.7)) * style.tempo
@@ -86,7 +86,7 @@ def dribble(style: Style, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, tuple(ways), manners_of(period / 0.6))
 
 
-def shoot(style: Style, rng: np.random.Generator) -> Movement:
+def shoot(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Shoots a basketball: a dip, legs and arms stretch up together, one hand follows through."""
     side = pick_side(rng)
     tempo = style.tempo * float(rng.uniform(0.85, 1.15))
@@ -101,7 +101,7 @@ def shoot(style: Style, rng: np.random.Generator) -> Movement:
     for foot in (0, 1):
         feet(tracks, style, clock, foot, (), 0.5 * rise)
     tracks.root[:, 1] += 0.05 * rise
-    turn(tracks, side, 0.1 * window(clock, 0.4, 2.2, 0.5, 0.5), 0.5)
+    turn_trunk(tracks, side, 0.1 * window(clock, 0.4, 2.2, 0.5, 0.5), 0.5)
     middle = through(
         clock,
         (0.0, (0.0, -0.3, 0.3)),

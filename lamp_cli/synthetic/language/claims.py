@@ -84,21 +84,21 @@ def agrees(sentence: str, truth: Mapping[str, Any]) -> Agreement:
     Of actions in a row all must be named, in their order; of actions at once both. ``side``, ``direction``
     and ``count`` are judged in the parts that are named, and must be right in all of them.
     """
-    said = claims(sentence)
+    claimed = claims(sentence)
     if "while" in truth:
         expected: list[Mapping[str, Any]] = [{k: v for k, v in truth.items() if k != "while"}, truth["while"]]
-        runs = _at_once(said["parts"], expected)
+        runs = _at_once(claimed["parts"], expected)
     else:
         expected = [step for part in truth.get("parts", [truth]) for step in _steps(part)]
-        runs = _in_a_row(said["parts"], expected) if len(expected) > 1 else [said["parts"]]
+        runs = _in_a_row(claimed["parts"], expected) if len(expected) > 1 else [claimed["parts"]]
     if len(expected) == 1:
-        return _judged(said["parts"], said, truth)
+        return _judged(claimed["parts"], claimed, truth)
     each = [
         _judged(run, _merged(run), part)
         for run, part in zip(runs, expected, strict=True)
-        if run or len(said["parts"])
+        if run or len(claimed["parts"])
     ]
-    placed = sum(map(len, runs)) == len(said["parts"]) and len(each) == len(expected)
+    placed = sum(map(len, runs)) == len(claimed["parts"]) and len(each) == len(expected)
     return Agreement(
         placed and all(a.action for a in each),
         _all(a.side for a, run in zip(each, runs, strict=False) if run),
@@ -240,43 +240,43 @@ def _belongs(claim: Claim, action: str) -> bool:
     return bool(claim["actions"] & ({action} | ALWAYS | COMPANIONS.get(action, frozenset())))
 
 
-def _judged(run: Sequence[Claim], said: Claim, truth: Mapping[str, Any]) -> Agreement:
+def _judged(run: Sequence[Claim], claimed: Claim, truth: Mapping[str, Any]) -> Agreement:
     action = truth["action"]
     named = any(_names(claim, action) for claim in run) and all(_belongs(claim, action) for claim in run)
     count = truth.get("count")
-    counted = None if count is None or said["count"] is None else said["count"] == count
-    return Agreement(named, _side(said, truth), _direction(said, truth), counted)
+    counted = None if count is None or claimed["count"] is None else claimed["count"] == count
+    return Agreement(named, _side(claimed, truth), _direction(claimed, truth), counted)
 
 
-def _side(said: Claim, truth: Mapping[str, Any]) -> bool | None:
+def _side(claimed: Claim, truth: Mapping[str, Any]) -> bool | None:
     side = truth.get("side")
     if side not in (*SIDES, "both"):
         return None
-    ways = _lateral(said)
+    ways = _lateral(claimed)
     # "steps to the right with the left foot": of movements to a side the way counts, of others the limb.
     if side == "both":
-        limbs = said["sides"]
+        limbs = claimed["sides"]
         return "both" in limbs or set(SIDES) <= limbs if limbs else None
-    single = said["sides"] & set(SIDES)
+    single = claimed["sides"] & set(SIDES)
     if "lifted" in truth:
-        single = said["supports"] or single
+        single = claimed["supports"] or single
     named = (ways or single) if _to_a_side(truth) else (single or ways)
-    return named == {side} if named or said["sides"] else None
+    return named == {side} if named or claimed["sides"] else None
 
 
 def _to_a_side(truth: Mapping[str, Any]) -> bool:
     return any(word in truth["action"] for word in ("sidestep", "sideways", "turn", "curve", "circle"))
 
 
-def _lateral(said: Claim) -> frozenset[str]:
-    return frozenset(TURNING.get(way, way) for way in said["directions"] if way in (*SIDES, *TURNING))
+def _lateral(claimed: Claim) -> frozenset[str]:
+    return frozenset(TURNING.get(way, way) for way in claimed["directions"] if way in (*SIDES, *TURNING))
 
 
-def _direction(said: Claim, truth: Mapping[str, Any]) -> bool | None:
+def _direction(claimed: Claim, truth: Mapping[str, Any]) -> bool | None:
     direction = truth.get("direction")
     if direction is None:
         return None
-    lateral = _lateral(said)
+    lateral = _lateral(claimed)
     if direction in (*SIDES, *TURNING, "both"):
         wanted = set(SIDES) if direction == "both" else {TURNING.get(direction, direction)}
         # An eight goes to both sides, whichever comes first.
@@ -285,7 +285,9 @@ def _direction(said: Claim, truth: Mapping[str, Any]) -> bool | None:
     # A jump forward goes up as well, and who bends down may lift something up.
     vertical = {"up", "down"}
     named = (
-        said["directions"] & vertical if direction in vertical else lateral | said["directions"] - vertical
+        claimed["directions"] & vertical
+        if direction in vertical
+        else lateral | claimed["directions"] - vertical
     )
     return direction in named if named else None
 

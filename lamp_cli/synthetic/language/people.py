@@ -95,21 +95,21 @@ def plain_actions(sentence: str) -> frozenset[str]:
     """The actions that a sentence may mean when it says one and nothing besides, else none."""
     if len(sentence.split()) > MOST_WORDS or _MANNER.search(sentence.lower()):
         return frozenset()
-    said = claims(sentence)["parts"]
-    if len(said) != 1 or not _CLAIM_NOTHING.issuperset(words_beside_actions(sentence)):
+    claimed = claims(sentence)["parts"]
+    if len(claimed) != 1 or not _CLAIM_NOTHING.issuperset(words_beside_actions(sentence)):
         return frozenset()
-    return said[0]["actions"]
+    return claimed[0]["actions"]
 
 
 def is_true(sentence: str, truth: Mapping[str, Any]) -> bool:
     """Whether all that a plain sentence says agrees with a truth; what the truth is silent of is not true."""
-    said, judged = claims(sentence), agrees(sentence, truth)
+    claimed, judged = claims(sentence), agrees(sentence, truth)
     if not judged.action or False in (judged.side, judged.direction, judged.count):
         return False
-    sideways = said["sides"] | said["supports"] | (said["directions"] & {*SIDES, *TURNING})
+    sideways = claimed["sides"] | claimed["supports"] | (claimed["directions"] & {*SIDES, *TURNING})
     if sideways and not (judged.side or judged.direction):
         return False
-    ways = said["directions"] - _VERTICAL - {*SIDES, *TURNING}
+    ways = claimed["directions"] - _VERTICAL - {*SIDES, *TURNING}
     if any(not _goes(truth, way) for way in ways):
         return False
     if (_UPPER if truth["action"] in _OF_THE_LEGS else _LOWER).search(sentence.lower()):

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..movement import times_words
-from .sentences import Clause, sentence_of, sentence_while
+from .realization import VerbPhrase, sentence_of, sentence_while
 
 BOOK = Path(__file__).with_name("phrasebook.txt")
 # A sentence about two actions must leave room for both.
@@ -55,7 +55,7 @@ class Phrase:
         )
         return given and self.places <= _filling(truth).keys()
 
-    def filled(self, truth: Truth, rng: np.random.Generator) -> Clause:
+    def filled(self, truth: Truth, rng: np.random.Generator) -> VerbPhrase:
         """Verb, rest and no manner."""
         filling = _filling(truth)
         often = filling.get("times", ("",))
@@ -108,7 +108,7 @@ def further_wordings(truth: Truth, count: int, rng: np.random.Generator) -> tupl
     return tuple(found)[:count]
 
 
-def sentence_while_of(clauses: Sequence[Clause], rng: np.random.Generator) -> str:
+def sentence_while_of(clauses: Sequence[VerbPhrase], rng: np.random.Generator) -> str:
     """A sentence about two things done at once."""
     legs, arms = clauses
     return sentence_while(legs, arms, rng)

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 
 from ...language.english import gerund, gerund_of_third_person, past, third_person
-from .sentences import SUBJECTS
+from .realization import SUBJECTS
 
 _NOUNS = """
     boy|girl|lady|gentleman|fellow|guy|dude|kid|child|teenager|youngster|adult|grown-up|young man|young woman|
@@ -201,7 +201,7 @@ def _with_other_link(text: str, rng: np.random.Generator) -> str:
         return text
     first, verb, rest, stop = (found[name] for name in ("first", "verb", "rest", "stop"))
     second, doing = f"{verb}{rest}", f"{gerund_of_third_person(verb)}{rest}"
-    begun = re.match(r" ([a-z]+s)\b(.*)$", first[subject.end() :])
+    opening = re.match(r" ([a-z]+s)\b(.*)$", first[subject.end() :])
     ways = [
         f"{first} before {doing}",
         f"{first} and afterwards {second}",
@@ -214,11 +214,10 @@ def _with_other_link(text: str, rng: np.random.Generator) -> str:
         f"{first} and later {second}",
         f"{first} and subsequently {second}",
     ]
-    if begun is not None and begun[1] != "is":
-        ways += [
-            f"after {gerund_of_third_person(begun[1])}{begun[2]}, {first[: subject.end()].lower()} {second}"
-        ] * 2
-        ways += [f"{first[: subject.end()]} {second} after {gerund_of_third_person(begun[1])}{begun[2]}"]
+    if opening is not None and opening[1] != "is":
+        done = f"{gerund_of_third_person(opening[1])}{opening[2]}"
+        ways += [f"after {done}, {first[: subject.end()].lower()} {second}"] * 2
+        ways += [f"{first[: subject.end()]} {second} after {done}"]
         ways += [f"before {doing}, {first[: subject.end()].lower()}{first[subject.end() :]}"]
     return _one_of(tuple(ways), rng) + stop
 

@@ -1,5 +1,5 @@
 """Further clips from the real ones of a training split: time-warped, spliced, and composed by body part."""
 
-from .clips import RealClip, RecombinedClip, Recombiner
+from .recombiner import RealClip, RecombinedClip, Recombiner
 
 __all__ = ["RealClip", "RecombinedClip", "Recombiner"]

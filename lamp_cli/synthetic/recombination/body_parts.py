@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..curves import ease
+from ..time_curves import ease
 
 # Shoulder, elbow, wrist of the left and the right arm.
 ARMS = ((16, 18, 20), (17, 19, 21))

@@ -113,32 +113,32 @@ def speaks_of_arms(sentence: str) -> bool:
 
 def is_arms_alone(clause: Clause) -> bool:
     """True when a sentence tells of arms and of nothing else, in one clause."""
-    said = clause.predicate
+    predicate = clause.predicate
     links = r"[,;]|\b(then|while|before|after|until|when|and (?!right|left|down|forth|wrist))"
-    if clause.form == "base" or re.search(links, said):
+    if clause.form == "base" or re.search(links, predicate):
         return False
-    return bool(_ARM_WORDS.search(said) and not _NOT_ARMS.search(said))
+    return bool(_ARM_WORDS.search(predicate) and not _NOT_ARMS.search(predicate))
 
 
 def sequence(first: Clause, second: Clause, link: str) -> str | None:
     """One sentence that tells of two clauses one after the other; None when their forms do not agree."""
     if first.form != second.form or _manner(first) == _manner(second):
         return None
-    told = same_person(first, second.predicate)
-    if told is None:
+    predicate = with_pronouns_of(first, second.predicate)
+    if predicate is None:
         return None
-    text = _told(first) + link + told
+    text = _as_text(first) + link + predicate
     return text if len(text.split()) <= MOST_WORDS else None
 
 
-def tells_of_all(clause: Clause) -> bool:
+def holds_for_pieces(clause: Clause) -> bool:
     """False for labels such as "jump": of a take cut into pieces, nobody knows which piece shows it."""
     return not VIEW.search(clause.predicate) and (clause.form != "base" or is_steady(clause))
 
 
 def simultaneous(legs: Clause, arms: str) -> str:
     """One sentence that tells of a clause and, with "while", of an action of the arms ("waving ...")."""
-    return f"{_told(legs)} while {arms}"
+    return f"{_as_text(legs)} while {arms}"
 
 
 def as_gerund(clause: Clause) -> str | None:
@@ -150,17 +150,17 @@ def as_gerund(clause: Clause) -> str | None:
     words = clause.predicate.split()
     at = next(n for n, word in enumerate(words) if not word.endswith("ly"))
     words[at] = gerund_of_third_person(words[at])
-    return gerunds_too(" ".join(words))
+    return with_coordinated_gerunds(" ".join(words))
 
 
-def gerunds_too(said: str) -> str:
+def with_coordinated_gerunds(predicate: str) -> str:
     """Verbs that follow the first by "and", as gerunds too: "raising it and lowers it" is heard wrong."""
 
     def changed(match: re.Match[str]) -> str:
         link, word = match.groups()
         return link + (gerund_of_third_person(word) if _lemma(word) else word)
 
-    return re.sub(r"\b(and (?:then )?)(\w+s)\b", changed, said)
+    return re.sub(r"\b(and (?:then )?)(\w+s)\b", changed, predicate)
 
 
 def true_at(sentence: str, speed: float) -> bool:
@@ -180,18 +180,20 @@ def _manner(clause: Clause) -> str:
     return "run" if clause.verb in ("jog", "run", "sprint") else clause.verb
 
 
-def _told(clause: Clause) -> str:
+def _as_text(clause: Clause) -> str:
     is_word = "is " if clause.form == "progressive" else ""
     return f"{clause.subject} {is_word}{clause.predicate}".strip()
 
 
-def same_person(first: Clause, said: str) -> str | None:
+def with_pronouns_of(first: Clause, predicate: str) -> str | None:
     """``said`` so that its pronouns suit the subject of ``first``; None where that cannot be done."""
-    told = f"{first.subject} {first.predicate}"
-    clash = (_HIS.search(told) and _HER.search(said)) or (_HER.search(told) and _HIS.search(said))
+    context = f"{first.subject} {first.predicate}"
+    clash = (_HIS.search(context) and _HER.search(predicate)) or (
+        _HER.search(context) and _HIS.search(predicate)
+    )
     if not clash:
-        return said
-    neutral = re.sub(r"\b(his|her)\b", "their", said)
+        return predicate
+    neutral = re.sub(r"\b(his|her)\b", "their", predicate)
     return None if _HIS.search(neutral) or _HER.search(neutral) else neutral
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from ...motion.clean_up import with_feet_moved, with_reference_bones
 from ...motion.skeleton import HUMANML3D
-from ..curves import ease
-from .contacts import FEET, planted
+from ..time_curves import ease
+from .foot_slips import FEET, planted
 
 # Half the overlap, frames: clips are blended over half a second.
 HALF = 5

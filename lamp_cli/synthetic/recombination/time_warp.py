@@ -10,7 +10,7 @@ import numpy as np
 
 from ...motion.clean_up import with_reference_bones
 from ...motion.skeleton import HUMANML3D
-from ..curves import FPS
+from ..time_curves import FPS
 
 # Speeds relative to the recorded one: usual, and where gravity sets the pace.
 SPEEDS = (0.8, 1.25)

@@ -1,4 +1,4 @@
-"""Feet and the laws of a clip: which foot joints are planted, how far they slip, when the body flies.
+"""Feet of a clip: which foot joints are planted, how far they slip, when the body flies.
 
 Works on joints (T, 22, 3) in metres, 20 frames per second, with the reference bone lengths and the floor at
 y = 0. Knows no clip's source and no text.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...motion.skeleton import HUMANML3D
-from ..curves import FPS
+from ..time_curves import FPS
 
 FEET = np.array(HUMANML3D.feet)
 # Heights below which an ankle and a toe can bear the body (HuMoR, Rempe et al., ICCV 2021), metres.

@@ -38,7 +38,7 @@ SUBJECTS = (
 
 
 # A verb in the third person, what follows it, and an adverb of manner or none.
-Clause = tuple[str, str, str]
+VerbPhrase = tuple[str, str, str]
 
 # What stands before the first verb's -ing form.
 _OPENINGS = {
@@ -72,7 +72,7 @@ def sentences_while(legs: Movement, arms: Movement, count: int, rng: np.random.G
     return tuple(found)[:count]
 
 
-def sentence_while(legs: Clause, arms: Clause, rng: np.random.Generator) -> str:
+def sentence_while(legs: VerbPhrase, arms: VerbPhrase, rng: np.random.Generator) -> str:
     """A sentence about two things done at once; how they are done is left out."""
     first, second = (
         f"{legs[0]} {legs[1]}".strip(),
@@ -81,7 +81,7 @@ def sentence_while(legs: Clause, arms: Clause, rng: np.random.Generator) -> str:
     return _slip(f"{_subject(rng)} {first} while {second}", rng)
 
 
-def _clause(movement: Movement, rng: np.random.Generator) -> Clause:
+def _clause(movement: Movement, rng: np.random.Generator) -> VerbPhrase:
     verb, rest = movement.ways[int(rng.integers(len(movement.ways)))]
     manner = ""
     if movement.manners and rng.random() < 0.6:
@@ -93,21 +93,21 @@ def _subject(rng: np.random.Generator) -> str:
     return SUBJECTS[int(rng.integers(len(SUBJECTS)))]
 
 
-def sentence_of(clauses: Sequence[Clause], rng: np.random.Generator) -> str:
+def sentence_of(clauses: Sequence[VerbPhrase], rng: np.random.Generator) -> str:
     """A sentence about clauses one after the other, in one of people's tenses."""
     forms = ["present", "progressive", "past", "fragment", "begins", "appears"]
     form = rng.choice(forms, p=[0.66, 0.12, 0.09, 0.05, 0.05, 0.03])
     if any(verb == "does" and rest.startswith("not ") for verb, rest, _ in clauses):
         form = "present"
-    said = [_inflected(clause, str(form), number, rng) for number, clause in enumerate(clauses)]
+    inflected = [_inflected(clause, str(form), number, rng) for number, clause in enumerate(clauses)]
     links = (" and then ", ", then ", " and ", " then ")
-    text = said[0]
-    for part in said[1:]:
+    text = inflected[0]
+    for part in inflected[1:]:
         text += links[int(rng.integers(len(links)))] + part
     return _slip(text if form == "fragment" else f"{_subject(rng)} {text}", rng)
 
 
-def _inflected(clause: Clause, form: str, number: int, rng: np.random.Generator) -> str:
+def _inflected(clause: VerbPhrase, form: str, number: int, rng: np.random.Generator) -> str:
     verb, rest, manner = clause
     base = base_of_third_person(verb)
     word = {"present": verb, "past": past(base)}.get(form, gerund(base))

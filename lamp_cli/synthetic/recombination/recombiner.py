@@ -1,7 +1,7 @@
 """Recombined clips: which real clips go together, what is said of them, and what is refused.
 
-A clip depends on the real clips, the seed and its number alone. What breaks the laws that the real clips
-keep (skate, floor, acceleration) is thrown away and drawn again.
+A clip depends on the real clips, the seed and its number alone. What skates, sinks or jerks more than
+the real clips do is thrown away and drawn again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..style import random_style
 from . import clauses
 from .body_parts import with_arms
 from .clauses import Clause
-from .contacts import accelerations, has_flights, slips
+from .foot_slips import accelerations, has_flights, slips
 from .splice import HALF, Match, best_match, splice
 from .time_warp import FLIGHT_SPEEDS, SPEEDS, time_warp, warp_times
 
@@ -97,7 +97,7 @@ class _Splice:
 
     second: _Part
     match: Match
-    told: list[tuple[Clause, Clause]]
+    clause_pairs: list[tuple[Clause, Clause]]
     mirrored: bool
 
 
@@ -114,14 +114,14 @@ class Recombiner:
         self._mirrored = mirrored
         self._parsed = [_parsed(source.captions) for source in self._sources]
         every = range(len(self._sources))
-        self._tellable = [n for n in every if any(map(clauses.tells_of_all, self._parsed[n]))]
+        self._in_pieces = [n for n in every if any(map(clauses.holds_for_pieces, self._parsed[n]))]
         self._gaits = [n for n in every if _plain_gait(self._sources[n].captions, self._parsed[n])]
         self._arms = [n for n in every if any(map(clauses.is_arms_alone, self._parsed[n]))]
         # Bound to the instance, so that no clip outlives it.
         self._load = lru_cache(maxsize=256)(_load)
 
     def clip(self, seed: int, number: int) -> RecombinedClip | None:
-        """Clip ``number`` of a seed; None when nothing that keeps the laws was found."""
+        """Clip ``number`` of a seed; None when nothing plausible was found."""
         rng = np.random.default_rng([seed, number, len(KINDS)])
         makers: dict[str, Callable[[np.random.Generator], RecombinedClip | None]] = {
             "splice": self._splice,
@@ -138,12 +138,12 @@ class Recombiner:
 
     def _part(self, number: int, mirrored: bool) -> _Part:
         source = self._sources[number]
-        joints, told = self._load(source.path), source.captions
+        joints, captions = self._load(source.path), source.captions
         if mirrored:
-            joints, told = mirror(joints, HUMANML3D), tuple(mirror_sentence(text) for text in told)
-        parsed = _parsed(told)
+            joints, captions = mirror(joints, HUMANML3D), tuple(mirror_sentence(text) for text in captions)
+        parsed = _parsed(captions)
         steady = tuple(filter(clauses.is_steady, parsed))
-        return _Part(source.name, joints, told, steady or parsed, bool(steady))
+        return _Part(source.name, joints, captions, steady or parsed, bool(steady))
 
     def _flip(self, rng: np.random.Generator) -> bool:
         return bool(rng.integers(2)) and self._mirrored
@@ -153,32 +153,32 @@ class Recombiner:
         part = self._part(int(rng.integers(len(self._sources))), mirrored)
         bounds = FLIGHT_SPEEDS if has_flights(part.joints) else SPEEDS
         speed = float(np.exp(rng.uniform(*np.log(bounds))))
-        told = [text for text in part.captions if clauses.true_at(text, speed)]
-        if not told or not LEAST_FRAMES <= (len(part.joints) - 1) / speed + 1 <= MOST_FRAMES:
+        captions = [text for text in part.captions if clauses.true_at(text, speed)]
+        if not captions or not LEAST_FRAMES <= (len(part.joints) - 1) / speed + 1 <= MOST_FRAMES:
             return None
         times = warp_times(len(part.joints), speed, bounds, rng)
         joints = time_warp(part.joints, times)
-        if len(joints) > MOST_FRAMES or not _keeps_laws(joints, [part.joints], range(len(joints))):
+        if len(joints) > MOST_FRAMES or not _is_plausible(joints, [part.joints], range(len(joints))):
             return None
         facts = {"sources": [part.name], "mirrored": mirrored, "speed": round(speed, 3)}
-        return _made("time_warp", joints, _some(told, rng), facts)
+        return _made("time_warp", joints, _some(captions, rng), facts)
 
     def _splice(self, rng: np.random.Generator) -> RecombinedClip | None:
-        first = self._tellable[int(rng.integers(len(self._tellable)))] if self._tellable else None
+        first = self._in_pieces[int(rng.integers(len(self._in_pieces)))] if self._in_pieces else None
         if first is None:
             return None
         mirrored = self._flip(rng)
         a = self._part(first, mirrored)
         best: _Splice | None = None
         for _ in range(CANDIDATES):
-            other, flipped = self._one(self._tellable, rng), self._flip(rng)
+            other, flipped = self._one(self._in_pieces, rng), self._flip(rng)
             if other == first or not _sequences(a.clauses, self._parsed[other]):
                 continue
             b = self._part(other, flipped)
             match = best_match(a.joints, b.joints, _ends(a), _begins(b))
             if match and match.distance < (best.match.distance if best else MOST_DISTANCE):
                 best = _Splice(b, match, _sequences(a.clauses, b.clauses), flipped)
-        if best is None or not best.told:
+        if best is None or not best.clause_pairs:
             return None
         pieces = _shortened(a, best.second, best.match, rng)
         if pieces is None:
@@ -186,7 +186,7 @@ class Recombiner:
         before, after, match = pieces
         joints = splice(before, after, match)
         seam = range(match.first - HALF - 1, match.first + 3 * HALF)
-        if not _keeps_laws(joints, [before, after], seam, at_seam=True):
+        if not _is_plausible(joints, [before, after], seam, at_seam=True):
             return None
         facts = {
             "sources": [a.name, best.second.name],
@@ -194,7 +194,7 @@ class Recombiner:
             "seam": match.first,
             "distance": round(match.distance, 4),
         }
-        return _made("splice", joints, _some([_linked(pair, rng) for pair in best.told], rng), facts)
+        return _made("splice", joints, _some([_linked(pair, rng) for pair in best.clause_pairs], rng), facts)
 
     def _body_parts(self, rng: np.random.Generator) -> RecombinedClip | None:
         if not self._gaits:
@@ -202,8 +202,8 @@ class Recombiner:
         mirrored = self._flip(rng)
         legs = self._part(self._one(self._gaits, rng), mirrored)
         arms = self._real_arms(rng) if self._arms and rng.random() < REAL_ARMS else _synthetic_arms(rng)
-        told = filter(clauses.is_plain_gait, legs.clauses)
-        sentences = [s for clause in told for way in arms.ways if (s := _simultaneous(clause, way))]
+        gaits = filter(clauses.is_plain_gait, legs.clauses)
+        sentences = [s for clause in gaits for way in arms.ways if (s := _simultaneous(clause, way))]
         frames = len(arms.joints)
         # What is told of the arms must be seen whole, and for at least half of the time.
         if not sentences or frames > len(legs.joints) or len(legs.joints) < LEAST_FRAMES:
@@ -215,7 +215,7 @@ class Recombiner:
         joints = with_arms(body, arms.joints, arms.sides, whole=frames == count)
         if _skate(joints) > SKATE_FACTOR * _skate(body):
             return None
-        if not _keeps_laws(joints, [body, arms.joints], range(len(joints))):
+        if not _is_plausible(joints, [body, arms.joints], range(len(joints))):
             return None
         facts = {"sources": [legs.name, arms.name], "mirrored": [mirrored, arms.mirrored]}
         return _made("body_parts", joints, _some(sentences, rng), facts)
@@ -223,13 +223,13 @@ class Recombiner:
     def _real_arms(self, rng: np.random.Generator) -> _Arms:
         mirrored = self._flip(rng)
         part = self._part(self._one(self._arms, rng), mirrored)
-        told = list(filter(clauses.is_arms_alone, part.clauses))
+        alone = list(filter(clauses.is_arms_alone, part.clauses))
         joints = part.joints
-        if all(map(clauses.is_steady, told)) and len(joints) > 2 * LEAST_FRAMES:
+        if all(map(clauses.is_steady, alone)) and len(joints) > 2 * LEAST_FRAMES:
             length = int(rng.integers(LEAST_FRAMES, len(joints)))
             start = int(rng.integers(0, len(joints) - length + 1))
             joints = joints[start : start + length]
-        ways = [said for clause in told if (said := clauses.as_gerund(clause))]
+        ways = [gerund for clause in alone if (gerund := clauses.as_gerund(clause))]
         return _Arms(part.name, joints, (0, 1), ways, mirrored)
 
     @staticmethod
@@ -282,7 +282,7 @@ def _shortened(
 
 
 def _sequences(first: Sequence[Clause], second: Sequence[Clause]) -> list[tuple[Clause, Clause]]:
-    pairs = product(filter(clauses.tells_of_all, first), tuple(filter(clauses.tells_of_all, second)))
+    pairs = product(filter(clauses.holds_for_pieces, first), tuple(filter(clauses.holds_for_pieces, second)))
     return [(x, y) for x, y in pairs if clauses.sequence(x, y, LINKS[0])]
 
 
@@ -291,8 +291,8 @@ def _linked(pair: tuple[Clause, Clause], rng: np.random.Generator) -> str:
 
 
 def _simultaneous(legs: Clause, arms: str) -> str | None:
-    said = clauses.same_person(legs, arms)
-    return clauses.simultaneous(legs, said) if said else None
+    predicate = clauses.with_pronouns_of(legs, arms)
+    return clauses.simultaneous(legs, predicate) if predicate else None
 
 
 def _synthetic_arms(rng: np.random.Generator) -> _Arms:
@@ -302,7 +302,8 @@ def _synthetic_arms(rng: np.random.Generator) -> _Arms:
     side = movement.truth.get("side", "both")
     sides = {"left": (0,), "right": (1,)}.get(side, (0, 1))
     ways = [
-        f"{gerund_of_third_person(verb)} {clauses.gerunds_too(rest)}".strip() for verb, rest in movement.ways
+        f"{gerund_of_third_person(verb)} {clauses.with_coordinated_gerunds(rest)}".strip()
+        for verb, rest in movement.ways
     ]
     joints = solve(movement.tracks, style.offsets)
     return _Arms(f"synthetic {action} ({side})", joints, sides, ways, False)
@@ -319,7 +320,7 @@ def _made(kind: str, joints: np.ndarray, captions: tuple[str, ...], facts: dict[
     return RecombinedClip(joints, captions, {"recombined": kind, **facts})
 
 
-def _keeps_laws(
+def _is_plausible(
     joints: np.ndarray, sources: Sequence[np.ndarray], frames: range, at_seam: bool = False
 ) -> bool:
     """Whether a clip's feet slip no more than its sources', stay above the floor, and nothing jerks.

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .body import ARM, SIDES, SPINE_SHARES, Tracks, euler, foot_at, turned
-from .curves import FPS, bump, drift, ease, keys, lagged, window
 from .gait import with_goal
 from .movement import SIDE_NAMES, pick_side
-from .style import Style
+from .style import BodyStyle
+from .time_curves import FPS, bump, drift, ease, keys, lagged, window
 
 BOTH = (0, 1)
 
@@ -22,7 +22,7 @@ BOTH = (0, 1)
 class Scene:
     """A body that stands while something is done from ``start`` to ``end`` (seconds); ``t`` (T,) times."""
 
-    style: Style
+    style: BodyStyle
     tracks: Tracks
     t: np.ndarray
     start: float
@@ -37,7 +37,7 @@ class Scene:
         return np.full(len(self.t), value)
 
 
-def begin(style: Style, rng: np.random.Generator, busy: float) -> Scene:
+def begin(style: BodyStyle, rng: np.random.Generator, busy: float) -> Scene:
     """A scene with ``busy`` seconds of action; the weight may rest on one foot meanwhile."""
     start = float(rng.uniform(0.15, 0.6))
     tracks = style.stand(max(2.1, start + busy + float(rng.uniform(0.25, 0.7))), rng)
@@ -160,8 +160,8 @@ def sides(rng: np.random.Generator, both: float) -> tuple[tuple[int, ...], str, 
     if rng.random() < both:
         return BOTH, "both", str(rng.choice(["with both hands", "using both hands", "with both arms"]))
     name = SIDE_NAMES[pick_side(rng)]
-    said = ("with the {0} hand", "with their {0} hand", "using the {0} hand", "with his {0} arm")
-    return (SIDE_NAMES.index(name),), name, str(rng.choice(said)).format(name)
+    tails = ("with the {0} hand", "with their {0} hand", "using the {0} hand", "with his {0} arm")
+    return (SIDE_NAMES.index(name),), name, str(rng.choice(tails)).format(name)
 
 
 def step_out(scene: Scene, foot: int, far: float, go: float, back: float, share: np.ndarray) -> None:
