@@ -17,7 +17,6 @@ class Line:
 
     text: str
     motion: Path
-    features: Path | None = None
     truth: Path | None = None
     caption: str | None = None
     references: tuple[str, ...] = ()
@@ -26,15 +25,15 @@ class Line:
 def line_of_record(record: Mapping[str, Any], where: str, folder: Path | None = None) -> Line:
     """A line of ``lamp generate`` or of a manifest.
 
-    Keys: ``text`` and ``motion``; optional ``features`` (the generator's own frames, preferred to the
-    joints), ``ground_truth`` (a motion file), ``caption`` (made for the motion by ``lamp caption``) and
-    ``references`` (sentences). A path that is not there is looked for in ``folder`` too. Raises
-    ``ValueError`` naming ``where`` and the key.
+    Keys: ``text`` and ``motion``; optional ``ground_truth`` (a motion file), ``caption`` (made for the motion
+    by ``lamp caption``) and ``references`` (sentences). Other keys, such as the generator's own
+    ``features``, are not looked at: what is scored is the motion that was delivered. A path that is not
+    there is looked for in ``folder`` too. Raises ``ValueError`` naming ``where`` and the key.
     """
     for key in ("text", "motion"):
         if not isinstance(record.get(key), str) or not record[key].strip():
             raise ValueError(f"{where}: expected a {key!r} for every line, found {record.get(key)!r}")
-    for key in ("features", "ground_truth", "caption"):
+    for key in ("ground_truth", "caption"):
         if record.get(key) is not None and not isinstance(record[key], str):
             raise ValueError(f"{where}: expected {key!r} to be a string, found {record[key]!r}")
     references = record.get("references") or []
@@ -52,7 +51,6 @@ def line_of_record(record: Mapping[str, Any], where: str, folder: Path | None = 
     return Line(
         record["text"].strip(),
         motion,
-        path("features"),
         path("ground_truth"),
         record.get("caption"),
         tuple(references),

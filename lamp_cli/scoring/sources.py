@@ -92,7 +92,7 @@ class GivenPairs:
             yield [Described(e.id, e.generated, self._references(int(e.id)), e.described) for e in batch]
 
     def _example(self, number: int, line: Line) -> Example:
-        motion = load_motion(line.features or line.motion)
+        motion = load_motion(line.motion)
         return Example(str(number), Caption(line.text), motion, self._truth(line), line.caption)
 
     def _truth(self, line: Line) -> Motion | None:
@@ -197,22 +197,9 @@ def described_clips(split: Split) -> Iterator[list[Described]]:
 def generate_for(
     bundle: Bundle, pairs: Sequence[EvaluationPair], options: GenerateOptions, rng: np.random.Generator
 ) -> list[Motion]:
-    """A motion for every pair's caption, as long as the pair's clip; one seed drawn from ``rng``.
-
-    A motion's randomness comes from the seed and its sentence, so a sentence that occurs twice in
-    ``pairs`` is generated in a second round with another seed, or both would be the same motion.
-    """
-    made: list[Motion | None] = [None] * len(pairs)
-    waiting = list(range(len(pairs)))
-    while waiting:
-        # Counted backwards, so that of equal sentences the first one stays.
-        first = sorted({pairs[n].caption.text: n for n in reversed(waiting)}.values())
-        prompts = [Prompt(pairs[n].caption.text, len(pairs[n].features)) for n in first]
-        seeded = dataclasses.replace(options, seed=int(rng.integers(2**31)))
-        for number, motion in zip(first, generate(bundle, prompts, seeded), strict=True):
-            made[number] = motion
-        waiting = [n for n in waiting if made[n] is None]
-    return [motion for motion in made if motion is not None]
+    """A motion for every pair's caption, as long as the pair's clip; one seed drawn from ``rng``."""
+    prompts = [Prompt(pair.caption.text, len(pair.features)) for pair in pairs]
+    return list(generate(bundle, prompts, dataclasses.replace(options, seed=int(rng.integers(2**31)))))
 
 
 def motion_of_features(features: np.ndarray, skeleton: Skeleton) -> Motion:

@@ -132,6 +132,11 @@ def test_generated_motions_are_scored_down_the_pipe(work: Path, lamp: Lamp, tmp_
     assert "no ground-truth row" in done.stderr
     again = lamp("score", "--bertscore", "--physics", *rest(work), "-", stdin=made.stdout)
     assert again.stdout == done.stdout
+    # The joints that were delivered are measured, not the network's features that they were cleaned up from.
+    delivered = [json.loads(line) for line in made.stdout.splitlines()]
+    bare = "".join(json.dumps({key: row[key] for key in ("text", "motion")}) + "\n" for row in delivered)
+    assert all(Path(row["features"]).exists() for row in delivered)
+    assert lamp("score", "--bertscore", "--physics", *rest(work), stdin=bare).stdout == done.stdout
     # A caption that came down the pipe is taken, and no captioner is needed.
     described = lamp("caption", "--model", work / "tiny", stdin=made.stdout)
     words = ["score", "--bertscore", "--seed", "1", "--bertscore-encoder", "lamp"]

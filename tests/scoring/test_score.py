@@ -283,8 +283,8 @@ def test_a_sentence_that_occurs_twice_is_generated_twice() -> None:
         # So few codes are all allowed, or the same one would always win.
         options = GenerateOptions(sampling=SamplingOptions(temperature=5.0, top_fraction=1.0), candidates=1)
         found = generate_for(bundle, pairs, options, np.random.default_rng(seed))
-        assert [m.prompt.text for m in found] == list(texts)
-        return [m.features for m in found]
+        assert [m.text for m in found] == list(texts)
+        return [m.to_features() for m in found]
 
     first = made(1)
     assert [len(motion) for motion in first] == list(lengths)
@@ -582,7 +582,7 @@ def test_lines_that_are_none_are_named(record: dict[str, object], message: str) 
 def test_paths_are_looked_for_beside_the_manifest(tmp_path: Path) -> None:
     record = {"text": " a ", "motion": "m.npy", "ground_truth": "t.npy", "seed": 3, "references": ["b"]}
     line = line_of_record(record, "here", tmp_path)
-    assert line == Line("a", tmp_path / "m.npy", None, tmp_path / "t.npy", None, ("b",))
+    assert line == Line("a", tmp_path / "m.npy", tmp_path / "t.npy", None, ("b",))
     assert line_of_record(record, "stdin").motion == Path("m.npy")
 
 
