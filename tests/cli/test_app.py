@@ -163,7 +163,7 @@ def test_bad_usage_is_2_with_nothing_on_stdout(words):
         ({"c.txt": "absent.txt"}, "absent.txt: no such file or directory"),
         ({"data": "c.txt"}, "c.txt: a file, expected a folder"),
         ({"data": "motions"}, "motions: the folder is not empty"),
-        ({"more.jsonl": "motions/m0.npy"}, "m0.npy: expected captions as UTF-8 text"),
+        ({"more.jsonl": "motions/m0.npy"}, "m0.npy: expected text (UTF-8), found other bytes"),
     ],
 )
 def test_a_users_mistake_is_2_and_one_sentence(work, replaced, message):

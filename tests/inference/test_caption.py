@@ -198,8 +198,9 @@ def test_sentences_are_read_from_json_lines_and_text(tmp_path: Path) -> None:
         ("{", "line 1: not JSON"),
         ("[]", "expected a JSON object, found list"),
         ('{"words": "a"}', "expected a sentence or a list of them under captions, caption"),
-        ('{"caption": [1]}', "expected a sentence"),
-        (b"\xff\xfe", "expected captions as UTF-8"),
+        ('{"caption": [1]}', "captions must be a sentence or a list of sentences"),
+        (b"\xff\xfe", "no sentence in it"),
+        (b"\x93NUMPY\x01\x00", "expected text"),
     ],
 )
 def test_files_without_sentences_are_named(tmp_path: Path, content: str | bytes, message: str) -> None:
