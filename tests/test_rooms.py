@@ -115,3 +115,13 @@ def test_the_synthetic_room_has_one_door() -> None:
 @pytest.mark.parametrize("name", SHARED)
 def test_what_every_room_shares_knows_no_room(name: str) -> None:
     assert not {other for other, _ in _imports(PACKAGE / f"{name}.py")} & set(ROOMS)
+
+
+def test_no_two_public_classes_or_functions_have_one_name() -> None:
+    found: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(path.relative_to(PACKAGE).as_posix())
+    twice = [f"{name}: {', '.join(files)}" for name, files in found.items() if len(files) > 1]
+    assert not twice, "\n".join(twice)

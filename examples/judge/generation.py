@@ -58,11 +58,11 @@ def read_prompts(file: Path = PROMPTS) -> list[Asked]:
 def generations(options: argparse.Namespace, asked: Sequence[Asked], seed: int) -> list[np.ndarray]:
     """Joints of one generation of every prompt."""
     from lamp_cli.bundle.bundle import load_bundle
-    from lamp_cli.cli.common import torch_device
+    from lamp_cli.cli.common import device_option
     from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
     from lamp_cli.model.generator import SamplingOptions
 
-    loaded = load_bundle(options.bundle, torch_device(options.device))
+    loaded = load_bundle(options.bundle, device_option(options.device))
     prompts = [Prompt(one.prompt) for one in asked]
     sampling = SamplingOptions(guidance=options.guidance, temperature=options.temperature)
     how = GenerateOptions(seed=seed, sampling=sampling, candidates=options.candidates)

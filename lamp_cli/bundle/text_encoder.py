@@ -27,7 +27,7 @@ HUB_FILES = ["model.safetensors", "vocab.txt", "tokenizer.json"]
 
 
 @dataclass(frozen=True)
-class TextEncoder:
+class PretrainedTextEncoder:
     """A pretrained text transformer of the BERT family.
 
     name: what a user asks for it by.
@@ -59,7 +59,7 @@ class TextEncoder:
         return None
 
 
-def find_text_encoder(choice: str, qformer: QFormerConfig) -> TextEncoder | None:
+def find_text_encoder(choice: str, qformer: QFormerConfig) -> PretrainedTextEncoder | None:
     """The encoder that ``--text-encoder`` names: a BERT-family model or the text side of a bundle.
 
     ``auto`` is the shipped bundle's where it fits the sizes of ``qformer``, else none; ``minilm`` the one of
@@ -81,7 +81,7 @@ def find_text_encoder(choice: str, qformer: QFormerConfig) -> TextEncoder | None
     return encoder
 
 
-def _named(choice: str) -> TextEncoder:
+def _named(choice: str) -> PretrainedTextEncoder:
     if choice == MINILM:
         folder = default_text_encoder()
         if folder is None:
@@ -112,22 +112,22 @@ def _from_hub(choice: str) -> Path:
         raise ValueError(f"none of {known}, no folder, and not on the hub ({reason})") from None
 
 
-def text_side_of_bundle(folder: Path, name: str) -> TextEncoder:
+def text_side_of_bundle(folder: Path, name: str) -> PretrainedTextEncoder:
     """The text transformer of a bundle's LaMP model."""
     pieces = load_vocabulary(folder / "vocab.txt").pieces
     weights = weights_by_bert_names(_tensors(folder / "lamp.safetensors", "qformer."))
     known = [number for number, piece in enumerate(pieces) if piece != DECODER_TOKEN]
     weights[WORDS] = weights[WORDS][known]
-    return TextEncoder(name, [pieces[number] for number in known], weights)
+    return PretrainedTextEncoder(name, [pieces[number] for number in known], weights)
 
 
-def _bert_family(folder: Path, name: str) -> TextEncoder:
+def _bert_family(folder: Path, name: str) -> PretrainedTextEncoder:
     pieces = pieces_of_bert(folder)
     tensors = _tensors(folder / "model.safetensors")
     weights = {key.removeprefix("bert."): value for key, value in tensors.items()}
     if WORDS not in weights:
         raise ValueError(f"not a BERT-family encoder: {WORDS} is missing")
-    return TextEncoder(name, pieces, weights)
+    return PretrainedTextEncoder(name, pieces, weights)
 
 
 def _tensors(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:

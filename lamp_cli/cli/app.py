@@ -19,7 +19,7 @@ from typer.exceptions import TyperException
 from .. import __version__
 from .common import note, reported_errors, set_encodings
 
-# Name -> the module that holds its ``command``, and its line in ``lamp --help``.
+# Name -> the module that holds its function NAME_command, and its line in ``lamp --help``.
 COMMANDS = {
     "prepare": ("lamp_cli.cli.prepare", "Turn motions and captions into a data set for training."),
     "pretrain": ("lamp_cli.cli.pretrain", "Train every stage on a data set; resumable."),
@@ -44,7 +44,8 @@ class LazyGroup(TyperGroup):
             return None
         # The import takes seconds where it brings torch: an error in it is reported like any other.
         with reported_errors(_debug(ctx)):
-            function = importlib.import_module(COMMANDS[cmd_name][0]).command
+            module = importlib.import_module(COMMANDS[cmd_name][0])
+        function = getattr(module, f"{cmd_name}_command")
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(cmd_name, help=function.__doc__)(function)
         return typer.main.get_command(alone)

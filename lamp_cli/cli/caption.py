@@ -16,12 +16,12 @@ import typer
 from .common import (
     Skipped,
     UsageError,
+    device_option,
     emit,
     motion_notes,
     motions_on_stdin,
     note,
     progress,
-    torch_device,
 )
 
 
@@ -34,7 +34,7 @@ class _Request:
     found: bool = False
 
 
-def command(
+def caption_command(
     motions: Annotated[
         list[str] | None, typer.Argument(help="Motion files or folders of them; - or none reads stdin.")
     ] = None,
@@ -76,7 +76,7 @@ def command(
 
     decoding = DecodingOptions(beams, candidates, nucleus, temperature)
     options = CaptionOptions(decoding, prompt, moments, seed or 0, batch_size)
-    bundle = load_bundle(model, torch_device(device), captioner=True)
+    bundle = load_bundle(model, device_option(device), captioner=True)
     alone = len(requests) == 1 and not requests[0].found and not from_stdin
     stack, skipped = ExitStack(), Skipped()
     reader = _Reader(bundle, fps, skipped, stack.enter_context(motion_notes()))

@@ -327,11 +327,11 @@ def motion_notes() -> Iterator[Callable[[Motion], None]]:
                 note(f"{sentence}: {len(named) - FILES_NAMED} more motions")
 
 
-def torch_device(name: str) -> Any:
+def device_option(name: str) -> Any:
     """The ``torch.device`` of an option; raises ``UsageError`` when it is not on this machine."""
-    from ..bundle.device import torch_device as device_named
+    from ..bundle.device import torch_device
 
     try:
-        return device_named(name)
+        return torch_device(name)
     except ValueError as error:
         raise UsageError(f"--{error}") from None

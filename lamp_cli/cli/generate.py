@@ -19,13 +19,13 @@ from ..storage import safe_stem, write_array
 from .common import (
     Skipped,
     UsageError,
+    device_option,
     emit,
     note,
     note_missing_signs,
     progress,
     read_option,
     read_records,
-    torch_device,
 )
 from .files import COMPANIONS, OutputFiles, require_writable
 
@@ -67,7 +67,7 @@ class _Remarks:
     truncated_to: str | None
 
 
-def command(
+def generate_command(
     prompts: Annotated[list[str] | None, typer.Argument(help="Sentences; - or none reads stdin.")] = None,
     prompt_file: Annotated[
         Path | None, typer.Option("--prompts", help="File of sentences or JSON lines with a text.")
@@ -111,7 +111,7 @@ def command(
     from ..inference.generate import GenerateOptions, draws_of, generate
     from ..model.generator import SamplingOptions
 
-    bundle = load_bundle(model, torch_device(device))
+    bundle = load_bundle(model, device_option(device))
     if seconds is not None:
         frames = _frames(seconds, bundle.config.fps, "--seconds")
     served = _served(bundle, requests, frames, skipped)

@@ -18,7 +18,7 @@ from ..data.sentences import read_sentences
 from .common import UsageError, counted, emit, note
 
 
-def command(
+def prepare_command(
     output: Annotated[Path, typer.Option("--output", help="Folder of the data set to write.")],
     motions: Annotated[
         Path | None, typer.Argument(help="Folder of joint arrays, or an .npz of them.")

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from .common import Advance, UsageError, emit, note, progress, torch_device
+from .common import Advance, UsageError, device_option, emit, note, progress
 
 
 class SizeName(str, Enum):
@@ -41,7 +41,7 @@ class Objective(str, Enum):
     motion_generation = "motion_generation"
 
 
-def command(
+def pretrain_command(
     data: Annotated[Path, typer.Option("--data", help="Data set in the HumanML3D layout.")],
     output: Annotated[Path, typer.Option("--output", help="Folder of the bundle to write.")],
     size: Annotated[SizeName, typer.Option(help="Sizes of networks and training.")] = SizeName.mini,
@@ -205,7 +205,7 @@ def _process_group(device: str):  # type: ignore[no-untyped-def]
     import torch
 
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
-    target = torch_device(device)
+    target = device_option(device)
     if ranks == 1:
         yield target
         return

@@ -60,7 +60,7 @@ class _Input:
     found: bool = False
 
 
-def command(
+def render_command(
     motions: Annotated[
         list[str] | None, typer.Argument(help="Motion files or folders of them; - or none reads stdin.")
     ] = None,

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from ..storage import free_path
-from .common import UsageError, counted, emit, note, torch_device
+from .common import UsageError, counted, device_option, emit, note
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class _Request:
     fps: float | None
 
 
-def command(
+def retrieve_command(
     query: Annotated[
         str | None, typer.Argument(help="A sentence or a motion file; - or none reads lines from stdin.")
     ] = None,
@@ -84,7 +84,7 @@ def command(
 
     from ..bundle.bundle import load_bundle
 
-    bundle = load_bundle(model, torch_device(device))
+    bundle = load_bundle(model, device_option(device))
     if sentences is not None:
         for request, asked in given:
             _rank_texts(bundle, request, asked, sentences, count, as_json)

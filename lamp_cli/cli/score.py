@@ -37,7 +37,7 @@ from ..scoring.report import (
     write_report,
 )
 from ..storage import free_path
-from .common import UsageError, emit, note, progress, read_records, torch_device
+from .common import UsageError, device_option, emit, note, progress, read_records
 
 _PROTOCOL_HELP = (
     f"Where a figure has several ({', '.join(p for names in PROTOCOLS.values() for p in names)}); repeatable."
@@ -56,7 +56,7 @@ class _Choice:
     preset: str | None
 
 
-def command(
+def score_command(
     motions: Annotated[
         list[str] | None,
         typer.Argument(help="Motion files, for --physics and --reconstruction; - reads stdin."),
@@ -209,7 +209,7 @@ def _score_files(
     from ..scoring.models import ModelChoice, Models
     from ..scoring.score import score_motions
 
-    models = Models(ModelChoice(choice.model, torch_device(choice.device), captioner=False))
+    models = Models(ModelChoice(choice.model, device_option(choice.device), captioner=False))
     report = score_motions(found, models, options)
     return report, models.bundle.config.name
 
@@ -234,7 +234,7 @@ def _score_texts(
 
     reader, layer, config = bertscore_setting(choice.encoder, choice.layer, choice.preset)
     require_evaluators(choice.evaluators)
-    on = torch_device(choice.device)
+    on = device_option(choice.device)
     captioner = options.wants(BERTSCORE, CAPTIONS)
     models = Models(
         ModelChoice(choice.model, on, choice.evaluators, reader, layer, config, captioner, options.precision)

@@ -64,7 +64,7 @@ def json_lines(content: str, source: str) -> Iterator[tuple[str, dict[str, Any]]
         yield where, record
 
 
-def sentences_of(record: dict[str, Any], where: str) -> tuple[str, ...] | None:
+def sentences_in_record(record: dict[str, Any], where: str) -> tuple[str, ...] | None:
     """The sentences of a JSON object, a string or a list under one of ``CAPTION_KEYS``; None without a key.
 
     Raises ``ValueError`` for anything else under the key.

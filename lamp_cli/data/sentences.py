@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..storage import read_text_file
-from .captions import CAPTION_KEYS, json_lines, parse_captions, sentences_of
+from .captions import CAPTION_KEYS, json_lines, parse_captions, sentences_in_record
 
 
 def read_sentences(path: Path) -> list[str]:
@@ -26,7 +26,8 @@ def read_paraphrases(path: Path) -> list[tuple[str, ...]]:
     content = read_text_file(path)
     if Path(path).suffix.lower() in (".jsonl", ".json"):
         found = [
-            _required(sentences_of(record, where), where) for where, record in json_lines(content, str(path))
+            _required(sentences_in_record(record, where), where)
+            for where, record in json_lines(content, str(path))
         ]
     else:
         try:

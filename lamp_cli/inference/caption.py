@@ -46,7 +46,7 @@ class CaptionOptions:
 
 
 @dataclass(frozen=True)
-class Caption:
+class ScoredCaption:
     """A sentence and its mean log-probability per token."""
 
     text: str
@@ -68,7 +68,7 @@ class Moment:
 
     start: float
     end: float
-    captions: tuple[Caption, ...]
+    captions: tuple[ScoredCaption, ...]
 
     @property
     def text(self) -> str:
@@ -125,7 +125,7 @@ def caption_pieces(
 
 def caption_features(
     bundle: Bundle, features: Sequence[np.ndarray], options: CaptionOptions
-) -> list[tuple[Caption, ...]]:
+) -> list[tuple[ScoredCaption, ...]]:
     """Candidates, the best first, for features (T_i, C), T_i up to 196; computed in batches.
 
     Drawn words depend on the seed and the motion alone, so neighbours and order change nothing beyond
@@ -135,7 +135,7 @@ def caption_features(
     if captioner is None:
         raise ValueError(f"{bundle.config.name}: this bundle was loaded without a captioner")
     tokenizer = caption_tokenizer(captioner, bundle.vocabulary)
-    found: list[tuple[Caption, ...]] = []
+    found: list[tuple[ScoredCaption, ...]] = []
     for begin in range(0, len(features), options.batch_size):
         part = features[begin : begin + options.batch_size]
         found += _caption_batch(bundle, captioner, tokenizer, part, options)
@@ -149,12 +149,12 @@ def _caption_batch(
     tokenizer: CaptionTokenizer,
     features: Sequence[np.ndarray],
     options: CaptionOptions,
-) -> list[tuple[Caption, ...]]:
+) -> list[tuple[ScoredCaption, ...]]:
     queries = captioner.queries(bundle.lamp, motion_context(bundle, features))
     prompt = tokenizer.encode([options.prompt])[0] if options.prompt.strip() else []
     streams = [_stream(options.seed, motion) for motion in features]
     return [
-        tuple(Caption(tokenizer.decode([*prompt, *s.ids]), s.score) for s in sentences)
+        tuple(ScoredCaption(tokenizer.decode([*prompt, *s.ids]), s.score) for s in sentences)
         for sentences in captioner.captions(queries, prompt, options.decoding, streams)
     ]
 
@@ -169,7 +169,9 @@ def _moments_of_takes(
         yield _moments(bundle, take, own) if options.moments else [_whole(bundle, take, own)]
 
 
-def _moments(bundle: Bundle, take: Sequence[Piece], captions: Sequence[tuple[Caption, ...]]) -> list[Moment]:
+def _moments(
+    bundle: Bundle, take: Sequence[Piece], captions: Sequence[tuple[ScoredCaption, ...]]
+) -> list[Moment]:
     """One moment per piece; neighbours with the same caption are one, with the better score's candidates."""
     fps = bundle.skeleton.fps
     moments: list[Moment] = []
@@ -183,7 +185,7 @@ def _moments(bundle: Bundle, take: Sequence[Piece], captions: Sequence[tuple[Cap
     return moments
 
 
-def _whole(bundle: Bundle, take: Sequence[Piece], captions: Sequence[tuple[Caption, ...]]) -> Moment:
+def _whole(bundle: Bundle, take: Sequence[Piece], captions: Sequence[tuple[ScoredCaption, ...]]) -> Moment:
     seconds = take[0].start / bundle.skeleton.fps, take[-1].end / bundle.skeleton.fps
     if len(take) == 1:
         return Moment(*seconds, captions[0])

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import torch
 
 from ..data.vocabulary import Vocabulary
-from ..model.captioner import Captioner, Words
+from ..model.captioner import Captioner
 from ..model.hugging_face import HuggingFaceDecoder
+from ..model.qformer import Text
 
 # A word is no longer than this many characters, as in WordPiece: a novel is cut before it is read.
 LONGEST_WORD = 100
@@ -67,8 +68,8 @@ def caption_tokenizer(captioner: Captioner, vocabulary: Vocabulary) -> CaptionTo
 
 def caption_words(
     captioner: Captioner, tokenizer: CaptionTokenizer, texts: Sequence[str], device: torch.device
-) -> Words:
-    """Ids of captions between the decoder's begin and end, padded on the right.
+) -> Text:
+    """Ids (B, T) of captions between the decoder's begin and end, padded on the right, and their mask.
 
     A caption beyond ``caption_tokens`` is cut and has no end: nothing shall learn to stop there.
     """
@@ -80,7 +81,7 @@ def caption_words(
     padded = [row + [decoder.end] * (longest - len(row)) for row in rows]
     lengths = torch.tensor([len(row) for row in rows])
     mask = torch.arange(longest) < lengths[:, None]
-    return Words(torch.tensor(padded).to(device), mask.to(device))
+    return Text(torch.tensor(padded).to(device), mask.to(device))
 
 
 def tidy(text: str) -> str:

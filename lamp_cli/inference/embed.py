@@ -15,9 +15,10 @@ from ..bundle.bundle import Bundle
 from ..data.batches import LONGEST_CLIP, MotionBatch, collate
 from ..data.vocabulary import Vocabulary
 from ..data.word_tokens import WordBatch
-from ..model.evaluator import Words
+from ..model.evaluator import TaggedWords
 from ..model.qformer import Context, Text
 from ..model.tokenizer import MotionTokenizer
+from ..model.transformer import length_mask
 
 
 @torch.no_grad()
@@ -64,8 +65,7 @@ def tokenize(
     lengths = torch.from_numpy(batch.lengths).to(device)
     latents, codes = tokenizer.tokenize(features, lengths)
     tokens = lengths // tokenizer.config.frames_per_token
-    mask = torch.arange(latents.shape[1], device=device) < tokens[:, None]
-    return latents, codes, mask
+    return latents, codes, length_mask(tokens, latents.shape[1])
 
 
 def encode_text(vocabulary: Vocabulary, texts: Sequence[str], limit: int, device: torch.device) -> Text:
@@ -79,6 +79,8 @@ def part_read(bundle: Bundle, text: str) -> str:
     return bundle.vocabulary.part_read(text, bundle.lamp.config.qformer.text_tokens)
 
 
-def words_on_device(batch: WordBatch, device: torch.device) -> Words:
+def words_on_device(batch: WordBatch, device: torch.device) -> TaggedWords:
     """Word rows as tensors."""
-    return Words(*(torch.from_numpy(array).to(device) for array in (batch.words, batch.tags, batch.lengths)))
+    return TaggedWords(
+        *(torch.from_numpy(array).to(device) for array in (batch.words, batch.tags, batch.lengths))
+    )

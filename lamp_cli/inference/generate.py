@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..bundle.bundle import Bundle
 from ..model.generator import SamplingOptions, sample
-from ..model.lamp import similarity
+from ..model.lamp import motion_text_similarity
 from ..model.qformer import Text
 from ..motion.clean_up import clean_up
 from ..motion.motion import Motion
@@ -191,7 +191,10 @@ def _nearest(
     motion = bundle.lamp.motion_context(bundle.tokenizer.latents(features, lengths), mask < tokens[:, None])
     lamp = bundle.lamp
     queries, likelihood = lamp.log_likelihood(motion, sentences.text)
-    nearness = similarity(lamp.project_queries(queries), sentences.embedding).diagonal() / lamp.temperature
+    nearness = (
+        motion_text_similarity(lamp.project_queries(queries), sentences.embedding).diagonal()
+        / lamp.temperature
+    )
     if lamp.config.text_generation:
         nearness = nearness + LIKELIHOOD_SHARE * likelihood
     best = nearness.unflatten(0, (-1, candidates)).argmax(1)

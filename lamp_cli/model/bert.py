@@ -1,7 +1,7 @@
 """Start the Q-Former's text side from a pretrained BERT-family encoder.
 
 Source: BLIP-2 and LaMP section 3: self-attention, text feed-forwards and embeddings are the encoder's,
-the query feed-forwards begin as copies of the text ones, cross-attention begins at random.
+the query feed-forwards start as copies of the text ones, cross-attention is initialised at random.
 Works on tensors by name; knows no files.
 """
 
@@ -59,7 +59,7 @@ def initialise_from_bert(qformer: QFormer, weights: Mapping[str, Tensor], kept: 
     """Copy a BERT encoder's ``weights`` into ``qformer``; the first layers when it has more.
 
     ``kept`` are the ids of BERT's vocabulary that ours holds, in our order; tokens of ours beyond
-    them begin at random. Raises ``ValueError`` when the sizes differ.
+    them are initialised at random. Raises ``ValueError`` when the sizes differ.
     """
     weights = {name.removeprefix("bert."): value for name, value in weights.items()}
     config = qformer.config
@@ -69,8 +69,8 @@ def initialise_from_bert(qformer: QFormer, weights: Mapping[str, Tensor], kept: 
     if f"encoder.layer.{config.layers - 1}.output.dense.weight" not in weights:
         raise ValueError(f"the text encoder has fewer than {config.layers} layers, which the model needs")
     qformer.words.weight[: len(kept)] = words[list(kept)].float()
-    begin = words[list(kept)].float().norm(dim=1).mean() / config.width**0.5
-    qformer.words.weight[len(kept) :].normal_(std=float(begin))
+    deviation = words[list(kept)].float().norm(dim=1).mean() / config.width**0.5
+    qformer.words.weight[len(kept) :].normal_(std=float(deviation))
     positions = _weight(weights, _POSITIONS)[: config.text_tokens].float()
     if len(positions) < config.text_tokens:
         raise ValueError(

@@ -2,7 +2,7 @@
 
 Source: LaMP section 3 (captioning), after BLIP-2 (Li et al. 2023). The decoder is the small one of ours
 or any Hugging Face causal language model. As in BLIP-2's second stage, the motion transformer may go on
-learning under the decoder's loss (``motion_adapter``). Knows queries and ids; no motion and no words.
+learning under the decoder's loss (``motion_adapter``). Knows query outputs and ids; no motion, no sentence.
 """
 
 from __future__ import annotations
@@ -18,21 +18,25 @@ from torch import Tensor, nn
 from . import distributed
 from .decoder import CausalDecoder, DecoderConfig
 from .decoding import DecodingOptions, Sentence, beam_search, nucleus_sampling
-from .lamp import Lamp, with_places
+from .lamp import IGNORED, Lamp, with_positions
 from .motion_adapter import MotionAdapter, MotionAdapterConfig
-from .qformer import Context
+from .qformer import Context, Text
 from .state import first_misfit
 
-IGNORED = -100
 TUNINGS = ("frozen", "lora", "full")
 
 
 @dataclass(frozen=True)
 class LanguageModelConfig:
-    """A Hugging Face causal language model by folder or hub name, and what of it is trained.
+    """A Hugging Face causal language model, and what of it is trained.
 
-    ``tuning`` is ``frozen`` (only the projection learns), ``lora`` (Hu et al. 2022; the paper's rank,
-    alpha and dropout) or ``full``.
+    name: its folder or hub name.
+    tuning: ``frozen`` (only the projection learns), ``lora`` (Hu et al. 2022) or ``full``.
+    rank: of LoRA's matrices.
+    alpha: LoRA's scale, times ``rank``.
+    dropout: of LoRA's inputs, a probability.
+
+    Raises ``ValueError`` for another tuning.
     """
 
     name: str
@@ -48,10 +52,16 @@ class LanguageModelConfig:
 
 @dataclass(frozen=True)
 class CaptionerConfig:
-    """The query outputs' width and the decoder: one of ``embedded`` and ``language_model``.
+    """The captioner's parts; its decoder is either ``embedded`` or a ``language_model``.
 
-    With an ``adapter`` the query outputs are those of LaMP's motion transformer changed for captions.
-    Raises ``ValueError`` when both or neither is given.
+    query_width: of the query outputs.
+    embedded: sizes of the bundle's own decoder.
+    language_model: the Hugging Face model that is the decoder instead.
+    adapter: changes to LaMP's motion transformer that are learned for captions; None for none.
+    caption_tokens: of the longest caption, its end included.
+    label_smoothing: share of the probability that is spread over wrong tokens.
+
+    Raises ``ValueError`` when both decoders or neither is given.
     """
 
     query_width: int
@@ -66,19 +76,11 @@ class CaptionerConfig:
             raise ValueError("captioner: expected either an embedded decoder or a language model")
 
 
-@dataclass(frozen=True)
-class Words:
-    """Ids (B, T) and ``mask`` (B, T), True on real tokens: the decoder's begin, a sentence, its end."""
-
-    ids: Tensor
-    mask: Tensor
-
-
 class Captioner(nn.Module):
-    """The projection, the decoder, and what is changed of LaMP's motion transformer for them."""
+    """The projection, the decoder, and the adapter to LaMP's motion transformer."""
 
     def __init__(self, config: CaptionerConfig, decoder: CausalDecoder):
-        """``decoder`` is the network that ``config`` speaks of."""
+        """``decoder`` is the network that ``config`` describes."""
         super().__init__()
         self.config = config
         self.projection = nn.Linear(config.query_width, decoder.width)
@@ -86,19 +88,20 @@ class Captioner(nn.Module):
         self.adapter = None if config.adapter is None else MotionAdapter(config.adapter)
 
     def queries(self, lamp: Lamp, motion: Context) -> Tensor:
-        """Query outputs (B, N, W) of a motion, which is what :meth:`Lamp.motion_context` made of it."""
+        """Query outputs (B, N, W) of motions as :meth:`Lamp.motion_context` gives them."""
         if self.adapter is None:
             return lamp.qformer.motion(motion)
-        return self.adapter(lamp.qformer, motion if lamp.config.motion_positions else with_places(motion))
+        return self.adapter(lamp.qformer, motion if lamp.config.motion_positions else with_positions(motion))
 
-    def forward(self, queries: Tensor | None, words: Words, generator: torch.Generator) -> dict[str, Tensor]:
+    def forward(
+        self, queries: Tensor | None, captions: Text, generator: torch.Generator
+    ) -> dict[str, Tensor]:
         """Cross-entropy of every caption after its query outputs (B, N, W), as ``loss``, and accuracy.
 
         Only the caption and its end count, not the prefix and not padding. Without ``queries`` the
-        decoder alone is trained, as a language model. Nothing is drawn from ``generator``: dropout is the
-        one random thing, and torch draws it itself.
+        decoder alone is trained, as a language model. ``generator`` is not used.
         """
-        logits, target = self.predictions(queries, words)
+        logits, target = self.teacher_forced_logits(queries, captions)
         real = target != IGNORED
         smooth = self.config.label_smoothing if self.training else 0.0
         flat = logits.flatten(0, 1).float(), target.flatten()
@@ -109,15 +112,19 @@ class Captioner(nn.Module):
             "accuracy": (right / real.sum().clamp(min=1)).detach(),
         }
 
-    def predictions(self, queries: Tensor | None, words: Words) -> tuple[Tensor, Tensor]:
-        """Logits (B, T', V) and targets (B, T'), ``IGNORED`` on padding, of the words after the begin."""
+    def teacher_forced_logits(self, queries: Tensor | None, captions: Text) -> tuple[Tensor, Tensor]:
+        """Logits (B, T', V) of every token after the begin, each given the true ones before it, and targets.
+
+        ``captions`` are ids and mask (B, T): the decoder's begin, a sentence, its end. The targets (B, T')
+        are ``IGNORED`` on padding.
+        """
         begin = len(self.decoder.begin)
-        x = self.decoder.embed(words.ids[:, :-1])
+        x = self.decoder.embed(captions.ids[:, :-1])
         prefix = 0
         if queries is not None:
             x = torch.cat([self.projection(queries).to(x.dtype), x], 1)
             prefix = queries.shape[1]
-        target = words.ids.masked_fill(~words.mask, IGNORED)[:, begin:]
+        target = captions.ids.masked_fill(~captions.mask, IGNORED)[:, begin:]
         return self.decoder.logits(x, prefix + begin - 1), target
 
     def captions(
@@ -129,7 +136,7 @@ class Captioner(nn.Module):
     ) -> list[list[Sentence]]:
         """``options.candidates`` sentences for each motion's query outputs (B, N, W), the best first.
 
-        Every sentence goes on from the ids of ``prompt``, which its own ids do not repeat. Raises
+        Every sentence continues the ids of ``prompt``, which its own ids do not repeat. Raises
         ``ValueError`` for a prompt that leaves no room within ``caption_tokens``.
         """
         room = self.config.caption_tokens - len(prompt)
@@ -148,7 +155,7 @@ class Captioner(nn.Module):
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
-        """Load what :meth:`state_dict` holds: a language model's frozen weights are not among it."""
+        """Load what :meth:`state_dict` holds, which is all but a language model's frozen weights."""
         if strict and (misfit := first_misfit(self, state_dict)):
             raise ValueError(f"{misfit} does not fit this captioner")
         return super().load_state_dict(state_dict, strict=False, assign=assign)

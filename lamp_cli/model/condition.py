@@ -1,9 +1,9 @@
-"""The generator's condition: a sentence, seen through the frozen LaMP model.
+"""The generator's condition: what the frozen LaMP model makes of a sentence.
 
-Source: LaMP section 3 (LaMP-T2M). The paper's own condition is one vector: the text transformer's output,
-newly projected, is what the query tokens cross-attend to, and the mean over the queries is taken. The other
-leaves out the queries and gives the generator the text transformer's output word by word, so that it need
-not read an order of actions, a side and a count out of a single vector.
+Source: LaMP section 3 (LaMP-T2M). The paper's own condition is one vector: the query tokens cross-attend to
+a learned projection of the text transformer's output, and the mean of their outputs is taken. The other is
+the text transformer's output word by word, because one vector hardly holds an order of actions, a side and
+a count.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from .qformer import Context
 
 
 class QueryCondition(nn.Module):
-    """The paper's: one learned part, the projection; trained with the generator."""
+    """The paper's condition, whose projection is trained with the generator."""
 
     def __init__(self, width: int, context_width: int):
         super().__init__()
         self.projection = nn.Linear(width, context_width)
 
     def forward(self, lamp: Lamp, words: Tensor, mask: Tensor) -> Condition:
-        """One vector of the text transformer's output ``words`` (B, T, W) with ``mask`` (B, T).
+        """One vector for each text transformer's output ``words`` (B, T, W) with ``mask`` (B, T).
 
         Gradients pass through ``lamp`` to the projection; ``lamp`` itself must be frozen.
         """
@@ -31,7 +31,7 @@ class QueryCondition(nn.Module):
 
 
 class WordCondition(nn.Module):
-    """The words themselves; what is learned of them is in the generator."""
+    """Every word of the text transformer's output; has no weights."""
 
     def forward(self, lamp: Lamp, words: Tensor, mask: Tensor) -> Condition:
         """The text transformer's output ``words`` (B, T, W) with ``mask`` (B, T)."""

@@ -30,11 +30,14 @@ class Sentence:
 
 @dataclass(frozen=True)
 class DecodingOptions:
-    """How captions are searched.
+    """How captions are decoded.
 
-    ``candidates`` sentences per prefix come from a beam search of at least as many ``beams``, or, with a
-    ``nucleus`` (the probability mass that words are drawn from), by sampling at a ``temperature``. Raises
-    ``ValueError`` for an option out of its range.
+    beams: of the beam search, at least as many as ``candidates``.
+    candidates: sentences for each prefix.
+    nucleus: probability mass that words are sampled from (top-p), above 0, at most 1; None searches by beams.
+    temperature: of the sampling, above 0.
+
+    Raises ``ValueError`` for an option out of its range.
     """
 
     beams: int = 5
@@ -63,35 +66,36 @@ def beam_search(
     """
     size, device = len(prefix), prefix.device
     logits, cache = model.start(prefix)
-    going = torch.arange(size, device=device)
-    cache.select(going.repeat_interleave(beams))
+    active = torch.arange(size, device=device)
+    cache.select(active.repeat_interleave(beams))
     logits = logits.repeat_interleave(beams, 0)
     running = torch.zeros(size, beams, 0, dtype=torch.long, device=device)
-    # All beams are the same before the first word, so only one of them counts.
+    # Before the first word all beams of a prefix are equal, so only one of them may continue.
     scores = torch.full((size, beams), IMPOSSIBLE, device=device)
     scores[:, 0] = 0.0
-    ended = _Ended(size, beams, max_tokens, model.end, device)
+    finished = _FinishedHypotheses(size, beams, max_tokens, model.end, device)
     for length in range(1, max_tokens + 1):
-        # Twice the beams: were the better half all to end here, the others still go on.
+        # Twice the beams: should the better half all end here, the other half continues.
         scores, parent, token = _best_continuations(logits, scores, 2 * beams)
         grown = torch.cat([_rows(running, parent), token[..., None]], -1)
         ends = (token == model.end) | (length == max_tokens)
-        ended.add(going, grown[:, :beams], scores[:, :beams] / length**length_penalty, ends[:, :beams])
+        finished.add(active, grown[:, :beams], scores[:, :beams] / length**length_penalty, ends[:, :beams])
         scores, kept = scores.masked_fill(ends, IMPOSSIBLE).topk(beams)
-        # Prefixes whose best running beam can no longer enter their list leave the batch.
-        better = scores[:, 0] / length**length_penalty > ended.worst(going)
+        # A prefix is done when its best running beam can no longer enter its list of hypotheses.
+        better = scores[:, 0] / length**length_penalty > finished.worst(active)
         if length == max_tokens or not better.any():
             break
-        places = better.nonzero()[:, 0]
-        parent = parent.gather(1, kept)[places]
-        running, scores, going = _rows(grown, kept)[places], scores[places], going[places]
-        cache.select((places[:, None] * beams + parent).flatten())
+        continuing = better.nonzero()[:, 0]
+        parent = parent.gather(1, kept)[continuing]
+        running, scores = _rows(grown, kept)[continuing], scores[continuing]
+        active = active[continuing]
+        cache.select((continuing[:, None] * beams + parent).flatten())
         logits = model.step(running[..., -1].flatten(), cache)
-    return ended.sentences()
+    return finished.sentences()
 
 
-class _Ended:
-    """The best ended sentences of every prefix."""
+class _FinishedHypotheses:
+    """The best finished sentences of every prefix."""
 
     def __init__(self, size: int, beams: int, max_tokens: int, end: int, device: torch.device):
         self._end = end
@@ -99,7 +103,7 @@ class _Ended:
         self._scores = torch.full((size, beams), IMPOSSIBLE, device=device)
 
     def add(self, which: Tensor, tokens: Tensor, scores: Tensor, ends: Tensor) -> None:
-        """Take those tokens (A, K, L) with scores (A, K) that have ended, for the prefixes ``which``."""
+        """Add those of the tokens (A, K, L) with scores (A, K) that end here, for the prefixes ``which``."""
         padded = tokens.new_full((*tokens.shape[:2], self._tokens.shape[-1]), self._end)
         padded[..., : tokens.shape[-1]] = tokens
         scores = torch.cat([self._scores[which], scores.masked_fill(~ends, IMPOSSIBLE)], 1)
@@ -111,11 +115,11 @@ class _Ended:
         return self._scores[which, -1]
 
     def sentences(self) -> list[list[Sentence]]:
-        """Those of every prefix, the best first."""
+        """The sentences of every prefix, the best first."""
         tokens, scores = self._tokens.tolist(), self._scores.tolist()
         return [
             [
-                Sentence(_cut(ids, self._end), score)
+                Sentence(_without_end(ids, self._end), score)
                 for ids, score in zip(*pair, strict=True)
                 if score > IMPOSSIBLE / 2
             ]
@@ -127,8 +131,8 @@ def _best_continuations(logits: Tensor, scores: Tensor, count: int) -> tuple[Ten
     """Score, beam and token (B, count) of the best continuations of beams with ``scores`` (B, K)."""
     size, words = len(scores), logits.shape[-1]
     total = logits.float().log_softmax(-1).view(size, -1, words) + scores[..., None]
-    best, place = total.flatten(1).topk(count)
-    return best, place // words, place % words
+    best, index = total.flatten(1).topk(count)
+    return best, index // words, index % words
 
 
 def _rows(values: Tensor, index: Tensor) -> Tensor:
@@ -144,11 +148,11 @@ def nucleus_sampling(
     max_tokens: int,
     generators: Sequence[torch.Generator],
 ) -> list[list[Sentence]]:
-    """``options.candidates`` drawn sentences after each prefix (B, S, W), the likeliest first.
+    """``options.candidates`` sampled sentences after each prefix (B, S, W), the most probable first.
 
     Words are drawn from the fewest that together hold ``options.nucleus`` of the probability at the
     temperature; scores are those of the model without either. Each prefix draws from its own CPU
-    generator, so its neighbours do not change it.
+    generator, so the other prefixes do not change it.
     """
     assert options.nucleus is not None
     size, count, device = len(prefix), options.candidates, prefix.device
@@ -157,16 +161,16 @@ def nucleus_sampling(
     logits = logits.repeat_interleave(count, 0)
     drawn = torch.zeros(size * count, 0, dtype=torch.long, device=device)
     total = torch.zeros(size * count, device=device)
-    going = torch.ones(size * count, dtype=torch.bool, device=device)
+    unfinished = torch.ones(size * count, dtype=torch.bool, device=device)
     for length in range(1, max_tokens + 1):
-        chance = torch.cat([torch.rand(count, generator=g) for g in generators]).to(device)
-        token = _drawn(logits.float() / options.temperature, options.nucleus, chance)
-        token = torch.where(going, token, model.end)
-        likely = logits.float().log_softmax(-1).gather(1, token[:, None])[:, 0]
-        total = total + likely * going
+        uniform = torch.cat([torch.rand(count, generator=g) for g in generators]).to(device)
+        token = _draw_from_nucleus(logits.float() / options.temperature, options.nucleus, uniform)
+        token = torch.where(unfinished, token, model.end)
+        log_probability = logits.float().log_softmax(-1).gather(1, token[:, None])[:, 0]
+        total = total + log_probability * unfinished
         drawn = torch.cat([drawn, token[:, None]], 1)
-        going = going & (token != model.end)
-        if length == max_tokens or not going.any():
+        unfinished = unfinished & (token != model.end)
+        if length == max_tokens or not unfinished.any():
             break
         logits = model.step(token, cache)
     rows = [_scored(ids, value, model.end) for ids, value in zip(drawn.tolist(), total.tolist(), strict=True)]
@@ -174,22 +178,22 @@ def nucleus_sampling(
     return [sorted(group, key=lambda sentence: -sentence.score) for group in groups]
 
 
-def _drawn(logits: Tensor, mass: float, chance: Tensor) -> Tensor:
-    """One word (R,) of each row's nucleus, by inverting its distribution at ``chance`` (R,) in [0, 1)."""
-    shares, words = logits.softmax(-1).sort(dim=-1, descending=True)
-    sums = shares.cumsum(-1)
-    # A word is in when the likelier ones alone do not hold the mass: the likeliest is always in.
-    held = sums.masked_fill(sums - shares >= mass, -torch.inf).amax(-1)
-    place = torch.searchsorted(sums, (chance * held)[:, None], right=True)
-    last = (sums - shares < mass).sum(-1, keepdim=True) - 1
-    return words.gather(1, torch.minimum(place, last))[:, 0]
+def _draw_from_nucleus(logits: Tensor, mass: float, uniform: Tensor) -> Tensor:
+    """One word (R,) of each row's nucleus, by inverting its distribution at ``uniform`` (R,) in [0, 1)."""
+    probabilities, words = logits.softmax(-1).sort(dim=-1, descending=True)
+    sums = probabilities.cumsum(-1)
+    # A word is in the nucleus when the more probable ones alone do not hold the mass: the first always is.
+    held = sums.masked_fill(sums - probabilities >= mass, -torch.inf).amax(-1)
+    index = torch.searchsorted(sums, (uniform * held)[:, None], right=True)
+    last = (sums - probabilities < mass).sum(-1, keepdim=True) - 1
+    return words.gather(1, torch.minimum(index, last))[:, 0]
 
 
 def _scored(ids: list[int], total: float, end: int) -> Sentence:
-    words = _cut(ids, end)
+    words = _without_end(ids, end)
     ended = len(words) < len(ids)
     return Sentence(words, total / max(1, len(words) + ended))
 
 
-def _cut(ids: list[int], end: int) -> tuple[int, ...]:
+def _without_end(ids: list[int], end: int) -> tuple[int, ...]:
     return tuple(ids[: ids.index(end)] if end in ids else ids)

@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from . import distributed
 from .lamp import negatives_allowed
+from .transformer import length_mask
 
 FRAMES_PER_MOVEMENT = 4
 # The last four features are foot contacts, which the evaluator does not see.
@@ -26,7 +27,18 @@ SPARSITY = SMOOTHNESS = 0.001
 
 @dataclass(frozen=True)
 class EvaluatorConfig:
-    """Sizes; the defaults are the released evaluator's for HumanML3D."""
+    """Sizes; the defaults are the released evaluator's for HumanML3D.
+
+    features: numbers of a frame, contacts among them.
+    words: known words.
+    word_width: of a word's vector.
+    tags: parts of speech.
+    movement_hidden: width of the movement encoder's hidden layer.
+    movement_width: of a movement's vector.
+    motion_hidden: width of the motion encoder's states.
+    text_hidden: width of the text encoder's states.
+    embedding_width: of the space that motions and sentences share.
+    """
 
     features: int = 263
     words: int = 4199
@@ -40,7 +52,7 @@ class EvaluatorConfig:
 
 
 @dataclass(frozen=True)
-class Words:
+class TaggedWords:
     """Word numbers and tag numbers (B, T) and the count of real ones in each row, (B,)."""
 
     words: Tensor
@@ -50,15 +62,18 @@ class Words:
 
 @dataclass(frozen=True)
 class MatchingBatch:
-    """Normalised features (B, T, C), zero beyond ``lengths`` (B,) frames, and a sentence for each.
+    """Pairs of a motion and a sentence.
 
-    ``captions`` (B,) numbers equal sentences alike and ``clips`` (B,) numbers clips: a pair that shares
-    either is no negative.
+    features: normalised, (B, T, C), zero on padding.
+    lengths: of the motions, (B,), in frames.
+    text: the sentences.
+    captions: a number (B,) for every distinct sentence; a negative shares none with its anchor.
+    clips: a number (B,) for every distinct clip; a negative shares none with its anchor.
     """
 
     features: Tensor
     lengths: Tensor
-    text: Words
+    text: TaggedWords
     captions: Tensor
     clips: Tensor
 
@@ -77,7 +92,7 @@ class MovementEncoder(nn.Module):
             nn.LeakyReLU(0.2),
         )
         self.out_net = nn.Linear(width, width)
-        self.apply(_initialise)
+        self.apply(_initialise_xavier)
 
     def forward(self, features: Tensor) -> Tensor:
         """Movements (B, T/4, W) of features without contacts (B, T, C)."""
@@ -96,15 +111,15 @@ class MovementDecoder(nn.Module):
             nn.LeakyReLU(0.2),
         )
         self.out_net = nn.Linear(features, features)
-        self.apply(_initialise)
+        self.apply(_initialise_xavier)
 
     def forward(self, movements: Tensor) -> Tensor:
         """Features (B, 4L, C) of movements (B, L, W)."""
         return self.out_net(self.main(movements.mT).mT)
 
 
-class _LastStates(nn.Module):
-    """A linear layer, a bidirectional GRU with a learned first state, and a head on its last states."""
+class _GRUEncoder(nn.Module):
+    """A linear layer, a bidirectional GRU with a learned initial state, and a head on its last states."""
 
     def __init__(self, inputs: int, hidden: int, embedding: int):
         super().__init__()
@@ -117,7 +132,7 @@ class _LastStates(nn.Module):
             nn.Linear(hidden, embedding),
         )
         self.hidden = nn.Parameter(torch.randn(2, 1, hidden))
-        self.apply(_initialise)
+        self.apply(_initialise_xavier)
 
     def embed(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Embeddings (B, E) of sequences (B, T, I) of which ``lengths`` (B,) are real, in any order."""
@@ -129,7 +144,7 @@ class _LastStates(nn.Module):
         return self.output_net(torch.cat([last[0], last[1]], dim=-1))
 
 
-class MotionEncoder(_LastStates):
+class MotionEncoder(_GRUEncoder):
     """A motion's embedding from its movements."""
 
     def forward(self, movements: Tensor, lengths: Tensor) -> Tensor:
@@ -137,13 +152,13 @@ class MotionEncoder(_LastStates):
         return self.embed(movements, lengths)
 
 
-class TextEncoder(_LastStates):
+class TextEncoder(_GRUEncoder):
     """A sentence's embedding from its word vectors and parts of speech."""
 
     def __init__(self, word_width: int, tags: int, hidden: int, embedding: int):
         super().__init__(word_width, hidden, embedding)
         self.pos_emb = nn.Linear(tags, word_width)
-        self.pos_emb.apply(_initialise)
+        self.pos_emb.apply(_initialise_xavier)
 
     def forward(self, vectors: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
         """Embeddings (B, E) of word vectors (B, T, V) and one-hot tags (B, T, 15)."""
@@ -166,7 +181,7 @@ class MatchingEvaluator(nn.Module):
             config.word_width, config.tags, config.text_hidden, config.embedding_width
         )
         self.word_vectors = nn.Embedding(config.words, config.word_width)
-        # Where words are learned they start at the scale of GloVe's vectors.
+        # The scale of GloVe's vectors, for evaluators that learn their words.
         nn.init.normal_(self.word_vectors.weight, std=0.35)
 
     def embed_motion(self, features: Tensor, lengths: Tensor) -> Tensor:
@@ -178,7 +193,7 @@ class MatchingEvaluator(nn.Module):
         movements = self.movement_encoder(features[..., :-CONTACTS])
         return self.motion_encoder(movements, lengths // FRAMES_PER_MOVEMENT)
 
-    def embed_text(self, text: Words) -> Tensor:
+    def embed_text(self, text: TaggedWords) -> Tensor:
         """Embeddings (B, E) of sentences."""
         tags = nn.functional.one_hot(text.tags, self.config.tags).to(self.word_vectors.weight.dtype)
         return self.text_encoder(self.word_vectors(text.words), tags, text.lengths)
@@ -188,8 +203,8 @@ class EvaluatorTraining(nn.Module):
     """The evaluator with the decoder and the losses of its training.
 
     Guo et al. train the movement encoder first, as an autoencoder, and freeze it for the matching. Here
-    both are trained in the same steps and the matching loss sends no gradient into the movement encoder:
-    it is shaped by reconstruction alone, as theirs is, in one stage of any number of steps.
+    both are trained in the same steps, and the matching loss sends no gradient into the movement encoder,
+    which learns from reconstruction alone, as theirs does.
     """
 
     def __init__(self, config: EvaluatorConfig):
@@ -212,7 +227,7 @@ class EvaluatorTraining(nn.Module):
 
     def _autoencoder_loss(self, batch: MatchingBatch, movements: Tensor) -> Tensor:
         """L1 error of real frames, and small weights on the size and the steps of movements."""
-        frames = torch.arange(batch.features.shape[1], device=movements.device) < batch.lengths[:, None]
+        frames = length_mask(batch.lengths, batch.features.shape[1])
         error = (self.decoder(movements) - batch.features).abs().mean(-1)
         loss = distributed.global_mean((error * frames).sum(), frames.sum())
         real = frames[:, ::FRAMES_PER_MOVEMENT]
@@ -227,9 +242,9 @@ def matching_loss(texts: Tensor, motions: Tensor, clips: Tensor, captions: Tenso
     """Contrastive loss (Hadsell et al. 2006) with margin 10 of paired embeddings (B, E).
 
     Matched pairs: squared distance. Mismatched ones: squared shortfall of the distance from the margin.
-    Guo et al. pair every text with one wrong motion, the batch turned by a drawn step; here it is the
-    mean over all wrong motions of the batch, that is, the expectation of theirs, without the pairs that
-    are the same clip or the same sentence (theirs can turn by zero and push apart what belongs together).
+    Guo et al. pair every text with one wrong motion, by rolling the batch by a random number of rows; here
+    it is the mean over all wrong motions of the batch, the expectation of theirs, without pairs of the same
+    clip or the same sentence (theirs can roll by zero rows and push matched pairs apart).
     """
     every = distributed.gather(motions)
     rows = distributed.rows_of_rank(len(every))
@@ -242,7 +257,7 @@ def matching_loss(texts: Tensor, motions: Tensor, clips: Tensor, captions: Tenso
     return matched + distributed.global_mean((shortfall * wrong).sum(), wrong.sum())
 
 
-def _initialise(module: nn.Module) -> None:
+def _initialise_xavier(module: nn.Module) -> None:
     if isinstance(module, nn.Linear | nn.Conv1d | nn.ConvTranspose1d):
         nn.init.xavier_normal_(module.weight)
         assert module.bias is not None

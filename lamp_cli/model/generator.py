@@ -16,21 +16,31 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import distributed
-from .attention import attend
+from .transformer import PreNormBlock, attend, initialise_normal, join_heads, length_mask, split_heads
 
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Sizes (defaults: the paper's); ``causal`` False is the paper's bidirectional ablation.
+    """Sizes of the masked transformer; the defaults are the paper's.
 
-    With ``word_condition`` the condition is every word of the sentence instead of one vector for all. A token
-    has one code of each of the tokenizer's ``codebooks``; they stand side by side, N codes for N / codebooks
-    tokens, and are masked and drawn one by one. ``guidance`` is the scale of classifier-free guidance unless
-    another is asked for: which is best is a matter of what was learned.
+    codes: vectors of one codebook of the tokenizer.
+    condition_width: of a condition's vectors.
+    width: of a token's vector.
+    layers: blocks.
+    heads: of attention in every block.
+    feed_forward: width of the hidden layer of every feed-forward.
+    max_tokens: of the longest motion.
+    dropout: probability, in training.
+    condition_dropout: probability, in training, of the null condition (classifier-free guidance).
+    causal: attention to earlier tokens only; False is the paper's bidirectional ablation.
+    word_condition: the condition is every word of the sentence, not one vector for all (not in the paper).
+    codebooks: of the tokenizer. A token has one code of each; they follow each other, N codes for
+        N / codebooks tokens, and are masked and drawn one by one.
+    guidance: scale of classifier-free guidance unless another is asked for.
+    remaining_tokens: every token is told how many come after it, which causal attention does not show, so
+        that what a sentence asks for ends where the motion does (not in the paper).
 
-    With ``remaining_tokens`` every token knows how many come after it. Causal attention does not tell, and
-    what a sentence asks for should come to its end where the motion does (not in the paper). Raises
-    ``ValueError`` for a guidance that is not finite.
+    Raises ``ValueError`` for a guidance that is not finite.
     """
 
     codes: int = 512
@@ -55,7 +65,7 @@ class GeneratorConfig:
 
 @dataclass(frozen=True)
 class Condition:
-    """Vectors (B, C, W) that stand before the codes and ``mask`` (B, C), True on real ones."""
+    """Vectors (B, C, W) that precede the codes and ``mask`` (B, C), True on real ones."""
 
     vectors: Tensor
     mask: Tensor
@@ -65,15 +75,15 @@ class Condition:
         """One vector (B, W) for each sequence."""
         return cls(vectors[:, None], torch.ones(len(vectors), 1, dtype=torch.bool, device=vectors.device))
 
-    def where(self, kept: Tensor) -> Condition:
-        """The same in the rows ``kept`` (B,); in the others the null condition, one vector of zeros."""
+    def with_dropout(self, kept: Tensor) -> Condition:
+        """The null condition, one vector of zeros, in all rows but the ``kept`` (B,)."""
         kept = kept.to(self.mask.device)[:, None]
         first = torch.arange(self.mask.shape[1], device=self.mask.device) == 0
         return Condition(self.vectors * kept[..., None].to(self.vectors), torch.where(kept, self.mask, first))
 
     def with_null(self) -> Condition:
         """These rows, then one of the null condition."""
-        null = Condition(self.vectors[:1], self.mask[:1]).where(torch.zeros(1, dtype=torch.bool))
+        null = self.rows(torch.tensor([0])).with_dropout(torch.tensor([False]))
         return Condition(torch.cat([self.vectors, null.vectors]), torch.cat([self.mask, null.mask]))
 
     def rows(self, numbers: Tensor) -> Condition:
@@ -83,10 +93,14 @@ class Condition:
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How codes are drawn: rounds, classifier-free guidance, temperature, and the share of codes kept.
+    """How codes are drawn.
 
-    ``guidance`` None is the generator's own. Raises ``ValueError`` for an option out of its range, NaN and
-    infinity among them.
+    steps: rounds of masked decoding.
+    guidance: scale of classifier-free guidance; None is the generator's own.
+    temperature: of the draw; 0 takes the most probable code.
+    top_fraction: share of a codebook, its most probable codes, that is drawn from (top-k, as a share).
+
+    Raises ``ValueError`` for an option out of its range, NaN and infinity among them.
     """
 
     steps: int = 10
@@ -105,67 +119,55 @@ class SamplingOptions:
             raise ValueError(f"top_fraction: expected a share above 0, at most 1, found {self.top_fraction}")
 
 
-# Keys and values (B, H, S, D).
-Attended = tuple[Tensor, Tensor]
+# Keys and values (B, H, S, D) of one layer.
+KeysValues = tuple[Tensor, Tensor]
 
 
 class Packing:
-    """Which positions of padded sequences are real, so that nothing is computed for the others.
+    """Padded sequences (B, S, W) without their padding (P, W), so that nothing is computed for it.
 
-    All that a transformer does position by position works on the packed ones (P, W); attention alone needs
-    them in their sequences (B, S, W).
+    Attention alone needs the sequences; all else in a transformer works on one position at a time.
     """
 
     def __init__(self, real: Tensor):
-        """``real`` (B, S), True where a position is no padding."""
+        """``real`` (B, S), False on padding."""
         self._shape = real.shape
-        self._places = real.flatten().nonzero().squeeze(1)
-        self._full = len(self._places) == real.numel()
+        self._positions = real.flatten().nonzero().squeeze(1)
+        self._full = len(self._positions) == real.numel()
 
     def pack(self, x: Tensor) -> Tensor:
         """(B, S, W) -> (P, W)."""
         flat = x.flatten(0, 1)
-        return flat if self._full else flat.index_select(0, self._places)
+        return flat if self._full else flat.index_select(0, self._positions)
 
     def pad(self, packed: Tensor) -> Tensor:
-        """(P, W) -> (B, S, W), zeros where nothing is real."""
+        """(P, W) -> (B, S, W), zeros on padding."""
         if not self._full:
             size = self._shape.numel(), packed.shape[1]
-            packed = packed.new_zeros(size).index_copy(0, self._places, packed)
+            packed = packed.new_zeros(size).index_copy(0, self._positions, packed)
         return packed.unflatten(0, self._shape)
 
 
-class Block(nn.Module):
-    """Pre-norm transformer layer."""
-
-    def __init__(self, config: GeneratorConfig):
-        super().__init__()
-        self.heads = config.heads
-        self.attention_norm = nn.LayerNorm(config.width)
-        self.query_key_value = nn.Linear(config.width, 3 * config.width)
-        self.output = nn.Linear(config.width, config.width)
-        self.feed_norm = nn.LayerNorm(config.width)
-        self.up = nn.Linear(config.width, config.feed_forward)
-        self.down = nn.Linear(config.feed_forward, config.width)
-        self.dropout = nn.Dropout(config.dropout)
+class GeneratorBlock(PreNormBlock):
+    """A layer that computes nothing for padding."""
 
     def forward(
-        self, x: Tensor, packing: Packing, mask: Tensor, earlier: Attended | None = None
-    ) -> tuple[Tensor, Attended]:
-        """Packed (P, W), mask (B, 1, S, E + S), True where seen; also the keys and values of ``x``.
+        self, x: Tensor, packing: Packing, mask: Tensor, cache: KeysValues | None = None
+    ) -> tuple[Tensor, KeysValues]:
+        """Packed (P, W) -> (P, W), and the keys and values of ``x``.
 
-        ``earlier`` are keys and values (B, H, E, D) of what stands before ``x``.
+        ``mask`` (B, 1, S, E + S) is True where a position may attend; ``cache`` are the keys and values
+        (B, H, E, D) of the E positions before ``x``.
         """
         q, k, v = (
-            t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            split_heads(t, self.heads)
             for t in packing.pad(self.query_key_value(self.attention_norm(x))).chunk(3, dim=-1)
         )
-        own = k, v
-        if earlier is not None:
-            k, v = torch.cat([earlier[0], k], 2), torch.cat([earlier[1], v], 2)
-        mixed = attend(q, k, v, mask)
-        x = x + self.dropout(self.output(packing.pack(mixed.transpose(1, 2).flatten(2))))
-        return x + self.dropout(self.down(F.gelu(self.up(self.feed_norm(x))))), own
+        added = k, v
+        if cache is not None:
+            k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
+        attended = join_heads(attend(q, k, v, mask))
+        return self.add_and_feed_forward(x, packing.pack(attended)), added
 
 
 class MaskedGenerator(nn.Module):
@@ -179,14 +181,17 @@ class MaskedGenerator(nn.Module):
         self.codes = nn.Embedding(config.codebooks * (config.codes + 1), config.width)
         self.condition = nn.Linear(config.condition_width, config.width)
         self.positions = nn.Parameter(torch.randn(1, config.max_tokens + 1, config.width) * 0.02)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(
+            GeneratorBlock(config.width, config.heads, config.feed_forward, config.dropout)
+            for _ in range(config.layers)
+        )
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.codebooks * config.codes)
         self.dropout = nn.Dropout(config.dropout)
-        self.apply(_initialise)
+        self.apply(initialise_normal)
         self.remaining = None
         if config.remaining_tokens:
-            # Nothing at first, so that a generator that did not know its length can learn to use it.
+            # Zeros, so that a generator trained without them can go on training with them.
             self.remaining = nn.Embedding(config.max_tokens, config.width)
             nn.init.zeros_(self.remaining.weight)
 
@@ -195,64 +200,75 @@ class MaskedGenerator(nn.Module):
 
         ``lengths`` (B,) in tokens. Raises ``ValueError`` for more than ``max_tokens``.
         """
-        before, embedded = self._begun(condition), self._embedded(tokens, lengths)
+        before, embedded = self._embed_condition(condition), self._embed_tokens(tokens, lengths)
         length = embedded.shape[1]
-        packing = Packing(torch.cat([condition.mask, _inside(lengths, length)], 1))
-        mask = self._mask(lengths, length, condition.mask)
+        packing = Packing(torch.cat([condition.mask, length_mask(lengths, length)], 1))
+        mask = self._attention_mask(lengths, length, condition.mask)
         x = packing.pack(torch.cat([before, embedded], 1))
         for block in self.blocks:
             x, _ = block(x, packing, mask)
-        return self._by_code(self.head(self.norm(packing.pad(x)[:, before.shape[1] :])))
+        return self._logits_of_codes(self.head(self.norm(packing.pad(x)[:, before.shape[1] :])))
 
-    def read(self, condition: Condition) -> list[Attended]:
-        """What every block makes of the condition, for ``after``: causal attention lets it see no code."""
-        before, kept, packing = self._begun(condition), [], Packing(condition.mask)
+    def cache_condition(self, condition: Condition) -> list[KeysValues]:
+        """Every layer's keys and values of the condition, which in a causal generator attends to no code."""
+        before, cache, packing = self._embed_condition(condition), [], Packing(condition.mask)
         mask = condition.mask[:, None, None, :].expand(-1, 1, before.shape[1], -1)
         x = packing.pack(before)
         for block in self.blocks:
-            x, attended = block(x, packing, mask)
-            kept.append(attended)
-        return kept
+            x, added = block(x, packing, mask)
+            cache.append(added)
+        return cache
 
-    def after(self, read: list[Attended], tokens: Tensor, lengths: Tensor, condition: Condition) -> Tensor:
-        """As ``forward`` of a causal generator, with the condition ``read`` before: it does not change."""
-        embedded = self._embedded(tokens, lengths)
-        packing = Packing(_inside(lengths, embedded.shape[1]))
-        mask = self._mask(lengths, embedded.shape[1], condition.mask)[:, :, condition.mask.shape[1] :]
+    def forward_cached(
+        self, cache: list[KeysValues], tokens: Tensor, lengths: Tensor, condition: Condition
+    ) -> Tensor:
+        """As ``forward`` of a causal generator, with the condition's ``cache`` from ``cache_condition``."""
+        embedded = self._embed_tokens(tokens, lengths)
+        packing = Packing(length_mask(lengths, embedded.shape[1]))
+        mask = self._attention_mask(lengths, embedded.shape[1], condition.mask)[
+            :, :, condition.mask.shape[1] :
+        ]
         x = packing.pack(embedded)
-        for block, earlier in zip(self.blocks, read, strict=True):
-            x, _ = block(x, packing, mask, earlier)
-        return self._by_code(packing.pad(self.head(self.norm(x))))
+        for block, layer_cache in zip(self.blocks, cache, strict=True):
+            x, _ = block(x, packing, mask, layer_cache)
+        return self._logits_of_codes(packing.pad(self.head(self.norm(x))))
 
-    def _begun(self, condition: Condition) -> Tensor:
-        # Words know their own places: the condition as a whole has one.
+    def _embed_condition(self, condition: Condition) -> Tensor:
+        # All of a condition has the first position: its words have the text transformer's positions already.
         return self.dropout(self.condition(condition.vectors) + self.positions[:, :1])
 
-    def _embedded(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """Tokens (B, L, W): the sum of their codes' embeddings, and of their place's."""
-        each = tokens.unflatten(1, (-1, self.config.codebooks))
-        length = each.shape[1]
+    def _embed_tokens(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Tokens (B, L, W) of codes (B, N): the sum of their codes' embeddings and of their position's."""
+        codes = tokens.unflatten(1, (-1, self.config.codebooks))
+        length = codes.shape[1]
         if length > self.config.max_tokens:
             raise ValueError(f"{length} tokens; the generator was made for {self.config.max_tokens}")
-        books = (self.config.codes + 1) * torch.arange(self.config.codebooks, device=tokens.device)
-        embedded = self.codes(each + books).sum(2) + self.positions[:, 1 : length + 1]
+        first_of_codebook = (self.config.codes + 1) * torch.arange(
+            self.config.codebooks, device=tokens.device
+        )
+        embedded = self.codes(codes + first_of_codebook).sum(2) + self.positions[:, 1 : length + 1]
         if self.remaining is not None:
-            after = lengths[:, None] - 1 - torch.arange(length, device=lengths.device)
-            embedded = embedded + self.remaining(after.clamp(min=0))
+            remaining = lengths[:, None] - 1 - torch.arange(length, device=lengths.device)
+            embedded = embedded + self.remaining(remaining.clamp(min=0))
         return self.dropout(embedded)
 
-    def _by_code(self, logits: Tensor) -> Tensor:
+    def _logits_of_codes(self, logits: Tensor) -> Tensor:
         """(B, L, codebooks * codes) -> (B, N, codes)."""
         return logits.float().unflatten(-1, (self.config.codebooks, -1)).flatten(1, 2)
 
-    def _mask(self, lengths: Tensor, length: int, condition: Tensor) -> Tensor:
-        """Who sees whom (B, 1, C + L, C + L); everyone sees the condition, whose real vectors are given."""
-        size = condition.shape[1] + length
-        mask = torch.cat([condition, _inside(lengths, length)], 1)[:, None, None, :].expand(-1, 1, size, size)
+    def _attention_mask(self, lengths: Tensor, length: int, condition_mask: Tensor) -> Tensor:
+        """(B, 1, C + L, C + L), True where a position (rows) may attend to another (columns).
+
+        Every position attends to the condition, of which ``condition_mask`` (B, C) tells the real vectors.
+        """
+        count = condition_mask.shape[1]
+        size = count + length
+        real = torch.cat([condition_mask, length_mask(lengths, length)], 1)
+        mask = real[:, None, None, :].expand(-1, 1, size, size)
         if not self.config.causal:
             return mask
-        places = torch.arange(size, device=lengths.device)
-        return mask & ((places[:, None] >= places) | (places < condition.shape[1]))
+        positions = torch.arange(size, device=lengths.device)
+        return mask & ((positions[:, None] >= positions) | (positions < count))
 
     def losses(
         self, tokens: Tensor, lengths: Tensor, condition: Condition, generator: torch.Generator
@@ -263,7 +279,7 @@ class MaskedGenerator(nn.Module):
         """
         inputs, chosen = corrupt(tokens, self.config.codebooks * lengths, self.mask_token, generator)
         kept = torch.rand(len(tokens), generator=generator) >= self.config.condition_dropout
-        return generator_loss(self(inputs, lengths, condition.where(kept)), tokens, chosen)
+        return generator_loss(self(inputs, lengths, condition.with_dropout(kept)), tokens, chosen)
 
 
 def generator_loss(logits: Tensor, tokens: Tensor, chosen: Tensor) -> dict[str, Tensor]:
@@ -282,7 +298,7 @@ def generator_loss(logits: Tensor, tokens: Tensor, chosen: Tensor) -> dict[str, 
 
 
 def masked_share(ratio: Tensor) -> Tensor:
-    """The cosine schedule: share of masked tokens at ratio r of the way, cos(pi r / 2)."""
+    """The cosine schedule: share of codes that are masked at a ratio r of all rounds, cos(pi r / 2)."""
     return torch.cos(ratio * math.pi / 2)
 
 
@@ -308,12 +324,7 @@ def corrupt(
     chosen, draw, codes = chosen.to(device), draw.to(device), codes.to(device)
     result = torch.where(chosen & (draw < 0.1), codes, tokens)
     result = torch.where(chosen & (draw >= 0.1) & (draw < 0.1 + 0.9 * 0.88), mask_token, result)
-    return result.masked_fill(~_inside(lengths, length), mask_token), chosen
-
-
-def _inside(lengths: Tensor, length: int) -> Tensor:
-    """(B, ``length``), True on the first ``lengths`` (B,) of each row."""
-    return torch.arange(length, device=lengths.device) < lengths[:, None]
+    return result.masked_fill(~length_mask(lengths, length), mask_token), chosen
 
 
 @torch.no_grad()
@@ -323,21 +334,22 @@ def sample(
     lengths: Tensor,
     options: SamplingOptions,
     generators: Sequence[torch.Generator],
-    whose: Tensor | None = None,
+    condition_of_sample: Tensor | None = None,
 ) -> Tensor:
     """Codes (B, N) of ``lengths`` (B,) tokens; beyond a clip's length they mean nothing.
 
-    ``whose`` (B,) is the number of each sample's condition, so that many samples of one condition cost its
-    reading once; None: every sample has the condition of its own number.
+    ``condition_of_sample`` (B,) are row numbers of ``condition``, so that several samples can share one,
+    which is then computed once; None: sample i has row i.
 
     Every round masks the least confident codes by the cosine schedule, all of them in the first
-    and at least one in the last, and draws them anew; a code that was once kept stays. Each sample
+    and at least one in the last, and draws them again; a code that was once kept stays. Each sample
     draws from its own CPU generator, so its neighbours in the batch do not change it. The model must
     be in evaluation mode. Raises ``ValueError`` for a length outside 1..``max_tokens``, a condition
     that is not finite, or when conditions, lengths and generators differ in number.
     """
-    whose = torch.arange(len(condition.vectors)) if whose is None else whose
-    size = len(whose)
+    if condition_of_sample is None:
+        condition_of_sample = torch.arange(len(condition.vectors))
+    size = len(condition_of_sample)
     if not size == len(lengths) == len(generators):
         found = f"{size} conditions, {len(lengths)} lengths and {len(generators)} generators"
         raise ValueError(f"expected one length and one generator for each condition, found {found}")
@@ -346,22 +358,24 @@ def sample(
     own = _checked_lengths(lengths, size, model.config.max_tokens) * model.config.codebooks
     device, length = condition.vectors.device, int(own.max())
     codes = own.to(device)
-    inside = _inside(codes, length)
+    real = length_mask(codes, length)
     tokens = torch.full((size, length), model.mask_token, device=device)
-    confidence = torch.zeros(size, length, device=device).masked_fill(~inside, torch.inf)
+    confidence = torch.zeros(size, length, device=device).masked_fill(~real, torch.inf)
     guidance = model.config.guidance if options.guidance is None else options.guidance
-    guided = _Guided(model, lengths.to(device), condition, whose.to(device), guidance)
+    guided = _ClassifierFreeGuidance(
+        model, lengths.to(device), condition, condition_of_sample.to(device), guidance
+    )
     for number, ratio in enumerate(torch.linspace(0, 1, options.steps, device=device)):
         count = (masked_share(ratio) * codes).round().clamp(min=1)
-        places = confidence.argsort(stable=True, dim=1).argsort(stable=True, dim=1)
-        hidden = (places < count[:, None]) & inside
-        seen = tokens.masked_fill(hidden, model.mask_token)
-        logits = guided(seen) if number else guided.at_first(seen)
+        rank = confidence.argsort(stable=True, dim=1).argsort(stable=True, dim=1)
+        masked = (rank < count[:, None]) & real
+        inputs = tokens.masked_fill(masked, model.mask_token)
+        logits = guided(inputs) if number else guided.first_round(inputs)
         noise = _gumbel_noise(own, length, model.config.codes, generators).to(device)
-        drawn = _draw(logits, noise, options)
-        certainty = logits.softmax(-1).gather(-1, drawn[..., None])[..., 0]
-        tokens = torch.where(hidden, drawn, tokens)
-        confidence = torch.where(hidden, certainty, torch.inf)
+        drawn = _draw_from_top(logits, noise, options)
+        probability = logits.softmax(-1).gather(-1, drawn[..., None])[..., 0]
+        tokens = torch.where(masked, drawn, tokens)
+        confidence = torch.where(masked, probability, torch.inf)
     return tokens
 
 
@@ -375,45 +389,54 @@ def _checked_lengths(lengths: Tensor, size: int, most: int) -> Tensor:
     return own
 
 
-class _Guided:
-    """Logits of codes (B, N) by classifier-free guidance, l_u + s (l_c - l_u) (Ho and Salimans 2022).
+class _ClassifierFreeGuidance:
+    """Guided logits l_u + s (l_c - l_u) of a conditional l_c and an unconditional l_u (Ho and Salimans 2022).
 
-    With and without the condition are computed in one batch. What a causal generator makes of a condition,
-    and of codes none of which is known, does not depend on the sample: it is computed once per condition.
+    Both are computed in one batch. A causal generator's keys and values of a condition, and its logits where
+    every code is masked, are the same for all samples of a condition and are computed once.
     """
 
     def __init__(
-        self, model: MaskedGenerator, lengths: Tensor, condition: Condition, whose: Tensor, guidance: float
+        self,
+        model: MaskedGenerator,
+        lengths: Tensor,
+        condition: Condition,
+        condition_of_sample: Tensor,
+        guidance: float,
     ):
         self._model = model
         self._guidance = None if guidance == 1.0 else guidance
         if self._guidance is not None:
-            null = torch.full_like(whose, len(condition.vectors))
-            condition, whose, lengths = condition.with_null(), torch.cat([whose, null]), lengths.repeat(2)
-        self._distinct, self._whose, self._lengths = condition, whose, lengths
-        self._condition = condition.rows(whose)
+            null = torch.full_like(condition_of_sample, len(condition.vectors))
+            condition_of_sample = torch.cat([condition_of_sample, null])
+            condition, lengths = condition.with_null(), lengths.repeat(2)
+        self._distinct, self._rows, self._lengths = condition, condition_of_sample, lengths
+        self._condition = condition.rows(self._rows)
         if model.config.causal:
-            self._read = model.read(condition)
-            self._read_by_sample = [(keys[whose], values[whose]) for keys, values in self._read]
+            self._cache = model.cache_condition(condition)
+            self._cache_of_samples = [(keys[self._rows], values[self._rows]) for keys, values in self._cache]
 
     def __call__(self, tokens: Tensor) -> Tensor:
-        """Of codes (B, N), some of them [MASK]."""
+        """Logits (B, N, codes) for codes (B, N), some of them [MASK]."""
         if self._guidance is not None:
             tokens = tokens.repeat(2, 1)
         if self._model.config.causal:
-            logits = self._model.after(self._read_by_sample, tokens, self._lengths, self._condition)
+            logits = self._model.forward_cached(
+                self._cache_of_samples, tokens, self._lengths, self._condition
+            )
         else:
             logits = self._model(tokens, self._lengths, self._condition)
         return self._combined(logits)
 
-    def at_first(self, tokens: Tensor) -> Tensor:
-        """Of codes (B, N) that are all [MASK]."""
+    def first_round(self, tokens: Tensor) -> Tensor:
+        """Logits (B, N, codes) for codes (B, N) that are all [MASK]."""
         if not self._model.config.causal or self._model.config.remaining_tokens:
             return self(tokens)
         masked = tokens[:1].expand(len(self._distinct.vectors), -1)
-        # What comes later is not seen, so what is made of the longest is right for all.
+        # Causal attention sees nothing later, so the logits of the longest motion hold for shorter ones.
         lengths = self._lengths.max().expand(len(masked))
-        return self._combined(self._model.after(self._read, masked, lengths, self._distinct)[self._whose])
+        logits = self._model.forward_cached(self._cache, masked, lengths, self._distinct)
+        return self._combined(logits[self._rows])
 
     def _combined(self, logits: Tensor) -> Tensor:
         if self._guidance is None:
@@ -422,13 +445,13 @@ class _Guided:
         return unconditional + self._guidance * (conditional - unconditional)
 
 
-def _draw(logits: Tensor, noise: Tensor, options: SamplingOptions) -> Tensor:
-    """Codes (B, N) drawn from the likeliest share of the codebook, by Gumbel-max."""
-    kept = max(1, math.ceil(options.top_fraction * logits.shape[-1]))
-    least = logits.topk(kept, dim=-1).values[..., -1:]
-    likely = logits.masked_fill(logits < least, -torch.inf)
+def _draw_from_top(logits: Tensor, noise: Tensor, options: SamplingOptions) -> Tensor:
+    """Codes (B, N) drawn from the top k of the codebook, by Gumbel-max."""
+    k = max(1, math.ceil(options.top_fraction * logits.shape[-1]))
+    least = logits.topk(k, dim=-1).values[..., -1:]
+    top = logits.masked_fill(logits < least, -torch.inf)
     # Temperature scales the noise rather than dividing the logits, so that 0 means the best code.
-    return (likely + options.temperature * noise).argmax(-1)
+    return (top + options.temperature * noise).argmax(-1)
 
 
 def _gumbel_noise(lengths: Tensor, length: int, codes: int, generators: Sequence[torch.Generator]) -> Tensor:
@@ -438,10 +461,3 @@ def _gumbel_noise(lengths: Tensor, length: int, codes: int, generators: Sequence
         uniform = torch.rand(own, codes, generator=generator).clamp_min(1e-20)
         row[:own] = -(-uniform.log()).log()
     return noise
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, (nn.Linear, nn.Embedding)):
-        nn.init.normal_(module.weight, std=0.02)
-    if isinstance(module, nn.Linear):
-        nn.init.zeros_(module.bias)

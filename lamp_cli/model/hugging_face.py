@@ -17,7 +17,7 @@ from .decoder import Cache, CausalDecoder
 
 
 class _PastKeyValues:
-    """transformers' cache under our name for it."""
+    """The cache of ``transformers`` as our ``Cache``."""
 
     def __init__(self, past: Any):
         self.past = past
@@ -43,8 +43,8 @@ class HuggingFaceDecoder(CausalDecoder):
         self.end = tokenizer.eos_token_id
         self.tokenizer = tokenizer
         self.tuning = config.tuning
-        # Most models can spare the logits of the prefix, which would be most of the work.
-        self._spares_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
+        # Most models can leave out the logits of the prefix, which would be most of the work.
+        self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         model.requires_grad_(config.tuning == "full")
         self.model = _with_lora(model, config) if config.tuning == "lora" else model
         trained = {name for name, value in self.named_parameters() if value.requires_grad}
@@ -79,9 +79,9 @@ class HuggingFaceDecoder(CausalDecoder):
         return output.logits[:, -1]
 
     def finish(self) -> None:
-        """Make ready for use once the trained weights are loaded; ``state_dict`` means nothing after.
+        """Make ready for use once the trained weights are loaded; ``state_dict`` is not to be used after it.
 
-        LoRA's products are added to the weights they stand beside: the same sentences, computed faster.
+        LoRA's products are added to the weights that they adapt: the same sentences, computed faster.
         Weights that a model shares between its input and output are shared again.
         """
         if self.tuning == "lora":
@@ -90,7 +90,7 @@ class HuggingFaceDecoder(CausalDecoder):
             self.model.tie_weights()  # type: ignore[operator]
 
     def _only_last(self, count: int) -> dict[str, int]:
-        return {"logits_to_keep": count} if self._spares_logits else {}
+        return {"logits_to_keep": count} if self._keeps_logits else {}
 
 
 def half_precision(device: torch.device) -> torch.dtype:

@@ -17,29 +17,40 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import distributed
-from .qformer import Context, QFormer, QFormerConfig, Sight, Text, initialise
+from .qformer import Context, QFormer, QFormerConfig, SelfAttention, Text
+from .transformer import initialise_normal
 
 IGNORED = -100
 # Least and greatest temperature of the contrastive loss.
 TEMPERATURES = (0.01, 1.0)
-# A mean word 0.1 off in cosine costs as much as a nat of another objective.
+# A mean word that is 0.1 off in cosine then costs as much as a nat of another objective.
 RETENTION_WEIGHT = 10.0
-# A place is about as loud as a latent of a trained tokenizer, whose numbers have a deviation of 2 to 3.
-PLACE_AMPLITUDE = 2.0
-# Wavelengths from 6 to 600 tokens: a window has 49.
-PLACE_BASE = 100.0
+# Of the size of a trained tokenizer's latents, so that neither drowns the other.
+POSITION_AMPLITUDE = 2.0
+# Wavelengths from 6 to 600 tokens: a motion has at most 49.
+POSITION_BASE = 100.0
 
 
 @dataclass(frozen=True)
 class LampConfig:
     """The Q-Former's sizes, the shared space, and which objectives are trained.
 
-    Matching, with its negatives half of a step's work, may be trained on a share of each batch's pairs, and
-    so may the generation of motion. A token has one code of each of the tokenizer's ``codebooks``. With
-    ``transformed_text`` the queries read the text transformer's output to name the codes, so that this
-    transformer learns from them too; without, as in the paper's release, the bare word embeddings. With
-    ``motion_positions`` the query tokens see where in the motion a latent is; without, as in the paper's
-    release, what comes first and what second looks the same to them beyond the tokenizer's receptive field.
+    qformer: sizes of the Q-Former.
+    codes: vectors of one codebook of the tokenizer.
+    embedding_width: of the space that motions and sentences share.
+    initial_temperature: of the contrastive loss; it is learned.
+    label_smoothing: share of the probability that is spread over wrong classes.
+    contrastive: train motion-text contrastive learning.
+    matching: train motion-text matching.
+    text_generation: train motion-grounded text generation.
+    motion_generation: train text-grounded motion generation.
+    matching_share: share of each batch's pairs that matching is trained on; its negatives are costly.
+    motion_generation_share: share of each batch's pairs that the generation of motion is trained on.
+    codebooks: of the tokenizer; a token has one code of each.
+    transformed_text: motion is generated from the text transformer's output, which then learns from it too;
+        without, as in the paper's release, from the word embeddings.
+    motion_positions: latents carry their position in the motion; without, as in the paper's release, query
+        tokens cannot tell the order of what lies further apart than the tokenizer's receptive field.
     """
 
     qformer: QFormerConfig = field(default_factory=QFormerConfig)
@@ -59,15 +70,17 @@ class LampConfig:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PretrainingBatch:
     """A batch for pretraining.
 
-    ``latents`` and ``codes`` come from the frozen tokenizer, (B, L, C) and (B, L * codebooks),
-    ``motion_mask`` (B, L) is True on real tokens. ``text`` starts with [CLS]; its ids end with [SEP].
-    ``captions`` (B,) numbers equal sentences alike and ``clips`` (B,) numbers clips: a hard negative may
-    share neither with its anchor. ``paraphrases``, when there are any, are sentences without a motion:
-    row i of the first says what row i of the second says. ``meanings``, when there are any, are what the
-    pretrained text encoder makes of all these sentences, (B, W), first those of ``text``.
+    latents: of the frozen tokenizer, (B, L, C).
+    motion_mask: (B, L), True on real tokens.
+    codes: of the frozen tokenizer, (B, L * codebooks).
+    text: ids from [CLS] to [SEP], one sentence a motion.
+    captions: a number (B,) for every distinct sentence; a hard negative shares none with its anchor.
+    clips: a number (B,) for every distinct clip; a hard negative shares none with its anchor.
+    paraphrases: sentences without a motion; row i of the first says the same as row i of the second.
+    retention_targets: the pretrained text encoder's mean words (B, W) of ``text`` and of the paraphrases.
     """
 
     latents: Tensor
@@ -77,7 +90,7 @@ class Pairs:
     captions: Tensor
     clips: Tensor
     paraphrases: tuple[Text, Text] | None = None
-    meanings: tuple[Tensor, ...] = ()
+    retention_targets: tuple[Tensor, ...] = ()
 
 
 class Lamp(nn.Module):
@@ -100,14 +113,14 @@ class Lamp(nn.Module):
         self.word_bias = nn.Parameter(torch.zeros(config.qformer.vocabulary))
         self.text_context = nn.Linear(width, config.qformer.context_width)
         self.code_head = nn.Linear(width, config.codebooks * config.codes)
-        self.apply(initialise)
+        self.apply(initialise_normal)
 
     # -- features -------------------------------------------------------------------------------
 
     def motion_context(self, latents: Tensor, mask: Tensor) -> Context:
         """What the query tokens cross-attend to: latents (B, L, C), ``mask`` (B, L) True on real ones."""
         motion = Context(latents, mask)
-        return with_places(motion) if self.config.motion_positions else motion
+        return with_positions(motion) if self.config.motion_positions else motion
 
     def embed_motion(self, motion: Context) -> Tensor:
         """Unit vectors (B, N, E) of the query tokens: the motion's side of the shared space."""
@@ -126,22 +139,24 @@ class Lamp(nn.Module):
         return F.normalize(self.text_projection(words[:, 0]).float(), dim=-1)
 
     def matching_logits(self, motion: Context, text: Text) -> Tensor:
-        """Logits (B, 2), no match and match, of pairs that see each other; averaged over queries."""
-        queries, _ = self.qformer.both(motion, text, Sight.EACH_OTHER)
+        """Logits (B, 2), no match and match, of pairs whose tokens all attend to each other; query mean."""
+        queries, _ = self.qformer.both(motion, text, SelfAttention.BIDIRECTIONAL)
         return self.matching_head(queries).float().mean(1)
 
     def log_likelihood(self, motion: Context, text: Text) -> tuple[Tensor, Tensor]:
         """Query outputs (B, N, W), and the log-probability (B,) of each sentence, its end included.
 
-        That of the text transformer as motion-grounded text generation trains it.
+        It is what motion-grounded text generation trains.
         """
-        queries, logits, target = self._foretold(motion, text)
-        lost = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=IGNORED, reduction="none")
-        return queries, -lost.view(target.shape).sum(1)
+        queries, logits, target = self._teacher_forced_logits(motion, text)
+        losses = F.cross_entropy(
+            logits.flatten(0, 1), target.flatten(), ignore_index=IGNORED, reduction="none"
+        )
+        return queries, -losses.view(target.shape).sum(1)
 
     # -- training -------------------------------------------------------------------------------
 
-    def forward(self, pairs: Pairs, generator: torch.Generator) -> dict[str, Tensor]:
+    def forward(self, pairs: PretrainingBatch, generator: torch.Generator) -> dict[str, Tensor]:
         """The sum of the objectives that are on, as ``loss``, and each by name."""
         if self.training:
             self._limit_temperature()
@@ -151,22 +166,22 @@ class Lamp(nn.Module):
         texts = (pairs.text, *(pairs.paraphrases or ()))
         words = [self.qformer.text(text) for text in texts]
         if self.config.text_generation:
-            # The queries do not see the sentence here, so they are the motion transformer's own.
+            # The queries do not attend to the sentence here: they are the motion transformer's outputs.
             queries, losses["text_generation"] = self._text_generation(motion, pairs.text)
         if self.config.contrastive or self.config.matching:
             queries = self.qformer.motion(motion) if queries is None else queries
             motions = distributed.gather(self.project_queries(queries))
-            alike = similarity(motions, distributed.gather(self.project_words(words[0])))
+            similarities = motion_text_similarity(motions, distributed.gather(self.project_words(words[0])))
             if self.config.contrastive:
-                losses["contrastive"] = self._contrastive(alike)
+                losses["contrastive"] = self._contrastive(similarities)
             if self.config.matching:
-                losses["matching"] = self._matching(motion, pairs, alike.detach(), generator)
+                losses["matching"] = self._matching(motion, pairs, similarities.detach(), generator)
         if self.config.motion_generation:
             losses["motion_generation"] = self._motion_generation(pairs, words[0])
         if pairs.paraphrases is not None:
             losses["paraphrase"] = self._paraphrase(words[1], words[2])
-        if pairs.meanings:
-            losses["retention"] = _retention(words, texts, pairs.meanings)
+        if pairs.retention_targets:
+            losses["retention"] = _retention(words, texts, pairs.retention_targets)
         if not losses:
             raise ValueError("every objective is switched off; at least one must be on")
         total = torch.stack(list(losses.values())).sum()
@@ -180,17 +195,17 @@ class Lamp(nn.Module):
 
     @torch.no_grad()
     def _limit_temperature(self) -> None:
-        """Put a temperature that has left its range back to the edge (ALBEF, Li et al. 2021).
+        """Clamp the temperature to its range (ALBEF, Li et al. 2021).
 
-        In the parameter: a clamp on the way to the loss would cut the gradient that leads back.
+        The parameter itself: a clamp within the loss has no gradient that would lead back into the range.
         """
         self.log_temperature.clamp_(*(math.log(limit) for limit in TEMPERATURES))
 
-    def _contrastive(self, alike: Tensor) -> Tensor:
+    def _contrastive(self, similarities: Tensor) -> Tensor:
         """Motion-text contrastive loss (MTC) of this rank's rows of (RB, RB), mean of both directions."""
-        rows = distributed.rows_of_rank(len(alike))
-        target = torch.arange(len(alike), device=alike.device)[rows]
-        logits = alike / self.temperature
+        rows = distributed.rows_of_rank(len(similarities))
+        target = torch.arange(len(similarities), device=similarities.device)[rows]
+        logits = similarities / self.temperature
         smooth = self.config.label_smoothing
         to_text = F.cross_entropy(logits[rows], target, label_smoothing=smooth)
         to_motion = F.cross_entropy(logits.T[rows], target, label_smoothing=smooth)
@@ -199,22 +214,28 @@ class Lamp(nn.Module):
     def _paraphrase(self, first: Tensor, second: Tensor) -> Tensor:
         """The contrastive loss between sentences, from their words (B, T, W).
 
-        Not in the paper; it is for corpora whose sentences are more varied than their motions: wording
-        never seen with a motion finds its place.
+        Not in the paper; it is for corpora whose sentences are more varied than their motions, so that
+        wording that no motion has is embedded beside wording that one has.
         """
         return self._contrastive(
             distributed.gather(self.project_words(first)) @ distributed.gather(self.project_words(second)).T
         )
 
-    def _matching(self, motion: Context, pairs: Pairs, alike: Tensor, generator: torch.Generator) -> Tensor:
+    def _matching(
+        self,
+        motion: Context,
+        pairs: PretrainingBatch,
+        similarities: Tensor,
+        generator: torch.Generator,
+    ) -> Tensor:
         """Motion-text matching loss (MTM): each pair, a hard negative motion and a hard negative text."""
-        rows = distributed.rows_of_rank(len(alike))
+        rows = distributed.rows_of_rank(len(similarities))
         size = math.ceil(self.config.matching_share * len(pairs.clips))
         allowed = negatives_allowed(distributed.gather(pairs.clips), distributed.gather(pairs.captions))
-        weights = alike / self.temperature.detach()
+        weights = similarities / self.temperature.detach()
         # Drawn for the batch of all ranks, so that the number of ranks changes nothing.
-        wrong_motion, has_motion = draw_negatives(weights.T, allowed.T, generator)
-        wrong_text, has_text = draw_negatives(weights, allowed, generator)
+        wrong_motion, has_motion = draw_hard_negatives(weights.T, allowed.T, generator)
+        wrong_text, has_text = draw_hard_negatives(weights, allowed, generator)
         wrong_motion, wrong_text = wrong_motion[rows][:size], wrong_text[rows][:size]
         vectors, mask = motion.vectors[:size], motion.mask[:size]
         own_ids, own_mask = pairs.text.ids[:size], pairs.text.mask[:size]
@@ -238,13 +259,13 @@ class Lamp(nn.Module):
 
     def _text_generation(self, motion: Context, text: Text) -> tuple[Tensor, Tensor]:
         """Motion-grounded text generation loss (MGT); also the queries' outputs."""
-        queries, logits, target = self._foretold(motion, text)
+        queries, logits, target = self._teacher_forced_logits(motion, text)
         return queries, _smoothed_mean(logits, target, self.config.label_smoothing)
 
-    def _foretold(self, motion: Context, text: Text) -> tuple[Tensor, Tensor, Tensor]:
-        """Query outputs (B, N, W), word logits (B, T - 1, V), the words (B, T - 1) they are to foretell."""
-        ids = self._begun(text.ids)
-        queries, words = self.qformer.both(motion, Text(ids, text.mask), Sight.CAUSAL_TEXT)
+    def _teacher_forced_logits(self, motion: Context, text: Text) -> tuple[Tensor, Tensor, Tensor]:
+        """Query outputs (B, N, W), next-word logits (B, T - 1, V) and the next words (B, T - 1)."""
+        ids = self._with_decoder_token(text.ids)
+        queries, words = self.qformer.both(motion, Text(ids, text.mask), SelfAttention.MULTIMODAL_CAUSAL)
         logits = self.word_logits(words[:, :-1])
         return queries, logits, text.ids[:, 1:].masked_fill(~text.mask[:, 1:], IGNORED)
 
@@ -252,8 +273,8 @@ class Lamp(nn.Module):
         """Logits over the vocabulary (B, T, V) of text outputs; the weights are the word embeddings'."""
         return F.linear(self.word_transform(outputs), self.qformer.words.weight, self.word_bias).float()
 
-    def _motion_generation(self, pairs: Pairs, words: Tensor) -> Tensor:
-        """Text-grounded motion generation loss (TGM): every query names the codes at its position."""
+    def _motion_generation(self, pairs: PretrainingBatch, words: Tensor) -> Tensor:
+        """Text-grounded motion generation loss (TGM): every query predicts the codes at its position."""
         size = math.ceil(self.config.motion_generation_share * len(pairs.codes))
         text = Text(pairs.text.ids[:size], pairs.text.mask[:size])
         codes, mask = pairs.codes[:size], pairs.motion_mask[:size].repeat_interleave(self.config.codebooks, 1)
@@ -263,50 +284,50 @@ class Lamp(nn.Module):
     def code_logits(self, text: Text, words: Tensor) -> Tensor:
         """Logits (B, N * codebooks, codes) from a sentence and ``words``, the text transformer's output.
 
-        The codes of one query stand side by side.
+        The codes of one query follow each other.
         """
         if not self.config.transformed_text:
-            words = self.qformer.embed(self._begun(text.ids))
+            words = self.qformer.embed(self._with_decoder_token(text.ids))
         queries = self.qformer.motion(Context(self.text_context(words), text.mask))
         return self.code_head(queries).float().unflatten(-1, (self.config.codebooks, -1)).flatten(1, 2)
 
-    def _begun(self, ids: Tensor) -> Tensor:
-        """Ids with [DEC] in the place of [CLS]."""
+    def _with_decoder_token(self, ids: Tensor) -> Tensor:
+        """Ids with [DEC] instead of [CLS]."""
         return torch.cat([torch.full_like(ids[:, :1], self.decoder_token), ids[:, 1:]], 1)
 
 
-def with_places(motion: Context) -> Context:
-    """A motion whose vectors tell where in it they are."""
-    places = PLACE_AMPLITUDE * sinusoids(*motion.vectors.shape[1:])
-    return Context(motion.vectors + places.to(motion.vectors), motion.mask)
+def with_positions(motion: Context) -> Context:
+    """A motion's vectors with the encoding of their positions added."""
+    positions = POSITION_AMPLITUDE * sinusoids(*motion.vectors.shape[1:])
+    return Context(motion.vectors + positions.to(motion.vectors), motion.mask)
 
 
 def sinusoids(length: int, width: int) -> Tensor:
-    """Sines and cosines (length, width) of a token's number, ``width`` even (Vaswani et al. 2017, 3.5)."""
-    rates = PLACE_BASE ** -(torch.arange(0, width, 2) / width)
+    """Position encoding (length, width) by sines and cosines, ``width`` even (Vaswani et al. 2017, 3.5)."""
+    rates = POSITION_BASE ** -(torch.arange(0, width, 2) / width)
     angles = torch.arange(length)[:, None] * rates
     return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
 
 
-_OF_TEXT = re.compile(
+_TEXT_WEIGHT = re.compile(
     r"qformer\.(words|positions|text_norm|layers\.\d+\.(attention|text_feed))\.|word_bias$|word_transform\."
 )
 
 
-def is_of_text(name: str) -> bool:
+def is_text_weight(name: str) -> bool:
     """Whether a weight of LaMP is the text transformer's, or belongs to the vocabulary."""
-    return _OF_TEXT.match(name) is not None
+    return _TEXT_WEIGHT.match(name) is not None
 
 
-def _retention(words: Sequence[Tensor], texts: Sequence[Text], meanings: Sequence[Tensor]) -> Tensor:
-    """How far the text transformer has gone from the encoder it began as: 1 - cosine of the mean words.
+def _retention(words: Sequence[Tensor], texts: Sequence[Text], targets: Sequence[Tensor]) -> Tensor:
+    """Distance of the text transformer from the encoder it was initialised from: 1 - cosine of mean words.
 
-    Not in the paper. A corpus of few words would soon make it forget all others, and with them the
-    wordings that a user may choose.
+    Not in the paper. On a corpus of few words the transformer would soon forget all others, and with them
+    the wordings that a user may choose.
     """
-    now = torch.cat([mean_word(each, text.mask) for each, text in zip(words, texts, strict=True)])
-    near = F.cosine_similarity(now.float(), torch.cat([*meanings]).float(), dim=-1)
-    return RETENTION_WEIGHT * (1 - near).mean()
+    means = torch.cat([mean_word(each, text.mask) for each, text in zip(words, texts, strict=True)])
+    cosine = F.cosine_similarity(means.float(), torch.cat([*targets]).float(), dim=-1)
+    return RETENTION_WEIGHT * (1 - cosine).mean()
 
 
 def mean_word(words: Tensor, mask: Tensor) -> Tensor:
@@ -315,20 +336,22 @@ def mean_word(words: Tensor, mask: Tensor) -> Tensor:
     return (words * real).sum(1) / real.sum(1)
 
 
-def similarity(motions: Tensor, texts: Tensor) -> Tensor:
-    """Cosine (M, T) of unit motion queries (M, N, E) with unit texts (T, E), the best query counts."""
+def motion_text_similarity(motions: Tensor, texts: Tensor) -> Tensor:
+    """Cosine (M, T) of unit motion queries (M, N, E) with unit texts (T, E): that of the best query."""
     return torch.einsum("mne,te->mtn", motions, texts).amax(-1)
 
 
 def negatives_allowed(clips: Tensor, captions: Tensor) -> Tensor:
-    """(B, B), True where motion i and text j are of other clips and of other sentences."""
+    """(B, B), True where motion i and text j are of different clips and of different sentences."""
     return (clips[:, None] != clips[None]) & (captions[:, None] != captions[None])
 
 
-def draw_negatives(weights: Tensor, allowed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """For every row one column (B,), drawn by the softmax of ``weights`` (B, B) over the allowed.
+def draw_hard_negatives(
+    weights: Tensor, allowed: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """For every row one column (B,), drawn by the softmax of ``weights`` (B, B) over the allowed columns.
 
-    The second value is 0.0 for rows without any allowed column; their draw means nothing.
+    The second value is 1.0, but 0.0 for rows without any allowed column, whose draw means nothing.
     """
     exists = allowed.any(1)
     scores = weights.float().masked_fill(~allowed, -torch.inf)

@@ -12,16 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# The share of the distribution, around its median, that lengths are drawn from. A motion much shorter than
-# is usual for its sentence has no room for what the sentence says: of draws for one sentence the shortest of
-# sixteen do what it asks in 64 %, the middle eight in 72 % (third prompts of examples.judge.generation, a
-# generator without ``remaining_tokens``).
+# The share of the distribution, around its median, that lengths are drawn from: a motion much shorter than is
+# usual for its sentence has no room for what the sentence says.
 MIDDLE = 0.5
 
 
 @dataclass(frozen=True)
 class LengthConfig:
-    """Token counts from ``min_tokens`` to ``max_tokens``, from a text feature of ``text_width``.
+    """Sizes of the length head.
+
+    text_width: of the text feature.
+    width: of the hidden layer.
+    min_tokens: of the shortest motion.
+    max_tokens: of the longest motion.
+    dropout: probability, in training.
 
     Raises ``ValueError`` when no count lies between them.
     """

@@ -1,7 +1,7 @@
-"""Low-rank changes to LaMP's motion transformer, learned with the captioner; LaMP itself stays as it is.
+"""Low-rank adaptation (LoRA) of LaMP's motion transformer, learned with the captioner; LaMP is not changed.
 
-Sources: BLIP-2 (Li et al. 2023), whose second stage goes on training the Q-Former under the language model's
-loss, and LoRA (Hu et al. 2022), whose product of two thin matrices is what is added to a weight here.
+Sources: BLIP-2 (Li et al. 2023), whose second stage trains the Q-Former further under the language model's
+loss, and LoRA (Hu et al. 2022), which adds a product of two thin matrices to a weight.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class MotionAdapterConfig:
 
 
 class MotionAdapter(nn.Module):
-    """Query tokens moved, and a change of every matrix that queries do not share with text."""
+    """Changes of the query tokens and of every matrix that queries do not share with text."""
 
     def __init__(self, config: MotionAdapterConfig):
-        """Begins as no change at all."""
+        """The changes are zero at first."""
         super().__init__()
         shapes = _adapted(config.qformer)
         self._names = tuple(shapes)
@@ -57,7 +57,7 @@ class MotionAdapter(nn.Module):
 
 
 class _MotionTransformer(nn.Module):
-    """``functional_call`` calls ``forward``, which a Q-Former has not."""
+    """``functional_call`` needs a module with ``forward``, which a Q-Former lacks."""
 
     def __init__(self, qformer: QFormer):
         super().__init__()

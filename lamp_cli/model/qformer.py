@@ -2,8 +2,8 @@
 
 Source: Li et al. 2023 (BLIP-2), as LaMP uses it for motion: the motion transformer is the query
 tokens with cross-attention to motion in every second layer, the text transformer is BERT itself.
-Queries and text have feed-forward layers of their own. Which token may see which is the caller's
-choice of ``Sight``. Knows no objective and no motion beyond vectors to attend to.
+Queries and text have feed-forward layers of their own. Which token may attend to which is the caller's
+choice of ``SelfAttention``. Knows no objective and no motion beyond vectors to attend to.
 """
 
 from __future__ import annotations
@@ -15,12 +15,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .attention import attend
+from .transformer import attend, initialise_normal, join_heads, split_heads
 
 
 @dataclass(frozen=True)
 class QFormerConfig:
-    """Sizes (defaults: the paper's, BERT-base)."""
+    """Sizes of the Q-Former; the defaults are the paper's, BERT-base.
+
+    vocabulary: word pieces.
+    width: of a token's vector.
+    layers: of the transformer.
+    heads: of attention in every layer.
+    feed_forward: width of the hidden layer of every feed-forward.
+    query_tokens: learned queries, one for every token of the longest motion.
+    text_tokens: of the longest sentence, [CLS] and [SEP] among them.
+    context_width: of the vectors that queries cross-attend to.
+    cross_attention_every: layers from one with cross-attention to the next; the first has it.
+    dropout: probability, in training.
+    """
 
     vocabulary: int = 30523
     width: int = 768
@@ -34,11 +46,11 @@ class QFormerConfig:
     dropout: float = 0.1
 
 
-class Sight(Enum):
-    """What query tokens and text see of each other."""
+class SelfAttention(Enum):
+    """Which tokens attend to which where query tokens and text meet (BLIP-2, figure 2)."""
 
-    EACH_OTHER = "each other"
-    CAUSAL_TEXT = "text sees the queries and earlier text, queries see queries"
+    BIDIRECTIONAL = "all to all"
+    MULTIMODAL_CAUSAL = "queries to queries, text to queries and earlier text"
 
 
 @dataclass(frozen=True)
@@ -71,14 +83,15 @@ class Attention(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
-        """(B, S, W) attends to (B, K, C); ``mask`` broadcasts to (B, heads, S, K), True where seen."""
+        """``x`` (B, S, W) after attention to ``context`` (B, K, C).
+
+        ``mask`` broadcasts to (B, heads, S, K), True where a token may attend.
+        """
         q, k, v = (
-            t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for t in (self.query(x), self.key(context), self.value(context))
+            split_heads(t, self.heads) for t in (self.query(x), self.key(context), self.value(context))
         )
         # No dropout on the attention weights: with it torch has no fused kernel on a CPU.
-        mixed = attend(q, k, v, mask)
-        out = self.output(mixed.transpose(1, 2).flatten(2))
+        out = self.output(join_heads(attend(q, k, v, mask)))
         return self.norm(x + self.dropout(out))
 
 
@@ -98,18 +111,25 @@ class FeedForward(nn.Module):
 
 
 class Layer(nn.Module):
-    """Shared self-attention, cross-attention of the queries, feed-forwards apart."""
+    """Shared self-attention, cross-attention of the queries, a feed-forward each for queries and text."""
 
-    def __init__(self, config: QFormerConfig, crossing: bool):
+    def __init__(self, config: QFormerConfig, cross_attention: bool):
         super().__init__()
         width, dropout = config.width, config.dropout
         self.attention = Attention(width, width, config.heads, dropout)
-        self.cross = Attention(width, config.context_width, config.heads, dropout) if crossing else None
+        self.cross = (
+            Attention(width, config.context_width, config.heads, dropout) if cross_attention else None
+        )
         self.text_feed = FeedForward(width, config.feed_forward, dropout)
         self.query_feed = FeedForward(width, config.feed_forward, dropout)
 
     def forward(
-        self, x: Tensor, queries: int, mask: Tensor | None, context: Tensor | None, seen: Tensor | None
+        self,
+        x: Tensor,
+        queries: int,
+        mask: Tensor | None,
+        context: Tensor | None,
+        context_mask: Tensor | None,
     ) -> Tensor:
         """``x`` (B, queries + T, W), the query tokens first."""
         x = self.attention(x, x, mask)
@@ -117,7 +137,7 @@ class Layer(nn.Module):
             return self.text_feed(x)
         q, text = x[:, :queries], x[:, queries:]
         if self.cross is not None and context is not None:
-            q = self.cross(q, context, seen)
+            q = self.cross(q, context, context_mask)
         q = self.query_feed(q)
         return torch.cat([q, self.text_feed(text)], 1) if text.shape[1] else q
 
@@ -135,11 +155,11 @@ class QFormer(nn.Module):
         self.queries = nn.Parameter(torch.randn(1, config.query_tokens, width) * 0.02)
         self.query_norm = nn.LayerNorm(width, eps=1e-12)
         self.layers = nn.ModuleList(
-            Layer(config, crossing=number % config.cross_attention_every == 0)
+            Layer(config, cross_attention=number % config.cross_attention_every == 0)
             for number in range(config.layers)
         )
         self.dropout = nn.Dropout(config.dropout)
-        self.apply(initialise)
+        self.apply(initialise_normal)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Word and position embeddings (B, T, W) of ids (B, T), T at most ``text_tokens``."""
@@ -148,54 +168,40 @@ class QFormer(nn.Module):
 
     def text(self, text: Text) -> Tensor:
         """The text transformer's output (B, T, W)."""
-        seen = text.mask[:, None, None, :]
         x = self.embed(text.ids)
         for layer in self.layers:
-            x = layer(x, 0, seen, None, None)
+            x = layer(x, 0, text.mask[:, None, None, :], None, None)
         return x
 
     def motion(self, context: Context) -> Tensor:
         """The motion transformer's query outputs (B, N, W)."""
-        return self._queries(context)
-
-    def _queries(self, context: Context) -> Tensor:
         x = self._query_tokens(len(context.vectors))
-        seen = context.mask[:, None, None, :]
         for layer in self.layers:
-            x = layer(x, x.shape[1], None, context.vectors, seen)
+            x = layer(x, x.shape[1], None, context.vectors, context.mask[:, None, None, :])
         return x
 
-    def both(self, context: Context, text: Text, sight: Sight) -> tuple[Tensor, Tensor]:
-        """Query outputs (B, N, W) and text outputs (B, T, W) under a rule of who sees whom."""
+    def both(self, context: Context, text: Text, attention: SelfAttention) -> tuple[Tensor, Tensor]:
+        """Query outputs (B, N, W) and text outputs (B, T, W) of a motion and a text together."""
         queries = self._query_tokens(len(context.vectors))
         count = queries.shape[1]
         x = torch.cat([queries, self.embed(text.ids)], 1)
-        mask = sight_mask(count, text.mask, sight)
-        seen = context.mask[:, None, None, :]
+        mask = self_attention_mask(count, text.mask, attention)
         for layer in self.layers:
-            x = layer(x, count, mask, context.vectors, seen)
+            x = layer(x, count, mask, context.vectors, context.mask[:, None, None, :])
         return x[:, :count], x[:, count:]
 
     def _query_tokens(self, size: int) -> Tensor:
         return self.dropout(self.query_norm(self.queries)).expand(size, -1, -1)
 
 
-def sight_mask(queries: int, text_mask: Tensor, sight: Sight) -> Tensor:
-    """Self-attention mask (B, 1, N + T, N + T), True where seen."""
+def self_attention_mask(queries: int, text_mask: Tensor, attention: SelfAttention) -> Tensor:
+    """Mask (B, 1, N + T, N + T), True where a token (rows) may attend to another (columns)."""
     size, length = text_mask.shape
     total = queries + length
     mask = torch.ones(size, 1, total, total, dtype=torch.bool, device=text_mask.device)
-    if sight is Sight.CAUSAL_TEXT:
+    if attention is SelfAttention.MULTIMODAL_CAUSAL:
         mask[..., :queries, queries:] = False
         causal = torch.ones(length, length, dtype=torch.bool, device=text_mask.device).tril()
         mask[..., queries:, queries:] = causal
     mask[..., queries:] &= text_mask[:, None, None, :]
     return mask
-
-
-def initialise(module: nn.Module) -> None:
-    """BERT's start: weights drawn with a deviation of 0.02, biases zero."""
-    if isinstance(module, (nn.Linear, nn.Embedding)):
-        nn.init.normal_(module.weight, std=0.02)
-    if isinstance(module, nn.Linear):
-        nn.init.zeros_(module.bias)

@@ -1,4 +1,4 @@
-"""Whether tensors are a network's: the one check of all files that weights are read from."""
+"""Whether tensors read from a file fit a network."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 Source: van den Oord et al. 2017 (VQ-VAE), as Zhang et al. 2023 (T2M-GPT) set it up for motion:
 1-D convolutions, exponential moving averages for the codebook, reset of dead codes. With ``upper_joints``
-the upper body has an encoder and a codebook of its own (Zou et al. 2024, ParCo, gives body parts theirs), so
-that a gait needs no codes for everything that arms can do meanwhile; one decoder puts both together again.
+the upper body has an encoder and a codebook of its own, as body parts have in ParCo (Zou et al. 2024), so
+that a gait needs no codes for everything that arms can do meanwhile; one decoder reads both codes.
 Works on normalised features; knows no files, no text and no skeleton beyond column numbers.
 """
 
@@ -17,15 +17,28 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import distributed
+from .transformer import length_mask
 
 
 @dataclass(frozen=True)
 class TokenizerConfig:
-    """Sizes and loss weights of the motion tokenizer (defaults: the paper's).
+    """Sizes and loss weights of the motion tokenizer; the defaults are the paper's.
 
-    ``upper_joints`` are the joints that have an encoder and a codebook of their own; none are the paper's one
-    codebook for the whole body. ``width`` is the decoder's and, unless ``encoder_width`` says another, every
-    encoder's; ``code_width`` is shared out among the codebooks.
+    features: numbers of a frame.
+    joints: of the skeleton.
+    width: of the decoder's and, without ``encoder_width``, every encoder's hidden layers.
+    codes: vectors of one codebook.
+    code_width: of a latent; every codebook has an equal part of it.
+    stages: halvings of the frame rate; a token is 2 ** stages frames.
+    residual_blocks: of one stage.
+    dilation_growth: from one residual block's convolution to the next one's.
+    codebook_decay: of the exponential moving averages that codebooks learn by.
+    commitment_weight: of the commitment loss.
+    position_weight: of the loss of joint positions, which the reconstruction loss holds too.
+    upper_joints: joints with an encoder and a codebook of their own; none: the paper's one codebook.
+    encoder_width: of the encoders' hidden layers; None: ``width``.
+
+    Raises ``ValueError`` for other joints than the skeleton's, or a ``code_width`` that cannot be shared.
     """
 
     features: int = 263
@@ -64,7 +77,7 @@ class TokenizerConfig:
 
 
 class MaskedConv(nn.Conv1d):
-    """1-D convolution that sees zeros beyond a clip's end, whatever the batch is padded with."""
+    """1-D convolution that takes a clip's padding for zeros, whatever stands there."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, C, T) with mask (B, 1, T), 1 on real frames."""
@@ -110,7 +123,7 @@ class Encoder(nn.Module):
 
 
 class BodyPartEncoder(nn.Module):
-    """An encoder for the root and the legs and one for the upper joints; their latents stand side by side."""
+    """An encoder for the root and the legs and one for the upper joints; their latents are concatenated."""
 
     def __init__(self, config: TokenizerConfig):
         super().__init__()
@@ -168,8 +181,8 @@ class Decoder(nn.Module):
 class Codebook(nn.Module):
     """Nearest-code quantiser, learned by exponential moving averages (no gradients).
 
-    ``books`` codebooks of ``codes`` codes each quantise equal parts of a latent; the codes of one latent
-    stand side by side. The books' vectors stand one below the other in ``vectors``.
+    ``codebooks`` of ``codes`` codes each quantise equal parts of a latent; the codes of one latent follow
+    each other. ``vectors`` has the first codebook's rows, then the second's.
     """
 
     vectors: Tensor
@@ -177,26 +190,26 @@ class Codebook(nn.Module):
     sums: Tensor
     started: Tensor
 
-    def __init__(self, codes: int, width: int, decay: float, books: int = 1):
+    def __init__(self, codes: int, width: int, decay: float, codebooks: int = 1):
         super().__init__()
         self.decay = decay
-        self.books = books
-        self.register_buffer("vectors", torch.zeros(books * codes, width // books))
-        self.register_buffer("counts", torch.ones(books * codes))
-        self.register_buffer("sums", torch.zeros(books * codes, width // books))
+        self.codebooks = codebooks
+        self.register_buffer("vectors", torch.zeros(codebooks * codes, width // codebooks))
+        self.register_buffer("counts", torch.ones(codebooks * codes))
+        self.register_buffer("sums", torch.zeros(codebooks * codes, width // codebooks))
         self.register_buffer("started", torch.zeros((), dtype=torch.bool))
 
     def nearest(self, latents: Tensor) -> Tensor:
-        """Indices (..., L * books) of the codes closest to latents (..., L, D)."""
-        parts = zip(latents.chunk(self.books, -1), self.vectors.chunk(self.books), strict=True)
+        """Indices (..., L * codebooks) of the codes closest to latents (..., L, D)."""
+        parts = zip(latents.chunk(self.codebooks, -1), self.vectors.chunk(self.codebooks), strict=True)
         found = [nearest_rows(part, vectors) for part, vectors in parts]
         return torch.stack(found, -1).flatten(-2)
 
     def lookup(self, codes: Tensor) -> Tensor:
-        """Vectors (..., L, D) of codes (..., L * books)."""
-        each = codes.unflatten(-1, (-1, self.books))
-        own = self.vectors.chunk(self.books)
-        return torch.cat([vectors[each[..., book]] for book, vectors in enumerate(own)], -1)
+        """Vectors (..., L, D) of codes (..., L * codebooks)."""
+        codes_by_codebook = codes.unflatten(-1, (-1, self.codebooks)).unbind(-1)
+        tables = zip(self.vectors.chunk(self.codebooks), codes_by_codebook, strict=True)
+        return torch.cat([vectors[chosen] for vectors, chosen in tables], -1)
 
     @torch.no_grad()
     def learn(self, latents: Tensor, generator: torch.Generator) -> None:
@@ -205,8 +218,8 @@ class Codebook(nn.Module):
         Codes that fewer than one latent chooses (on average) are put on latents of this batch.
         """
         parts = zip(
-            latents.float().chunk(self.books, -1),
-            *(own.chunk(self.books) for own in (self.vectors, self.counts, self.sums)),
+            latents.float().chunk(self.codebooks, -1),
+            *(table.chunk(self.codebooks) for table in (self.vectors, self.counts, self.sums)),
             strict=True,
         )
         with torch.autocast(latents.device.type, enabled=False):
@@ -219,15 +232,15 @@ class Codebook(nn.Module):
     ) -> None:
         """One codebook, in fp32; changes ``vectors`` (K, D), ``counts`` (K,) and ``sums`` (K, D)."""
         if not self.started:
-            vectors.copy_(_drawn(latents, len(vectors), generator))
+            vectors.copy_(_random_rows(latents, len(vectors), generator))
             sums.copy_(vectors)
         chosen = F.one_hot(nearest_rows(latents, vectors), len(vectors)).to(latents.dtype)
         counts.mul_(self.decay).add_(distributed.sum_over_ranks(chosen.sum(0)), alpha=1 - self.decay)
         sums.mul_(self.decay).add_(distributed.sum_over_ranks(chosen.T @ latents), alpha=1 - self.decay)
         dead = counts < 1
-        fresh = _drawn(latents, len(vectors), generator)
-        vectors.copy_(torch.where(dead[:, None], fresh, sums / counts[:, None]))
-        sums.copy_(torch.where(dead[:, None], fresh, sums))
+        resets = _random_rows(latents, len(vectors), generator)
+        vectors.copy_(torch.where(dead[:, None], resets, sums / counts[:, None]))
+        sums.copy_(torch.where(dead[:, None], resets, sums))
         counts.clamp_(min=1)
 
 
@@ -239,7 +252,7 @@ def nearest_rows(points: Tensor, rows: Tensor) -> Tensor:
     return distance.argmin(1).reshape(points.shape[:-1])
 
 
-def _drawn(latents: Tensor, count: int, generator: torch.Generator) -> Tensor:
+def _random_rows(latents: Tensor, count: int, generator: torch.Generator) -> Tensor:
     draw = torch.randint(len(latents), (count,), generator=generator)
     return latents[draw.to(latents.device)]
 
@@ -247,8 +260,8 @@ def _drawn(latents: Tensor, count: int, generator: torch.Generator) -> Tensor:
 class MotionTokenizer(nn.Module):
     """Encoder, codebook and decoder.
 
-    A token stands for four frames and has one code of every codebook. The codes of a token stand side by
-    side: N = L * codebooks codes for L tokens.
+    A token stands for four frames and has one code of every codebook. The codes of a token follow each
+    other: N = L * codebooks codes for L tokens.
     """
 
     def __init__(self, config: TokenizerConfig):
@@ -267,13 +280,13 @@ class MotionTokenizer(nn.Module):
 
         T and the lengths must be multiples of ``frames_per_token``.
         """
-        mask = None if lengths is None else _mask(lengths, features.shape[1])
+        mask = None if lengths is None else _convolution_mask(lengths, features.shape[1])
         return self.encoder(features.transpose(1, 2), mask).transpose(1, 2)
 
     def tokenize(self, features: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Latents (B, L, D) and codes (B, N) of normalised features (B, T, C), in fp32 also under autocast.
 
-        In bf16 one code in twenty is another, and what learns from codes would meet others in use.
+        In bf16 some codes would be others, and networks trained on those would meet different ones in use.
         """
         with torch.autocast(features.device.type, enabled=False):
             latents = self.latents(features.float(), lengths)
@@ -289,7 +302,7 @@ class MotionTokenizer(nn.Module):
         Codes beyond a clip's length may be anything.
         """
         vectors = self.codebook.lookup(codes.clamp(0, self.config.codes - 1))
-        mask = None if lengths is None else _mask(lengths, vectors.shape[1])
+        mask = None if lengths is None else _convolution_mask(lengths, vectors.shape[1])
         return self.decoder(vectors.transpose(1, 2), mask).transpose(1, 2)
 
     def forward(self, features: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
@@ -298,7 +311,7 @@ class MotionTokenizer(nn.Module):
         if self.training:
             self.codebook.learn(latents.detach().reshape(-1, latents.shape[-1]), generator)
         vectors = self.codebook.lookup(self.codebook.nearest(latents.detach()))
-        # Straight-through: the decoder sees the code, the encoder gets the decoder's gradient.
+        # Straight-through: the decoder gets the code, the encoder gets the decoder's gradient.
         passed = latents + (vectors - latents).detach()
         output = self.decoder(passed.transpose(1, 2), None).transpose(1, 2).float()
         positions = slice(4, 4 + 3 * (self.config.joints - 1))
@@ -318,5 +331,6 @@ class MotionTokenizer(nn.Module):
         }
 
 
-def _mask(lengths: Tensor, size: int) -> Tensor:
-    return (torch.arange(size, device=lengths.device) < lengths[:, None])[:, None].float()
+def _convolution_mask(lengths: Tensor, size: int) -> Tensor:
+    """(B, 1, ``size``), 1 on real positions, 0 on padding."""
+    return length_mask(lengths, size)[:, None].float()

@@ -127,7 +127,7 @@ def train(
                 _save(folder / LAST, network, optimizer, step, best)
     # The first rank alone writes: the others must not read before it has.
     distributed.barrier()
-    return load_weights(folder / BEST, network)
+    return load_best_weights(folder / BEST, network)
 
 
 def _better(stage: Stage, new: dict[str, float], old: dict[str, float]) -> bool:
@@ -236,7 +236,7 @@ def _restore(
     return int(metadata["step"]), TrainingResult(**json.loads(metadata["best"]))
 
 
-def load_weights(path: Path, network: nn.Module) -> TrainingResult:
+def load_best_weights(path: Path, network: nn.Module) -> TrainingResult:
     """Load ``best.safetensors``; raises ``ValueError`` naming what does not fit."""
     tensors, metadata = _read(path)
     _load(path, network, tensors)

@@ -32,7 +32,7 @@ from ..bundle.bundle import Bundle, build_networks, load_bundle, require_bundle_
 from ..bundle.config import BundleConfig, ModelConfig, to_json
 from ..bundle.text_encoder import (
     AUTO,
-    TextEncoder,
+    PretrainedTextEncoder,
     find_text_encoder,
     ids_in_encoder,
     vocabulary_fingerprint,
@@ -43,13 +43,13 @@ from ..inference.familiarity import remember_sentences
 from ..model import distributed
 from ..model.bert import initialise_from_bert
 from ..model.captioner import Captioner
-from ..model.lamp import Lamp, is_of_text
+from ..model.lamp import Lamp, is_text_weight
 from ..model.qformer import QFormer
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
 from .corpus import Corpus, read_corpus
 from .curves import draw_curves
-from .loop import BEST, TrainingConfig, TrainingResult, load_weights, train
+from .loop import BEST, TrainingConfig, TrainingResult, load_best_weights, train
 from .options import PretrainOptions, PretrainReport, Report, with_overrides
 from .plan import Origin, StartFrom, other_weights, plan_stages, used_frozen
 from .pretrain_captioner import Frozen, captioner_of, pretrain_captioner, trained_captioner
@@ -192,7 +192,7 @@ def _prepare_run(
             _take_over(network, origin.networks()[name], but_text=options.renew_text and name == "lamp")
     if options.keep_text:
         for name, weight in lamp.named_parameters():
-            weight.requires_grad_(not is_of_text(name))
+            weight.requires_grad_(not is_text_weight(name))
     return run
 
 
@@ -208,7 +208,7 @@ def _vocabulary(
     origin: Bundle | None,
     output: Path,
     options: PretrainOptions,
-    encoder: TextEncoder | None,
+    encoder: PretrainedTextEncoder | None,
 ) -> tuple[Vocabulary, list[int]]:
     """The run's own, that of the bundle to start from, or a new one; and its ids in the text encoder's."""
     own, size = output / "training" / VOCABULARY, SIZES[options.size]
@@ -243,7 +243,7 @@ def _take_over(network: nn.Module, earlier: nn.Module, but_text: bool = False) -
         # How often codes are chosen says nothing of other codes.
         fitting = {k: v for k, v in fitting.items() if not k.startswith("codebook.")}
     if but_text:
-        fitting = {k: v for k, v in fitting.items() if not is_of_text(k)}
+        fitting = {k: v for k, v in fitting.items() if not is_text_weight(k)}
     network.load_state_dict(fitting, strict=False)
 
 
@@ -280,7 +280,7 @@ def _train_core(
             results[name] = train(stage, config, folder, options.seed, device, progress, options.workers)
             finish_stage(folder, built_on, run.networks[name])
         elif origin is Origin.TRAINED_BEFORE:
-            results[name] = load_weights(folder / BEST, run.networks[name])
+            results[name] = load_best_weights(folder / BEST, run.networks[name])
         elif run.start_from is not None:
             results[name] = _result_of(run.start_from, name)
     return results

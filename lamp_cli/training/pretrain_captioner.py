@@ -22,7 +22,7 @@ from ..model.captioner import Captioner, CaptionerConfig
 from ..model.hugging_face import half_precision
 from ..model.lamp import Lamp
 from ..model.tokenizer import MotionTokenizer
-from .loop import BEST, TrainingResult, load_weights, train
+from .loop import BEST, TrainingResult, load_best_weights, train
 from .options import PretrainOptions, Report, with_overrides
 from .run_record import RUN, begin_stage, claim, finish_stage, read_object, weights_fingerprint
 from .sizes import CAPTIONER, LANGUAGE, LANGUAGE_MODEL_RATES, SIZES
@@ -134,7 +134,7 @@ def trained_captioner(folder: Path, vocabulary: Vocabulary) -> tuple[Captioner, 
     settings = read_object(folder / RUN).get("model")
     config = from_json(CaptionerConfig, settings, f"{folder / RUN}: model")
     network = build_captioner(config, vocabulary, torch.float32)
-    return network, load_weights(folder / BEST, network)
+    return network, load_best_weights(folder / BEST, network)
 
 
 def _training_type(config: CaptionerConfig, device: torch.device) -> torch.dtype:

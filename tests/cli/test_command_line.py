@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from lamp_cli.metrics.physics import bone_drift, penetration
-from lamp_cli.model.lamp import is_of_text
+from lamp_cli.model.lamp import is_text_weight
 from lamp_cli.motion.representation import features_to_joints
 from lamp_cli.motion.skeleton import HUMANML3D
 from tests.conftest import wandering
@@ -309,7 +309,7 @@ def test_the_motion_side_is_trained_alone_and_the_generator_stays(bundle: Path, 
     assert done.returncode == 0, done.stderr
     before, after = (load_file(folder / "lamp.safetensors") for folder in (bundle, tmp_path / "kept"))
     moved = {name: not torch.equal(after[name], before[name]) for name in before}
-    assert {name for name in moved if is_of_text(name) and moved[name]} == set()
+    assert {name for name in moved if is_text_weight(name) and moved[name]} == set()
     for name in ("qformer.queries", "qformer.layers.0.cross.key.weight", "text_projection.weight"):
         assert moved[name], name
     # What stands on words alone is that of the bundle; what reads queries is not.

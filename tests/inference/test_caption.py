@@ -22,7 +22,7 @@ from lamp_cli.cli.app import main
 from lamp_cli.data.sentences import read_sentences
 from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces, trimmed
 from lamp_cli.files.load import load_motion
-from lamp_cli.inference.caption import Caption, CaptionOptions, caption, caption_features, pieces_of
+from lamp_cli.inference.caption import CaptionOptions, ScoredCaption, caption, caption_features, pieces_of
 from lamp_cli.inference.caption_tokens import caption_tokenizer, caption_words, tidy
 from lamp_cli.inference.embed import embed_motions, embed_texts, similarity
 from lamp_cli.model.captioner import Captioner, CaptionerConfig, LanguageModelConfig
@@ -127,7 +127,7 @@ def test_neighbouring_moments_that_say_the_same_are_one(monkeypatch: pytest.Monk
     said = iter([("walks", -1.0), ("walks", -0.5), ("sits", -2.0), ("walks", -0.7)])
     monkeypatch.setattr(
         "lamp_cli.inference.caption.caption_features",
-        lambda bundle, features, options: [(Caption(*next(said)),) for _ in features],
+        lambda bundle, features, options: [(ScoredCaption(*next(said)),) for _ in features],
     )
     [moments] = caption(bundle, [walk(781)], CaptionOptions(moments=True))
     assert [(m.start, m.end, m.text, m.captions[0].score) for m in moments] == [

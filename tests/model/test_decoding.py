@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from lamp_cli.bundle.captioner import load_language_model
-from lamp_cli.model.captioner import IGNORED, Captioner, CaptionerConfig, LanguageModelConfig, Words
+from lamp_cli.model.captioner import Captioner, CaptionerConfig, LanguageModelConfig
 from lamp_cli.model.decoder import CausalDecoder, DecoderConfig, EmbeddedDecoder
 from lamp_cli.model.decoding import DecodingOptions, Sentence, beam_search, nucleus_sampling
 from lamp_cli.model.hugging_face import HuggingFaceDecoder
+from lamp_cli.model.lamp import IGNORED
+from lamp_cli.model.qformer import Text
 
 FAMILIES = ("opt", "llama")
 WORDS = ["<s>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz", *(f"w{k}" for k in range(11))]
@@ -35,7 +37,7 @@ def save_language_model(folder: Path, family: str) -> Path:
             **ends, **sizes, intermediate_size=48, num_key_value_heads=2, initializer_range=0.3
         )
         model = transformers.LlamaForCausalLM(config)
-    # The end token is as often foretold as not, so that searches end early and late.
+    # The end token is as often predicted as not, so that searches end early and late.
     model.get_output_embeddings().weight.data[1].normal_(std=1.5)
     model.save_pretrained(folder)
     words = Tokenizer(models.WordLevel({w: n for n, w in enumerate(WORDS)}, unk_token="<unk>"))
@@ -177,9 +179,9 @@ def test_a_sentence_reads_the_same_wherever_it_stands() -> None:
     """Rotary positions are relative: only distances between words count."""
     decoder = embedded()
     q = torch.randn(1, 4, 6, 4, generator=torch.Generator().manual_seed(0))
-    from lamp_cli.model.decoder import _rotated, _turn
+    from lamp_cli.model.decoder import _rotary_angles, _rotated
 
-    near, far = (_rotated(q, _turn(begin, 6, 4, q.device)) for begin in (0, 50))
+    near, far = (_rotated(q, _rotary_angles(begin, 6, 4, q.device)) for begin in (0, 50))
     torch.testing.assert_close(near @ near.mT, far @ far.mT, atol=1e-4, rtol=1e-4)
     ids = torch.tensor([[2, 3, 4]])
     assert not torch.allclose(
@@ -193,11 +195,11 @@ def test_the_embedded_decoder_is_causal_and_padding_changes_no_loss() -> None:
     queries = torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(1))
     ids = torch.tensor([[2, 5, 6, 1, 9, 9], [2, 7, 8, 4, 3, 1]])
     mask = torch.tensor([[True] * 4 + [False] * 2, [True] * 6])
-    both, target = captioner.predictions(queries, Words(ids, mask))
+    both, target = captioner.teacher_forced_logits(queries, Text(ids, mask))
     assert target.tolist() == [[5, 6, 1, IGNORED, IGNORED], [7, 8, 4, 3, 1]]
-    alone, _ = captioner.predictions(queries[:1], Words(ids[:1, :4], mask[:1, :4]))
+    alone, _ = captioner.teacher_forced_logits(queries[:1], Text(ids[:1, :4], mask[:1, :4]))
     torch.testing.assert_close(both[:1, :3], alone, atol=1e-5, rtol=1e-5)
-    losses = captioner(queries, Words(ids, mask), torch.Generator())
+    losses = captioner(queries, Text(ids, mask), torch.Generator())
     by_hand = -torch.cat([both[0, :3], both[1]]).log_softmax(-1)[range(8), [5, 6, 1, 7, 8, 4, 3, 1]].mean()
     torch.testing.assert_close(losses["loss"], by_hand)
 
@@ -270,7 +272,7 @@ def learn(captioner: Captioner, steps: int = 3) -> Tensor:
     """A few steps; the loss in evaluation mode afterwards."""
     queries = torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(1))
     ids = torch.tensor([[0, 4, 5, 6, 1], [0, 7, 8, 9, 1], [0, 9, 1, 1, 1], [0, 3, 3, 3, 1]])
-    words = Words(ids, torch.tensor([[True] * 5, [True] * 5, [True] * 3 + [False] * 2, [True] * 5]))
+    words = Text(ids, torch.tensor([[True] * 5, [True] * 5, [True] * 3 + [False] * 2, [True] * 5]))
     optimizer = torch.optim.Adam([p for p in captioner.parameters() if p.requires_grad], 1e-2)
     captioner.train()
     for _ in range(steps):

@@ -115,7 +115,7 @@ def test_reading_the_condition_once_changes_nothing() -> None:
     tokens = torch.randint(13, (3, 10), generator=draw)
     lengths = torch.tensor([10, 7, 10])
     torch.testing.assert_close(
-        model.after(model.read(condition), tokens, lengths, condition)[:, :7],
+        model.forward_cached(model.cache_condition(condition), tokens, lengths, condition)[:, :7],
         model(tokens, lengths, condition)[:, :7],
     )
 
@@ -139,7 +139,7 @@ def test_codes_see_every_word_and_no_padding_between_them(causal: bool) -> None:
 def test_the_null_condition_is_one_vector_of_zeros() -> None:
     words = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(2))
     condition = Condition(words, torch.tensor([[True, True, False], [True, True, True]]))
-    half = condition.where(torch.tensor([False, True]))
+    half = condition.with_dropout(torch.tensor([False, True]))
     assert torch.equal(half.vectors[1], words[1]) and not half.vectors[0].any()
     assert half.mask.tolist() == [[True, False, False], [True, True, True]]
     both = condition.with_null()
@@ -307,13 +307,13 @@ def test_a_generator_has_a_guidance_of_its_own_unless_another_is_asked_for() -> 
 def test_samples_of_one_condition_share_what_is_made_of_it(causal: bool, guidance: float) -> None:
     model, options = _model(causal), SamplingOptions(guidance=guidance)
     condition = Condition.single(torch.randn(2, 6, generator=torch.Generator().manual_seed(1)) * 20)
-    whose, lengths = torch.tensor([1, 0, 1, 1]), torch.tensor([4, 10, 7, 10])
-    shared = sample(model, condition, lengths, options, _streams(4), whose)
-    each = sample(model, condition.rows(whose), lengths, options, _streams(4))
+    rows, lengths = torch.tensor([1, 0, 1, 1]), torch.tensor([4, 10, 7, 10])
+    shared = sample(model, condition, lengths, options, _streams(4), rows)
+    each = sample(model, condition.rows(rows), lengths, options, _streams(4))
     for row, own in enumerate(lengths.tolist()):
         assert torch.equal(shared[row, :own], each[row, :own])
     with pytest.raises(ValueError, match="found 3 conditions, 4 lengths and 4 generators"):
-        sample(model, condition, lengths, options, _streams(4), whose[:3])
+        sample(model, condition, lengths, options, _streams(4), rows[:3])
 
 
 def test_packed_positions_come_back_to_their_places() -> None:
@@ -474,8 +474,8 @@ def test_a_token_may_have_a_code_of_each_of_two_codebooks() -> None:
     swapped[1, 8:] = codes[1, 8:].flip(0)
     assert codes[1, 8] != codes[1, 9]
     assert not torch.allclose(model(swapped, lengths, _nothing(2))[1, 8:], logits[1, 8:])
-    read = model.read(_nothing(2))
-    torch.testing.assert_close(model.after(read, codes, lengths, _nothing(2)), logits)
+    cache = model.cache_condition(_nothing(2))
+    torch.testing.assert_close(model.forward_cached(cache, codes, lengths, _nothing(2)), logits)
     drawn = sample(model, _nothing(2), lengths, SamplingOptions(), _streams(2))
     assert drawn.shape == (2, 10)
     assert (drawn[1] < 12).all()

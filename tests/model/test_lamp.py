@@ -9,18 +9,18 @@ import pytest
 import torch
 
 from lamp_cli.model.lamp import (
-    PLACE_AMPLITUDE,
-    PLACE_BASE,
+    POSITION_AMPLITUDE,
+    POSITION_BASE,
     RETENTION_WEIGHT,
     Lamp,
     LampConfig,
-    Pairs,
-    draw_negatives,
+    PretrainingBatch,
+    draw_hard_negatives,
+    motion_text_similarity,
     negatives_allowed,
-    similarity,
     sinusoids,
 )
-from lamp_cli.model.qformer import Context, QFormerConfig, Sight, Text, sight_mask
+from lamp_cli.model.qformer import Context, QFormerConfig, SelfAttention, Text, self_attention_mask
 
 SMALL = QFormerConfig(
     vocabulary=40,
@@ -40,11 +40,11 @@ def _lamp(**switches: bool | float | int) -> Lamp:
     return Lamp(LampConfig(qformer=SMALL, codes=10, embedding_width=12, **switches), decoder_token=4)
 
 
-def _pairs(size: int = 4) -> Pairs:
+def _pairs(size: int = 4) -> PretrainingBatch:
     draw = torch.Generator().manual_seed(1)
     mask = torch.tensor([[True] * 6, [True] * 4 + [False] * 2] * (size // 2))
     text_mask = torch.tensor([[True] * 7, [True] * 5 + [False] * 2] * (size // 2))
-    return Pairs(
+    return PretrainingBatch(
         torch.randn(size, 6, 8, generator=draw),
         mask,
         torch.randint(10, (size, 6), generator=draw),
@@ -97,10 +97,10 @@ def test_places_are_the_sines_and_cosines_of_their_number() -> None:
     placed = lamp.motion_context(latents, torch.ones(1, 6, dtype=torch.bool)).vectors[0]
     for place in range(6):
         for pair in range(4):
-            angle = place / PLACE_BASE ** (2 * pair / 8)
+            angle = place / POSITION_BASE ** (2 * pair / 8)
             expected = torch.tensor([math.sin(angle), math.cos(angle)])
-            torch.testing.assert_close(placed[place, 2 * pair : 2 * pair + 2], PLACE_AMPLITUDE * expected)
-    torch.testing.assert_close(sinusoids(6, 8) * PLACE_AMPLITUDE, placed)
+            torch.testing.assert_close(placed[place, 2 * pair : 2 * pair + 2], POSITION_AMPLITUDE * expected)
+    torch.testing.assert_close(sinusoids(6, 8) * POSITION_AMPLITUDE, placed)
 
 
 def test_the_likelihood_of_a_sentence_is_that_of_its_words_one_by_one() -> None:
@@ -115,7 +115,7 @@ def test_the_likelihood_of_a_sentence_is_that_of_its_words_one_by_one() -> None:
             ids = pairs.text.ids[row : row + 1, :place].clone()
             ids[:, 0] = lamp.decoder_token
             begun = Text(ids, torch.ones_like(ids, dtype=torch.bool))
-            _, words = lamp.qformer.both(alone, begun, Sight.CAUSAL_TEXT)
+            _, words = lamp.qformer.both(alone, begun, SelfAttention.MULTIMODAL_CAUSAL)
             total = total + lamp.word_logits(words)[0, -1].log_softmax(-1)[pairs.text.ids[row, place]]
         torch.testing.assert_close(found[row], total)
 
@@ -126,26 +126,26 @@ def test_a_sentence_to_be_generated_is_seen_causally_and_never_by_the_queries() 
     motion = Context(pairs.latents, pairs.motion_mask)
     changed = pairs.text.ids.clone()
     changed[:, 4] = 39
-    before = lamp.qformer.both(motion, pairs.text, Sight.CAUSAL_TEXT)
-    after = lamp.qformer.both(motion, Text(changed, pairs.text.mask), Sight.CAUSAL_TEXT)
+    before = lamp.qformer.both(motion, pairs.text, SelfAttention.MULTIMODAL_CAUSAL)
+    after = lamp.qformer.both(motion, Text(changed, pairs.text.mask), SelfAttention.MULTIMODAL_CAUSAL)
     torch.testing.assert_close(before[0], after[0])
     torch.testing.assert_close(before[1][:, :4], after[1][:, :4])
     assert (before[1][:, 4] - after[1][:, 4]).abs().max() > 1e-3
     torch.testing.assert_close(before[0], lamp.qformer.motion(motion))
 
 
-def test_sight_masks_by_hand() -> None:
+def test_self_attention_masks_by_hand() -> None:
     text_mask = torch.tensor([[True, True, False]])
-    causal = sight_mask(1, text_mask, Sight.CAUSAL_TEXT)[0, 0].int().tolist()
+    causal = self_attention_mask(1, text_mask, SelfAttention.MULTIMODAL_CAUSAL)[0, 0].int().tolist()
     assert causal == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 0]]
-    both = sight_mask(1, text_mask, Sight.EACH_OTHER)[0, 0].int().tolist()
+    both = self_attention_mask(1, text_mask, SelfAttention.BIDIRECTIONAL)[0, 0].int().tolist()
     assert both == [[1, 1, 1, 0]] * 4
 
 
 def test_similarity_takes_the_best_query() -> None:
     motions = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[-1.0, 0.0], [0.6, 0.8]]])
     texts = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
-    torch.testing.assert_close(similarity(motions, texts), torch.tensor([[1.0, 1.0], [0.8, 0.6]]))
+    torch.testing.assert_close(motion_text_similarity(motions, texts), torch.tensor([[1.0, 1.0], [0.8, 0.6]]))
 
 
 def test_hard_negatives_share_neither_clip_nor_caption() -> None:
@@ -156,7 +156,10 @@ def test_hard_negatives_share_neither_clip_nor_caption() -> None:
     weights[0, :2] = 50.0
     weights[0, 2] = math.log(3.0)
     draws = torch.tensor(
-        [draw_negatives(weights, allowed, torch.Generator().manual_seed(s))[0][0].item() for s in range(2000)]
+        [
+            draw_hard_negatives(weights, allowed, torch.Generator().manual_seed(s))[0][0].item()
+            for s in range(2000)
+        ]
     )
     assert set(draws.tolist()) == {2, 3}
     # Softmax of (ln 3, 0) is (3/4, 1/4); 2,000 draws have a standard deviation of 1 %.
@@ -165,7 +168,7 @@ def test_hard_negatives_share_neither_clip_nor_caption() -> None:
 
 def test_rows_without_a_negative_do_not_count() -> None:
     same = negatives_allowed(torch.arange(3), torch.zeros(3))
-    _, exists = draw_negatives(torch.zeros(3, 3), same, torch.Generator())
+    _, exists = draw_hard_negatives(torch.zeros(3, 3), same, torch.Generator())
     assert exists.tolist() == [0.0, 0.0, 0.0]
 
 
@@ -188,7 +191,7 @@ def test_each_objective_can_be_switched_off(off: str) -> None:
 
 def test_padded_codes_do_not_enter_the_loss() -> None:
     lamp, pairs = _lamp(), _pairs()
-    garbage = Pairs(
+    garbage = PretrainingBatch(
         pairs.latents,
         pairs.motion_mask,
         pairs.codes.masked_fill(~pairs.motion_mask, 3),
@@ -220,12 +223,12 @@ def test_the_retention_loss_is_the_way_the_mean_word_has_gone() -> None:
     mask = pairs.text.mask
     words = lamp.qformer.text(pairs.text)
     own = torch.stack([row[real].mean(0) for row, real in zip(words, mask, strict=True)]).detach()
-    stayed = lamp(replace(pairs, meanings=(3 * own,)), torch.Generator())["retention"]
+    stayed = lamp(replace(pairs, retention_targets=(3 * own,)), torch.Generator())["retention"]
     torch.testing.assert_close(stayed, torch.zeros(()), atol=1e-5, rtol=0)
-    opposite = lamp(replace(pairs, meanings=(-own,)), torch.Generator())["retention"]
+    opposite = lamp(replace(pairs, retention_targets=(-own,)), torch.Generator())["retention"]
     torch.testing.assert_close(opposite, torch.tensor(2 * RETENTION_WEIGHT))
     # Words of sentences without a motion count too.
-    both = replace(pairs, paraphrases=(pairs.text, pairs.text), meanings=(own, -own, own))
+    both = replace(pairs, paraphrases=(pairs.text, pairs.text), retention_targets=(own, -own, own))
     mixed = lamp(both, torch.Generator())["retention"]
     torch.testing.assert_close(mixed, torch.tensor(2 * RETENTION_WEIGHT / 3))
 
@@ -249,11 +252,13 @@ def test_matching_on_a_share_of_the_pairs_is_matching_of_the_first_among_all() -
     lamp, pairs = _lamp(matching_share=0.5).eval(), _pairs()
     half = lamp(pairs, torch.Generator().manual_seed(0))["matching"]
     motion = Context(pairs.latents, pairs.motion_mask)
-    weights = similarity(lamp.embed_motion(motion), lamp.embed_text(pairs.text)) / lamp.temperature
+    weights = (
+        motion_text_similarity(lamp.embed_motion(motion), lamp.embed_text(pairs.text)) / lamp.temperature
+    )
     allowed = negatives_allowed(pairs.clips, pairs.captions)
     draw = torch.Generator().manual_seed(0)
-    wrong_motion, has_motion = draw_negatives(weights.T, allowed.T, draw)
-    wrong_text, has_text = draw_negatives(weights, allowed, draw)
+    wrong_motion, has_motion = draw_hard_negatives(weights.T, allowed.T, draw)
+    wrong_text, has_text = draw_hard_negatives(weights, allowed, draw)
     losses, real = [], []
     for row in range(len(pairs.clips) // 2):
         for m, t, label, counts in (
@@ -274,7 +279,9 @@ def test_queries_name_a_code_of_every_codebook_side_by_side() -> None:
     logits = lamp.code_logits(pairs.text, lamp.qformer.text(pairs.text))
     assert logits.shape == (4, 12, 10)
     queries = lamp.qformer.motion(
-        Context(lamp.text_context(lamp.qformer.embed(lamp._begun(pairs.text.ids))), pairs.text.mask)
+        Context(
+            lamp.text_context(lamp.qformer.embed(lamp._with_decoder_token(pairs.text.ids))), pairs.text.mask
+        )
     )
     whole = lamp.code_head(queries)
     torch.testing.assert_close(logits[:, 6], whole[:, 3, :10])
@@ -302,7 +309,7 @@ def test_the_text_transformer_learns_from_codes_only_when_the_queries_read_it() 
 def test_a_share_of_the_pairs_can_be_generated() -> None:
     pairs = _pairs()
     whole, half = _lamp(), _lamp(motion_generation_share=0.5)
-    first = Pairs(
+    first = PretrainingBatch(
         pairs.latents[:2],
         pairs.motion_mask[:2],
         pairs.codes[:2],

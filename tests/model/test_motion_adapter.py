@@ -16,7 +16,7 @@ from lamp_cli.bundle.config import ModelConfig, from_json, to_json
 from lamp_cli.inference.caption import CaptionOptions, caption_features
 from lamp_cli.model.captioner import CaptionerConfig
 from lamp_cli.model.decoder import DecoderConfig
-from lamp_cli.model.lamp import Lamp, LampConfig, with_places
+from lamp_cli.model.lamp import Lamp, LampConfig, with_positions
 from lamp_cli.model.motion_adapter import SCALE, MotionAdapter, MotionAdapterConfig
 from lamp_cli.model.qformer import Context
 from lamp_cli.training.pretrain_captioner import _same_decoder
@@ -94,7 +94,7 @@ def test_a_captioner_with_an_adapter_sees_places_once(positions: bool) -> None:
     captioner = build_captioner(config, vocabulary, torch.float32).eval()
     assert captioner.adapter is not None
     placed = lamp.motion_context(motion.vectors, motion.mask)
-    expected = captioner.adapter(lamp.qformer, with_places(motion))
+    expected = captioner.adapter(lamp.qformer, with_positions(motion))
     torch.testing.assert_close(captioner.queries(lamp, placed), expected)
     plain = build_captioner(dataclasses.replace(config, adapter=None), vocabulary, torch.float32)
     assert torch.equal(plain.queries(lamp, placed), lamp.qformer.motion(placed))

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from lamp_cli.model.lamp import Lamp, LampConfig, Pairs
+from lamp_cli.model.lamp import Lamp, LampConfig, PretrainingBatch
 from lamp_cli.model.qformer import QFormerConfig, Text
 from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
 from lamp_cli.motion.skeleton import HUMANML3D
@@ -151,8 +151,10 @@ def test_the_distance_to_the_pretrained_text_encoder_counts_ten_times() -> None:
     across = across - mean * (across @ mean) / (mean @ mean)
     turned = 0.5 * mean / mean.norm() + 0.75**0.5 * across / across.norm()
     none = torch.zeros(1, dtype=torch.long)
-    pairs = Pairs(torch.zeros(1, 6, 8), torch.ones(1, 6, dtype=torch.bool), none[:, None], text, none, none)
-    pairs = Pairs(**{**vars(pairs), "meanings": (turned[None],)})
+    pairs = PretrainingBatch(
+        torch.zeros(1, 6, 8), torch.ones(1, 6, dtype=torch.bool), none[:, None], text, none, none
+    )
+    pairs = PretrainingBatch(**{**vars(pairs), "retention_targets": (turned[None],)})
     torch.testing.assert_close(lamp(pairs, torch.Generator())["loss"], torch.tensor(10 * 0.5))
 
 

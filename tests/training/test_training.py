@@ -318,8 +318,8 @@ def test_the_text_transformer_is_held_near_the_encoder_it_began_as(tmp_path: Pat
     stage = _lamp_stage(dropout=0.0, text_encoder=encoder)
     (pairs,) = stage.batch(stage.draw(0))
     assert pairs.paraphrases is not None
-    for text, meaning in zip((pairs.text, *pairs.paraphrases), pairs.meanings, strict=True):
-        for row, mask, mean in zip(encoder.text(text), text.mask, meaning, strict=True):
+    for text, target in zip((pairs.text, *pairs.paraphrases), pairs.retention_targets, strict=True):
+        for row, mask, mean in zip(encoder.text(text), text.mask, target, strict=True):
             torch.testing.assert_close(mean, row[mask].mean(0))
     moved = {}
     for name, kept in (("held", stage), ("free", _lamp_stage(dropout=0.0))):

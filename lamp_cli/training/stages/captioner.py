@@ -17,8 +17,9 @@ from ...data.layout import Clip
 from ...inference.caption_tokens import caption_tokenizer, caption_words
 from ...inference.embed import tokenize
 from ...model import distributed
-from ...model.captioner import IGNORED, Captioner, Words
-from ...model.lamp import Lamp
+from ...model.captioner import Captioner
+from ...model.lamp import IGNORED, Lamp
+from ...model.qformer import Text
 from ...model.tokenizer import MotionTokenizer
 from .lamp import PairData
 
@@ -56,13 +57,13 @@ class LanguageStage:
         numbers = order[place * self._batch_size : (place + 1) * self._batch_size]
         return [self._sentences[number] for number in numbers]
 
-    def batch(self, drawn: Sequence[str]) -> tuple[None, Words]:
+    def batch(self, drawn: Sequence[str]) -> tuple[None, Text]:
         """No motion, and the sentences of one rank."""
         texts = drawn[distributed.rows_of_rank(len(drawn))]
         return None, caption_words(self.network, self._tokenizer, texts, self._device)
 
     def validate(self) -> dict[str, float]:
-        """Loss per token, its perplexity, and the share of tokens foretold, in percent."""
+        """Loss per token, its perplexity, and the share of tokens predicted, in percent."""
         batches = (
             (None, caption_words(self.network, self._tokenizer, texts, self._device))
             for texts in _in_turn(self._val, self._batch_size)
@@ -103,7 +104,7 @@ class CaptionerStage:
         """Motions and captions of all ranks."""
         return self._sampler.batch(self._seed, step, self._batch_size)
 
-    def batch(self, drawn: MotionBatch) -> tuple[Tensor, Words]:
+    def batch(self, drawn: MotionBatch) -> tuple[Tensor, Text]:
         """Query outputs and captions of one rank."""
         batch = drawn.rows(distributed.rows_of_rank(len(drawn.lengths)))
         words = caption_words(self.network, self._tokenizer, batch.texts, self._device)
@@ -114,10 +115,10 @@ class CaptionerStage:
         return self.network.queries(self._lamp, self._lamp.motion_context(latents, mask))
 
     def validate(self) -> dict[str, float]:
-        """Loss per token, its perplexity, and the share of tokens foretold, over all validation captions."""
+        """Loss per token, its perplexity, and the share of tokens predicted, over all validation captions."""
         return _figures(self.network, self._validation())
 
-    def _validation(self) -> Iterator[tuple[Tensor, Words]]:
+    def _validation(self) -> Iterator[tuple[Tensor, Text]]:
         multiple = self._motion_tokenizer.config.frames_per_token
         for clips in _in_turn(self._val, self._batch_size):
             queries = self._queries(evaluation_batch(clips, self._data.statistics, multiple))
@@ -138,10 +139,10 @@ def captioned(clips: Sequence[Clip]) -> list[Clip]:
     return found
 
 
-def _figures(network: Captioner, batches: Iterator[tuple[Tensor | None, Words]]) -> dict[str, float]:
+def _figures(network: Captioner, batches: Iterator[tuple[Tensor | None, Text]]) -> dict[str, float]:
     total, right, count = 0.0, 0, 0
     for queries, words in batches:
-        logits, target = network.predictions(queries, words)
+        logits, target = network.teacher_forced_logits(queries, words)
         flat = logits.flatten(0, 1).float(), target.flatten()
         total += float(torch.nn.functional.cross_entropy(*flat, ignore_index=IGNORED, reduction="sum"))
         right += int(((logits.argmax(-1) == target) & (target != IGNORED)).sum())

@@ -18,7 +18,7 @@ from ...data.statistics import Statistics
 from ...data.word_tokens import WordList
 from ...inference.embed import words_on_device
 from ...model import distributed
-from ...model.evaluator import EvaluatorTraining, MatchingBatch, Words
+from ...model.evaluator import EvaluatorTraining, MatchingBatch, TaggedWords
 from .lamp import recalls
 
 EVALUATOR = "evaluator"
@@ -85,7 +85,7 @@ class EvaluatorStage:
             torch.tensor([p.number for p in pairs[rows]], device=self._device),
         )
 
-    def _words(self, pairs: Sequence[EvaluationPair]) -> Words:
+    def _words(self, pairs: Sequence[EvaluationPair]) -> TaggedWords:
         return words_on_device(self._data.words.encode([p.caption for p in pairs]), self._device)
 
     def validate(self) -> dict[str, float]:

@@ -15,7 +15,7 @@ from ...data.statistics import Statistics
 from ...data.vocabulary import Vocabulary
 from ...inference.embed import encode_text, tokenize
 from ...model import distributed
-from ...model.lamp import Lamp, Pairs, mean_word, similarity
+from ...model.lamp import Lamp, PretrainingBatch, mean_word, motion_text_similarity
 from ...model.qformer import QFormer, Text
 from ...model.tokenizer import MotionTokenizer
 
@@ -93,7 +93,7 @@ class LampStage:
             return PairDraw(batch)
         return PairDraw(batch, self._paraphrases.batch(self._seed, step, self._batch_size))
 
-    def batch(self, drawn: PairDraw) -> tuple[Pairs]:
+    def batch(self, drawn: PairDraw) -> tuple[PretrainingBatch]:
         """The pairs of one rank."""
         pairs = self._share(self._pairs(drawn.pairs))
         if drawn.paraphrases is not None:
@@ -101,25 +101,31 @@ class LampStage:
             pairs = replace(pairs, paraphrases=(first, second))
         if self._text_encoder is not None:
             texts = (pairs.text, *(pairs.paraphrases or ()))
-            pairs = replace(pairs, meanings=tuple(_meaning(self._text_encoder, text) for text in texts))
+            pairs = replace(
+                pairs, retention_targets=tuple(_mean_word_of(self._text_encoder, text) for text in texts)
+            )
         return (pairs,)
 
-    def _pairs(self, batch: MotionBatch) -> Pairs:
+    def _pairs(self, batch: MotionBatch) -> PretrainingBatch:
         latents, codes, mask = tokenize(self._tokenizer, batch, self._device)
         text = self._encoded(batch.texts)
         captions = np.unique(np.array(batch.texts), return_inverse=True)[1]
         clips = torch.from_numpy(np.asarray(batch.clip_numbers)).to(self._device)
-        return Pairs(latents, mask, codes, text, torch.from_numpy(captions).to(self._device), clips)
+        return PretrainingBatch(
+            latents, mask, codes, text, torch.from_numpy(captions).to(self._device), clips
+        )
 
     def _encoded(self, texts: Sequence[str]) -> Text:
         return encode_text(
             self._data.vocabulary, texts, self.network.config.qformer.text_tokens, self._device
         )
 
-    def _share(self, pairs: Pairs) -> Pairs:
+    def _share(self, pairs: PretrainingBatch) -> PretrainingBatch:
         rows = distributed.rows_of_rank(len(pairs.clips))
         motion = pairs.latents[rows], pairs.motion_mask[rows], pairs.codes[rows]
-        return Pairs(*motion, self._share_of_text(pairs.text), pairs.captions[rows], pairs.clips[rows])
+        return PretrainingBatch(
+            *motion, self._share_of_text(pairs.text), pairs.captions[rows], pairs.clips[rows]
+        )
 
     def _share_of_text(self, text: Text) -> Text:
         rows = distributed.rows_of_rank(len(text.ids))
@@ -136,7 +142,7 @@ class LampStage:
             texts.append(self.network.embed_text(pairs.text))
             losses.append(self.network(pairs, torch.Generator().manual_seed(self._seed)))
             sizes.append(len(pairs.clips))
-        scores = similarity(torch.cat(motions), torch.cat(texts))
+        scores = motion_text_similarity(torch.cat(motions), torch.cat(texts))
         sentences = [clip.captions[0] for clip in self._val]
         equal = torch.from_numpy(np.unique(sentences, return_inverse=True)[1]).to(scores.device)
         figures = {
@@ -151,7 +157,7 @@ class LampStage:
 
 
 @torch.no_grad()
-def _meaning(text_encoder: QFormer, text: Text) -> Tensor:
+def _mean_word_of(text_encoder: QFormer, text: Text) -> Tensor:
     return mean_word(text_encoder.text(text), text.mask)
 
 

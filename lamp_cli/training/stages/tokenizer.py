@@ -64,8 +64,8 @@ class TokenizerStage:
     def validate(self) -> dict[str, float]:
         """Root-relative error on the validation clips and on a sample of as many training clips."""
         some = self._data.train[:: max(1, len(self._data.train) // 64)]
-        figures, codes = reconstruction_figures(self.network, self._data.val, self._data, self._device)
-        train_figures, _ = reconstruction_figures(self.network, some, self._data, self._device)
+        figures, codes = validation_figures(self.network, self._data.val, self._data, self._device)
+        train_figures, _ = validation_figures(self.network, some, self._data, self._device)
         config = self.network.config
         used, perplexity = codebook_figures(codes.unflatten(0, (-1, config.codebooks)), config.codes)
         return {
@@ -77,15 +77,15 @@ class TokenizerStage:
 
 
 def codebook_figures(chosen: Tensor, codes: int) -> tuple[float, float]:
-    """Share of the codes in use and the perplexity of their use in ``chosen`` (N, books), means of books."""
-    counts = torch.stack([torch.bincount(book, minlength=codes) for book in chosen.T]).float()
+    """Share of the codes in use, and their perplexity, in ``chosen`` (N, codebooks); means of codebooks."""
+    counts = torch.stack([torch.bincount(column, minlength=codes) for column in chosen.T]).float()
     share = counts / counts.sum(1, keepdim=True)
     entropy = torch.special.entr(share).sum(1)
     return float((share > 0).float().mean()), float(entropy.exp().mean())
 
 
 @torch.no_grad()
-def reconstruction_figures(
+def validation_figures(
     network: MotionTokenizer, clips: Sequence[Clip], data: TokenizerData, device: torch.device
 ) -> tuple[dict[str, float], Tensor]:
     """Errors in millimetres, averaged over frames, of clips through the codes; and the codes used.

@@ -1,4 +1,4 @@
-"""Attention by whichever way is fast: the same numbers by every way."""
+"""Attention by every way that it is computed: the same numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lamp_cli.model.attention import attend
+from lamp_cli.model.transformer import attend
 
 
 @pytest.mark.parametrize("masked", [True, False])
