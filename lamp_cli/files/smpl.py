@@ -13,22 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..motion import rotation
+from ..motion.joint_rotations import forward, t_pose
 from ..motion.skeleton import HUMANML3D
 
 BODY_JOINTS = HUMANML3D.joints
-# Joints of a neutral adult in the T-pose, centimetres from the pelvis; the right side mirrors the left.
-_SPINE = {0: (0, 0, 0), 3: (0, 11, -3), 6: (0, 24, -3), 9: (0, 30, 0), 12: (0, 51, -4), 15: (0, 58, 1)}
-_LEFT = {
-    1: (7, -9, -1),
-    4: (11, -47, -1),
-    7: (9, -87, -6),
-    10: (12, -92, 6),
-    13: (8, 42, -4),
-    16: (17, 45, -5),
-    18: (43, 44, -7),
-    20: (68, 44, -7),
-}
 # A body model's rows of the pose, and what its file is called.
 _KINDS = {24: "SMPL", 52: "SMPL-H", 55: "SMPL-X"}
 _MODEL_ARRAYS = ("v_template", "shapedirs", "J_regressor")
@@ -98,20 +86,8 @@ def neutral_joints(poses: BodyPoses) -> np.ndarray:
 
     The body's own shape is lost: limbs are as long as those of HumanML3D's reference clip.
     """
-    parents = np.array(HUMANML3D.parents)
-    bones = np.zeros((BODY_JOINTS, 3))
-    rest = _neutral_rest()
-    for joint in range(1, BODY_JOINTS):
-        bone = rest[joint] - rest[parents[joint]]
-        bones[joint] = bone * HUMANML3D.bone_lengths[joint] / np.linalg.norm(bone)
     turns = _quaternions(poses.rotations[:, :BODY_JOINTS])
-    joints = np.zeros((len(turns), BODY_JOINTS, 3))
-    whole = turns.copy()
-    joints[:, 0] = poses.translation + _PELVIS
-    for joint in range(1, BODY_JOINTS):
-        parent = parents[joint]
-        joints[:, joint] = joints[:, parent] + rotation.rotate(whole[:, parent], bones[joint])
-        whole[:, joint] = rotation.multiply(whole[:, parent], turns[:, joint])
+    joints = forward(turns, poses.translation + _PELVIS, _neutral_body(), HUMANML3D)
     return (joints @ _Y_UP.T).astype(np.float32)
 
 
@@ -166,6 +142,13 @@ def _body_model(folder: Path, poses: BodyPoses) -> tuple[np.ndarray, np.ndarray,
     raise BodyModelError(f"{folder}: holds no {kind} body model, {poses.gender} or neutral, as an .npz file")
 
 
+def _neutral_body() -> np.ndarray:
+    """Offsets (22, 3) of the T-pose with the corpus's bone lengths, metres."""
+    offsets = t_pose(HUMANML3D)
+    lengths = np.linalg.norm(offsets, axis=-1)
+    return offsets * (np.array(HUMANML3D.bone_lengths) / np.maximum(lengths, 1e-9))[:, None]
+
+
 def _gender_of(path: Path) -> str:
     words = f"{path.parent.name} {path.stem}".lower()
     return next((gender for gender in ("female", "male", "neutral") if gender in words), "neutral")
@@ -191,16 +174,6 @@ def _rate(archive: Mapping[str, np.ndarray], source: str) -> float | None:
                 raise ValueError(f"{source}: {name} {rate:g}; expected frames per second")
             return rate
     return None
-
-
-def _neutral_rest() -> np.ndarray:
-    """Joints (22, 3) of the neutral body in the T-pose, metres."""
-    rest = np.zeros((BODY_JOINTS, 3))
-    for joint, place in {**_SPINE, **_LEFT}.items():
-        rest[joint] = np.array(place) / 100.0
-    for left, right in zip(HUMANML3D.left, HUMANML3D.right, strict=True):
-        rest[right] = rest[left] * (-1.0, 1.0, 1.0)
-    return rest
 
 
 def _quaternions(vectors: np.ndarray) -> np.ndarray:
