@@ -61,7 +61,7 @@ def training_benchmarks() -> dict[str, float]:
 
     from lamp_cli.bundle.bundle import build_networks
     from lamp_cli.inference.precision import autocast
-    from lamp_cli.model.lamp import Pairs
+    from lamp_cli.model.lamp import PretrainingBatch
     from lamp_cli.model.qformer import Text
     from lamp_cli.motion.skeleton import HUMANML3D
     from lamp_cli.training.sizes import SIZES
@@ -72,7 +72,7 @@ def training_benchmarks() -> dict[str, float]:
     draw = torch.Generator().manual_seed(0)
     windows = torch.randn(256, 64, 263, generator=draw)
     full = torch.ones(64, 49, dtype=torch.bool)
-    pairs = Pairs(
+    pairs = PretrainingBatch(
         torch.randn(64, 49, model.tokenizer.code_width, generator=draw),
         full,
         torch.randint(512, (64, 49), generator=draw),

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from lamp_cli.bundle.bundle import find_bundle, read_config
-from lamp_cli.cli.pretrain import _drawing_processes, command
+from lamp_cli.cli.pretrain import _drawing_processes, pretrain_command
 from lamp_cli.data.batches import PairSampler, ParaphraseSampler, WindowSampler
 from lamp_cli.data.layout import Clip
 from lamp_cli.data.statistics import Statistics
@@ -163,7 +163,7 @@ def test_the_command_hands_on_workers_and_validation(given, expected, tmp_path: 
 
     monkeypatch.setattr("lamp_cli.training.pretrain.pretrain", instead)
     words = {"validate_every": ["lamp=5"], "learning_rate": ["lamp=1e-3"]}
-    command(tmp_path, tmp_path / "out", **words, workers=given, device="cpu")
+    pretrain_command(tmp_path, tmp_path / "out", **words, workers=given, device="cpu")
     assert (asked[0].workers, asked[0].validate_every) == (expected, {"lamp": 5})
     assert asked[0].learning_rates == {"lamp": 1e-3}
 
