@@ -19,6 +19,7 @@ from lamp_cli.model.lamp import is_text_weight
 from lamp_cli.motion.representation import features_to_joints
 from lamp_cli.motion.skeleton import HUMANML3D
 from tests.conftest import wandering
+from tests.small_size import pretrain
 
 
 def lamp(*words: str | Path, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -36,7 +37,7 @@ def lamp(*words: str | Path, stdin: str = "", cwd: Path | None = None) -> subpro
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of the mini size after a few steps on made-up motions."""
+    """A small bundle after a few steps on made-up motions."""
     folder = tmp_path_factory.mktemp("work")
     motions = folder / "motions"
     motions.mkdir()
@@ -51,7 +52,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = lamp("prepare", motions, "--captions", captions, "--output", folder / "data")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["clips"] == {"train": 6, "val": 2}
-    done = lamp(*_pretrain(folder))
+    done = pretrain(*_pretrain(folder))
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["stage"] for line in done.stdout.splitlines()] == [
         "tokenizer",
@@ -64,7 +65,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _pretrain(folder: Path) -> list[str]:
-    words = ["pretrain", "--data", str(folder / "data"), "--output", str(folder / "bundle")]
+    words = ["--data", str(folder / "data"), "--output", str(folder / "bundle")]
     words += ["--text-encoder", "none"]
     for stage in ("tokenizer", "lamp", "generator", "language", "captioner"):
         words += ["--steps", f"{stage}=2", "--batch-size", f"{stage}=4"]
@@ -202,9 +203,9 @@ def test_a_broken_bundle_names_its_file(bundle: Path, tmp_path: Path) -> None:
 def test_finished_stages_are_skipped_and_other_settings_refused(bundle: Path) -> None:
     folder = bundle.parent
     before = (bundle / "tokenizer.safetensors").read_bytes()
-    assert lamp(*_pretrain(folder)).returncode == 0
+    assert pretrain(*_pretrain(folder)).returncode == 0
     assert (bundle / "tokenizer.safetensors").read_bytes() == before
-    other = lamp(*_pretrain(folder), "--seed", "3")
+    other = pretrain(*_pretrain(folder), "--seed", "3")
     assert other.returncode == 2
     assert "another seed" in other.stderr
 
@@ -238,11 +239,11 @@ def test_training_goes_on_from_a_bundle_and_its_paraphrases_are_learned(bundle: 
     sentences.write_text(
         '{"captions": ["a man strolls", "someone walks"]}\n{"captions": ["a jump", "he leaps"]}\n'
     )
-    words = ["pretrain", "--data", data, "--output", tmp_path / "further", "--start-from", bundle]
+    words = ["--data", data, "--output", tmp_path / "further", "--start-from", bundle]
     words += ["--stage", "tokenizer", "--stage", "lamp", "--captions", sentences]
     for stage in ("tokenizer", "lamp"):
         words += ["--steps", f"{stage}=1", "--batch-size", f"{stage}=4"]
-    done = lamp(*words)
+    done = pretrain(*words)
     assert done.returncode == 0, done.stderr
     log = json.loads((tmp_path / "further/training/lamp/log.jsonl").read_text().splitlines()[0])
     assert log["paraphrase"] > 0
@@ -254,13 +255,13 @@ def test_training_goes_on_from_a_bundle_and_its_paraphrases_are_learned(bundle: 
         < 2e-3
     )
     assert "another kind" not in done.stderr
-    alone = ["pretrain", "--data", data, "--start-from", bundle, "--stage", "lamp"]
-    other = lamp(*alone, "--size", "base", "--output", tmp_path / "other")
+    alone = ["--data", data, "--start-from", bundle, "--stage", "lamp"]
+    other = pretrain(*alone, "--size", "base", "--output", tmp_path / "other")
     assert other.returncode == 2
     assert "its tokenizer is not what --size base trains here; train stage tokenizer too" in other.stderr
     # Nothing was claimed: the folder is free for the corrected call.
     assert not (tmp_path / "other").exists()
-    captioner = lamp(*words, "--stage", "captioner", "--steps", "captioner=1")
+    captioner = pretrain(*words, "--stage", "captioner", "--steps", "captioner=1")
     assert captioner.returncode == 0, captioner.stderr
     # The decoder of the bundle knows its language: it is not learned again.
     assert [json.loads(line)["stage"] for line in captioner.stdout.splitlines()][-1] == "captioner"
@@ -271,15 +272,15 @@ def test_training_goes_on_from_a_bundle_and_its_paraphrases_are_learned(bundle: 
 
 
 def test_the_text_side_can_begin_anew(bundle: Path, tmp_path: Path) -> None:
-    words = ["pretrain", "--data", bundle.parent / "data", "--output", tmp_path / "anew", "--renew-text"]
+    words = ["--data", bundle.parent / "data", "--output", tmp_path / "anew", "--renew-text"]
     # Another seed: drawn with the bundle's own, new weights would be those that it began with.
     words += ["--stage", "tokenizer", "--stage", "lamp", "--text-encoder", "none", "--seed", "5"]
     for stage in ("tokenizer", "lamp"):
         words += ["--steps", f"{stage}=1", "--batch-size", f"{stage}=4"]
-    done = lamp(*words)
+    done = pretrain(*words)
     assert done.returncode == 2
     assert "--renew-text: is for --start-from" in done.stderr
-    done = lamp(*words, "--start-from", bundle)
+    done = pretrain(*words, "--start-from", bundle)
     assert done.returncode == 0, done.stderr
     before = load_file(bundle / "lamp.safetensors")
     after = load_file(tmp_path / "anew/training/lamp/best.safetensors")
@@ -291,21 +292,21 @@ def test_the_text_side_can_begin_anew(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_the_motion_side_is_trained_alone_and_the_generator_stays(bundle: Path, tmp_path: Path) -> None:
-    words = ["pretrain", "--data", bundle.parent / "data", "--output", tmp_path / "kept", "--keep-text"]
+    words = ["--data", bundle.parent / "data", "--output", tmp_path / "kept", "--keep-text"]
     words += ["--stage", "lamp", "--steps", "lamp=2", "--batch-size", "lamp=4", "--text-encoder", "none"]
     words += ["--learning-rate", "lamp=0.01"]
-    refused = lamp(*words)
+    refused = pretrain(*words)
     assert refused.returncode == 2
     assert "--keep-text: is for --start-from" in refused.stderr
     words += ["--start-from", _guided_by(3.5, bundle, tmp_path)]
-    both = lamp(*words, "--renew-text")
+    both = pretrain(*words, "--renew-text")
     assert both.returncode == 2
     assert "--renew-text and --keep-text both say" in both.stderr
-    larger = lamp(*words, "--size", "base", "--stage", "tokenizer")
+    larger = pretrain(*words, "--size", "base", "--stage", "tokenizer")
     assert larger.returncode == 2
     assert "--keep-text: expected LaMP and generator of the sizes of --start-from" in larger.stderr
     assert not (tmp_path / "kept").exists()
-    done = lamp(*words)
+    done = pretrain(*words)
     assert done.returncode == 0, done.stderr
     before, after = (load_file(folder / "lamp.safetensors") for folder in (bundle, tmp_path / "kept"))
     moved = {name: not torch.equal(after[name], before[name]) for name in before}
@@ -333,27 +334,25 @@ def _guided_by(guidance: float, bundle: Path, folder: Path) -> Path:
 
 @pytest.mark.parametrize("rate", ["lamp=0", "lamp=2", "lamp=nan", "lamp=fast", "dance=0.1", "0.1"])
 def test_impossible_learning_rates_are_refused(bundle: Path, tmp_path: Path, rate: str) -> None:
-    done = lamp(
-        "pretrain", "--data", bundle.parent / "data", "--output", tmp_path / "x", "--learning-rate", rate
-    )
+    done = pretrain("--data", bundle.parent / "data", "--output", tmp_path / "x", "--learning-rate", rate)
     assert done.returncode == 2
     assert f"--learning-rate {rate}: expected STAGE=X" in done.stderr
     assert not (tmp_path / "x").exists()
 
 
 def test_that_a_generator_is_of_another_kind_is_said(bundle: Path, tmp_path: Path) -> None:
-    words = ["pretrain", "--data", bundle.parent / "data", "--output", tmp_path / "other", "--bidirectional"]
+    words = ["--data", bundle.parent / "data", "--output", tmp_path / "other", "--bidirectional"]
     words += ["--start-from", bundle, "--stage", "tokenizer", "--steps", "tokenizer=1"]
-    done = lamp(*words, "--batch-size", "tokenizer=4")
+    done = pretrain(*words, "--batch-size", "tokenizer=4")
     assert done.returncode == 0, done.stderr
     assert "generator: that of --start-from is of another kind" in done.stderr
 
 
 def test_stages_that_are_not_named_stay_as_in_the_bundle_to_start_from(bundle: Path, tmp_path: Path) -> None:
     output = tmp_path / "further"
-    words = ["pretrain", "--data", bundle.parent / "data", "--output", output, "--start-from", bundle]
+    words = ["--data", bundle.parent / "data", "--output", output, "--start-from", bundle]
     words += ["--stage", "generator", "--steps", "generator=1", "--batch-size", "generator=4"]
-    done = lamp(*words)
+    done = pretrain(*words)
     assert done.returncode == 0, done.stderr
     same = {name: load_file(bundle / f"{name}.safetensors") for name in ("tokenizer", "lamp", "captioner")}
     for name, weights in same.items():
@@ -368,10 +367,10 @@ def test_stages_that_are_not_named_stay_as_in_the_bundle_to_start_from(bundle: P
 
 
 def test_a_stage_is_not_taken_over_on_top_of_one_that_was_trained_anew(bundle: Path, tmp_path: Path) -> None:
-    words = ["pretrain", "--data", bundle.parent / "data", "--output", tmp_path / "other"]
+    words = ["--data", bundle.parent / "data", "--output", tmp_path / "other"]
     words += ["--start-from", bundle, "--stage", "tokenizer", "--stage", "generator"]
     for stage in ("tokenizer", "generator"):
         words += ["--steps", f"{stage}=1", "--batch-size", f"{stage}=4"]
-    done = lamp(*words)
+    done = pretrain(*words)
     assert done.returncode == 2
     assert "stage lamp is not trained yet" in done.stderr
