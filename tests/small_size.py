@@ -5,19 +5,17 @@ The shipped sizes are trained as subprocesses by the commands of the README.
 
 from __future__ import annotations
 
-import contextlib
-import io
-import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lamp_cli.bundle.config import ModelConfig
-from lamp_cli.cli.app import main
 from lamp_cli.motion.skeleton import Skeleton
 from lamp_cli.training import sizes
+from tests.command_line import Done, lamp
 
 # Read before anything stands in its place.
 MINI = sizes.SIZES["mini"]
@@ -37,10 +35,17 @@ def small_model(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
 
 def small_size() -> sizes.Size:
     """``mini`` with small networks, trained as before."""
-    return replace(MINI, model=small_model, captioner=replace(MINI.captioner, width=16, layers=1, heads=2))
+    hidden = dict.fromkeys(("movement_hidden", "movement_width", "motion_hidden", "text_hidden"), 16)
+    network = replace(MINI.evaluator.network, word_width=16, embedding_width=16, **hidden)
+    return replace(
+        MINI,
+        model=small_model,
+        evaluator=replace(MINI.evaluator, network=network),
+        captioner=replace(MINI.captioner, width=16, layers=1, heads=2),
+    )
 
 
-@contextlib.contextmanager
+@contextmanager
 def mini_is_small() -> Iterator[None]:
     """``--size mini`` means the small networks within the block."""
     with pytest.MonkeyPatch.context() as patch:
@@ -48,10 +53,7 @@ def mini_is_small() -> Iterator[None]:
         yield
 
 
-def pretrain(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """``lamp pretrain`` of the small size, in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with mini_is_small(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        with pytest.raises(SystemExit) as end:
-            main(["pretrain", *map(str, words)])
-    return subprocess.CompletedProcess([], int(end.value.code or 0), out.getvalue(), err.getvalue())
+def pretrain(*words: str | Path) -> Done:
+    """``lamp pretrain`` of the small size, within this process."""
+    with mini_is_small():
+        return lamp("pretrain", *words)

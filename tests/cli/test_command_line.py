@@ -1,9 +1,8 @@
-"""The real command line in a subprocess, from captions and motions to a generated motion."""
+"""The command line from captions and motions to a generated motion."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,21 +17,9 @@ from lamp_cli.metrics.physics import bone_drift, penetration
 from lamp_cli.model.lamp import is_text_weight
 from lamp_cli.motion.representation import features_to_joints
 from lamp_cli.motion.skeleton import HUMANML3D
+from tests.command_line import lamp, lamp_process
 from tests.conftest import wandering
 from tests.small_size import pretrain
-
-
-def lamp(*words: str | Path, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "lamp_cli", *map(str, words)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment,
-        timeout=300,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +36,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         requests.append({"motion": f"clip{number}", "caption": f"a person walks {number}", "split": split})
     captions = folder / "captions.jsonl"
     captions.write_text("".join(json.dumps(r) + "\n" for r in requests))
-    done = lamp("prepare", motions, "--captions", captions, "--output", folder / "data")
+    done = lamp_process("prepare", motions, "--captions", captions, "--output", folder / "data")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["clips"] == {"train": 6, "val": 2}
     done = pretrain(*_pretrain(folder))
@@ -84,7 +71,7 @@ def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
 
 
 def test_version_and_usage_errors() -> None:
-    assert lamp("--version").stdout == "lamp 0.1.0\n"
+    assert lamp_process("--version").stdout == "lamp 0.1.0\n"
     for words in (["nonsense"], ["prepare"], ["generate", "--samples", "0", "a"]):
         done = lamp(*words)
         assert (done.returncode, done.stdout) == (2, "")
@@ -93,7 +80,7 @@ def test_version_and_usage_errors() -> None:
 
 def test_generate_writes_a_motion_and_a_video(bundle: Path, tmp_path: Path) -> None:
     words = ["generate", "a person jumps", "--model", bundle, "--seed", "5", "--frames", "40", "--features"]
-    done = lamp(*words, "--output", tmp_path)
+    done = lamp_process(*words, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert (record["text"], record["seed"], record["frames"], record["fps"]) == (
@@ -138,7 +125,7 @@ def test_neighbours_do_not_change_a_prompt(bundle: Path, tmp_path: Path) -> None
     rest = ["--model", bundle, "--seed", "1", "--format", "npy"]
     alone = json.loads(lamp("generate", "a person walks", *rest, "--output", tmp_path / "a").stdout)
     lines = 'someone runs\n{"text": "a person walks", "mine": 7}\n\n'
-    done = lamp("generate", *rest, "--output", tmp_path / "b", stdin=lines)
+    done = lamp_process("generate", *rest, "--output", tmp_path / "b", stdin=lines)
     among = [json.loads(line) for line in done.stdout.splitlines()]
     assert [r["text"] for r in among] == ["someone runs", "a person walks"]
     assert among[1]["mine"] == 7
@@ -228,7 +215,7 @@ def test_bad_usage_is_one_sentence_that_points_to_the_help(words: list[str], sai
 
 
 def test_lamp_alone_shows_the_help() -> None:
-    done = lamp()
+    done = lamp_process()
     assert done.returncode == 0
     assert "Commands" in done.stdout
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from lamp_cli.training.pretrain import pretrain
 from lamp_cli.training.stages.captioner import CaptionerStage, LanguageStage
 from tests.conftest import wandering
 from tests.model.test_decoding import save_language_model
+from tests.small_size import mini_is_small
 from tests.training.test_training import CONFIG, CPU, WORDS, _kill_at, _Killed, _lamp_stage, _run, _tokenizer
 
 SENTENCES = ("a person hops", "someone runs fast", "he bends", "a dog")
@@ -158,6 +160,12 @@ def test_two_ranks_with_half_the_batch_give_the_gradients_of_one(tmp_path: Path)
 
 
 # The command line
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small() -> Iterator[None]:
+    with mini_is_small():
+        yield
 
 
 @pytest.fixture(scope="module")

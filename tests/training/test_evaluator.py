@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,8 +23,10 @@ from lamp_cli.training.loop import TrainingConfig, train
 from lamp_cli.training.options import PretrainOptions
 from lamp_cli.training.pretrain import pretrain
 from lamp_cli.training.stages.evaluator import EvaluatorData, EvaluatorStage
+from tests.command_line import lamp
 from tests.data.test_evaluation_set import corpus
 from tests.model.test_evaluator import CPU, SMALL, VOCABULARY, motions, released
+from tests.small_size import mini_is_small
 
 
 def test_the_loss_is_hadsells_by_hand() -> None:
@@ -173,15 +173,10 @@ def test_words_are_chosen_by_count_then_alphabet() -> None:
     assert words_of_captions(captions[::-1], 2, 9).words == ["unk", "sos", "eos", "a", "b", "c"]
 
 
-def lamp(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lamp_cli", *map(str, words)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=300,
-    )
+@pytest.fixture(autouse=True, scope="module")
+def small() -> Iterator[None]:
+    with mini_is_small():
+        yield
 
 
 def test_the_stage_trains_from_the_command_line_and_resumes(tmp_path: Path) -> None:
@@ -206,7 +201,7 @@ def test_the_stage_trains_from_the_command_line_and_resumes(tmp_path: Path) -> N
     assert (folder / "training/curves.png").is_file()
     evaluator = load_evaluator(str(folder), None, CPU)
     assert evaluator.name == "out"
-    assert evaluator.motion_embeddings(motions((40,))).shape == (1, 256)
+    assert evaluator.motion_embeddings(motions((40,))).shape == (1, 16)
     weights = (folder / "evaluator/evaluator.safetensors").read_bytes()
     same = PretrainOptions(stages=("evaluator",), steps={"evaluator": 3}, batch_sizes={"evaluator": 2})
     again = pretrain(root, folder, same, CPU, lambda *words: pytest.fail("a finished stage trained on"))
