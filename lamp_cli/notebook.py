@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .bundle.bundle import Bundle, add_captioner, load_bundle
 from .files.load import load_motion
+from .inference import BATCH_SIZE
 from .inference.caption import CaptionOptions, Moment
 from .inference.caption import caption as caption_motions
 from .inference.familiarity import unfamiliar_reasons
@@ -121,7 +122,7 @@ class Model:
         *,
         beams: int = 5,
         prompt: str = "",
-        batch_size: int = 32,
+        batch_size: int = BATCH_SIZE,
     ) -> str | list[str]:
         """What a motion, or a motion file, shows; a list of sentences for a list.
 

@@ -21,7 +21,6 @@ import numpy as np
 import torch
 
 from lamp_cli.bundle.bundle import Bundle, load_bundle
-from lamp_cli.data.batches import LONGEST_CLIP
 from lamp_cli.data.layout import FIELD_LIMITS, Clip, open_dataset
 from lamp_cli.data.prepare.synthetic import read_truth
 from lamp_cli.inference.caption import CaptionOptions, caption_features
@@ -29,6 +28,7 @@ from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
 from lamp_cli.metrics.captioning import RAW, caption_figures
 from lamp_cli.metrics.captions import references
 from lamp_cli.model.decoding import DecodingOptions
+from lamp_cli.motion.clip_length import LONGEST_CLIP
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.synthetic.corpus import ACTIONS, Agreement, agrees, synthetic_clip_of
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..inference import BATCH_SIZE
 from .common import (
     Skipped,
     UsageError,
@@ -53,7 +54,7 @@ def caption_command(
     fps: Annotated[
         float | None, typer.Option(help="Frames per second of joint files whose line gives none; else 20.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Motions captioned at once.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Motions captioned at once.")] = BATCH_SIZE,
     model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,

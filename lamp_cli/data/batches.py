@@ -6,15 +6,18 @@ Knows clips and sentences; knows no networks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
+from ..motion.clip_length import LONGEST_CLIP, whole_tokens
 from .layout import Clip
 from .statistics import Statistics
 
-LONGEST_CLIP = 196
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,10 @@ class WindowSampler:
         draws = rng.integers(self._ends[-1], size=size)
         numbers = np.searchsorted(self._ends, draws, side="right")
         begins = draws - np.concatenate([[0], self._ends])[numbers]
-        places = zip(numbers.tolist(), begins.tolist(), strict=True)
-        rows = [self._clips[number][begin : begin + self._window] for number, begin in places]
+        rows = [
+            self._clips[number][begin : begin + self._window]
+            for number, begin in zip(numbers.tolist(), begins.tolist(), strict=True)
+        ]
         return self._statistics.normalise(np.stack(rows))
 
 
@@ -70,15 +75,15 @@ class PairSampler:
         """Clips without captions are left out; raises ``ValueError`` when none is left.
 
         With a ``reworded_share`` sentences are drawn from a clip's further wordings too, and that share of
-        them is put in other words. The clips of ``sorted_steps`` steps in turn are dealt out by length, so
-        that little is padded; the steps stand in a drawn order again.
+        them is reworded. The clips of ``sorted_steps`` consecutive steps are sorted by length, so that a
+        batch has little padding, and these steps are then taken in a drawn order.
         """
         self._clips = [c for c in clips if c.captions and len(c.features) >= frames_per_token]
         self._sentences = [c.sentences if reworded_share else c.captions for c in self._clips]
         if not self._clips:
             raise ValueError("no clip has a caption; language-motion pretraining needs pairs")
         self._statistics = statistics
-        self._multiple = frames_per_token
+        self._frames_per_token = frames_per_token
         self._sorted_steps = sorted_steps
         self._reworded_share = reworded_share
         self._lengths = np.array([min(len(c.features), LONGEST_CLIP) for c in self._clips])
@@ -93,10 +98,11 @@ class PairSampler:
         """
         size = min(size, len(self._clips))
         steps_per_epoch = len(self._clips) // size
-        epoch, place = divmod(step, steps_per_epoch)
+        epoch, step_of_epoch = divmod(step, steps_per_epoch)
         order = np.random.default_rng([seed, 2, epoch]).permutation(len(self._clips))
         rng = np.random.default_rng([seed, 3, step])
-        numbers = self._dealt(order[: steps_per_epoch * size].reshape(-1, size), place, [seed, 5, epoch])
+        steps = order[: steps_per_epoch * size].reshape(-1, size)
+        numbers = self._sorted_by_length(steps, step_of_epoch, [seed, 5, epoch])
         clips = [self._clips[n] for n in numbers]
         offered = [self._sentences[n] for n in numbers]
         texts = tuple(several[rng.integers(len(several))] for several in offered)
@@ -105,18 +111,18 @@ class PairSampler:
         motions = [self._crop(c.features, rng) for c in clips]
         return collate(motions, texts, numbers)
 
-    def _dealt(self, steps: np.ndarray, place: int, seed: list[int]) -> np.ndarray:
-        """Clips (B,) of the step at ``place``, of steps (S, B) in order."""
+    def _sorted_by_length(self, steps: np.ndarray, step: int, seed: list[int]) -> np.ndarray:
+        """Clips (B,) of step number ``step`` of an epoch whose steps (S, B) are not sorted yet."""
         if self._sorted_steps == 1:
-            return steps[place]
-        begin = place // self._sorted_steps * self._sorted_steps
+            return steps[step]
+        begin = step // self._sorted_steps * self._sorted_steps
         together = steps[begin : begin + self._sorted_steps]
         by_length = together.ravel()[np.argsort(self._lengths[together.ravel()], kind="stable")]
         drawn = np.random.default_rng([*seed, begin]).permutation(len(together))
-        return by_length.reshape(together.shape)[drawn[place - begin]]
+        return by_length.reshape(together.shape)[drawn[step - begin]]
 
     def _reworded(self, texts: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
-        # Inference reads this module too, and rewording brings all of the synthetic corpus along.
+        # Inference imports this module too, and rewording imports all of the synthetic corpus.
         from ..synthetic.corpus import reworded
 
         chosen = rng.random(len(texts)) < self._reworded_share
@@ -125,10 +131,10 @@ class PairSampler:
         )
 
     def _crop(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        length = _whole_tokens(len(features), self._multiple)
+        length = whole_tokens(len(features), self._frames_per_token)
         # As the field does: one time in three a token shorter, and a drawn start.
-        if length > 10 * self._multiple and rng.random() < 1 / 3:
-            length -= self._multiple
+        if length > 10 * self._frames_per_token and rng.random() < 1 / 3:
+            length -= self._frames_per_token
         start = int(rng.integers(len(features) - length + 1))
         return self._statistics.normalise(features[start : start + length])
 
@@ -137,7 +143,7 @@ class ParaphraseSampler:
     """Pairs of sentences that say the same, from groups of them (B pairs from B groups)."""
 
     def __init__(self, groups: Sequence[Sequence[str]]):
-        """Groups of one sentence say nothing; raises ``ValueError`` when there is no other."""
+        """Groups of one sentence are left out; raises ``ValueError`` when there is no other."""
         self._groups = [tuple(group) for group in groups if len(group) > 1]
         if not self._groups:
             raise ValueError("no two sentences describe the same clip; paraphrases come in groups")
@@ -152,10 +158,17 @@ class ParaphraseSampler:
         return first, second
 
 
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in order, ``size`` at a time; the last list may be shorter."""
+    remaining = iter(items)
+    while batch := list(itertools.islice(remaining, size)):
+        yield batch
+
+
 def evaluation_batch(clips: Sequence[Clip], statistics: Statistics, frames_per_token: int) -> MotionBatch:
     """Clips from their first frame with their first caption, nothing drawn: for validation."""
     motions = [
-        statistics.normalise(c.features[: _whole_tokens(len(c.features), frames_per_token)]) for c in clips
+        statistics.normalise(c.features[: whole_tokens(len(c.features), frames_per_token)]) for c in clips
     ]
     texts = tuple(c.captions[0] if c.captions else "" for c in clips)
     return collate(motions, texts, np.arange(len(clips)))
@@ -168,7 +181,3 @@ def collate(motions: Sequence[np.ndarray], texts: tuple[str, ...], numbers: np.n
     for row, motion in zip(features, motions, strict=True):
         row[: len(motion)] = motion
     return MotionBatch(features, lengths, texts, numbers)
-
-
-def _whole_tokens(frames: int, multiple: int) -> int:
-    return min(frames, LONGEST_CLIP) // multiple * multiple

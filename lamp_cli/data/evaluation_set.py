@@ -14,13 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .batches import LONGEST_CLIP
+from ..metrics.matching import POOL
+from ..motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP, whole_tokens
 from .captions import Caption, read_texts
 from .layout import FIELD_LIMITS, Clip, Dataset, ReadReport
 from .statistics import Statistics
-
-UNIT = 4
-BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class EvaluationSet:
         """One loading of the whole set in its own order: every clip once, its caption and crop drawn."""
         return [self.draw(number, rng) for number in range(len(self.clips))]
 
-    def batches(self, rng: np.random.Generator, size: int = BATCH_SIZE) -> list[list[EvaluationPair]]:
+    def batches(self, rng: np.random.Generator, size: int = POOL) -> list[list[EvaluationPair]]:
         """One loading in a drawn order, in batches of ``size``, the last incomplete one dropped.
 
         Raises ``ValueError`` when there is not even one whole batch.
@@ -68,17 +66,17 @@ class EvaluationSet:
         """One clip with a caption and a crop drawn from ``rng``."""
         clip = self.clips[number]
         caption = clip.captions[int(rng.integers(len(clip.captions)))]
-        length = whole_units(len(clip.features))
-        # One time in three a unit shorter: part of the protocol, against learning lengths.
+        length = whole_tokens(len(clip.features))
+        # One time in three a token shorter: part of the protocol, against learning lengths.
         if rng.integers(3) == 2:
-            length -= UNIT
+            length -= FRAMES_PER_TOKEN
         start = int(rng.integers(len(clip.features) - length + 1))
         return EvaluationPair(number, clip.features[start : start + length], caption)
 
     def first(self, number: int) -> EvaluationPair:
         """One clip from its first frame with its first caption: nothing drawn."""
         clip = self.clips[number]
-        return EvaluationPair(number, clip.features[: whole_units(len(clip.features))], clip.captions[0])
+        return EvaluationPair(number, clip.features[: whole_tokens(len(clip.features))], clip.captions[0])
 
 
 def evaluation_set(dataset: Dataset, split: str) -> tuple[EvaluationSet, ReadReport]:
@@ -118,18 +116,15 @@ def padded(features: Sequence[np.ndarray], statistics: Statistics) -> tuple[np.n
     for row, motion in enumerate(features):
         if motion.ndim != 2 or motion.shape[1] != width:
             raise ValueError(f"motion {row}: expected features (T, {width}), found shape {motion.shape}")
-        if not UNIT <= len(motion) <= LONGEST_CLIP:
-            raise ValueError(f"motion {row}: expected {UNIT} to {LONGEST_CLIP} frames, found {len(motion)}")
+        if not FRAMES_PER_TOKEN <= len(motion) <= LONGEST_CLIP:
+            raise ValueError(
+                f"motion {row}: expected {FRAMES_PER_TOKEN} to {LONGEST_CLIP} frames, found {len(motion)}"
+            )
         if not np.isfinite(motion).all():
             raise ValueError(f"motion {row}: expected finite numbers, found NaN or infinity")
-        lengths[row] = whole_units(len(motion))
+        lengths[row] = whole_tokens(len(motion))
         result[row, : lengths[row]] = statistics.normalise(motion[: lengths[row]])
     return result, lengths
-
-
-def whole_units(frames: int) -> int:
-    """The largest multiple of 4 frames within ``frames``, at most 196."""
-    return min(frames, LONGEST_CLIP) // UNIT * UNIT
 
 
 def _tokens(dataset: Dataset, split: str) -> dict[tuple[str, str], Caption]:

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..motion.skeleton import Skeleton, skeleton_of_features
+from ..motion.skeleton import HUMANML3D, Skeleton, skeleton_of_features
 from ..storage import read_text_file
 from .captions import Caption, read_texts
 from .statistics import Statistics, load_statistics
 
-# Times in texts/ are turned into frames at 20 per second by the field's readers, for KIT-ML too.
-TAG_FPS = 20.0
+# The field's readers turn times in texts/ into frames at HumanML3D's rate, for KIT-ML too.
+TAG_FPS = HUMANML3D.fps
 WORDINGS = "wordings"
 # A caption is about what is left of its span when at least this share of it lies within the motion.
 LEAST_SHARE = 0.8

@@ -16,15 +16,16 @@ import numpy as np
 import torch
 
 from ..bundle.bundle import Bundle
-from ..data.batches import LONGEST_CLIP
+from ..data.batches import batched
 from ..model.captioner import Captioner
 from ..model.decoding import DecodingOptions
+from ..motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ..motion.motion import Motion
 from ..motion.representation import joints_to_features
 from ..motion.transform import resample
+from . import BATCH_SIZE
 from .caption_tokens import CaptionTokenizer, caption_tokenizer
 from .embed import embed_motions, embed_texts, motion_context, similarity
-from .index.library import LEAST_FRAMES
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class CaptionOptions:
     prompt: str = ""
     moments: bool = False
     seed: int = 0
-    batch_size: int = 32
+    batch_size: int = BATCH_SIZE
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,8 @@ def pieces_of(bundle: Bundle, motion: Motion) -> list[Piece]:
         raise ValueError(f"{where}a {motion.skeleton.name} motion ({motion.skeleton.joints} joints); {known}")
     joints = resample(motion.joints, motion.fps, skeleton.fps)
     frames = len(joints) - 1 if motion.features is None else len(motion.features)
-    if frames < LEAST_FRAMES:
-        least = LEAST_FRAMES + 1 if motion.features is None else LEAST_FRAMES
+    if frames < FRAMES_PER_TOKEN:
+        least = FRAMES_PER_TOKEN + 1 if motion.features is None else FRAMES_PER_TOKEN
         plural = "" if len(joints) == 1 else "s"
         raise ValueError(f"{where}{len(joints)} frame{plural}; a caption needs at least {least}")
     if motion.features is not None and frames <= LONGEST_CLIP:
@@ -136,8 +137,7 @@ def caption_features(
         raise ValueError(f"{bundle.config.name}: this bundle was loaded without a captioner")
     tokenizer = caption_tokenizer(captioner, bundle.vocabulary)
     found: list[tuple[ScoredCaption, ...]] = []
-    for begin in range(0, len(features), options.batch_size):
-        part = features[begin : begin + options.batch_size]
+    for part in batched(features, options.batch_size):
         found += _caption_batch(bundle, captioner, tokenizer, part, options)
     return found
 
@@ -192,8 +192,8 @@ def _whole(bundle: Bundle, take: Sequence[Piece], captions: Sequence[tuple[Score
     texts = embed_texts(bundle, [own[0].text for own in captions])
     # A few pieces at a time: an hour of motion has hundreds.
     similarities = [
-        similarity(embed_motions(bundle, [piece.features for piece in take[begin : begin + 32]]), texts)
-        for begin in range(0, len(take), 32)
+        similarity(embed_motions(bundle, [piece.features for piece in part]), texts)
+        for part in batched(take, BATCH_SIZE)
     ]
     return Moment(*seconds, captions[int(np.concatenate(similarities).mean(0).argmax())])
 

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from ..bundle.bundle import Bundle
-from ..data.batches import LONGEST_CLIP, MotionBatch, collate
+from ..data.batches import MotionBatch, collate
 from ..data.vocabulary import Vocabulary
 from ..data.word_tokens import WordBatch
 from ..model.evaluator import TaggedWords
 from ..model.qformer import Context, Text
 from ..model.tokenizer import MotionTokenizer
 from ..model.transformer import length_mask
+from ..motion.clip_length import LONGEST_CLIP
 
 
 @torch.no_grad()

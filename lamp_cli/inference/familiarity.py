@@ -14,6 +14,7 @@ import torch
 
 from ..bundle.bundle import Bundle
 from ..bundle.training_sentences import TrainingSentences
+from ..data.batches import batched
 from ..data.vocabulary import Vocabulary
 from ..language.stems import stems_of
 from ..model.lamp import Lamp
@@ -91,8 +92,7 @@ def embed_sentences(
     # Sentences of like length share a batch, so that little is padding.
     order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
     result = np.empty((len(texts), lamp.config.embedding_width), np.float32)
-    for begin in range(0, len(order), CHUNK):
-        numbers = order[begin : begin + CHUNK]
+    for numbers in batched(order, CHUNK):
         part = encode_text(vocabulary, [texts[n] for n in numbers], limit, device)
         result[numbers] = lamp.embed_text(part).float().cpu().numpy()
     return result

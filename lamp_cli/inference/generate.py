@@ -15,16 +15,17 @@ import torch
 from torch import Tensor
 
 from ..bundle.bundle import Bundle
+from ..data.batches import batched
 from ..model.generator import SamplingOptions, sample
 from ..model.lamp import motion_text_similarity
 from ..model.qformer import Text
 from ..motion.clean_up import clean_up
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
+from . import BATCH_SIZE
 from .embed import encode_text
 from .precision import FP32, in_precision
 
-BATCH_SIZE = 32
 # What a sentence's log-likelihood given the motion weighs beside the contrastive logit.
 LIKELIHOOD_SHARE = 1 / 3
 
@@ -99,8 +100,8 @@ def generate(bundle: Bundle, prompts: Sequence[Prompt], options: GenerateOptions
         check_prompt(bundle, prompt)
     draws = draws_of(prompts, options.samples)
     size = max(1, BATCH_SIZE // options.candidates)
-    for begin in range(0, len(draws), size):
-        yield from _generate_batch(bundle, draws[begin : begin + size], options)
+    for part in batched(draws, size):
+        yield from _generate_batch(bundle, part, options)
 
 
 def frames_of_seconds(seconds: float, fps: float) -> int:

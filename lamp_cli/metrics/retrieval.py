@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .matching import DIRECTIONS, Direction
+from .matching import DIRECTIONS, POOL, Direction
 from .measurement import FigureNotAllowed
 
 RANKS = (1, 2, 3, 5, 10)
-BATCH = 32
 DISSIMILAR = 100
 NEAR_DUPLICATE = 0.90
 
@@ -84,13 +83,13 @@ def retrieval_small_batches(similarity: np.ndarray, ids: Sequence[str]) -> tuple
     similarity = _require_square(similarity)
     if len(ids) != len(similarity):
         raise ValueError(f"expected {len(similarity)} ids, found {len(ids)}")
-    if len(ids) < BATCH:
-        reason = f"protocol small-batches needs pools of {BATCH}, found {len(ids)} clips"
+    if len(ids) < POOL:
+        reason = f"protocol small-batches needs pools of {POOL}, found {len(ids)} clips"
         raise FigureNotAllowed("retrieval", reason)
     order = np.array(sorted(range(len(ids)), key=lambda number: ids[number]))
     shuffle = np.arange(len(ids))
     np.random.RandomState(0).shuffle(shuffle)
-    batches = order[shuffle][: len(ids) // BATCH * BATCH].reshape(-1, BATCH)
+    batches = order[shuffle][: len(ids) // POOL * POOL].reshape(-1, POOL)
     runs = [_both("small-batches", similarity[np.ix_(b, b)], None) for b in batches]
     to_motion, to_text = zip(*runs, strict=True)
     return _average(to_motion), _average(to_text)

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from ..motion.clip_length import FRAMES_PER_TOKEN
 from . import distributed
 from .lamp import negatives_allowed
 from .transformer import length_mask
 
-FRAMES_PER_MOVEMENT = 4
 # The last four features are foot contacts, which the evaluator does not see.
 CONTACTS = 4
 MARGIN = 10.0
@@ -188,10 +188,10 @@ class MatchingEvaluator(nn.Module):
         """Embeddings (B, E) of normalised features (B, T, C), zero beyond ``lengths`` (B,) frames.
 
         The zeros enter through the second convolution's bias, so T changes the last movement of a
-        motion: it must be the 196 of the field for the field's numbers.
+        motion: for the field's numbers it must be ``LONGEST_CLIP``.
         """
         movements = self.movement_encoder(features[..., :-CONTACTS])
-        return self.motion_encoder(movements, lengths // FRAMES_PER_MOVEMENT)
+        return self.motion_encoder(movements, lengths // FRAMES_PER_TOKEN)
 
     def embed_text(self, text: TaggedWords) -> Tensor:
         """Embeddings (B, E) of sentences."""
@@ -217,7 +217,7 @@ class EvaluatorTraining(nn.Module):
         # A GRU takes no mixed precision on the CPU, and distances near the margin need their digits.
         with torch.autocast(batch.features.device.type, enabled=False):
             movements = self.evaluator.movement_encoder(batch.features[..., :-CONTACTS])
-            tokens = batch.lengths // FRAMES_PER_MOVEMENT
+            tokens = batch.lengths // FRAMES_PER_TOKEN
             motions = self.evaluator.motion_encoder(movements.detach(), tokens)
             texts = self.evaluator.embed_text(batch.text)
             matching = matching_loss(texts, motions, batch.clips, batch.captions)
@@ -230,7 +230,7 @@ class EvaluatorTraining(nn.Module):
         frames = length_mask(batch.lengths, batch.features.shape[1])
         error = (self.decoder(movements) - batch.features).abs().mean(-1)
         loss = distributed.global_mean((error * frames).sum(), frames.sum())
-        real = frames[:, ::FRAMES_PER_MOVEMENT]
+        real = frames[:, ::FRAMES_PER_TOKEN]
         size = movements.abs().mean(-1)
         steps = (movements[:, 1:] - movements[:, :-1]).abs().mean(-1)
         pairs = real[:, 1:]

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..motion.clip_length import LONGEST_CLIP_TOKENS
 from . import distributed
 from .transformer import PreNormBlock, attend, initialise_normal, join_heads, length_mask, split_heads
 
@@ -49,7 +50,7 @@ class GeneratorConfig:
     layers: int = 8
     heads: int = 8
     feed_forward: int = 1024
-    max_tokens: int = 49
+    max_tokens: int = LONGEST_CLIP_TOKENS
     dropout: float = 0.2
     condition_dropout: float = 0.1
     causal: bool = True

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..motion.clip_length import LONGEST_CLIP_TOKENS
+
 # The share of the distribution, around its median, that lengths are drawn from: a motion much shorter than is
 # usual for its sentence has no room for what the sentence says.
 MIDDLE = 0.5
@@ -33,7 +35,7 @@ class LengthConfig:
     text_width: int = 768
     width: int = 512
     min_tokens: int = 10
-    max_tokens: int = 49
+    max_tokens: int = LONGEST_CLIP_TOKENS
     dropout: float = 0.2
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..motion.clip_length import LONGEST_CLIP_TOKENS
 from .transformer import attend, initialise_normal, join_heads, split_heads
 
 
@@ -39,7 +40,7 @@ class QFormerConfig:
     layers: int = 12
     heads: int = 12
     feed_forward: int = 3072
-    query_tokens: int = 49
+    query_tokens: int = LONGEST_CLIP_TOKENS
     text_tokens: int = 32
     context_width: int = 512
     cross_attention_every: int = 2

@@ -21,6 +21,7 @@ from ..metrics.cider import cider_d
 from ..metrics.matching import DIRECTIONS, POOL, mm_dist
 from ..metrics.measurement import GENERATED, GROUND_TRUTH, SHUFFLED, Measurement, mean_and_interval
 from ..metrics.rouge import Convention, rouge_l
+from ..motion.clip_length import LONGEST_CLIP
 from ..motion.motion import Motion
 from .evaluators import Evaluator
 from .figures import BERTSCORE, CAPTIONED, CAPTIONS, Figure, Repeated, Report, ScoreOptions
@@ -183,7 +184,7 @@ def score_captions(
             said = describer.of_truth([i.id for i in batch], [i.motion for i in batch])
         predictions += said
         allowed += [item.references for item in batch]
-        features = [item.motion.to_features()[:196] for item in batch]
+        features = [item.motion.to_features()[:LONGEST_CLIP] for item in batch]
         for evaluator, parts in zip(evaluators, pairs, strict=True):
             parts.append(embedded(evaluator, [Caption(text) for text in said], features))
     protocols: tuple[ReferenceProtocol, ...] = ("tokens", "raw")

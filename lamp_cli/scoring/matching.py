@@ -17,7 +17,7 @@ import numpy as np
 
 from ..bundle.bundle import Bundle
 from ..data.captions import Caption
-from ..data.evaluation_set import BATCH_SIZE, EvaluationPair, EvaluationSet
+from ..data.evaluation_set import EvaluationPair, EvaluationSet
 from ..inference.embed import similarity
 from ..inference.generate import GenerateOptions
 from ..metrics.distribution import (
@@ -205,7 +205,7 @@ def score_loadings(
     """
     if not options.wants(*MATCHING):
         return
-    base = GUO if len(clips.clips) >= BATCH_SIZE else f"{GUO}, one incomplete batch"
+    base = GUO if len(clips.clips) >= POOL else f"{GUO}, one incomplete batch"
     matcher = Matcher(options, report, Names(base, options))
     streams = options.stream(FID).spawn(options.repetitions)
     size = sum(map(len, _batches(clips, np.random.default_rng(0))))
@@ -257,7 +257,7 @@ def _figures(
 
 
 def _batches(clips: EvaluationSet, rng: np.random.Generator) -> list[list[EvaluationPair]]:
-    return clips.batches(rng) if len(clips.clips) >= BATCH_SIZE else [clips.load(rng)]
+    return clips.batches(rng) if len(clips.clips) >= POOL else [clips.load(rng)]
 
 
 def score_given(

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.batches import batched
+from ..inference import BATCH_SIZE
 from ..metrics.measurement import FigureNotAllowed, Measurement, mean_and_interval
 from ..metrics.physics import PhysicalQuality, physical_figures, physical_quality
 from ..metrics.reconstruction import reconstruction
+from ..motion.clip_length import FRAMES_PER_TOKEN, whole_tokens
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
 from .figures import RECONSTRUCTED, Report
@@ -23,8 +26,6 @@ if TYPE_CHECKING:
 
 CONTACT_BY_HEIGHT = "mean over clips, contact by height"
 AUTOENCODED = "mean over clips, encoded and decoded"
-UNIT = 4
-LONGEST = 196
 
 
 class PhysicsCollector:
@@ -61,7 +62,7 @@ def score_physics(motions: Iterable[Motion], subject: str) -> Report:
 
 
 def reconstruction_figures(
-    bundle: Bundle, features: Iterable[np.ndarray], batch_size: int = 32
+    bundle: Bundle, features: Iterable[np.ndarray], batch_size: int = BATCH_SIZE
 ) -> list[Measurement]:
     """Errors of features (T, C) that went through the motion tokenizer, means over clips.
 
@@ -69,18 +70,13 @@ def reconstruction_figures(
     Raises ``FigureNotAllowed`` when no motion is long enough.
     """
     values: dict[str, list[float]] = {}
-    batch: list[np.ndarray] = []
-    for motion in features:
-        whole = motion[: min(len(motion), LONGEST) // UNIT * UNIT]
-        if len(whole):
-            batch.append(whole)
-        if len(batch) == batch_size:
-            _reconstruct(bundle, batch, values)
-            batch = []
-    if batch:
+    whole = (motion[: whole_tokens(len(motion))] for motion in features)
+    for batch in batched((motion for motion in whole if len(motion)), batch_size):
         _reconstruct(bundle, batch, values)
     if not values:
-        raise FigureNotAllowed("reconstruction", f"needs a motion of at least {UNIT} frames, found none")
+        raise FigureNotAllowed(
+            "reconstruction", f"needs a motion of at least {FRAMES_PER_TOKEN} frames, found none"
+        )
     return [
         Measurement(
             name,

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from ..metrics.measurement import GENERATED, GROUND_TRUTH, Measurement
+from ..motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ..motion.motion import Motion
 from ..motion.skeleton import Skeleton
 from .figures import (
@@ -39,9 +40,7 @@ from .multimodality import sampler, score_given_multimodality, score_multimodali
 from .retrieval import Pairs, score_retrieval
 from .sources import Described, Example, GeneratedForSplit, GivenPairs, Source, Split, described_clips
 
-SHORTEST = 4
 LONGEST = 199
-LONGEST_WINDOW = 196
 
 
 def score_split(split: Split, models: Models, options: ScoreOptions, show: Show = silent) -> Report:
@@ -68,7 +67,7 @@ def score_split(split: Split, models: Models, options: ScoreOptions, show: Show 
         pairs = Pairs(
             [clip.id for clip in clips],
             [clip.captions[0] for clip in clips],
-            [clip.features[:LONGEST_WINDOW] for clip in clips],
+            [clip.features[:LONGEST_CLIP] for clip in clips],
         )
         score_retrieval(pairs, evaluators, models.encoder, options, report, RETRIEVED, show=show)
     if options.wants(CAPTIONS):
@@ -250,11 +249,13 @@ def _of_fitting_length(batch: Sequence[Example], report: Report) -> list[Example
     kept = []
     for example in batch:
         frames = len(_features(example.generated))
-        if SHORTEST <= frames <= LONGEST:
+        if FRAMES_PER_TOKEN <= frames <= LONGEST:
             kept.append(example)
         else:
             source = example.generated.source
-            report.note(f"{source}: {frames} frames; evaluators read {SHORTEST} to {LONGEST}, left out")
+            report.note(
+                f"{source}: {frames} frames; evaluators read {FRAMES_PER_TOKEN} to {LONGEST}, left out"
+            )
     return kept
 
 
@@ -266,7 +267,7 @@ def _features(motion: Motion) -> np.ndarray:
 
 
 def _window(motion: Motion) -> np.ndarray:
-    return _features(motion)[:LONGEST_WINDOW]
+    return _features(motion)[:LONGEST_CLIP]
 
 
 def _reconstruction(motions: Iterable[Motion], models: Models) -> list[Measurement]:

@@ -7,28 +7,30 @@ one. Motions are read or generated batch by batch; nothing here keeps them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from ..bundle.bundle import Bundle
+from ..data.batches import batched
 from ..data.captions import Caption
 from ..data.evaluation_set import EvaluationClip, EvaluationPair, EvaluationSet, evaluation_set, with_captions
 from ..data.layout import Dataset, FramesLimit, ReadReport, open_dataset
 from ..data.samples import EVALUATION_SPLIT, sample_evaluation_set
 from ..files.load import load_motion
+from ..inference import BATCH_SIZE
 from ..inference.generate import GenerateOptions, Prompt, generate
+from ..motion.clip_length import FRAMES_PER_TOKEN
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
 from ..motion.skeleton import Skeleton
 from .lines import Line
 
-BATCH = 32
 # Retrieval has no length filter; a motion must only be long enough for one token.
-ANY_LENGTH = FramesLimit(4, 10**9)
+ANY_LENGTH = FramesLimit(FRAMES_PER_TOKEN, 10**9)
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,8 @@ class GivenPairs:
 
     def examples(self) -> Iterator[list[Example]]:
         """Batches of examples, motions read as they are needed; raises ``ValueError`` for no motion file."""
-        for begin in range(0, len(self.lines), BATCH):
-            part = enumerate(self.lines[begin : begin + BATCH], begin)
+        for begin in range(0, len(self.lines), BATCH_SIZE):
+            part = enumerate(self.lines[begin : begin + BATCH_SIZE], begin)
             yield [self._example(number, line) for number, line in part]
 
     def described(self) -> Iterator[list[Described]]:
@@ -169,7 +171,7 @@ class GeneratedForSplit:
 
     def examples(self) -> Iterator[list[Example]]:
         """Batches of examples, generated as they are asked for."""
-        for batch in batched(self._pairs(), BATCH):
+        for batch in batched(self._pairs(), BATCH_SIZE):
             made = generate_for(self._bundle, batch, self._options, self._rng)
             yield [
                 Example(
@@ -188,7 +190,7 @@ class GeneratedForSplit:
 def described_clips(split: Split) -> Iterator[list[Described]]:
     """The true motions of a split, from their first frame, with all their captions."""
     clips = split.clips
-    for numbers in batched(range(len(clips.clips)), BATCH):
+    for numbers in batched(range(len(clips.clips)), BATCH_SIZE):
         yield [
             Described(str(n), split.motion(clips.first(n).features), clips.clips[n].captions) for n in numbers
         ]
@@ -205,15 +207,3 @@ def generate_for(
 def motion_of_features(features: np.ndarray, skeleton: Skeleton) -> Motion:
     """Features (T, C) and the joints they stand for."""
     return Motion(features_to_joints(features, skeleton), skeleton, skeleton.fps, "", features)
-
-
-def batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Lists of ``size`` items, the last one shorter."""
-    batch: list[Any] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -26,8 +26,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ...bundle.bundle import Bundle
-from ...data.batches import LONGEST_CLIP
+from ...data.batches import batched
+from ...motion.clip_length import LONGEST_CLIP
 from ...storage import replacing, write_text
+from .. import BATCH_SIZE
 from ..embed import embed_motions
 from .library import HOP, UnreadableTake, Window, content_hash, motion_files, windows_of_file
 from .search import Block
@@ -35,7 +37,6 @@ from .search import Block
 # Raise it when the layout of shards changes, or what makes a file's embeddings: reading, windows, features.
 INDEX_VERSION = 2
 SHARD_WINDOWS = 256
-BATCH_SIZE = 32
 FOLDER = ".lamp-index"
 SECONDS_UNTIL_NOTICE = 1.0
 
@@ -197,8 +198,7 @@ def _embeddings(bundle: Bundle, windows: list[Window]) -> np.ndarray:
     config = bundle.lamp.config
     result = np.zeros((len(windows), config.qformer.query_tokens, config.embedding_width), np.float16)
     order = sorted(range(len(windows)), key=lambda i: len(windows[i].features))
-    for begin in range(0, len(order), BATCH_SIZE):
-        part = order[begin : begin + BATCH_SIZE]
+    for part in batched(order, BATCH_SIZE):
         result[part] = embed_motions(bundle, [windows[i].features for i in part])
     return result
 

@@ -12,17 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ...data.batches import LONGEST_CLIP
 from ...data.captions import parse_captions
 from ...files.arrays import MotionFileError
 from ...files.load import MOTION_SUFFIXES, load_takes
+from ...motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ...motion.motion import Motion
 from ...motion.representation import joints_to_features
 from ...motion.skeleton import Skeleton
 from ...motion.transform import resample
 
 HOP = LONGEST_CLIP // 2
-LEAST_FRAMES = 4
 # The folders of a data set in HumanML3D's layout: joints, and features of the same clips.
 JOINTS_FOLDER, FEATURES_FOLDER = "new_joints", "new_joint_vecs"
 # What `lamp generate --features` adds to the name of a motion.
@@ -163,5 +162,5 @@ def caption_beside(path: Path) -> str:
 
 
 def _require_frames(frames: int) -> None:
-    if frames < LEAST_FRAMES:
-        raise ValueError(f"{frames + 1} frames; expected at least {LEAST_FRAMES + 1}")
+    if frames < FRAMES_PER_TOKEN:
+        raise ValueError(f"{frames + 1} frames; expected at least {FRAMES_PER_TOKEN + 1}")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...data.batches import MotionBatch, PairSampler, evaluation_batch
+from ...data.batches import MotionBatch, PairSampler, batched, evaluation_batch
 from ...data.layout import Clip
 from ...inference.caption_tokens import caption_tokenizer, caption_words
 from ...inference.embed import tokenize
@@ -66,7 +66,7 @@ class LanguageStage:
         """Loss per token, its perplexity, and the share of tokens predicted, in percent."""
         batches = (
             (None, caption_words(self.network, self._tokenizer, texts, self._device))
-            for texts in _in_turn(self._val, self._batch_size)
+            for texts in batched(self._val, self._batch_size)
         )
         return _figures(self.network, batches)
 
@@ -120,12 +120,12 @@ class CaptionerStage:
 
     def _validation(self) -> Iterator[tuple[Tensor, Text]]:
         multiple = self._motion_tokenizer.config.frames_per_token
-        for clips in _in_turn(self._val, self._batch_size):
+        for clips in batched(self._val, self._batch_size):
             queries = self._queries(evaluation_batch(clips, self._data.statistics, multiple))
             texts = [text for clip in clips for text in clip.captions]
             owners = [number for number, clip in enumerate(clips) for _ in clip.captions]
             rows = torch.tensor(owners, device=self._device)
-            for part in _in_turn(range(len(texts)), self._batch_size):
+            for part in batched(range(len(texts)), self._batch_size):
                 some = [texts[k] for k in part]
                 words = caption_words(self.network, self._tokenizer, some, self._device)
                 yield queries[rows[part[0] : part[-1] + 1]], words
@@ -149,7 +149,3 @@ def _figures(network: Captioner, batches: Iterator[tuple[Tensor | None, Text]]) 
         count += int((target != IGNORED).sum())
     loss = total / count
     return {"loss": loss, "perplexity": float(np.exp(loss)), "word_accuracy": 100 * right / count}
-
-
-def _in_turn(items: Sequence, size: int) -> Iterator[Sequence]:  # type: ignore[type-arg]
-    return (items[begin : begin + size] for begin in range(0, len(items), size))

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...data.batches import batched
 from ...data.evaluation_set import EvaluationPair, EvaluationSet, padded
 from ...data.statistics import Statistics
 from ...data.word_tokens import WordList
@@ -95,8 +96,7 @@ class EvaluatorStage:
         """
         pairs = [self._data.val.first(number) for number in range(len(self._data.val.clips))]
         texts, motions, losses, sizes = [], [], [], []
-        for begin in range(0, len(pairs), self._batch_size):
-            part = pairs[begin : begin + self._batch_size]
+        for part in batched(pairs, self._batch_size):
             batch = self._matching_batch(part, slice(None))
             texts.append(self._evaluator.embed_text(batch.text))
             motions.append(self._evaluator.embed_motion(batch.features, batch.lengths))

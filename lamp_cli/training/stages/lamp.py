@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...data.batches import MotionBatch, PairSampler, ParaphraseSampler, evaluation_batch
+from ...data.batches import MotionBatch, PairSampler, ParaphraseSampler, batched, evaluation_batch
 from ...data.layout import Clip
 from ...data.statistics import Statistics
 from ...data.vocabulary import Vocabulary
@@ -165,10 +165,8 @@ def validation_batches(
     clips: Sequence[Clip], data: PairData, tokenizer: MotionTokenizer, size: int
 ) -> Iterator[MotionBatch]:
     """Validation clips in order, ``size`` at a time, so that a large split needs no more memory."""
-    for begin in range(0, len(clips), size):
-        yield evaluation_batch(
-            clips[begin : begin + size], data.statistics, tokenizer.config.frames_per_token
-        )
+    for part in batched(clips, size):
+        yield evaluation_batch(part, data.statistics, tokenizer.config.frames_per_token)
 
 
 def recalls(direction: str, scores: Tensor, captions: Tensor) -> dict[str, float]:
