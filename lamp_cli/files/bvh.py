@@ -1,8 +1,9 @@
-"""BVH files: a hierarchy of joints and their channels over time become the 22 joints of the corpus.
+"""BVH files: a hierarchy of joints and their channels over time become the 22 joints of the corpus, and back.
 
 Source: Meredith and Maddock 2001 (offsets, and Euler angles in degrees in the order of the channels). Any
 hierarchy, channel order and rate; position channels of joints below the root too. Which joint is which
 is told from its name; unit, up axis and floor from the body, by ``motion.plausibility``, as for arrays.
+Written are a T-pose, y up, and local rotations, under the names that Mixamo and MotionBuilder use.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..motion import rotation
+from ..motion.joint_rotations import JointRotations, joint_rotations
 from ..motion.motion import Motion
 from ..motion.plausibility import ImplausibleMotionError, plausible_body
 from ..motion.skeleton import HUMANML3D
+from ..storage import write_text
 from .joint_names import END, JointPlaces, UnknownSkeletonError
 
 AXES = {"x": 0, "y": 1, "z": 2}
@@ -27,6 +31,23 @@ MOST_FRAMES = 10_000_000
 # CMU's skeletons have these joints, and units of 1/0.45 inch.
 CMU_NAMES = ("LHipJoint", "lhipjoint")
 CMU_METRES = 0.0254 / 0.45
+# Units of a written file in a metre. Centimetres are what most files and retargeters have, and Unreal.
+UNITS_IN_A_METRE = {"cm": 100.0, "m": 1.0}
+WRITTEN_NAMES = {
+    "pelvis": "Hips",
+    "spine1": "Spine",
+    "spine2": "Spine1",
+    "spine3": "Spine2",
+    "hip": "UpLeg",
+    "knee": "Leg",
+    "ankle": "Foot",
+    "foot": "ToeBase",
+    "toe": "ToeBase",
+    "collar": "Shoulder",
+    "shoulder": "Arm",
+    "elbow": "ForeArm",
+    "wrist": "Hand",
+}
 
 
 @dataclass(frozen=True)
@@ -113,6 +134,25 @@ def read_bvh(path: Path) -> BvhClip:
     return BvhClip(names, parents, offsets, channels, values, frame_time)
 
 
+def save_bvh(path: Path, motion: Motion, scale: str = "cm") -> None:
+    """Write a motion as BVH, whole or not at all: a T-pose, and rotations about z, y and x.
+
+    The bones get their usual lengths. Raises ``ValueError`` for a ``scale`` that is neither cm nor m.
+    """
+    if scale not in UNITS_IN_A_METRE:
+        raise ValueError(f"scale {scale!r}: expected one of {', '.join(UNITS_IN_A_METRE)}")
+    found = joint_rotations(motion.joints, motion.skeleton, motion.fps)
+    units = UNITS_IN_A_METRE[scale]
+    order = _written_order(0, found)
+    angles = np.degrees(_steady_angles(found.rotations[:, order]))
+    rows = np.concatenate([found.root * units, angles.reshape(len(angles), -1)], axis=1)
+    # Adding 0 makes a rounded -0 a 0.
+    rows = np.round(rows, 6) + 0.0
+    lines = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in rows.tolist())
+    times = f"Frames: {len(rows)}\nFrame Time: {1 / motion.fps:.8f}"
+    write_text(path, f"HIERARCHY\n{_written_joint(0, found, units)}MOTION\n{times}\n{lines}\n")
+
+
 def positions(clip: BvhClip) -> np.ndarray:
     """Every joint's place (T, N, 3) in the file's unit and axes, by forward kinematics."""
     return _kinematics(clip)[0]
@@ -149,6 +189,51 @@ def _kinematics(clip: BvhClip) -> tuple[np.ndarray, np.ndarray]:
             places[:, joint] = places[:, parent] + np.einsum("tij,tj->ti", turns[:, parent], offset)
             turns[:, joint] = turns[:, parent] @ turn
     return places, turns
+
+
+def _written_order(joint: int, found: JointRotations) -> list[int]:
+    """A joint and all that hang on it, as they stand in the file."""
+    children = [child for child in found.skeleton.order if found.skeleton.parents[child] == joint]
+    return [joint, *(below for child in children for below in _written_order(child, found))]
+
+
+def _written_joint(joint: int, found: JointRotations, units: float, indent: str = "") -> str:
+    skeleton = found.skeleton
+    children = [child for child in skeleton.order if skeleton.parents[child] == joint]
+    channels = "3 Zrotation Yrotation Xrotation"
+    if joint == 0:
+        channels = "6 Xposition Yposition Zposition Zrotation Yrotation Xrotation"
+    inside = "".join(_written_joint(child, found, units, indent + "  ") for child in children)
+    if not children:
+        # A tip goes on for half its bone.
+        tip = _written_offset(found.offsets[joint] * units / 2)
+        inside = f"{indent}  End Site\n{indent}  {{\n{indent}    OFFSET {tip}\n{indent}  }}\n"
+    return (
+        f"{indent}{'JOINT' if joint else 'ROOT'} {_written_name(skeleton.joint_names[joint])}\n{indent}{{\n"
+        f"{indent}  OFFSET {_written_offset(found.offsets[joint] * units)}\n"
+        f"{indent}  CHANNELS {channels}\n{inside}{indent}}}\n"
+    )
+
+
+def _written_offset(offset: np.ndarray) -> str:
+    return " ".join(f"{value:.6f}" for value in (np.round(offset, 6) + 0.0).tolist())
+
+
+def _written_name(name: str) -> str:
+    side, _, part = name.rpartition("_")
+    return side.capitalize() + WRITTEN_NAMES.get(part, part.capitalize())
+
+
+def _steady_angles(rotations: np.ndarray) -> np.ndarray:
+    """Angles (T, J, 3) about z, y and x of rotations (T, J, 4), each as near as may be to that before it."""
+    angles = rotation.to_zyx_angles(rotations)
+    for frame in range(1, len(angles)):
+        same_turn = angles[frame] * (1.0, -1.0, 1.0) + np.pi
+        both = np.stack([angles[frame], same_turn])
+        both -= 2 * np.pi * np.round((both - angles[frame - 1]) / (2 * np.pi))
+        nearest = np.abs(both - angles[frame - 1]).sum(-1).argmin(0)
+        angles[frame] = both[nearest, np.arange(len(nearest))]
+    return angles
 
 
 def _split_at_motion(text: str) -> tuple[str, str, str]:

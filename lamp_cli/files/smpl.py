@@ -1,4 +1,4 @@
-"""SMPL bodies: the poses of AMASS and SMPL, SMPL-H, SMPL-X archives become joints.
+"""SMPL bodies: the poses of AMASS and SMPL, SMPL-H, SMPL-X archives become joints, and joints such poses.
 
 Sources: Loper et al. 2015 (SMPL), Mahmood et al. 2019 (AMASS). All three bodies share their first 22 joints,
 which are HumanML3D's. With a body model (``smplx`` computes the joints of its shape) they are exact; without
@@ -13,12 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ..motion.joint_rotations import forward, t_pose
+from ..motion import rotation
+from ..motion.joint_rotations import forward, joint_rotations, t_pose
+from ..motion.motion import Motion
+from ..motion.plausibility import bone_lengths
 from ..motion.skeleton import HUMANML3D
+from ..storage import replacing
 
 BODY_JOINTS = HUMANML3D.joints
 # A body model's rows of the pose, and what its file is called.
-_KINDS = {24: "SMPL", 52: "SMPL-H", 55: "SMPL-X"}
+_SMPL_X_JOINTS = 55
+_KINDS = {24: "SMPL", 52: "SMPL-H", _SMPL_X_JOINTS: "SMPL-X"}
 _MODEL_ARRAYS = ("v_template", "shapedirs", "J_regressor")
 # The pelvis of the neutral body lies here from the origin that ``trans`` moves, metres.
 _PELVIS = np.array([0.0, -0.22, 0.03])
@@ -89,6 +94,43 @@ def neutral_joints(poses: BodyPoses) -> np.ndarray:
     turns = _quaternions(poses.rotations[:, :BODY_JOINTS])
     joints = forward(turns, poses.translation + _PELVIS, _neutral_body(), HUMANML3D)
     return (joints @ _Y_UP.T).astype(np.float32)
+
+
+def save_poses(path: Path, motion: Motion) -> None:
+    """Write a motion as AMASS stores SMPL-X poses (``.npz``), whole or not at all; z up.
+
+    The body is the neutral one: bones keep their directions, not their lengths, and the path is scaled to its
+    legs. Hands, face and the twist of feet, wrists and head are at rest. Raises ``ValueError`` for a skeleton
+    other than HumanML3D's.
+    """
+    if motion.skeleton is not HUMANML3D:
+        raise ValueError(
+            f"{path}: SMPL poses need HumanML3D's joints, this motion has {motion.skeleton.name}'s"
+        )
+    body = _neutral_body()
+    leg = [joint - 1 for joint in HUMANML3D.leg]
+    own_leg = float(np.median(bone_lengths(motion.joints, HUMANML3D)[:, leg].sum(1)))
+    size = sum(HUMANML3D.bone_lengths[joint] for joint in HUMANML3D.leg) / own_leg
+    turns = joint_rotations(motion.joints, HUMANML3D, motion.fps, body).rotations
+    quarter_turn_about_x = np.array([1.0, 1.0, 0.0, 0.0]) / np.sqrt(2.0)
+    turns[:, 0] = rotation.multiply(quarter_turn_about_x, turns[:, 0])
+    poses = np.zeros((len(turns), _SMPL_X_JOINTS, 3), dtype=np.float32)
+    poses[:, :BODY_JOINTS] = rotation.to_axis_angle(turns)
+    flat = poses.reshape(len(poses), -1)
+    trans = motion.joints[:, 0] * size @ _Y_UP - _PELVIS
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            allow_pickle=False,
+            surface_model_type="smplx",
+            gender="neutral",
+            betas=np.zeros(16, dtype=np.float32),
+            mocap_frame_rate=float(motion.fps),
+            trans=trans.astype(np.float32),
+            poses=flat,
+            root_orient=flat[:, :3],
+            pose_body=flat[:, 3 : 3 * BODY_JOINTS],
+        )
 
 
 def model_joints(poses: BodyPoses, folder: Path) -> np.ndarray:

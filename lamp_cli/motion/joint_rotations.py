@@ -50,6 +50,8 @@ TWIST_SECONDS = 0.02
 # Where neck and collars lie in one place the line of the shoulders tells how the chest is turned; where the
 # spine's first bone has no length, the line to the chest how the pelvis is.
 LINE_WEIGHT = 0.003
+# A joint that pelvis or chest could not place leads its bone back, by a turn of at most this in radians.
+MOST_MENDED = 0.3
 SHORTEST_BONE = 1e-4
 RIGID_FITS = 3
 
@@ -108,7 +110,11 @@ def joint_rotations(
     """
     bones = np.zeros(joints.shape)
     bones[:, 1:] = joints[:, 1:] - joints[:, list(skeleton.parents[1:])]
-    rest = _own_rest(bones, skeleton) if offsets is None else np.asarray(offsets, dtype=np.float64)
+    if offsets is None:
+        rest = _own_rest(bones, skeleton)
+    else:
+        rest = np.asarray(offsets, dtype=np.float64)
+        bones = _unit(bones) * _length(rest)
     world = _world_rotations(bones, rest, skeleton, fps)
     local = world.copy()
     for joint in skeleton.order:
@@ -140,6 +146,8 @@ def _world_rotations(bones: np.ndarray, rest: np.ndarray, skeleton: Skeleton, fp
     rigid = {joint: _rigid_turn(joint, bones, rest, skeleton) for joint in (0, _chest(skeleton))}
     sides = _spine_sides(rigid, skeleton) | _limb_sides(bones, rest, rigid, skeleton, fps)
     world = np.zeros((*bones.shape[:2], 4))
+    # How far each joint lies from where it was.
+    astray = np.zeros(bones.shape)
     for joint in (0, *skeleton.order):
         children = _children(joint, skeleton)
         if joint in rigid:
@@ -147,10 +155,25 @@ def _world_rotations(bones: np.ndarray, rest: np.ndarray, skeleton: Skeleton, fp
         elif not children or np.linalg.norm(rest[children[0]]) < SHORTEST_BONE:
             world[:, joint] = world[:, skeleton.parents[joint]]
         else:
-            direction = _unit(bones[:, children[0]])
-            turn = _swung(world[:, skeleton.parents[joint]], rest[children[0]], direction)
+            above = world[:, skeleton.parents[joint]]
+            kept = rotation.rotate(above, rest[children[0]])
+            direction = _unit(_mended(bones[:, children[0]], astray[:, joint], kept))
+            turn = _swung(above, rest[children[0]], direction)
             world[:, joint] = _twisted(turn, direction, *sides[joint]) if joint in sides else turn
+        for child in children:
+            placed = rotation.rotate(world[:, joint], rest[child])
+            astray[:, child] = astray[:, joint] + placed - bones[:, child]
     return world
+
+
+def _mended(bone: np.ndarray, astray: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """A bone (T, 3) that leads back from where its joint strays to, as far as its length allows.
+
+    Where it has no length it is ``kept``, as it was in the parent.
+    """
+    bone = np.where(_length(bone) > SHORTEST_BONE, bone, kept)
+    most = MOST_MENDED * _length(bone)
+    return np.asarray(bone - astray * np.minimum(1.0, most / np.maximum(_length(astray), 1e-9)))
 
 
 def _spine_sides(
@@ -203,7 +226,7 @@ def _axis_of_bend(
     Bones bend about the hinge alone: their angles with it stay what they are in the T-pose.
     """
     normal = np.cross(upper, lower)
-    sine = np.linalg.norm(normal, axis=-1)
+    sine = _length(normal)[:, 0]
     along = hinge @ rest_upper
     aside = hinge @ rest_lower - along * np.sum(upper * lower, axis=-1)
     aside = np.clip(aside / np.sqrt(1 - along**2), -sine, sine)
@@ -223,7 +246,7 @@ def _axis_beside(
     normal, rest_normal = np.cross(toes, upper), np.cross(rest_toes, rest_upper)
     lean = _angle_about(rest_upper, _across(hinge, rest_upper), rest_normal)
     turned = rotation.rotate(_about(upper, np.full(len(upper), -lean)), normal)
-    return np.asarray(turned * np.linalg.norm(normal, axis=-1, keepdims=True))
+    return turned * _length(normal)
 
 
 def _rigid_turn(joint: int, bones: np.ndarray, rest: np.ndarray, skeleton: Skeleton) -> np.ndarray:
@@ -348,5 +371,9 @@ def _across(v: np.ndarray, direction: np.ndarray) -> np.ndarray:
     return v - np.sum(v * direction, axis=-1, keepdims=True) * direction
 
 
+def _length(v: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.norm(v, axis=-1, keepdims=True))
+
+
 def _unit(v: np.ndarray) -> np.ndarray:
-    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-12)
+    return v / np.maximum(_length(v), 1e-12)

@@ -73,17 +73,29 @@ class Motion:
         joints = resample(self.joints, self.fps, self.skeleton.fps)
         return joints_to_features(joints, self.skeleton)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the joints as a ``.npy`` file; whole or not at all, over what is there.
+    def save(self, path: str | Path, scale: str = "cm") -> Path:
+        """Write the motion; whole or not at all, over what is there.
 
-        Raises ``ValueError`` for another suffix.
+        path: ``.npy`` for joints, ``.bvh`` for a skeleton's rotations, ``.npz`` for SMPL poses as AMASS has
+            them; the latter two as ``files.bvh.save_bvh`` and ``files.smpl.save_poses`` say.
+        scale: unit of a ``.bvh`` file, ``cm`` or ``m``.
+
+        Raises ``ValueError`` for another suffix or scale, and for SMPL poses of KIT's joints.
         """
         from ..files.arrays import save_joints
+        from ..files.bvh import save_bvh
+        from ..files.smpl import save_poses
 
         path = Path(path)
-        if path.suffix.lower() != ".npy":
-            raise ValueError(f"{path}: expected a name ending in .npy")
-        save_joints(path, self.joints)
+        suffix = path.suffix.lower()
+        if suffix == ".npy":
+            save_joints(path, self.joints)
+        elif suffix == ".bvh":
+            save_bvh(path, self, scale)
+        elif suffix == ".npz":
+            save_poses(path, self)
+        else:
+            raise ValueError(f"{path}: expected a name ending in .npy, .bvh or .npz")
         return path
 
     def render(self, path: str | Path, size: int = 480, style: str = "body") -> Path:

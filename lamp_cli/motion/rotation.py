@@ -62,5 +62,26 @@ def to_six_numbers(q: np.ndarray) -> np.ndarray:
     return np.stack(first + second, axis=-1)
 
 
+def to_zyx_angles(q: np.ndarray) -> np.ndarray:
+    """Angles (..., 3) in radians about z, y and x, of which the turn is Rz Ry Rx; y within a quarter turn.
+
+    Where y is a quarter turn z and x turn about one axis: x is 0 there.
+    """
+    w, x, y, z = np.moveaxis(q, -1, 0)
+    sine = np.clip(2 * (w * y - x * z), -1.0, 1.0)
+    free = np.abs(sine) < 1 - 1e-12
+    about_z = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    about_x = np.arctan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y))
+    locked = np.arctan2(2 * (w * z - x * y), 1 - 2 * (x * x + z * z))
+    return np.stack([np.where(free, about_z, locked), np.arcsin(sine), np.where(free, about_x, 0.0)], axis=-1)
+
+
+def to_axis_angle(q: np.ndarray) -> np.ndarray:
+    """Axes times angles in radians, up to half a turn (..., 3)."""
+    sine = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(sine, np.abs(q[..., :1]))
+    return q[..., 1:] * np.where(q[..., :1] < 0, -1.0, 1.0) * angle / np.maximum(sine, 1e-12)
+
+
 def _unit(v: np.ndarray) -> np.ndarray:
     return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-12)

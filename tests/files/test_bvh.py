@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,11 @@ from lamp_cli.files.bvh import load_bvh, positions, read_bvh
 from lamp_cli.files.joint_names import JointPlaces, UnknownSkeletonError
 from lamp_cli.files.load import load_motion
 from lamp_cli.files.smpl import BodyPoses, neutral_joints
-from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.motion import rotation
+from lamp_cli.motion.joint_rotations import joint_rotations, t_pose
+from lamp_cli.motion.motion import Motion
+from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
+from tests.conftest import standing, wandering
 
 CHAIN = """HIERARCHY
 ROOT hip
@@ -225,3 +231,79 @@ def test_windows_text_and_lower_case_are_read(tmp_path: Path) -> None:
     path = tmp_path / "take.bvh"
     path.write_bytes(b"\xef\xbb\xbf" + CHAIN.lower().replace("\n", "\r\n").encode())
     assert read_bvh(path).names == ("hip", "knee", "knee end")
+
+
+def bent(skeleton: Skeleton = HUMANML3D, frames: int = 40) -> Motion:
+    """A motion whose bones keep their lengths, as joints of its own rotations."""
+    joints = wandering(skeleton, frames)
+    found = joint_rotations(joints, skeleton, skeleton.fps)
+    return Motion(found.joints().astype(np.float32), skeleton, skeleton.fps)
+
+
+@pytest.mark.parametrize("scale", ["cm", "m"])
+def test_a_written_motion_is_read_back(scale: str, tmp_path: Path) -> None:
+    motion = bent()
+    motion.save(tmp_path / "a.bvh", scale=scale)
+    again = load_motion(tmp_path / "a.bvh")
+    expected = joint_rotations(motion.joints, HUMANML3D, 20.0).joints()
+    assert (again.fps, again.joints.shape) == (20.0, motion.joints.shape)
+    assert np.abs(again.joints - expected).max() < 1e-3
+    assert np.linalg.norm(again.joints - motion.joints, axis=-1).mean() < 0.01
+
+
+def test_the_rest_pose_is_a_t_pose(tmp_path: Path) -> None:
+    bent().save(tmp_path / "a.bvh")
+    text = (tmp_path / "a.bvh").read_text()
+    assert "Frame Time: 0.05000000" in text and "-0.000000" not in text
+    assert re.search(r"ROOT Hips\n\{\n  OFFSET 0\.0{6} 0\.0{6} 0\.0{6}\n  CHANNELS 6 Xposition", text)
+    clip = read_bvh(tmp_path / "a.bvh")
+    assert set(clip.channels[1]) == {"zrotation", "yrotation", "xrotation"}
+    resting = dict(zip(clip.names, positions(replace(clip, values=np.zeros((1, 69))))[0], strict=True))
+    arm = resting["LeftHand"] - resting["LeftArm"]
+    assert arm[0] > 0.99 * np.linalg.norm(arm) and resting["LeftFoot"][1] < -60
+    assert resting["LeftToeBase end"][2] > resting["LeftToeBase"][2] > resting["LeftFoot"][2]
+
+
+def test_the_angles_of_a_body_that_turns_round_and_round_do_not_wrap(tmp_path: Path) -> None:
+    heading = np.linspace(0.0, 4 * np.pi, 100)
+    turned = rotation.rotate(rotation.about_y(heading)[:, None], standing(HUMANML3D))
+    Motion(turned.astype(np.float32), HUMANML3D, 20.0).save(tmp_path / "a.bvh")
+    steps = np.abs(np.diff(read_bvh(tmp_path / "a.bvh").values[:, 3:], axis=0))
+    assert steps.max() < 100
+
+
+def test_two_bones_are_written_as_by_hand(tmp_path: Path) -> None:
+    pose = np.zeros((22, 3))
+    offsets = t_pose(HUMANML3D)
+    for joint in HUMANML3D.order:
+        pose[joint] = pose[HUMANML3D.parents[joint]] + offsets[joint]
+    elbow, wrist = 18, 20
+    pose[wrist] = pose[elbow] + [0.0, 0.0, np.linalg.norm(offsets[wrist])]
+    Motion(np.repeat(pose[None], 3, axis=0), HUMANML3D, 30.0).save(tmp_path / "a.bvh", scale="m")
+    clip = read_bvh(tmp_path / "a.bvh")
+    column = sum(len(channels) for channels in clip.channels[: clip.names.index("LeftForeArm")])
+    # The forearm lay along x and points to z: a quarter turn about y, against the hand's clock.
+    assert np.allclose(clip.values[:, column : column + 3], [0.0, -90.0, 0.0], atol=0.5)
+    assert np.allclose(clip.frame_time, 1 / 30, atol=1e-6)
+
+
+def test_another_reader_finds_the_same_places(tmp_path: Path) -> None:
+    pybvh = pytest.importorskip("pybvh")
+    bent().save(tmp_path / "a.bvh")
+    found = pybvh.read_bvh_file(tmp_path / "a.bvh", world_up="+y").node_positions()
+    assert np.abs(found - positions(read_bvh(tmp_path / "a.bvh"))).max() < 1e-6
+
+
+def test_kits_joints_are_written_too(tmp_path: Path) -> None:
+    motion = bent(KIT)
+    motion.save(tmp_path / "kit.bvh", scale="m")
+    clip = read_bvh(tmp_path / "kit.bvh")
+    assert {"LeftHeel", "LeftToeBase", "Spine2", "Neck", "RightHand"} <= set(clip.names)
+    head = positions(clip)[:, clip.names.index("Head")]
+    assert np.linalg.norm(head - motion.joints[:, 4], axis=-1).mean() < 0.02
+
+
+def test_a_scale_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'inch': expected one of cm, m"):
+        bent().save(tmp_path / "a.bvh", scale="inch")
+    assert not list(tmp_path.iterdir())

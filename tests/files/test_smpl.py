@@ -18,7 +18,9 @@ from lamp_cli.files.smpl import (
     neutral_joints,
     read_poses,
 )
-from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.motion.motion import Motion
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from tests.conftest import wandering
 
 STANDING = np.array([np.pi / 2, 0.0, 0.0])  # AMASS is z up: a standing body's root is turned about x.
 
@@ -183,3 +185,36 @@ def test_an_amass_file_is_a_motion_on_the_floor_at_its_own_rate(tmp_path: Path) 
     np.savez(tmp_path / "broken.npz", poses=np.zeros((60, 10)), trans=np.zeros((60, 3)))
     with pytest.raises(MotionFileError, match="broken"):
         load_motion(tmp_path / "broken.npz")
+
+
+def test_a_written_motion_is_read_back_on_the_neutral_body(tmp_path: Path) -> None:
+    rotations = np.zeros((60, 22, 3))
+    rotations[:, 0] = STANDING
+    rotations[:, 18, 1] = np.linspace(0.0, -1.5, 60)
+    rotations[:, 16, 2] = np.linspace(0.0, -1.2, 60)
+    given = BodyPoses(rotations, np.linspace([0, 0, 0.93], [1, 1, 0.93], 60), np.zeros(0), "neutral", 30.0)
+    motion = Motion(neutral_joints(given), HUMANML3D, 30.0)
+    motion.save(tmp_path / "a.npz")
+    again = load_motion(tmp_path / "a.npz")
+    assert (again.fps, again.joints.shape) == (30.0, motion.joints.shape)
+    assert np.linalg.norm(again.joints - motion.joints, axis=-1).mean() < 1e-3
+    with np.load(tmp_path / "a.npz") as archive:
+        assert {"trans", "poses", "root_orient", "pose_body", "betas", "gender"} <= set(archive.files)
+        assert (archive["mocap_frame_rate"], str(archive["gender"])) == (30.0, "neutral")
+        assert np.abs(archive["trans"] - given.translation).max() < 1e-5
+        found = archive["poses"].reshape(60, -1, 3)
+    assert found.shape == (60, 55, 3) and not found[:, BODY_JOINTS:].any()
+    assert np.abs(found[:, 18] - rotations[:, 18]).max() < 0.05
+
+
+def test_bodies_of_another_size_keep_their_pose_and_their_feet_on_the_floor(tmp_path: Path) -> None:
+    adult = neutral_joints(poses(20))
+    adult -= adult[..., 1].min() * np.array([0, 1, 0], dtype=np.float32)
+    Motion(adult * 0.7, HUMANML3D, 20.0).save(tmp_path / "child.npz")
+    assert np.abs(load_motion(tmp_path / "child.npz").joints - adult).max() < 2e-3
+
+
+def test_smpl_poses_of_kits_joints_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="this motion has kit's"):
+        Motion(wandering(KIT, 10), KIT, 12.5).save(tmp_path / "a.npz")
+    assert not list(tmp_path.iterdir())

@@ -128,3 +128,34 @@ def test_one_frame_is_a_pose() -> None:
     assert found.rotations.shape == (1, 22, 4)
     assert np.allclose(np.linalg.norm(found.rotations, axis=-1), 1)
     assert np.isfinite(rotation.rotate(found.rotations, np.ones(3))).all()
+
+
+def test_angles_about_z_y_and_x_give_the_turn_back() -> None:
+    rng = np.random.default_rng(3)
+    turns = rng.normal(size=(200, 4))
+    turns /= np.linalg.norm(turns, axis=-1, keepdims=True)
+    # And turns whose y is a quarter turn.
+    turns[:3] = rotation.multiply(turn((0, 0, 1), np.array([30.0, 0.0, -70.0])), turn((0, 1, 0), 90.0))
+    z, y, x = np.degrees(rotation.to_zyx_angles(turns)).T
+    again = rotation.multiply(rotation.multiply(turn((0, 0, 1), z), turn((0, 1, 0), y)), turn((1, 0, 0), x))
+    assert degrees_between(again, turns).max() < 1e-4
+    assert np.abs(y).max() <= 90
+
+
+def test_axis_angles_are_those_of_scipy() -> None:
+    from scipy.spatial.transform import Rotation
+
+    rng = np.random.default_rng(4)
+    turns = rng.normal(size=(100, 4))
+    turns /= np.linalg.norm(turns, axis=-1, keepdims=True)
+    turns[0] = [1, 0, 0, 0]
+    expected = Rotation.from_quat(turns[:, [1, 2, 3, 0]]).as_rotvec()
+    assert np.allclose(rotation.to_axis_angle(turns), expected, atol=1e-9)
+
+
+def test_bones_of_another_body_keep_their_directions() -> None:
+    joints = wandering(HUMANML3D, 40)
+    grown = joint_rotations(joints * 1.5, HUMANML3D, FPS, t_pose(HUMANML3D))
+    own = joint_rotations(joints, HUMANML3D, FPS, t_pose(HUMANML3D))
+    assert degrees_between(grown.rotations, own.rotations).max() < 1e-3
+    assert np.array_equal(grown.offsets, t_pose(HUMANML3D))
