@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -22,6 +23,10 @@ from .inference.retrieve import Hit, find, rank_texts
 from .model.decoding import DecodingOptions
 from .model.generator import SamplingOptions
 from .motion.motion import Motion
+from .scoring.figures import BERTSCORE, CAPTIONS, GIVEN, OF_MOTIONS, MotionOrigin, Report, ScoreOptions
+from .scoring.models import ModelChoice, Models
+from .scoring.score import score_motions, score_pairs
+from .scoring.sources import examples_of_pairs
 
 if TYPE_CHECKING:
     import torch
@@ -172,6 +177,58 @@ class Model:
         ranked = dict(rank_texts(self._bundle, _motion(motion), texts))
         values = [ranked[text] for text in texts]
         return values[0] if isinstance(sentences, str) else values
+
+    def score(
+        self,
+        motions: Sequence[tuple[str, MotionOrFile] | MotionOrFile],
+        metrics: Sequence[str] = ("bertscore", "physics"),
+        *,
+        seed: int | None = None,
+        repetitions: int = 20,
+        protocols: Sequence[str] = (),
+        evaluators: Sequence[str] = (),
+        encoder: str | None = None,
+        precision: str = "fp32",
+    ) -> Report:
+        """Figures of motions and how well they say their sentences, each with its protocol.
+
+        motions: pairs of a sentence and a motion; a motion alone stands with its own text, or without one for
+            physics and reconstruction.
+        metrics: bertscore, fid, diversity, r-precision, mm-dist, multimodality, retrieval, captions, physics,
+            reconstruction.
+        seed: of what is drawn; drawn itself when None, and named in every figure.
+        repetitions: draws.
+        protocols: where a figure has several.
+        evaluators: ``guo:PATH``, ``lamp``, or an evaluator's folder; the model's own when empty.
+        encoder: of BERTScore: a folder, a hub name, or ``lamp``.
+        precision: of the encoder: fp32, or bf16 where the device has it.
+
+        Raises ``ValueError`` for a metric that is not known or needs sentences where there are none.
+        """
+        options = ScoreOptions(
+            tuple(metrics), repetitions, secrets.randbelow(2**31) if seed is None else seed, tuple(protocols)
+        )
+        bundle = self._bundle
+        captioned = options.wants(BERTSCORE, CAPTIONS) and bundle.config.model.captioner is not None
+        choice = ModelChoice(
+            self.name, bundle.device, tuple(evaluators), encoder, captioner=captioned, precision=precision
+        )
+        models = Models(choice, self._with_captioner() if captioned else bundle)
+        read: dict[str, Motion] = {}
+        pairs = []
+        for item in motions:
+            text, motion = item if isinstance(item, tuple) else ("", item)
+            if not isinstance(motion, Motion):
+                # One file is one motion, however often it is named.
+                if str(motion) not in read:
+                    read[str(motion)] = load_motion(motion)
+                motion = read[str(motion)]
+            pairs.append((text or motion.text, motion))
+        if not any(text for text, _ in pairs) and set(options.metrics) <= set(OF_MOTIONS):
+            return score_motions([motion for _, motion in pairs], models, options)
+        if missing := [number for number, (text, _) in enumerate(pairs, 1) if not text.strip()]:
+            raise ValueError(f"motion {missing[0]}: expected a pair of a sentence and a motion")
+        return score_pairs(examples_of_pairs(pairs), models, options, MotionOrigin(GIVEN))
 
     def _with_captioner(self) -> Bundle:
         if self._bundle.captioner is None:

@@ -131,3 +131,23 @@ def test_moments_of_a_long_take_have_times(model: lamp.Model) -> None:
     take = lamp.Motion(wandering(HUMANML3D, 500), HUMANML3D, 20.0)
     moments = model.moments(take)
     assert (moments[0].start, moments[-1].end) == (0.0, 499 / 20) and all(m.text for m in moments)
+
+
+def test_scores_are_those_of_the_command_line(model: lamp.Model, folder: Path, tmp_path: Path) -> None:
+    clips = [folder / "clips" / f"clip{number}.npy" for number in range(2)]
+    texts = ["a person jumps", "someone walks"]
+    lines = [json.dumps({"text": t, "motion": str(c)}) for t, c in zip(texts, clips, strict=True)]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
+    metrics = ["bertscore", "physics", "mm-dist", "captions"]
+    words = ["score", "--pairs", tmp_path / "pairs.jsonl", *(f"--{metric}" for metric in metrics)]
+    rows = _lamp(*words, "--seed", "3", "--model", folder / "tiny", "--device", "cpu")
+    in_memory = [(texts[0], lamp.load_motion(clips[0])), (texts[1], clips[1])]
+    report = model.score(in_memory, metrics, seed=3)
+    assert [{**m.row(), "model": "tiny"} for m in report.measurements] == rows
+    assert "| LaMP-BertScore F1 |" in repr(report) and "given captions" not in repr(report)
+    alone = model.score([clips[0]], ["physics"], seed=3)
+    assert [m.value for m in alone.measurements] == [
+        r["value"] for r in _lamp("score", clips[0], "--physics")
+    ]
+    with pytest.raises(ValueError, match="motion 1: expected a pair of a sentence and a motion"):
+        model.score([clips[0]], ["bertscore"])

@@ -21,8 +21,9 @@ from lamp_cli.data.evaluation_set import EvaluationClip, EvaluationPair, Evaluat
 from lamp_cli.inference.precision import BF16, FP32, has_bf16
 from lamp_cli.metrics.bertscore import TokenStates, bert_score
 from lamp_cli.metrics.distribution import frechet_inception_distance
+from lamp_cli.metrics.measurement import GENERATED
 from lamp_cli.motion.skeleton import HUMANML3D, Skeleton
-from lamp_cli.scoring.figures import MATCHING, Report, ScoreOptions, silent
+from lamp_cli.scoring.figures import MATCHING, MotionOrigin, Report, ScoreOptions, no_progress
 from lamp_cli.scoring.matching import score_loadings
 from lamp_cli.scoring.models import ModelChoice, Models
 from lamp_cli.synthetic.corpus import phrasebook
@@ -64,15 +65,16 @@ def numbered_clips(count: int) -> EvaluationSet:
     )
 
 
-def same_motions(pairs: Sequence[EvaluationPair], rng: np.random.Generator) -> list[np.ndarray]:
+def same_motions(pairs: Sequence[EvaluationPair], rng: np.random.Generator, samples: int) -> list[np.ndarray]:
     """What is generated is what is there."""
-    return [pair.features for pair in pairs]
+    return [pair.features for pair in pairs for _ in range(samples)]
 
 
 def full_protocol() -> None:
     """FID, Diversity, R-precision and MM-Dist, ground truth beside it, 20 repetitions."""
     options = ScoreOptions(MATCHING, repetitions=20)
-    score_loadings(numbered_clips(CLIPS), [LookedUp(CLIPS, WIDTH)], same_motions, options, Report(), silent)
+    origin, evaluators = MotionOrigin(GENERATED), [LookedUp(CLIPS, WIDTH)]
+    score_loadings(numbered_clips(CLIPS), evaluators, same_motions, options, origin, Report(), no_progress)
 
 
 class RandomTokens:

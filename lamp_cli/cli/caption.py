@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from .common import (
     UsageError,
     device_option,
     emit,
+    motion_files_of,
     motion_notes,
     motions_on_stdin,
     note,
@@ -103,26 +104,7 @@ def _named(path: Path, recursive: bool) -> list[_Request]:
     """A file itself; of a folder its motion files."""
     if not path.is_dir():
         return [_Request(path, {})]
-    from ..files.load import MOTION_SUFFIXES
-    from ..inference.index.library import motion_files
-    from ..inference.query import MOTION_ENDINGS
-
-    files = [file for file in motion_files(path) if recursive or file.parent == path]
-    if not files:
-        hint = "" if recursive else "; --recursive looks into its folders too"
-        raise UsageError(f"{path}: holds no motion file ({', '.join(MOTION_SUFFIXES)}){hint}")
-    _note_other_formats(
-        path.rglob("*") if recursive else path.iterdir(), set(MOTION_ENDINGS) - set(MOTION_SUFFIXES)
-    )
-    return [_Request(file, {}, found=True) for file in files]
-
-
-def _note_other_formats(found: Iterable[Path], endings: set[str]) -> None:
-    """Files of motions in formats that are not read are named, not passed over."""
-    names = sorted(str(path) for path in found if path.suffix.lower() in endings)
-    if names:
-        several = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        note(f"left out: {names[0]}{several}: a format that is not read here")
+    return [_Request(file, {}, found=True) for file in motion_files_of(path, recursive)]
 
 
 def _every(

@@ -128,6 +128,28 @@ def read_option(name: Path, key: str) -> Iterator[dict[str, Any]]:
         yield from read_records(file, key, str(name))
 
 
+def motion_files_of(folder: Path, recursive: bool) -> list[Path]:
+    """Motion files of a folder; those of formats that are not read are named.
+
+    Raises ``UsageError`` when there are none.
+    """
+    from ..files.load import MOTION_SUFFIXES
+    from ..inference.index.library import motion_files
+    from ..inference.query import MOTION_ENDINGS
+
+    found = [file for file in motion_files(folder) if recursive or file.parent == folder]
+    if not found:
+        hint = "" if recursive else "; --recursive looks into its folders too"
+        raise UsageError(f"{folder}: holds no motion file ({', '.join(MOTION_SUFFIXES)}){hint}")
+    others = set(MOTION_ENDINGS) - set(MOTION_SUFFIXES)
+    entries = folder.rglob("*") if recursive else folder.iterdir()
+    names = sorted(str(path) for path in entries if path.suffix.lower() in others)
+    if names:
+        several = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        note(f"left out: {names[0]}{several}: a format that is not read here")
+    return found
+
+
 def motions_on_stdin(stack: ExitStack, skipped: Skipped) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Motion files that stdin names, with their records; or the one motion file whose bytes stdin is.
 

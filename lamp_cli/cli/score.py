@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import stat
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..inference.precision import check_precision
 from ..metrics.measurement import Measurement
-from ..scoring.comparison import Change, Verdict, regressions
+from ..scoring.comparison import Change, Verdict, regressions, sentence
 from ..scoring.figures import (
     BERTSCORE,
     CAPTIONS,
+    MATCHING,
     METRICS,
+    MULTIMODALITY,
     OF_MOTIONS,
     PHYSICS,
     PROTOCOLS,
+    RETRIEVAL,
     Report,
     ScoreOptions,
 )
+from ..scoring.lines import Line, fps_of_record, line_of_record, origin_of, require_alike
 from ..scoring.report import (
     PICTURES,
     SUFFIXES,
@@ -36,16 +44,63 @@ from ..scoring.report import (
     table,
     write_report,
 )
-from ..storage import free_path
-from .common import UsageError, device_option, emit, note, progress, read_records
-
-_PROTOCOL_HELP = (
-    f"Where a figure has several ({', '.join(p for names in PROTOCOLS.values() for p in names)}); repeatable."
+from .common import (
+    Skipped,
+    UsageError,
+    device_option,
+    emit,
+    motion_files_of,
+    motion_notes,
+    motions_on_stdin,
+    note,
+    progress,
+    read_option,
 )
+from .files import OutputFiles, require_writable
+
+if TYPE_CHECKING:
+    from ..motion.motion import Motion
+
+_PROTOCOL_HELP = "; ".join(f"of {metric}: {', '.join(names)}" for metric, names in PROTOCOLS.items())
+# Options whose name is not their parameter's.
+_OPTIONS = {name: f"bertscore-{name}" for name in ("encoder", "layer", "preset")}
+# Figures of motions that are generated when a data set is scored.
+_OF_GENERATED = (BERTSCORE, *MATCHING, MULTIMODALITY, PHYSICS)
 
 
 @dataclass(frozen=True)
-class _Choice:
+class _File:
+    """A motion file, the rate that its line gives, and where it came from: named, ``folder`` or ``stdin``."""
+
+    path: Path
+    fps: float | None = None
+    origin: str = "named"
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where motions come from: ``files``, ``lines`` with sentences, or neither, a data set."""
+
+    files: tuple[_File, ...] = ()
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """How motion files are read.
+
+    fps: of joint files whose line gives none.
+    skipped: where files that cannot be read are named.
+    show: shows what the reader of a motion assumed.
+    """
+
+    fps: float | None
+    skipped: Skipped
+    show: Callable[[Motion], None]
+
+
+@dataclass(frozen=True)
+class _Networks:
     """Networks by name, as the options give them."""
 
     model: str
@@ -54,15 +109,27 @@ class _Choice:
     encoder: str | None
     layer: int | None
     preset: str | None
+    precision: str
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Which clips of which data set; the sample evaluation set when ``folder`` is None."""
+
+    folder: Path | None
+    split: str | None
+    limit: int | None
 
 
 def score_command(
+    context: typer.Context,
     motions: Annotated[
         list[str] | None,
-        typer.Argument(help="Motion files, for --physics and --reconstruction; - reads stdin."),
+        typer.Argument(help="Motion files or folders, for --physics and --reconstruction; - reads stdin."),
     ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Folders within folders too.")] = False,
     pairs: Annotated[
-        Path | None, typer.Option(help="JSON lines with text, motion and maybe ground_truth.")
+        Path | None, typer.Option(help="JSON lines with text, motion and maybe ground_truth; - reads stdin.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Data set in the HumanML3D layout.")] = None,
     split: Annotated[str | None, typer.Option(help="Of --data; test when not given.")] = None,
@@ -74,13 +141,15 @@ def score_command(
     mm_dist: Annotated[bool, typer.Option("--mm-dist", help="MM-Dist.")] = False,
     retrieval: Annotated[bool, typer.Option("--retrieval", help="Retrieval, both directions.")] = False,
     captions: Annotated[bool, typer.Option("--captions", help="BLEU, ROUGE-L, CIDEr-D, BERTScore.")] = False,
-    physics: Annotated[bool, typer.Option("--physics", help="Skate, penetration, jitter, bones.")] = False,
+    physics: Annotated[
+        bool, typer.Option("--physics", help="Skate, penetration, floating, jitter, bones.")
+    ] = False,
     reconstruction: Annotated[
         bool, typer.Option("--reconstruction", help="Of the motion tokenizer.")
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help="All of these.")] = False,
     repetitions: Annotated[int, typer.Option(min=1, help="Loadings, generations, draws.")] = 20,
-    protocol: Annotated[list[str] | None, typer.Option(help=_PROTOCOL_HELP)] = None,
+    protocol: Annotated[list[str] | None, typer.Option(help=f"{_PROTOCOL_HELP}; repeatable.")] = None,
     dissimilar: Annotated[
         Path | None, typer.Option(help="Ids, one per line, for retrieval's protocol of that name.")
     ] = None,
@@ -95,11 +164,23 @@ def score_command(
         str | None, typer.Option("--bertscore-preset", help="field: roberta-large, layer 17, rescaled.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many clips or pairs.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="Of generated motions; not the default.")] = None,
+    candidates: Annotated[
+        int, typer.Option(min=1, max=100, help="Draws per generated motion, as in lamp generate.")
+    ] = 16,
+    guidance: Annotated[
+        float | None, typer.Option(min=0.0, help="Of generated motions; the model's own when not given.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, max=100, help="Decoding rounds of generated motions.")] = 10,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Of generated motions.")] = 1.0,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Leave feet and bones of generated motions as they were made.")
+    ] = False,
     precision: Annotated[str, typer.Option(help="Of generator and BERTScore: fp32 or bf16.")] = "fp32",
-    fps: Annotated[float | None, typer.Option(help="Frame rate of motion files that hold joints.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second of joint files whose line gives none; else 20.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Also to .csv, .md, .tex, .json or .jsonl.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Also to .csv, .md, .json or .jsonl.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Picture of the figures (.png, .svg, .pdf).")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite --output and --plot.")] = False,
     baseline: Annotated[Path | None, typer.Option(help="Earlier JSON to compare with.")] = None,
@@ -115,70 +196,118 @@ def score_command(
     wanted = tuple(m for m, yes in zip(METRICS, (*asked, reconstruction), strict=True) if yes or everything)
     if not wanted:
         raise UsageError(f"no figure asked for; expected some of --{', --'.join(METRICS)}, or --all")
+    if fps is not None and not 0 < fps <= 1000:
+        raise UsageError(f"--fps {fps:g}: expected frames per second above 0, up to 1000")
+    check_precision(precision)
     _check_files(output, plot, baseline, fail_on_regression)
     earlier = None if baseline is None else read_report(baseline)
-    files = [name for name in motions or [] if name != "-"]
-    source = _source(files, "-" in (motions or []), pairs, data)
-    if split is not None and data is None:
-        raise UsageError(f"--split {split}: belongs to --data DIR, which is not given")
-    drawn = secrets.randbelow(2**31) if seed is None else seed
-    listed = () if dissimilar is None else tuple(dissimilar.read_text(encoding="utf-8").split())
-    chosen = tuple(protocol or ())
-    options = ScoreOptions(wanted, repetitions, drawn, chosen, limit, listed, guidance, precision)
-    choice = _Choice(model, device, tuple(evaluator or ()), encoder, layer, preset)
-    if source == "motions":
-        report, name = _score_files(files, fps, options, choice, everything)
-    else:
-        report, name = _score_texts(source, pairs, data, split, options, choice, tell_seed=seed is None)
+    skipped = Skipped()
+    with ExitStack() as stack:
+        source = _source(motions or [], recursive, pairs, data, wanted, stack, skipped)
+        if source.files:
+            wanted = _of_motions(wanted, everything)
+        listed = () if dissimilar is None else tuple(dissimilar.read_text(encoding="utf-8").split())
+        drawn = secrets.randbelow(2**31) if seed is None else seed
+        options = ScoreOptions(wanted, repetitions, drawn, tuple(protocol or ()), listed)
+        _refuse_idle({name for name in context.params if _is_given(context, name)}, source, options)
+        networks = _Networks(model, device, tuple(evaluator or ()), encoder, layer, preset, precision)
+        reader = _Reader(fps, skipped, stack.enter_context(motion_notes()))
+        if source.files:
+            report, name = _score_files(source.files, reader, options, networks)
+        else:
+            if not source.lines:
+                options = _generating(options, candidates, steps, guidance, temperature, raw, precision)
+            chosen = _Data(data, split, limit)
+            report, name = _score_texts(source.lines, reader, chosen, options, networks, seed is None)
     _tell(report)
     if not report.measurements:
         raise UsageError("nothing could be measured")
     compared = [] if earlier is None else changes(report.measurements, earlier, wanted)
-    _print(report, name, compared, as_json)
+    files = OutputFiles(force)
     if output is not None:
-        write_report(_free(output, force), report.measurements, name, compared)
+        write = partial(write_report, measurements=report.measurements, model=name, compared=compared)
+        files.write_one(output, write)
     if plot is not None:
-        _draw(_free(plot, force), report, name, earlier, baseline)
+        files.write_one(plot, partial(_draw, report=report, model=name, earlier=earlier, baseline=baseline))
+    _print(report, name, compared, as_json)
     if fail_on_regression and (worse := regressions(compared)):
         count = f"{len(worse)} figure" if len(worse) == 1 else f"{len(worse)} figures"
-        note(f"lamp: {count} got worse than {baseline}, or cannot be compared with it")
+        note(f"lamp: {count} got worse than {baseline}, or cannot be compared with it:")
+        for change in worse:
+            note(f"  {sentence(change)}")
         raise typer.Exit(1)
+    skipped.finish()
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _check_files(output: Path | None, plot: Path | None, baseline: Path | None, fail: bool) -> None:
     """A wrong name must be told before hours of measuring."""
-    if output is not None:
-        require_suffix(output, "--output", SUFFIXES)
-    if plot is not None:
-        require_suffix(plot, "--plot", PICTURES)
+    for path, option, allowed in ((output, "--output", SUFFIXES), (plot, "--plot", PICTURES)):
+        if path is not None:
+            require_suffix(path, option, allowed)
+            require_writable(path.parent, option)
     if fail and baseline is None:
         raise UsageError("--fail-on-regression: needs --baseline FILE to compare with")
 
 
-def _free(path: Path, force: bool) -> Path:
-    """The path itself, or the next free name, which is told."""
-    free = free_path(path, force)
-    if free != path:
-        note(f"{path}: exists; written to {free}")
-    return free
-
-
-def _source(files: Sequence[str], dash: bool, pairs: Path | None, data: Path | None) -> str:
-    """Where motions come from: ``motions``, ``pairs``, ``stdin``, ``data`` or ``sample``."""
-    named = [name for name, given in (("motion files", files), ("--pairs", pairs), ("-", dash)) if given]
+def _source(
+    names: Sequence[str],
+    recursive: bool,
+    pairs: Path | None,
+    data: Path | None,
+    metrics: Sequence[str],
+    stack: ExitStack,
+    skipped: Skipped,
+) -> _Source:
+    """What the arguments, a manifest or stdin name."""
+    files, dash = [name for name in names if name != "-"], "-" in names or str(pairs) == "-"
+    manifest = pairs is not None and not dash
+    named = [name for name, given in (("motion files", files), ("--pairs", manifest), ("-", dash)) if given]
     if files and data is not None:
         named.append("--data")
     if len(named) > 1:
         raise UsageError(f"{' and '.join(named[:2])}: expected one of them")
     if files:
-        return "motions"
-    if pairs is not None:
-        return "pairs"
-    if dash:
-        return "stdin"
-    if data is not None:
-        return "data"
-    return "stdin" if _is_piped() else "sample"
+        return _Source(tuple(file for name in files for file in _files(Path(name), recursive)))
+    if pairs is not None and not dash:
+        lines = [line_of_record(r, str(pairs), pairs.parent) for r in read_option(pairs, "motion")]
+        return _lines(lines, str(pairs))
+    if dash or (data is None and _is_piped()):
+        return _from_stdin(metrics, stack, skipped)
+    return _Source()
+
+
+def _files(path: Path, recursive: bool) -> list[_File]:
+    if not path.is_dir():
+        return [_File(path)]
+    return [_File(file, origin="folder") for file in motion_files_of(path, recursive)]
+
+
+def _from_stdin(metrics: Sequence[str], stack: ExitStack, skipped: Skipped) -> _Source:
+    """Lines with sentences; or motion files, where no line has a sentence and no figure needs one."""
+    records = list(motions_on_stdin(stack, skipped))
+    if records and not any("text" in record for _, record in records) and set(metrics) <= set(OF_MOTIONS):
+        return _Source(
+            tuple(_File(path, fps_of_record(record, str(path)), "stdin") for path, record in records)
+        )
+    lines = []
+    for _, record in records:
+        try:
+            lines.append(line_of_record(record, "stdin"))
+        except ValueError as error:
+            skipped.add(error)
+    return _lines(lines, "stdin")
+
+
+def _lines(lines: Sequence[Line], where: str) -> _Source:
+    if not lines:
+        raise UsageError(f"{where}: no pair of text and motion; the input is empty")
+    require_alike(lines)
+    return _Source(lines=tuple(lines))
 
 
 def _is_piped() -> bool:
@@ -191,88 +320,148 @@ def _is_piped() -> bool:
         return True
 
 
-def _score_files(
-    files: Sequence[str], fps: float | None, options: ScoreOptions, choice: _Choice, everything: bool
-) -> tuple[Report, str | None]:
-    """Figures of motion files; the physical ones load no model and no torch."""
-    from ..files.load import load_motions
-    from ..scoring.motion import score_physics
-
-    texts = [metric for metric in options.metrics if metric not in OF_MOTIONS]
+def _of_motions(wanted: tuple[str, ...], everything: bool) -> tuple[str, ...]:
+    """The metrics that motion files without sentences have."""
+    texts = [metric for metric in wanted if metric not in OF_MOTIONS]
     if texts and not everything:
         hint = "expected --pairs FILE, --data DIR, or lines of `lamp generate` on stdin"
         raise UsageError(f"--{texts[0]}: motion files have no texts; {hint}")
-    found = (motion for name in files for motion in load_motions(Path(name), fps))
+    return tuple(metric for metric in wanted if metric in OF_MOTIONS)
+
+
+def _refuse_idle(given: Collection[str], source: _Source, options: ScoreOptions) -> None:
+    """Raise ``UsageError`` for an option that would change nothing in this call."""
+    from_data = not source.files and not source.lines
+    generated = from_data and options.wants(*_OF_GENERATED)
+    judged = options.wants(*MATCHING, MULTIMODALITY, CAPTIONS)
+    reads = options.wants(BERTSCORE, CAPTIONS) or (options.wants(RETRIEVAL) and options.reads_sentences())
+    chosen = options.named_protocols(RETRIEVAL) or PROTOCOLS[RETRIEVAL]
+    rules: list[tuple[tuple[str, ...], bool, str]] = [
+        (
+            ("recursive",),
+            any(f.origin == "folder" for f in source.files),
+            "belongs to folders",
+        ),
+        (("split",), "data" in given, "belongs to --data DIR, which is not given"),
+        (("data",), from_data or options.wants(BERTSCORE, PHYSICS, *MATCHING), "no true motion is needed"),
+        (("limit",), not source.files, "every motion file that is named is measured"),
+        (("fps",), not from_data, "a data set has the rate of its skeleton"),
+        (("candidates", "guidance", "steps", "temperature"), generated, "nothing is generated in this call"),
+        (("raw",), generated and options.wants(BERTSCORE, PHYSICS), "belongs to --bertscore and --physics"),
+        (("precision",), generated or reads, "nothing is generated or read by BERTScore's encoder"),
+        (("repetitions",), judged, "no figure that was asked for is drawn"),
+        (("evaluator",), judged or options.wants(RETRIEVAL), "no figure that was asked for needs one"),
+        (("encoder", "layer", "preset"), reads, "no figure that was asked for reads sentences"),
+        (("dissimilar",), options.wants(RETRIEVAL) and "dissimilar" in chosen, "belongs to --retrieval"),
+        (("force",), bool({"output", "plot"} & set(given)), "belongs to --output and --plot"),
+    ]
+    for names, applies, reason in rules:
+        for name in names:
+            if name in given and not applies:
+                raise UsageError(f"--{_OPTIONS.get(name, name)}: {reason}")
+    for protocol in options.protocols:
+        metrics = [metric for metric, names in PROTOCOLS.items() if protocol in names]
+        if not options.wants(*metrics):
+            raise UsageError(f"--protocol {protocol}: belongs to --{' and --'.join(metrics)}")
+
+
+def _generating(
+    options: ScoreOptions,
+    candidates: int,
+    steps: int,
+    guidance: float | None,
+    temperature: float,
+    raw: bool,
+    precision: str,
+) -> ScoreOptions:
+    from ..inference.generate import GenerateOptions
+    from ..model.generator import SamplingOptions
+
+    sampling = SamplingOptions(steps, guidance, temperature)
+    generation = GenerateOptions(0, 1, sampling, not raw, candidates, precision)
+    return replace(options, generation=generation)
+
+
+def _score_files(
+    files: Sequence[_File], reader: _Reader, options: ScoreOptions, networks: _Networks
+) -> tuple[Report, str | None]:
+    """Figures of motion files; the physical ones load no model and no torch."""
+    from ..scoring.motion import score_physics
+
+    found = _read_files(files, reader)
     if options.metrics == (PHYSICS,):
-        return score_physics(found, "motions"), None
+        return score_physics(found), None
 
     from ..scoring.models import ModelChoice, Models
     from ..scoring.score import score_motions
 
-    models = Models(ModelChoice(choice.model, device_option(choice.device), captioner=False))
+    models = Models(ModelChoice(networks.model, device_option(networks.device), captioner=False))
     report = score_motions(found, models, options)
     return report, models.bundle.config.name
 
 
+def _read_files(files: Sequence[_File], reader: _Reader) -> Iterator[Motion]:
+    """Every motion; of several files those that cannot be read are named and left out."""
+    from ..files.load import load_motions
+
+    for file in files:
+        try:
+            for motion in load_motions(file.path, file.fps or reader.fps):
+                reader.show(motion)
+                yield motion
+        except (ValueError, OSError) as error:
+            if len(files) == 1:
+                raise
+            reader.skipped.add(error, counts=file.origin != "folder")
+
+
 def _score_texts(
-    source: str,
-    pairs: Path | None,
-    data: Path | None,
-    split: str | None,
+    lines: Sequence[Line],
+    reader: _Reader,
+    data: _Data,
     options: ScoreOptions,
-    choice: _Choice,
+    networks: _Networks,
     tell_seed: bool,
 ) -> tuple[Report, str | None]:
     """Figures of motions with their sentences."""
-    lines = _lines(source, pairs, options.limit)
-
     from ..scoring.bertscore_encoders import bertscore_setting
     from ..scoring.evaluators import require_evaluators
     from ..scoring.models import ModelChoice, Models
     from ..scoring.score import score_pairs, score_split
-    from ..scoring.sources import GivenPairs, open_split, sample_split
+    from ..scoring.sources import open_split, read_examples, sample_split
 
-    reader, layer, config = bertscore_setting(choice.encoder, choice.layer, choice.preset)
-    require_evaluators(choice.evaluators)
-    on = device_option(choice.device)
+    encoder, layer, config = bertscore_setting(networks.encoder, networks.layer, networks.preset)
+    require_evaluators(networks.evaluators)
+    on = device_option(networks.device)
     captioner = options.wants(BERTSCORE, CAPTIONS)
     models = Models(
-        ModelChoice(choice.model, on, choice.evaluators, reader, layer, config, captioner, options.precision)
+        ModelChoice(
+            networks.model, on, networks.evaluators, encoder, layer, config, captioner, networks.precision
+        )
     )
-    opened = None if data is None else open_split(data, split or "test", None if lines else options.limit)
-    if not lines:
-        opened = opened or sample_split(options.limit)
+    split = None
+    if data.folder is not None:
+        split = open_split(data.folder, data.split or "test", None if lines else data.limit)
+    elif not lines:
+        split = sample_split(data.limit)
+    examples = []
+    if lines:
+        lines = lines[: data.limit]
+        leave_out = reader.skipped.add if len(lines) > 1 else None
+        examples = read_examples(lines, split, reader.fps, leave_out, reader.show)
     if tell_seed:
         note(f"seed {options.seed}")
     if lines:
-        return score_pairs(GivenPairs(lines, opened), models, options, progress), models.name
-    assert opened is not None
-    return score_split(opened, models, options, progress), models.name
-
-
-def _lines(source: str, pairs: Path | None, limit: int | None) -> list[Any]:
-    """The lines of a manifest or of stdin; none where motions are generated."""
-    if source not in ("pairs", "stdin"):
-        return []
-    from ..scoring.lines import line_of_record
-
-    where = "stdin" if pairs is None else str(pairs)
-    if pairs is None:
-        records = list(read_records(sys.stdin, "motion", where))
-    else:
-        with pairs.open(encoding="utf-8", errors="replace") as file:
-            records = list(read_records(file, "motion", where))
-    if not records:
-        raise UsageError(f"{where}: no pair of text and motion; the input is empty")
-    folder = None if pairs is None else pairs.parent
-    return [line_of_record(record, where, folder) for record in records[:limit]]
+        return score_pairs(examples, models, options, origin_of(lines), split, progress), models.name
+    assert split is not None
+    return score_split(split, models, options, progress), models.name
 
 
 def _tell(report: Report) -> None:
-    for sentence in report.notes:
-        note(sentence)
-    for sentence in report.refusals:
-        note(f"not measured: {sentence}")
+    for remark in report.notes:
+        note(remark)
+    for remark in report.refusals:
+        note(f"not measured: {remark}")
 
 
 def _print(report: Report, model: str | None, compared: Sequence[Change], as_json: bool) -> None:
@@ -280,12 +469,15 @@ def _print(report: Report, model: str | None, compared: Sequence[Change], as_jso
     by_figure = {id(change.now): change for change in compared if change.now is not None}
     lines = as_json or not sys.stdout.isatty()
     if lines:
-        for measurement in report.measurements:
-            emit(row(measurement, model, by_figure.get(id(measurement))), "", True)
+        try:
+            for measurement in report.measurements:
+                emit(row(measurement, model, by_figure.get(id(measurement))), "", True)
+        except BrokenPipeError:
+            # Nobody reads on; the exit code still tells, and nothing is flushed once more on the way out.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     for change in compared:
-        if change.verdict is Verdict.GONE and change.earlier is not None:
-            gone = change.earlier
-            note(f"gone since the baseline: {gone.metric} ({gone.protocol}, {gone.subject})")
+        if change.verdict is Verdict.GONE:
+            note(sentence(change))
     if not lines or sys.stderr.isatty():
         _show_table(report.measurements, compared, on_stderr=lines)
 

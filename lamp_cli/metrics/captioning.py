@@ -17,7 +17,14 @@ from .rouge import Convention, rouge_l
 
 @dataclass(frozen=True)
 class CaptionProtocol:
-    """Which references, how each metric finds its words, and the convention of each."""
+    """How captions are compared with their references.
+
+    name: what ``lamp score --protocol`` calls it.
+    references: the lemmatised ``tokens``, or the captions as written (``raw``).
+    bleu_words, rouge_words, cider_words: how each metric finds its words, out of ``captions.TOKENIZATIONS``.
+    bleu_length: which reference's length BLEU's brevity penalty counts.
+    rouge: the convention of ROUGE-L.
+    """
 
     name: str
     references: ReferenceProtocol
@@ -27,13 +34,16 @@ class CaptionProtocol:
     bleu_length: LengthRule
     rouge: Convention
 
+    @property
+    def label(self) -> str:
+        """References and name, as they stand beside a figure."""
+        return self.name if self.name == self.references else f"{self.references}, {self.name}"
 
-TM2T = CaptionProtocol("tokens, tm2t", "tokens", "whitespace", "whitespace", "whitespace", "closest", "coco")
-MOTION_GPT = CaptionProtocol(
-    "tokens, motiongpt", "tokens", "plain", "plain", "whitespace", "shortest", "rouge-score"
-)
+
+TM2T = CaptionProtocol("tm2t", "tokens", "whitespace", "whitespace", "whitespace", "closest", "coco")
+MOTION_GPT = CaptionProtocol("motiongpt", "tokens", "plain", "plain", "whitespace", "shortest", "rouge-score")
 # The captions as written: cut into words alike everywhere, or a full stop would count as a mistake.
-RAW = CaptionProtocol("raw, plain words", "raw", "plain", "plain", "plain", "closest", "rouge-score")
+RAW = CaptionProtocol("raw", "raw", "plain", "plain", "plain", "closest", "rouge-score")
 CAPTION_PROTOCOLS = (TM2T, MOTION_GPT, RAW)
 
 
@@ -42,15 +52,15 @@ def caption_figures(
 ) -> dict[str, float]:
     """BLEU-1 to BLEU-4 and ROUGE-L (0..1) and CIDEr-D (0..10) of captions, by name.
 
-    ``references`` are those that ``captions.references`` returns for ``protocol.references``. Raises
-    ``FigureNotAllowed`` for a single caption, of which CIDEr-D says nothing, ``ValueError`` for captions
-    without references.
+    ``references`` are those that ``captions.references`` returns for ``protocol.references``. A single
+    caption has no CIDEr-D. Raises ``ValueError`` for captions without references.
     """
     require_captions(candidates, references)
     bleu = corpus_bleu(*_words(candidates, references, protocol.bleu_words), protocol.bleu_length)
     figures = {f"BLEU-{order}": value for order, value in enumerate(bleu, 1)}
     figures["ROUGE-L"] = rouge_l(*_words(candidates, references, protocol.rouge_words), protocol.rouge)
-    figures["CIDEr-D"] = cider_d(*_words(candidates, references, protocol.cider_words))
+    if len(candidates) > 1:
+        figures["CIDEr-D"] = cider_d(*_words(candidates, references, protocol.cider_words))
     return figures
 
 

@@ -1,7 +1,7 @@
 """What captions are compared with, and how they are cut into words.
 
 The choice alone changes every figure on captions, so both are named in the protocol. Source: TM2T's
-and MotionGPT's released evaluations (references), sacreBLEU and rouge-score (words). Knows no metric.
+and MotionGPT's released evaluations (references), nlg-eval and rouge-score (words). Knows no metric.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def references(
 
 
 def whitespace_words(text: str) -> list[str]:
-    """Split at white space and nothing else (nlg-eval, hence TM2T; sacreBLEU's ``none``)."""
+    """Split at white space and nothing else (nlg-eval, hence TM2T)."""
     return text.split()
 
 
@@ -47,24 +47,9 @@ def plain_words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", text.lower())
 
 
-def mteval_words(text: str) -> list[str]:
-    """Punctuation apart from words, case kept: mteval-v13a, sacreBLEU's default.
-
-    A point or comma stays in a number (``1,000.5``), a hyphen in a word (``side-step``).
-    """
-    for entity, sign in (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")):
-        text = text.replace(entity, sign)
-    text = f" {text.replace('<skipped>', '').replace(chr(10), ' ')} "
-    text = re.sub(r"[!-&(-+/:-@\[-`{-~]", r" \g<0> ", text)
-    text = re.sub(r"([^0-9])([.,])", r"\1 \2 ", text)
-    text = re.sub(r"([.,])([^0-9])", r" \1 \2", text)
-    return re.sub(r"([0-9])-", r"\1 - ", text).split()
-
-
 TOKENIZATIONS: Mapping[str, Callable[[str], list[str]]] = {
     "whitespace": whitespace_words,
     "plain": plain_words,
-    "13a": mteval_words,
 }
 
 

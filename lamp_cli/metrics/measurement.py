@@ -7,7 +7,7 @@ A number of this field means nothing without its protocol, evaluator, pool size 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 GENERATED = "generated"
 GROUND_TRUTH = "ground-truth"
 SHUFFLED = "shuffled"
+FEWEST_VALUES = 5
 
 
 class FigureNotAllowed(ValueError):
@@ -35,7 +36,7 @@ class FigureNotAllowed(ValueError):
 class Measurement:
     """A figure and how it was measured.
 
-    ``interval`` is the half width of the 95% confidence interval, None where nothing is repeated.
+    ``interval`` is the half width of the 95% confidence interval, None where too little is repeated.
     ``pool`` counts what was compared: candidates for a ranking, clips or captions elsewhere.
     ``evaluator`` names whose embeddings were used, None where no network is involved.
     Raises ``ValueError`` for a value that is not finite.
@@ -92,28 +93,9 @@ def confidence_interval(values: Sequence[float] | np.ndarray) -> float:
 
 
 def mean_and_interval(values: Sequence[float] | np.ndarray) -> tuple[float, float | None]:
-    """The mean and its interval; one value alone has none (None, not a misleading 0)."""
+    """The mean and its interval; fewer than five values have none: it would look far surer than it is."""
     numbers = _finite(values)
-    return float(numbers.mean()), confidence_interval(numbers) if len(numbers) > 1 else None
-
-
-def repeated(
-    measure: Callable[[np.random.Generator], Mapping[str, float]],
-    repetitions: int,
-    rng: np.random.Generator,
-) -> dict[str, list[float]]:
-    """The values of every figure that ``measure`` returns, over independent random streams.
-
-    Each repetition has a stream of its own, so the first ten of twenty are the same as ten alone.
-    Raises ``ValueError`` for fewer than one repetition or figures that differ between repetitions.
-    """
-    if repetitions < 1:
-        raise ValueError(f"expected at least 1 repetition, found {repetitions}")
-    runs = [dict(measure(stream)) for stream in rng.spawn(repetitions)]
-    for run in runs[1:]:
-        if run.keys() != runs[0].keys():
-            raise ValueError("every repetition must measure the same figures")
-    return {name: [run[name] for run in runs] for name in runs[0]}
+    return float(numbers.mean()), confidence_interval(numbers) if len(numbers) >= FEWEST_VALUES else None
 
 
 def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:

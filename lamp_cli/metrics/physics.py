@@ -1,8 +1,9 @@
-"""Whether a motion could be real: foot skate, floor penetration, jitter, bone drift.
+"""Whether a motion could be real: foot skate, floor penetration, floating, jitter, bone drift.
 
-Source: PhysDiff (Yuan et al., ICCV 2023, section 4) for skate and penetration, HuMoR (Rempe et al.,
+Source: PhysDiff (Yuan et al., ICCV 2023, section 4) for skate, penetration and floating, HuMoR (Rempe et al.,
 ICCV 2021) for the heights of a foot in contact; jitter is the mean magnitude of the third derivative.
-Joints (T, J, 3) are metres, y up. Knows no model and no evaluator.
+Joints (T, J, 3) are metres, y up. What is counted per frame is given per frame of 20 frames per second,
+whatever the clip's own rate, so that clips of any rate compare. Knows no model and no evaluator.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from .measurement import FigureNotAllowed, mean_and_interval
 ANKLE_HEIGHT = 0.08
 TOE_HEIGHT = 0.04
 
-FOOT_SKATE = "foot skate (cm/frame)"
+FRAME_RATE = 20.0
+FOOT_SKATE = "foot skate (cm/frame at 20 fps)"
 PENETRATION = "penetration (cm)"
+FLOATING = "floating (cm)"
 JITTER = "jitter (m/s³)"
 BONE_DRIFT = "bone drift (cm)"
+PHYSICAL_FIGURES = (FOOT_SKATE, PENETRATION, FLOATING, JITTER, BONE_DRIFT)
 
 
 @dataclass(frozen=True)
@@ -32,18 +36,15 @@ class PhysicalQuality:
 
     foot_skate: float | None
     penetration: float
+    floating: float
     jitter: float | None
     bone_drift: float
 
     def figures(self) -> dict[str, float]:
         """Those that there are, by printed name."""
-        values = {
-            FOOT_SKATE: self.foot_skate,
-            PENETRATION: self.penetration,
-            JITTER: self.jitter,
-            BONE_DRIFT: self.bone_drift,
-        }
-        return {name: value for name, value in values.items() if value is not None}
+        values = (self.foot_skate, self.penetration, self.floating, self.jitter, self.bone_drift)
+        named = zip(PHYSICAL_FIGURES, values, strict=True)
+        return {name: value for name, value in named if value is not None}
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,14 @@ class PhysicalFigure:
 
 
 def physical_quality(joints: np.ndarray, fps: float, floor: float = 0.0) -> PhysicalQuality:
-    """All four figures of a clip (T, 22, 3) or (T, 21, 3).
+    """All figures of a clip (T, 22, 3) or (T, 21, 3).
 
     Raises ``ValueError`` for other shapes, numbers that are not finite, or ``fps`` not above 0.
     """
-    skate = foot_skate(joints, floor) if len(joints) > 1 else None
+    skate = foot_skate(joints, fps, floor) if len(joints) > 1 else None
     shaking = jitter(joints, fps) if len(joints) > 3 else None
-    return PhysicalQuality(skate, penetration(joints, floor), shaking, bone_drift(joints))
+    below, above = penetration(joints, floor), floating(joints, floor)
+    return PhysicalQuality(skate, below, above, shaking, bone_drift(joints))
 
 
 def physical_figures(clips: Sequence[PhysicalQuality]) -> dict[str, PhysicalFigure]:
@@ -79,13 +81,15 @@ def physical_figures(clips: Sequence[PhysicalQuality]) -> dict[str, PhysicalFigu
     return {name: PhysicalFigure(*mean_and_interval(v), len(v)) for name, v in found.items()}
 
 
-def foot_skate(joints: np.ndarray, floor: float = 0.0) -> float | None:
-    """Mean horizontal slip of the feet while in contact, cm per frame (of the clip's own rate).
+def foot_skate(joints: np.ndarray, fps: float, floor: float = 0.0) -> float | None:
+    """Mean horizontal slip of the feet while in contact, cm per frame of 20 frames per second.
 
     A foot joint (two on each side) is in contact in a step when it is within 8 cm (ankle) or 4 cm (toe,
-    heel) of the floor in both frames. None when no foot joint ever is. Raises ``ValueError`` for one frame.
+    heel) of the floor in both frames. None when no foot joint ever is. Raises ``ValueError`` for one frame
+    or ``fps`` not above 0.
     """
     joints, skeleton = _clip(joints, 2, "foot skate")
+    _require_rate(fps)
     feet = joints[:, list(skeleton.feet)]
     ankle = np.array(["ankle" in skeleton.joint_names[joint] for joint in skeleton.feet])
     low = feet[..., 1] <= floor + np.where(ankle, ANKLE_HEIGHT, TOE_HEIGHT)
@@ -93,7 +97,7 @@ def foot_skate(joints: np.ndarray, floor: float = 0.0) -> float | None:
     if not contact.any():
         return None
     slip = np.linalg.norm(np.diff(feet[..., [0, 2]], axis=0), axis=-1)
-    return float(100.0 * slip[contact].mean())
+    return float(100.0 * slip[contact].mean() * fps / FRAME_RATE)
 
 
 def penetration(joints: np.ndarray, floor: float = 0.0) -> float:
@@ -102,11 +106,16 @@ def penetration(joints: np.ndarray, floor: float = 0.0) -> float:
     return float(100.0 * np.maximum(floor - joints[..., 1].min(1), 0.0).mean())
 
 
+def floating(joints: np.ndarray, floor: float = 0.0) -> float:
+    """Height of the lowest joint above the floor, cm, mean over all frames (0 below); jumps count."""
+    joints, _ = _clip(joints, 1, "floating")
+    return float(100.0 * np.maximum(joints[..., 1].min(1) - floor, 0.0).mean())
+
+
 def jitter(joints: np.ndarray, fps: float) -> float:
     """Mean magnitude of jerk over joints and frames, m/s³, by third differences; needs 4 frames."""
     joints, _ = _clip(joints, 4, "jitter")
-    if not 0.0 < fps < np.inf:
-        raise ValueError(f"expected a frame rate above 0, found {fps}")
+    _require_rate(fps)
     return float(np.linalg.norm(np.diff(joints, n=3, axis=0), axis=-1).mean() * fps**3)
 
 
@@ -115,6 +124,11 @@ def bone_drift(joints: np.ndarray) -> float:
     joints, skeleton = _clip(joints, 1, "bone drift")
     lengths = np.linalg.norm(joints[:, 1:] - joints[:, list(skeleton.parents[1:])], axis=-1)
     return float(100.0 * np.abs(lengths - lengths.mean(0)).mean())
+
+
+def _require_rate(fps: float) -> None:
+    if not 0.0 < fps < np.inf:
+        raise ValueError(f"expected a frame rate above 0, found {fps}")
 
 
 def _clip(joints: np.ndarray, frames: int, figure: str) -> tuple[np.ndarray, Skeleton]:

@@ -2,20 +2,22 @@
 
 Source: Ionescu et al. 2014 (MPJPE and its aligned variants), Kanazawa et al. 2019 (acceleration), as
 MotionGPT and MoMask report tokenizers. Joints (T, J, 3) are metres; figures are millimetres, means
-over joints and frames. Knows no model.
+over joints and frames; accelerations are given per frame of 20 frames per second. Knows no model.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from .physics import FRAME_RATE
+
 MPJPE = "MPJPE (mm)"
 ROOT_RELATIVE_MPJPE = "root-relative MPJPE (mm)"
 PA_MPJPE = "PA-MPJPE (mm)"
-ACCELERATION_ERROR = "acceleration error (mm/frame²)"
+ACCELERATION_ERROR = "acceleration error (mm/frame² at 20 fps)"
 
 
-def reconstruction(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
+def reconstruction(predicted: np.ndarray, true: np.ndarray, fps: float) -> dict[str, float]:
     """Every figure of one clip by printed name; acceleration only from 3 frames on."""
     figures = {
         MPJPE: mpjpe(predicted, true),
@@ -23,7 +25,7 @@ def reconstruction(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
         PA_MPJPE: pa_mpjpe(predicted, true),
     }
     if len(true) > 2:
-        figures[ACCELERATION_ERROR] = acceleration_error(predicted, true)
+        figures[ACCELERATION_ERROR] = acceleration_error(predicted, true, fps)
     return figures
 
 
@@ -45,10 +47,10 @@ def pa_mpjpe(predicted: np.ndarray, true: np.ndarray) -> float:
     return _millimetres(procrustes(predicted, true) - true)
 
 
-def acceleration_error(predicted: np.ndarray, true: np.ndarray) -> float:
-    """Mean distance of the joints' accelerations (second differences), mm per frame squared."""
+def acceleration_error(predicted: np.ndarray, true: np.ndarray, fps: float) -> float:
+    """Mean distance of the joints' accelerations (second differences), mm per squared frame of 20 fps."""
     predicted, true = _pair(predicted, true, 3)
-    return _millimetres(np.diff(predicted - true, n=2, axis=0))
+    return _millimetres(np.diff(predicted - true, n=2, axis=0)) * (fps / FRAME_RATE) ** 2
 
 
 def procrustes(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Motion-text retrieval: recall at k and median rank, in both directions, by four protocols.
 
 Source: Petrovich et al., TMR, ICCV 2023, section 4.2, and its released evaluation. Works on a matrix
-of similarities, texts in rows, motions in columns, each text's own motion on the diagonal.
-Knows no model.
+of similarities, texts in rows, motions in columns, each text's own motion on the diagonal. Candidates that
+are equally similar have no order: a query counts as found at k with the chance that it is among the first k
+when they are ordered at random, as in ``matching.r_precision``. Knows no model.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from .measurement import FigureNotAllowed
 RANKS = (1, 2, 3, 5, 10)
 DISSIMILAR = 100
 NEAR_DUPLICATE = 0.90
+# Similarities this close, relative to the largest, differ by the rounding of float32.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,10 @@ class Retrieval:
     median_rank: float
 
     def figures(self) -> dict[str, float]:
-        """Every figure by its printed name, e.g. ``text-to-motion R@1``."""
-        recalls = {f"{self.direction} R@{k}": value for k, value in self.recalls.items()}
+        """By printed name, e.g. ``text-to-motion R@1``; no R@k where a guess is right half of the time."""
+        recalls = {
+            f"{self.direction} R@{k}": value for k, value in self.recalls.items() if 2 * k <= self.pool
+        }
         return {**recalls, f"{self.direction} MedR": self.median_rank}
 
 
@@ -95,27 +100,52 @@ def retrieval_small_batches(similarity: np.ndarray, ids: Sequence[str]) -> tuple
     return _average(to_motion), _average(to_text)
 
 
-def places(similarity: np.ndarray, hits: np.ndarray | None = None) -> np.ndarray:
-    """Place (Q,) of every query's hit, counted from 0, in (Q, C); ties share their mean place.
+@dataclass(frozen=True)
+class Ranks:
+    """Where the right candidates of queries stand.
 
-    ``hits`` (Q, C) is True where a candidate counts as found (at least one in each row); without it
-    the hit of query i is candidate i.
+    better: candidates (Q,) that are more similar than the best right one.
+    tied: candidates (Q,) as similar as that one, itself included.
+    right: how many (Q,) of the tied ones are right.
     """
-    if hits is None:
-        best = np.diagonal(similarity)[:, None]
-    else:
-        best = np.where(hits, similarity, -np.inf).max(1, keepdims=True)
-    above = (similarity > best).sum(1)
-    equal = (similarity == best).sum(1)
-    return above + (equal - 1) / 2.0
+
+    better: np.ndarray
+    tied: np.ndarray
+    right: np.ndarray
+
+    def found(self, k: int) -> np.ndarray:
+        """Chance (Q,) that a right candidate is among the first k when tied ones are ordered at random."""
+        room = np.clip(k - self.better, 0, self.tied)
+        missed = np.ones(len(self.tied))
+        for draw in range(k):
+            wrong = np.maximum(self.tied - self.right - draw, 0) / np.maximum(self.tied - draw, 1)
+            missed = np.where(draw < room, missed * wrong, missed)
+        return 1.0 - missed
+
+    def expected(self) -> np.ndarray:
+        """Expected rank (Q,) of the first right candidate, counted from 0."""
+        return self.better + (self.tied - self.right) / (self.right + 1.0)
+
+
+def ranks(similarity: np.ndarray, hits: np.ndarray | None = None) -> Ranks:
+    """Ranks of every query's right candidates by similarities (Q, C).
+
+    ``hits`` (Q, C) is True where a candidate is right, at least once in a row; without it candidate i is
+    right for query i. Similarities closer than rounding are equal.
+    """
+    hits = np.eye(len(similarity), dtype=bool) if hits is None else hits
+    best = np.where(hits, similarity, -np.inf).max(1, keepdims=True)
+    rounding = ROUNDING * np.abs(similarity).max()
+    tied = np.abs(similarity - best) <= rounding
+    return Ranks((similarity > best + rounding).sum(1), tied.sum(1), (tied & hits).sum(1))
 
 
 def recall_curve(similarity: np.ndarray, direction: Direction, longest: int = 50) -> np.ndarray:
     """Recall in percent at 1 .. ``longest`` (or the pool's size) of a square similarity matrix."""
     similarity = _require_square(similarity)
     matrix = similarity if direction == "text-to-motion" else similarity.T
-    found = places(matrix)
-    return np.array([100.0 * (found < k).mean() for k in range(1, min(longest, len(matrix)) + 1)])
+    found = ranks(matrix)
+    return np.array([100.0 * found.found(k).mean() for k in range(1, min(longest, len(matrix)) + 1)])
 
 
 def farthest_first(sentences: np.ndarray, size: int = DISSIMILAR) -> np.ndarray:
@@ -150,9 +180,10 @@ def _both(protocol: str, similarity: np.ndarray, hits: np.ndarray | None) -> tup
 def _retrieval(
     direction: Direction, protocol: str, similarity: np.ndarray, hits: np.ndarray | None
 ) -> Retrieval:
-    found = places(similarity, hits)
-    recalls = {k: float(100.0 * (found < k).mean()) for k in RANKS}
-    return Retrieval(direction, protocol, len(similarity), recalls, float(np.median(found)) + 1.0)
+    found = ranks(similarity, hits)
+    recalls = {k: float(100.0 * found.found(k).mean()) for k in RANKS}
+    median = float(np.median(found.expected())) + 1.0
+    return Retrieval(direction, protocol, len(similarity), recalls, median)
 
 
 def _average(runs: Sequence[Retrieval]) -> Retrieval:

@@ -1,6 +1,6 @@
 """Scores against earlier scores: what moved beyond its confidence interval, and which way.
 
-Works on measurements; knows which figures are better when larger, and nothing of how they come about.
+Works on measurements; knows nothing of how they come about.
 """
 
 from __future__ import annotations
@@ -11,14 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..metrics.measurement import GROUND_TRUTH, SHUFFLED, Measurement
-
-_LARGER = ("R-precision", "R@", "BLEU", "ROUGE", "CIDEr", "BERTScore", "LaMP-BertScore")
-_SMALLER = (
-    *("FID", "MM-Dist", "MedR", "MPJPE", "acceleration error"),
-    *("foot skate", "penetration", "jitter", "bone drift"),
-)
-# Its best value is that of real motions.
-_AS_REAL = ("Diversity",)
+from .figures import AS_REAL, FIGURES, LARGER, SMALLER
 
 # A figure without an interval has moved when it differs by more than rounding.
 _ROUNDING = 1e-6
@@ -71,6 +64,19 @@ def regressions(changes: Sequence[Change]) -> list[Change]:
     return [change for change in changes if change.verdict in failing]
 
 
+def sentence(change: Change) -> str:
+    """What became of a figure, for people."""
+    figure = change.now or change.earlier
+    assert figure is not None
+    name = f"{figure.metric} of {figure.subject} ({figure.protocol}; evaluator: {figure.evaluator or 'none'})"
+    if change.verdict is Verdict.GONE:
+        return f"gone since the baseline: {name}"
+    if change.verdict is Verdict.INCOMPARABLE:
+        return f"not comparable with the baseline: {name}: {change.reason}"
+    assert change.earlier is not None and change.now is not None
+    return f"{change.verdict.value}: {name}: {change.earlier.value:.4g}, now {change.now.value:.4g}"
+
+
 Key = tuple[str, str, str | None, str]
 
 
@@ -106,10 +112,12 @@ def _change(now: Measurement, earlier: Measurement | None, all_now: dict[Key, Me
 
 def _direction(now: Measurement, earlier: Measurement, real: Measurement | None) -> Verdict:
     gain = now.value - earlier.value
-    if any(name in now.metric for name in _AS_REAL) and real is not None:
+    kind = FIGURES.get(now.metric)
+    better = None if kind is None else kind.better
+    if better == AS_REAL and real is not None:
         gain = abs(earlier.value - real.value) - abs(now.value - real.value)
-    elif any(name in now.metric for name in _SMALLER):
+    elif better == SMALLER:
         gain = -gain
-    elif not any(name in now.metric for name in _LARGER):
+    elif better != LARGER:
         return Verdict.MOVED
     return Verdict.BETTER if gain > 0.0 else Verdict.WORSE

@@ -7,6 +7,7 @@ judge their own family. Knows embeddings and similarities; the metrics on them a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -50,8 +51,9 @@ class Evaluator(Protocol):
 class GuoEvaluator:
     """An evaluator of Guo et al.'s design: similar is what lies close, by Euclidean distance."""
 
-    def __init__(self, trained: TrainedEvaluator):
+    def __init__(self, trained: TrainedEvaluator, released: bool = False):
         self._trained = trained
+        self._name = trained.name if released else f"{trained.name} ({digest_of(trained)})"
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> GuoEvaluator:
@@ -59,7 +61,7 @@ class GuoEvaluator:
 
         Raises ``ValueError`` naming the file that is missing, unsafe or of other sizes.
         """
-        return cls(load_released_evaluator(folder, device))
+        return cls(load_released_evaluator(folder, device), released=True)
 
     @classmethod
     def load_trained(cls, folder: Path, device: torch.device) -> GuoEvaluator:
@@ -68,8 +70,8 @@ class GuoEvaluator:
 
     @property
     def name(self) -> str:
-        """``guo:humanml3d``, ``guo:kit``, or the name of a trained one."""
-        return self._trained.name
+        """``guo:humanml3d``, ``guo:kit``, or the name of a trained one with the digest of its weights."""
+        return self._name
 
     @property
     def skeleton(self) -> Skeleton:
@@ -169,19 +171,26 @@ class LampEvaluator:
         return similarity(self.query_embeddings(features), self.text_embeddings(captions)).T
 
 
-def load_evaluator(choice: str, bundle: Bundle | None, device: torch.device) -> Evaluator:
-    """The evaluator that ``--evaluator`` names: ``guo:PATH``, ``lamp`` (``bundle``'s own) or a folder.
+def load_evaluators(
+    choices: Sequence[str], bundle: Callable[[], Bundle], device: torch.device
+) -> list[Evaluator]:
+    """The evaluators that ``--evaluator`` names: ``guo:PATH``, ``lamp`` (of ``bundle()``) or a folder.
 
-    A folder is an evaluator's or holds one as ``evaluator/``, as a bundle with one does. Raises
-    ``ValueError`` when it is none of these, or when ``lamp`` is chosen without a bundle.
+    A folder is an evaluator's or holds one as ``evaluator/``, as a bundle with one does. Its name has the
+    digest of its weights behind it, so that two of one name are two; the same one twice counts once. Raises
+    ``ValueError`` for a choice that is none of these.
     """
-    if choice == "lamp":
-        if bundle is None:
-            raise ValueError("evaluator lamp: needs a bundle, whose own features it uses")
-        return LampEvaluator(bundle)
-    if choice.startswith("guo:"):
-        return GuoEvaluator.load(Path(choice.removeprefix("guo:")), device)
-    return GuoEvaluator.load_trained(_trained(choice), device)
+    found: dict[str, Evaluator] = {}
+    for choice in choices:
+        evaluator: Evaluator
+        if choice == "lamp":
+            evaluator = LampEvaluator(bundle())
+        elif choice.startswith("guo:"):
+            evaluator = GuoEvaluator.load(Path(choice.removeprefix("guo:")), device)
+        else:
+            evaluator = GuoEvaluator.load_trained(_trained(choice), device)
+        found.setdefault(evaluator.name, evaluator)
+    return list(found.values())
 
 
 def require_evaluators(choices: Sequence[str]) -> None:
@@ -191,6 +200,14 @@ def require_evaluators(choices: Sequence[str]) -> None:
             require_released_evaluator(Path(choice.removeprefix("guo:")))
         elif choice != "lamp":
             _trained(choice)
+
+
+def digest_of(trained: TrainedEvaluator) -> str:
+    """Eight digits that change with an evaluator's weights or statistics."""
+    digest = hashlib.sha256(trained.statistics.mean.tobytes() + trained.statistics.std.tobytes())
+    for value in trained.network.state_dict().values():
+        digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()[:8]
 
 
 def _trained(choice: str) -> Path:

@@ -8,12 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..inference.precision import FP32, check_precision
+from ..metrics.captioning import CAPTION_PROTOCOLS
+from ..metrics.distribution import DIVERSITY_PROTOCOLS, MULTIMODALITY_PROTOCOLS
+from ..metrics.matching import DIRECTIONS, TOPS
 from ..metrics.measurement import FigureNotAllowed, Measurement, mean_and_interval
+from ..metrics.physics import BONE_DRIFT, FLOATING, FOOT_SKATE, JITTER, PENETRATION
+from ..metrics.reconstruction import ACCELERATION_ERROR, MPJPE, PA_MPJPE, ROOT_RELATIVE_MPJPE
+from ..metrics.retrieval import RANKS
 from .plots import Heatmap
+
+if TYPE_CHECKING:
+    from ..inference.generate import GenerateOptions
 
 BERTSCORE = "bertscore"
 FID = "fid"
@@ -34,67 +43,91 @@ OF_MOTIONS = (PHYSICS, RECONSTRUCTION)
 
 PROTOCOLS: Mapping[str, tuple[str, ...]] = {
     RETRIEVAL: ("all", "threshold", "dissimilar", "small-batches"),
-    CAPTIONS: ("tokens", "raw"),
-    DIVERSITY: ("guo", "guo-small"),
-    MULTIMODALITY: ("guo", "momask"),
+    CAPTIONS: tuple(protocol.name for protocol in CAPTION_PROTOCOLS),
+    DIVERSITY: tuple(protocol.name for protocol in DIVERSITY_PROTOCOLS),
+    MULTIMODALITY: tuple(protocol.name for protocol in MULTIMODALITY_PROTOCOLS),
 }
 
 # Subjects besides those of ``metrics.measurement``; unlike ground truth these can get worse.
+GIVEN = "given"
 RETRIEVED = "retrieved"
 CAPTIONED = "captioned"
 RECONSTRUCTED = "reconstructed"
-MOTIONS = "motions"
 
-# Part of a figure's printed name -> the metric it belongs to; the first that fits.
-_METRIC_OF = (
-    ("LaMP-BertScore", BERTSCORE),
-    *((name, CAPTIONS) for name in ("caption ", "BLEU", "ROUGE", "CIDEr", "BERTScore")),
-    *((name, RETRIEVAL) for name in (" R@", " MedR")),
-    ("R-precision", R_PRECISION),
-    ("MM-Dist", MM_DIST),
-    ("FID", FID),
-    ("Diversity", DIVERSITY),
-    ("MultiModality", MULTIMODALITY),
-    *((name, RECONSTRUCTION) for name in ("MPJPE", "acceleration error")),
-    *((name, PHYSICS) for name in ("foot skate", "penetration", "jitter", "bone drift")),
+LARGER, SMALLER, AS_REAL = "larger", "smaller", "as real"
+
+
+class FigureKind(NamedTuple):
+    """The metric that a figure belongs to, and which value is better; None where neither side is."""
+
+    metric: str
+    better: str | None
+
+
+_PARTS = ("precision", "recall", "F1")
+_NAMES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
+    (BERTSCORE, LARGER, tuple(f"LaMP-BertScore {part}" for part in _PARTS)),
+    (FID, SMALLER, ("FID",)),
+    (DIVERSITY, AS_REAL, ("Diversity",)),
+    (MULTIMODALITY, None, ("MultiModality",)),
+    (R_PRECISION, LARGER, tuple(f"R-precision top {k}" for k in TOPS)),
+    (MM_DIST, SMALLER, ("MM-Dist",)),
+    (RETRIEVAL, LARGER, tuple(f"{direction} R@{k}" for direction in DIRECTIONS for k in RANKS)),
+    (RETRIEVAL, SMALLER, tuple(f"{direction} MedR" for direction in DIRECTIONS)),
+    (CAPTIONS, LARGER, tuple(f"caption R-precision top {k}" for k in TOPS)),
+    (CAPTIONS, LARGER, ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D")),
+    (CAPTIONS, LARGER, tuple(f"BERTScore {part}" for part in _PARTS)),
+    (CAPTIONS, SMALLER, ("caption MM-Dist",)),
+    (PHYSICS, SMALLER, (FOOT_SKATE, PENETRATION, JITTER, BONE_DRIFT)),
+    (PHYSICS, AS_REAL, (FLOATING,)),
+    (RECONSTRUCTION, SMALLER, (MPJPE, ROOT_RELATIVE_MPJPE, PA_MPJPE, ACCELERATION_ERROR)),
 )
+# Every figure by its printed name.
+FIGURES: Mapping[str, FigureKind] = {
+    name: FigureKind(metric, better) for metric, better, names in _NAMES for name in names
+}
 
-Advance = Callable[[int, str], None]
-Show = Callable[[int, str], AbstractContextManager[Advance]]
+# ``with bar(total, title) as advance``: progress, moved on by ``advance(count, detail)``.
+ProgressBar = Callable[[int, str], AbstractContextManager[Callable[[int, str], None]]]
+
+
+def no_progress(total: int, title: str) -> AbstractContextManager[Callable[[int, str], None]]:
+    """Progress that nobody watches."""
+    return nullcontext(lambda count, detail: None)
 
 
 @dataclass(frozen=True)
 class ScoreOptions:
     """What to measure and how.
 
-    ``protocols`` are names out of ``PROTOCOLS``; a metric none of whose protocols is named takes its
-    default, which is all four for retrieval, both for captions, and the field's for the others.
-    ``limit`` cuts the clips or pairs; ``dissimilar`` lists the ids of that protocol's fixed subset.
-    ``guidance`` None generates with the generator's default, in ``precision``. Raises ``ValueError`` for
-    names it does not know and counts below 1.
+    metrics: out of ``METRICS``.
+    repetitions: loadings, generations or draws of figures that are drawn.
+    seed: all randomness is drawn from it.
+    protocols: names out of ``PROTOCOLS``; a metric none of whose protocols is named takes its default, which
+        is all for retrieval and captions, and the field's for the others.
+    dissimilar: the ids of retrieval's protocol of that name; chosen farthest-first when empty.
+    generation: how motions are generated for a data set; None as ``lamp generate`` does.
+
+    Raises ``ValueError`` for names it does not know and fewer than one repetition.
     """
 
     metrics: tuple[str, ...]
     repetitions: int = 20
     seed: int = 0
     protocols: tuple[str, ...] = ()
-    limit: int | None = None
     dissimilar: tuple[str, ...] = ()
-    guidance: float | None = None
-    precision: str = FP32
+    generation: GenerateOptions | None = None
 
     def __post_init__(self) -> None:
-        known = sorted({name for names in PROTOCOLS.values() for name in names})
+        known = tuple(sorted({name for names in PROTOCOLS.values() for name in names}))
         for kind, names, allowed in (
             ("metric", self.metrics, METRICS),
             ("protocol", self.protocols, known),
         ):
             if unknown := [name for name in names if name not in allowed]:
                 raise ValueError(f"{kind} {unknown[0]!r}: expected some of {', '.join(allowed)}")
-        check_precision(self.precision)
-        for name, count in (("repetitions", self.repetitions), ("limit", self.limit)):
-            if count is not None and count < 1:
-                raise ValueError(f"{name}: expected at least 1, found {count}")
+        if self.repetitions < 1:
+            raise ValueError(f"repetitions: expected at least 1, found {self.repetitions}")
 
     def wants(self, *metrics: str) -> bool:
         """True when any of ``metrics`` is asked for."""
@@ -104,17 +137,33 @@ class ScoreOptions:
         """The protocols of ``metric`` that were named; empty: its default."""
         return tuple(name for name in PROTOCOLS[metric] if name in self.protocols)
 
-    def labelled(self, protocol: str) -> str:
-        """The protocol's name, with guidance and precision where they are not the defaults."""
-        guided = protocol if self.guidance is None else f"{protocol}, guidance {self.guidance:g}"
-        return guided if self.precision == FP32 else f"{guided}, {self.precision}"
+    def reads_sentences(self) -> bool:
+        """Whether retrieval's protocols compare captions with each other."""
+        protocols = self.named_protocols(RETRIEVAL) or PROTOCOLS[RETRIEVAL]
+        return "threshold" in protocols or ("dissimilar" in protocols and not self.dissimilar)
 
     def stream(self, metric: str) -> np.random.Generator:
         """The random stream of a metric, which does not change with what else is measured."""
         return np.random.default_rng([self.seed, METRICS.index(metric)])
 
 
-@dataclass
+@dataclass(frozen=True)
+class MotionOrigin:
+    """Where the scored motions come from.
+
+    subject: ``generated``, or ``given`` for motions of which nobody says that a model made them.
+    made: how they were made, to stand in every protocol that judges them; empty for nothing to say.
+    """
+
+    subject: str
+    made: str = ""
+
+    def labelled(self, protocol: str) -> str:
+        """The protocol's name, and how the motions were made."""
+        return f"{protocol}, {self.made}" if self.made else protocol
+
+
+@dataclass(repr=False)
 class Report:
     """Figures as they are measured, refusals with their reasons, remarks, and what can be drawn."""
 
@@ -123,6 +172,12 @@ class Report:
     notes: list[str] = field(default_factory=list)
     heatmap: Heatmap | None = None
     recalls: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        from .report import markdown
+
+        told = [*self.notes, *(f"not measured: {sentence}" for sentence in self.refusals)]
+        return "\n".join([markdown(self.measurements), *told])
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
@@ -180,13 +235,3 @@ class Repeated:
             )
             for figure, values in self._values.items()
         ]
-
-
-def metric_of(figure: str) -> str | None:
-    """The metric, as it is asked for, of a figure's printed name; None for a name that is not ours."""
-    return next((metric for part, metric in _METRIC_OF if part in figure), None)
-
-
-def silent(total: int, title: str) -> AbstractContextManager[Advance]:
-    """Progress that nobody watches."""
-    return nullcontext(lambda count, detail: None)

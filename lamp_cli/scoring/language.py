@@ -13,51 +13,47 @@ import numpy as np
 
 from ..data.captions import Caption
 from ..data.word_tokens import tokens_of
-from ..inference.caption import caption
+from ..inference.caption import CaptionOptions
+from ..inference.caption import caption as caption_motions
 from ..metrics.bertscore import BertScore, BertScoreConfig, bert_score
-from ..metrics.bleu import LengthRule, corpus_bleu
-from ..metrics.captions import ReferenceProtocol, plain_words, references, whitespace_words
-from ..metrics.cider import cider_d
+from ..metrics.captioning import CAPTION_PROTOCOLS, caption_figures
+from ..metrics.captions import references
 from ..metrics.matching import DIRECTIONS, POOL, mm_dist
 from ..metrics.measurement import GENERATED, GROUND_TRUTH, SHUFFLED, Measurement, mean_and_interval
-from ..metrics.rouge import Convention, rouge_l
 from ..motion.clip_length import LONGEST_CLIP
 from ..motion.motion import Motion
 from .evaluators import Evaluator
-from .figures import BERTSCORE, CAPTIONED, CAPTIONS, Figure, Repeated, Report, ScoreOptions
-from .matching import Embedded, Names, embedded, joined, r_precision_of
-from .models import CAPTIONING, Models
-from .sources import Described, Example
+from .figures import BERTSCORE, CAPTIONED, CAPTIONS, Figure, MotionOrigin, Repeated, Report, ScoreOptions
+from .matching import Embedded, embedded, evaluator_protocol, joined, r_precision_of
+from .models import Models
+from .sources import Example
 
 LAMP_BERTSCORE = "LaMP-BertScore"
 # Who introduced ranking in which direction.
 _RANKED_BY: dict[str, str] = {"text-to-motion": "MotionGPT", "motion-to-text": "TM2T"}
-_LENGTH_RULES: tuple[LengthRule, ...] = ("closest", "shortest")
-_CONVENTIONS: tuple[Convention, ...] = ("rouge-score", "coco")
+GIVEN_CAPTIONS = "given captions"
 
 
-class Describer:
-    """Captions of motions by the bundle's captioner; those that came with a motion are taken as they are."""
+class MotionCaptions:
+    """Captions of motions by the bundle's captioner, each made once; those that came with one are taken."""
 
     def __init__(self, models: Models, figure: str):
         self._models = models
         self._figure = figure
-        self._truths: dict[str, str] = {}
-        self.given = False
+        # By whether the motion is a true one, and the number of its example.
+        self._made: dict[tuple[bool, int], str] = {}
 
-    def sentences(self, motions: Sequence[Motion], given: Sequence[str | None]) -> list[str]:
-        """A caption for every motion; raises ``FigureNotAllowed`` when one is needed and none can be made."""
-        missing = [motion for motion, text in zip(motions, given, strict=True) if text is None]
-        self.given |= len(missing) < len(motions)
-        made = iter(self._captions(missing))
-        return [next(made) if text is None else text for text in given]
+    def of_motions(self, batch: Sequence[Example], true: bool = False) -> list[str]:
+        """A caption for the motion of every example; ``true`` where those are true motions.
 
-    def of_truth(self, ids: Sequence[str], motions: Sequence[Motion]) -> list[str]:
-        """Captions of true motions, each made once."""
-        new = [(i, motion) for i, motion in zip(ids, motions, strict=True) if i not in self._truths]
-        made = self._captions([motion for _, motion in new])
-        self._truths.update(zip((i for i, _ in new), made, strict=True))
-        return [self._truths[i] for i in ids]
+        Raises ``FigureNotAllowed`` when one must be made and the bundle has no captioner.
+        """
+        given = [e.described for e in batch if e.described is not None]
+        return given if given else self._captions([((true, e.number), e.motion) for e in batch])
+
+    def of_truths(self, batch: Sequence[Example]) -> list[str]:
+        """A caption for every true motion of the examples."""
+        return self._captions([((True, e.number), e.truth) for e in batch if e.truth is not None])
 
     @property
     def possible(self) -> bool:
@@ -66,75 +62,69 @@ class Describer:
 
     @property
     def name(self) -> str:
-        """Whose captions these are."""
-        return "given captions" if self.given else f"captions by {self._models.bundle.config.name}"
+        """Whose captions those that are made are."""
+        return f"captions by {self._models.config.name}"
 
-    def _captions(self, motions: Sequence[Motion]) -> list[str]:
-        if not motions:
-            return []
-        bundle = self._models.describing(self._figure)
-        return [moments[0].text for moments in caption(bundle, motions, CAPTIONING)]
+    def _captions(self, motions: Sequence[tuple[tuple[bool, int], Motion]]) -> list[str]:
+        new = {key: motion for key, motion in motions if key not in self._made}
+        if new:
+            bundle = self._models.describing(self._figure)
+            moments = caption_motions(bundle, list(new.values()), CaptionOptions())
+            self._made.update(zip(new, (several[0].text for several in moments), strict=True))
+        return [self._made[key] for key, _ in motions]
 
 
 class LampBertScore:
     """Gathers texts and captions batch by batch; measures at the end."""
 
-    def __init__(self, describer: Describer):
-        self._describer = describer
+    def __init__(self, captions: MotionCaptions, origin: MotionOrigin):
+        self._captions = captions
+        self._origin = origin
         self._texts: list[str] = []
-        self._generated: list[str] = []
+        self._said: list[str] = []
+        self._given = False
         self._truth: list[tuple[str, str]] = []
 
     def add(self, batch: Sequence[Example], report: Report) -> None:
         """Caption the motions of a batch and, where there are some, its true motions.
 
-        Raises ``FigureNotAllowed`` when a generated motion needs a captioner and there is none.
+        Raises ``FigureNotAllowed`` when a motion needs a captioner and there is none.
         """
-        self._generated += self._describer.sentences(
-            [e.generated for e in batch], [e.described for e in batch]
-        )
+        self._said += self._captions.of_motions(batch)
+        self._given |= any(e.described is not None for e in batch)
         self._texts += [e.caption.text for e in batch]
-        true = [(e, e.truth) for e in batch if e.truth is not None]
-        if true and not self._describer.possible:
+        true = [e for e in batch if e.truth is not None]
+        if true and not self._captions.possible:
             report.note(f"{LAMP_BERTSCORE}: true motions are there, but no captioner to describe them")
             return
-        found = self._describer.of_truth([e.id for e, _ in true], [motion for _, motion in true])
-        self._truth += [(text, e.caption.text) for text, (e, _) in zip(found, true, strict=True)]
+        texts = (e.caption.text for e in true)
+        self._truth += zip(self._captions.of_truths(true), texts, strict=True)
 
     def measurements(self, models: Models, options: ScoreOptions, report: Report) -> list[Measurement]:
         """Precision, recall and F1 with both controls; intervals are over sentences.
 
         The idf comes from the texts that are compared with, the same for the first and the shuffled row.
         """
-        rng = options.stream(BERTSCORE)
-        rows = [(GENERATED, self._generated, self._texts)]
+        whose = GIVEN_CAPTIONS if self._given else self._captions.name
+        rows = [(self._origin.subject, whose, self._said, self._texts)]
         if self._truth:
-            described, said = ([pair[n] for pair in self._truth] for n in (0, 1))
-            rows.append((GROUND_TRUTH, described, said))
+            described, texts = ([pair[n] for pair in self._truth] for n in (0, 1))
+            rows.append((GROUND_TRUTH, self._captions.name, described, texts))
         else:
             report.note(f"{LAMP_BERTSCORE}: no ground-truth row, because no true motion was described")
         if len(set(self._texts)) > 1:
-            rows.append((SHUFFLED, self._generated, shuffled(self._texts, rng)))
+            rows.append((SHUFFLED, whose, self._said, shuffled(self._texts, options.stream(BERTSCORE))))
         else:
             report.note(f"{LAMP_BERTSCORE}: no row of shuffled texts, because there is only one text")
+        protocol = self._origin.labelled(bertscore_protocol(models.bertscore))
         found = []
-        for subject, candidates, texts in rows:
-            score = bert_score(candidates, [[text] for text in texts], models.encoder, models.bertscore)
-            evaluator = f"{self._describer.name}; {models.encoder.name}"
-            protocol = options.labelled(bertscore_protocol(models.bertscore))
-            found += [
-                Measurement(
-                    f"{LAMP_BERTSCORE} {name}",
-                    *mean_and_interval(values),
-                    protocol,
-                    evaluator,
-                    len(candidates),
-                    1,
-                    options.seed,
-                    subject,
-                )
-                for name, values in _parts(score).items()
-            ]
+        for subject, whose, said, texts in rows:
+            score = bert_score(said, [[text] for text in texts], models.encoder, models.bertscore)
+            for name, values in _parts(score).items():
+                judge = f"{whose}; {models.encoder.name}"
+                value, interval = mean_and_interval(values)
+                where = (protocol, judge, len(said), 1, options.seed, subject)
+                found.append(Measurement(f"{LAMP_BERTSCORE} {name}", value, interval, *where))
         return found
 
 
@@ -163,96 +153,96 @@ def bertscore_protocol(config: BertScoreConfig) -> str:
 
 
 def score_captions(
-    batches: Iterable[list[Described]],
-    describer: Describer,
+    batches: Iterable[list[Example]],
+    captions: MotionCaptions,
     models: Models,
     evaluators: Sequence[Evaluator],
     options: ScoreOptions,
+    origin: MotionOrigin | None,
     report: Report,
 ) -> None:
-    """BLEU, ROUGE-L, CIDEr-D and BERTScore of captions by each reference protocol; R-precision, MM-Dist.
+    """BLEU, ROUGE-L, CIDEr-D and BERTScore of captions by each protocol; R-precision, MM-Dist.
 
-    Raises ``FigureNotAllowed`` when the bundle has no captioner.
+    ``origin`` is where the motions come from, None for true ones. Raises ``FigureNotAllowed`` when the bundle
+    has no captioner.
     """
     predictions: list[str] = []
     allowed: list[tuple[Caption, ...]] = []
     pairs: list[list[Embedded]] = [[] for _ in evaluators]
+    whose = captions.name
     for batch in batches:
-        if any(item.described for item in batch):
-            said = describer.sentences([i.motion for i in batch], [i.described for i in batch])
-        else:
-            said = describer.of_truth([i.id for i in batch], [i.motion for i in batch])
+        said = captions.of_motions(batch, true=origin is None)
+        if batch[0].described is not None:
+            whose = GIVEN_CAPTIONS
         predictions += said
-        allowed += [item.references for item in batch]
-        features = [item.motion.to_features()[:LONGEST_CLIP] for item in batch]
+        allowed += [example.references or example.captions for example in batch]
+        features = [example.motion.to_features()[:LONGEST_CLIP] for example in batch]
         for evaluator, parts in zip(evaluators, pairs, strict=True):
             parts.append(embedded(evaluator, [Caption(text) for text in said], features))
-    protocols: tuple[ReferenceProtocol, ...] = ("tokens", "raw")
-    named = options.named_protocols(CAPTIONS)
-    for protocol in protocols:
-        if not named or protocol in named:
-            report.measurements += text_figures(
-                predictions, allowed, protocol, describer.name, models, options
-            )
+    origin = origin or MotionOrigin(GENERATED)
+    report.measurements += text_figures(predictions, allowed, whose, origin, models, options)
     if len(predictions) < 2:
         report.refuse("CIDEr-D", "its document frequencies need at least 2 clips, found 1")
     for evaluator, parts in zip(evaluators, pairs, strict=True):
-        _match(joined(parts), evaluator, describer.name, options, report)
+        _match(joined(parts), evaluator, whose, origin, options, report)
 
 
 def text_figures(
     predictions: Sequence[str],
     captions: Sequence[Sequence[Caption]],
-    protocol: ReferenceProtocol,
-    source: str,
+    whose: str,
+    origin: MotionOrigin,
     models: Models,
     options: ScoreOptions,
 ) -> list[Measurement]:
-    """All figures on words by one reference protocol; predictions are scored as they were made.
+    """All figures on words by the protocols asked for; predictions are scored as they were made.
 
-    Under ``tokens`` words are what white space separates (TM2T); under ``raw`` case and punctuation are
-    no part of them (MotionGPT), but for BERTScore, whose encoder reads the sentences. ``source`` says whose
-    captions they are.
+    ``captions`` are those that each prediction is compared with; ``whose`` says who made the predictions.
+    BERTScore reads whole sentences: it is the same for protocols of the same references.
     """
-    references_of = [references([c.text for c in cs], [_tokens(c) for c in cs], protocol) for cs in captions]
-    cut = whitespace_words if protocol == "tokens" else plain_words
-    words = [cut(text) for text in predictions]
-    allowed = [[cut(text) for text in three] for three in references_of]
-    found: list[tuple[str, float, str]] = []
-    for rule in _LENGTH_RULES:
-        bleu = corpus_bleu(words, allowed, rule)
-        found += [(f"BLEU-{n}", bleu[n - 1], f"{protocol}, {rule} length") for n in (1, 4)]
-    found += [("ROUGE-L", rouge_l(words, allowed, c), f"{protocol}, {c}") for c in _CONVENTIONS]
-    if len(words) > 1:
-        found.append(("CIDEr-D", cider_d(words, allowed), protocol))
-    pool, seed = len(predictions), options.seed
-    figures = [
-        Measurement(name, value, None, how, source, pool, 1, seed, CAPTIONED) for name, value, how in found
-    ]
-    score = bert_score(
-        predictions, [list(three) for three in references_of], models.encoder, models.bertscore
-    )
-    how, judge = f"{protocol}, {bertscore_protocol(models.bertscore)}", f"{source}; {models.encoder.name}"
-    return figures + [
-        Measurement(f"BERTScore {name}", *mean_and_interval(values), how, judge, pool, 1, seed, CAPTIONED)
-        for name, values in _parts(score).items()
-    ]
+    named = options.named_protocols(CAPTIONS)
+    chosen = [protocol for protocol in CAPTION_PROTOCOLS if not named or protocol.name in named]
+    pool, seed, found = len(predictions), options.seed, []
+    compared = {
+        kind: [
+            references([c.text for c in several], [_tokens(c) for c in several], kind) for several in captions
+        ]
+        for kind in dict.fromkeys(protocol.references for protocol in chosen)
+    }
+    for protocol in chosen:
+        shared = (None, origin.labelled(protocol.label), whose, pool, 1, seed, CAPTIONED)
+        figures = caption_figures(predictions, compared[protocol.references], protocol)
+        found += [Measurement(name, value, *shared) for name, value in figures.items()]
+    for kind, several in compared.items():
+        score = bert_score(predictions, several, models.encoder, models.bertscore)
+        how = origin.labelled(f"{kind}, {bertscore_protocol(models.bertscore)}")
+        for name, values in _parts(score).items():
+            value, interval = mean_and_interval(values)
+            where = (how, f"{whose}; {models.encoder.name}", pool, 1, seed, CAPTIONED)
+            found.append(Measurement(f"BERTScore {name}", value, interval, *where))
+    return found
 
 
-def _match(pairs: Embedded, evaluator: Evaluator, source: str, options: ScoreOptions, report: Report) -> None:
+def _match(
+    pairs: Embedded,
+    evaluator: Evaluator,
+    whose: str,
+    origin: MotionOrigin,
+    options: ScoreOptions,
+    report: Report,
+) -> None:
     """R-precision in both directions and MM-Dist of captions against their motions."""
-    values = Repeated()
-    judge = f"{evaluator.name}; {source}"
-    names = Names("guo", options)
+    values, judge, base = Repeated(), f"{evaluator.name}; {whose}", origin.labelled("guo")
     with report.refusing():
         for direction in DIRECTIONS:
-            name = f"{names.of(evaluator, 'r-precision')}, {direction} ({_RANKED_BY[direction]})"
-            for stream in options.stream(CAPTIONS).spawn(options.repetitions):
+            protocol = evaluator_protocol(base, evaluator, matched=True)
+            ranked = f"{protocol}, {direction} ({_RANKED_BY[direction]})"
+            for stream in options.stream(CAPTIONS).spawn(options.repetitions if len(pairs) > POOL else 1):
                 for k, value in r_precision_of(pairs, stream, direction).items():
-                    values.add(Figure(f"caption R-precision top {k}", name, judge, POOL, CAPTIONED), value)
+                    values.add(Figure(f"caption R-precision top {k}", ranked, judge, POOL, CAPTIONED), value)
     dist = mm_dist(pairs.texts, pairs.motions)
-    name = names.of(evaluator, "mm-dist")
-    values.add(Figure("caption MM-Dist", name, judge, len(pairs), CAPTIONED), dist)
+    protocol = evaluator_protocol(base, evaluator)
+    values.add(Figure("caption MM-Dist", protocol, judge, len(pairs), CAPTIONED), dist)
     report.measurements += values.measurements(options.seed)
 
 

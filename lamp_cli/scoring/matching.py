@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..bundle.bundle import Bundle
 from ..data.captions import Caption
 from ..data.evaluation_set import EvaluationPair, EvaluationSet
 from ..inference.embed import similarity
-from ..inference.generate import GenerateOptions
+from ..inference.generate import GenerateOptions, Prompt, generate
 from ..metrics.distribution import (
     DIVERSITY_PROTOCOLS,
     DiversityProtocol,
@@ -29,7 +30,7 @@ from ..metrics.distribution import (
 )
 from ..metrics.matching import POOL, TOPS, Direction, mm_dist, r_precision
 from ..metrics.measurement import GENERATED, GROUND_TRUTH, FigureNotAllowed
-from ..metrics.retrieval import places
+from ..metrics.retrieval import ranks
 from .evaluators import Evaluator, LampEvaluator
 from .figures import (
     DIVERSITY,
@@ -38,17 +39,20 @@ from .figures import (
     MM_DIST,
     R_PRECISION,
     Figure,
+    MotionOrigin,
+    ProgressBar,
     Repeated,
     Report,
     ScoreOptions,
-    Show,
 )
-from .sources import Split, generate_for
+from .sources import Split
 
 GUO = "guo"
-GIVEN = "given pairs"
+GIVEN_PAIRS = "given pairs"
 BEST_TOKEN = "best query token"
 MEAN_TOKEN = "mean query token"
+# Of fewer clips a covariance says nothing.
+FEWEST_FOR_FID = 32
 
 
 @dataclass(frozen=True)
@@ -95,24 +99,20 @@ def r_precision_of(
     if pairs.queries is None or len(pairs) < POOL:
         return r_precision(pairs.texts, pairs.motions, rng, direction)
     order = np.arange(len(pairs)) if rng is None else rng.permutation(len(pairs))
-    found = []
+    found: dict[int, list[float]] = {k: [] for k in TOPS}
     for batch in order[: len(order) // POOL * POOL].reshape(-1, POOL):
         scores = similarity(pairs.queries[batch], pairs.texts[batch])
-        found.append(places(scores.T if direction == "text-to-motion" else scores))
-    return {k: float((np.concatenate(found) < k).mean()) for k in TOPS}
+        placed = ranks(scores.T if direction == "text-to-motion" else scores)
+        for k, values in found.items():
+            values.append(placed.found(k).mean())
+    return {k: float(np.mean(values)) for k, values in found.items()}
 
 
-class Names:
-    """What protocols are called, by evaluator: LaMP's features are matched in their own way."""
-
-    def __init__(self, base: str, options: ScoreOptions):
-        self._base = options.labelled(base)
-
-    def of(self, evaluator: Evaluator, metric: str) -> str:
-        """The protocol's full name."""
-        if not isinstance(evaluator, LampEvaluator):
-            return self._base
-        return f"{self._base}, {BEST_TOKEN if metric == R_PRECISION else MEAN_TOKEN}"
+def evaluator_protocol(base: str, evaluator: Evaluator, matched: bool = False) -> str:
+    """The protocol's full name: LaMP's features are ``matched`` with texts in their own way."""
+    if not isinstance(evaluator, LampEvaluator):
+        return base
+    return f"{base}, {BEST_TOKEN if matched else MEAN_TOKEN}"
 
 
 def diversity_protocols(options: ScoreOptions, clips: int) -> list[DiversityProtocol]:
@@ -123,30 +123,35 @@ def diversity_protocols(options: ScoreOptions, clips: int) -> list[DiversityProt
     return [protocol for protocol in DIVERSITY_PROTOCOLS if protocol.name in named]
 
 
-class Matcher:
+class MatchingFigures:
     """Adds the figures of one repetition to ``values``, for what ``options`` asks for."""
 
-    def __init__(self, options: ScoreOptions, report: Report, names: Names):
+    def __init__(self, options: ScoreOptions, report: Report, protocol: str):
         self._options = options
         self._report = report
-        self._names = names
+        self._protocol = protocol
         self.values = Repeated()
-
-    @property
-    def wants_fid(self) -> bool:
-        """Whether FID is asked for: a second loading is embedded for it alone."""
-        return self._options.wants(FID)
 
     def fid(self, evaluator: Evaluator, subject: str, made: np.ndarray, real: np.ndarray) -> None:
         """FID of ``made`` against ``real``, (N, D) and (M, D)."""
+        if not self._options.wants(FID):
+            return
+        fewest, dimensions = min(len(made), len(real)), made.shape[1]
         with self._report.refusing():
-            value = frechet_inception_distance(made, real)
-            self._add(evaluator, FID, "FID", len(made), subject, value)
+            if fewest < FEWEST_FOR_FID:
+                raise FigureNotAllowed("FID", f"needs at least {FEWEST_FOR_FID} clips, found {fewest}")
+            protocol = evaluator_protocol(self._protocol, evaluator)
+            if fewest <= dimensions:
+                protocol += f", too high: {fewest} clips for {dimensions} dimensions"
+            figure = Figure("FID", protocol, evaluator.name, len(made), subject)
+            self.values.add(figure, frechet_inception_distance(made, real))
 
     def mm_dist(self, evaluator: Evaluator, subject: str, pairs: Embedded) -> None:
         """MM-Dist of pairs."""
         if self._options.wants(MM_DIST):
-            self._add(evaluator, MM_DIST, "MM-Dist", len(pairs), subject, mm_dist(pairs.texts, pairs.motions))
+            protocol = evaluator_protocol(self._protocol, evaluator)
+            figure = Figure("MM-Dist", protocol, evaluator.name, len(pairs), subject)
+            self.values.add(figure, mm_dist(pairs.texts, pairs.motions))
 
     def r_precision(
         self, evaluator: Evaluator, subject: str, batches: Sequence[Embedded], rng: np.random.Generator | None
@@ -154,74 +159,76 @@ class Matcher:
         """R-precision of pairs that stand in batches of 32 already, or of one lot that ``rng`` shuffles."""
         if not self._options.wants(R_PRECISION):
             return
+        protocol = evaluator_protocol(self._protocol, evaluator, matched=True)
         with self._report.refusing():
             found = [r_precision_of(batch, rng) for batch in batches]
             for k in TOPS:
-                value = float(np.mean([each[k] for each in found]))
-                self._add(evaluator, R_PRECISION, f"R-precision top {k}", POOL, subject, value)
+                figure = Figure(f"R-precision top {k}", protocol, evaluator.name, POOL, subject)
+                self.values.add(figure, float(np.mean([each[k] for each in found])))
 
     def diversity(
         self, evaluator: Evaluator, subject: str, motions: np.ndarray, rng: np.random.Generator
     ) -> None:
-        """Diversity of motions (N, D)."""
+        """Diversity of motions (N, D) by each protocol, drawn from a copy of ``rng``."""
         if not self._options.wants(DIVERSITY):
             return
         for protocol in diversity_protocols(self._options, len(motions)):
             with self._report.refusing():
-                value = diversity(motions, rng, protocol)
-                name = self._names.of(evaluator, DIVERSITY)
-                full = f"{name}, {protocol.pairs} pairs"
-                figure = Figure("Diversity", full, evaluator.name, len(motions), subject)
-                self.values.add(figure, value)
-
-    def _add(
-        self, evaluator: Evaluator, metric: str, name: str, pool: int, subject: str, value: float
-    ) -> None:
-        protocol = self._names.of(evaluator, metric)
-        self.values.add(Figure(name, protocol, evaluator.name, pool, subject), value)
+                value = diversity(motions, deepcopy(rng), protocol)
+                name = f"{evaluator_protocol(self._protocol, evaluator)}, {protocol.pairs} pairs"
+                self.values.add(Figure("Diversity", name, evaluator.name, len(motions), subject), value)
 
 
-Maker = Callable[[Sequence[EvaluationPair], np.random.Generator], list[np.ndarray]]
+# Features of some motions for every loaded pair, each as long as the pair's clip.
+FeatureGenerator = Callable[[Sequence[EvaluationPair], np.random.Generator, int], list[np.ndarray]]
 
 
-def maker(bundle: Bundle, sampling: GenerateOptions) -> Maker:
-    """Features for loaded pairs, by a bundle; their joints, which nobody sees, are left as they come."""
-    plain = dataclasses.replace(sampling, clean_up=False)
-    return lambda pairs, rng: [m.to_features() for m in generate_for(bundle, pairs, plain, rng)]
+def feature_generator(bundle: Bundle, options: GenerateOptions) -> FeatureGenerator:
+    """Features as the network makes them, which is what the field's protocols judge."""
+    plain = dataclasses.replace(options, clean_up=False)
+
+    def make(pairs: Sequence[EvaluationPair], rng: np.random.Generator, samples: int = 1) -> list[np.ndarray]:
+        prompts = [Prompt(pair.caption.text, len(pair.features)) for pair in pairs]
+        chosen = dataclasses.replace(plain, seed=int(rng.integers(2**31)), samples=samples)
+        return [motion.to_features() for motion in generate(bundle, prompts, chosen)]
+
+    return make
 
 
 def score_loadings(
     clips: EvaluationSet,
     evaluators: Sequence[Evaluator],
-    make: Maker,
+    make: FeatureGenerator,
     options: ScoreOptions,
+    origin: MotionOrigin,
     report: Report,
-    show: Show,
+    bar: ProgressBar,
 ) -> None:
     """The text-to-motion protocol over a split: ``options.repetitions`` loadings, generations, measurements.
 
-    A set of fewer than 32 clips is one incomplete batch, which the protocol's name says: R-precision
-    is then refused.
+    ``origin`` says how ``make`` generates. A set of fewer than 32 clips is one incomplete batch, which the
+    protocol's name says: R-precision is then refused.
     """
     if not options.wants(*MATCHING):
         return
     base = GUO if len(clips.clips) >= POOL else f"{GUO}, one incomplete batch"
-    matcher = Matcher(options, report, Names(base, options))
+    figures = MatchingFigures(options, report, origin.labelled(base))
     streams = options.stream(FID).spawn(options.repetitions)
     size = sum(map(len, _batches(clips, np.random.default_rng(0))))
-    with show(size * options.repetitions, "generating and judging") as advance:
+    with bar(size * options.repetitions, "generating and judging") as advance:
         for number, stream in enumerate(streams, 1):
             detail = f"repetition {number} of {options.repetitions}"
-            for count in _one_loading(clips, evaluators, make, matcher, stream):
+            for count in _one_loading(clips, evaluators, make, options, figures, stream):
                 advance(count, detail)
-    report.measurements += matcher.values.measurements(options.seed)
+    report.measurements += figures.values.measurements(options.seed)
 
 
 def _one_loading(
     clips: EvaluationSet,
     evaluators: Sequence[Evaluator],
-    make: Maker,
-    matcher: Matcher,
+    make: FeatureGenerator,
+    options: ScoreOptions,
+    figures: MatchingFigures,
     stream: np.random.Generator,
 ) -> Iterator[int]:
     """Measure one loading; yields how many clips were done since the last time."""
@@ -230,29 +237,34 @@ def _one_loading(
     made: list[list[Embedded]] = [[] for _ in evaluators]
     for batch in _batches(clips, loading):
         captions = [pair.caption for pair in batch]
-        generated = make(batch, generation)
+        generated = make(batch, generation, 1)
         for evaluator, true_parts, made_parts in zip(evaluators, real, made, strict=True):
             texts = evaluator.text_embeddings(captions)
             true_parts.append(with_motions(evaluator, texts, [pair.features for pair in batch]))
             made_parts.append(with_motions(evaluator, texts, generated))
         yield len(batch)
+    # A second loading is embedded for FID alone.
     second = [pair.features for batch in _batches(clips, another) for pair in batch]
     for evaluator, true_parts, made_parts in zip(evaluators, real, made, strict=True):
-        generated_motions = _figures(matcher, evaluator, GENERATED, made_parts, draws)
-        truth = _figures(matcher, evaluator, GROUND_TRUTH, true_parts, draws)
-        if matcher.wants_fid:
-            matcher.fid(evaluator, GENERATED, generated_motions, truth)
-            matcher.fid(evaluator, GROUND_TRUTH, evaluator.motion_embeddings(second), truth)
+        generated_motions = _figures(figures, evaluator, GENERATED, made_parts, draws)
+        truth = _figures(figures, evaluator, GROUND_TRUTH, true_parts, draws)
+        if options.wants(FID):
+            figures.fid(evaluator, GENERATED, generated_motions, truth)
+            figures.fid(evaluator, GROUND_TRUTH, evaluator.motion_embeddings(second), truth)
 
 
 def _figures(
-    matcher: Matcher, evaluator: Evaluator, subject: str, batches: list[Embedded], rng: np.random.Generator
+    figures: MatchingFigures,
+    evaluator: Evaluator,
+    subject: str,
+    batches: list[Embedded],
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """R-precision, MM-Dist and Diversity of one loading; its motions (N, D)."""
-    matcher.r_precision(evaluator, subject, batches, None)
+    figures.r_precision(evaluator, subject, batches, None)
     pairs = joined([Embedded(batch.texts, batch.motions) for batch in batches])
-    matcher.mm_dist(evaluator, subject, pairs)
-    matcher.diversity(evaluator, subject, pairs.motions, rng)
+    figures.mm_dist(evaluator, subject, pairs)
+    figures.diversity(evaluator, subject, pairs.motions, rng)
     return pairs.motions
 
 
@@ -262,10 +274,11 @@ def _batches(clips: EvaluationSet, rng: np.random.Generator) -> list[list[Evalua
 
 def score_given(
     evaluators: Sequence[Evaluator],
-    generated: Sequence[Embedded],
+    given: Sequence[Embedded],
     truth: Sequence[Embedded | None],
     split: Split | None,
     options: ScoreOptions,
+    origin: MotionOrigin,
     report: Report,
 ) -> None:
     """Given pairs, embedded by each evaluator; ``truth`` their true motions where all have one.
@@ -275,42 +288,40 @@ def score_given(
     """
     if not options.wants(*MATCHING):
         return
-    matcher = Matcher(options, report, Names(GIVEN, options))
-    for evaluator, made, real in zip(evaluators, generated, truth, strict=True):
-        rows = [(GENERATED, made)] if real is None else [(GENERATED, made), (GROUND_TRUTH, real)]
+    figures = MatchingFigures(options, report, origin.labelled(GIVEN_PAIRS))
+    for evaluator, made, real in zip(evaluators, given, truth, strict=True):
+        rows = [(origin.subject, made)] if real is None else [(origin.subject, made), (GROUND_TRUTH, real)]
         for subject, pairs in rows:
-            matcher.mm_dist(evaluator, subject, pairs)
-            for stream in options.stream(R_PRECISION).spawn(options.repetitions):
-                matcher.r_precision(evaluator, subject, [pairs], stream)
+            figures.mm_dist(evaluator, subject, pairs)
+            # One batch is the same in every order: repeating it would make an interval of nothing.
+            for stream in options.stream(R_PRECISION).spawn(options.repetitions if len(pairs) > POOL else 1):
+                figures.r_precision(evaluator, subject, [pairs], stream)
             for stream in options.stream(DIVERSITY).spawn(options.repetitions):
-                matcher.diversity(evaluator, subject, pairs.motions, stream)
+                figures.diversity(evaluator, subject, pairs.motions, stream)
         if options.wants(FID):
-            _fid_of_given(matcher, evaluator, made, real, split, options, report)
-    report.measurements += matcher.values.measurements(options.seed)
+            _fid_of_given(figures, evaluator, made, real, split, options, origin, report)
+    report.measurements += figures.values.measurements(options.seed)
 
 
 def _fid_of_given(
-    matcher: Matcher,
+    figures: MatchingFigures,
     evaluator: Evaluator,
     made: Embedded,
     real: Embedded | None,
     split: Split | None,
     options: ScoreOptions,
+    origin: MotionOrigin,
     report: Report,
 ) -> None:
-    if split is None and real is None:
-        with report.refusing():
-            reason = "needs real motions: a ground_truth for every line, or --data DIR --split NAME"
-            raise FigureNotAllowed("FID", reason)
-        return
-    if split is None:
-        assert real is not None
-        matcher.fid(evaluator, GENERATED, made.motions, real.motions)
-        return
-    for stream in options.stream(FID).spawn(options.repetitions):
-        loadings = [
-            evaluator.motion_embeddings([p.features for p in split.clips.load(each)])
-            for each in stream.spawn(2)
-        ]
-        matcher.fid(evaluator, GENERATED, made.motions, loadings[0])
-        matcher.fid(evaluator, GROUND_TRUTH, loadings[1], loadings[0])
+    if split is not None:
+        for stream in options.stream(FID).spawn(options.repetitions):
+            loadings = [
+                evaluator.motion_embeddings([p.features for p in split.clips.load(each)])
+                for each in stream.spawn(2)
+            ]
+            figures.fid(evaluator, origin.subject, made.motions, loadings[0])
+            figures.fid(evaluator, GROUND_TRUTH, loadings[1], loadings[0])
+    elif real is not None:
+        figures.fid(evaluator, origin.subject, made.motions, real.motions)
+    else:
+        report.refuse("FID", "needs real motions: a ground_truth for every line, or --data DIR --split NAME")

@@ -15,26 +15,29 @@ import torch
 from ..bundle.bundle import Bundle, find_bundle, load_bundle, read_config
 from ..bundle.config import BundleConfig
 from ..bundle.evaluator import is_evaluator
-from ..inference.caption import CaptionOptions
-from ..inference.generate import GenerateOptions
 from ..inference.precision import FP32, in_precision
 from ..metrics.bertscore import BertScoreConfig
 from ..metrics.measurement import FigureNotAllowed
 from ..motion.skeleton import Skeleton
 from .bertscore_encoders import RememberingEncoder, load_bertscore_encoder
-from .evaluators import Evaluator, LampEvaluator, load_evaluator
-from .figures import RETRIEVAL, ScoreOptions
+from .evaluators import Evaluator, load_evaluators
+from .figures import RETRIEVAL
 
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """The bundle by name, evaluators as ``load_evaluator`` takes them, and BERTScore's encoder.
+    """Networks by name.
 
-    ``captioner`` False leaves out the bundle's captioner, which may be a large language model.
-    ``precision`` is that of BERTScore's encoder.
+    model: the bundle; None for one in hand, whose own features are then the evaluator.
+    evaluators: as ``load_evaluators`` takes them; empty for the bundle's own.
+    encoder: BERTScore's encoder, as ``load_bertscore_encoder`` takes it.
+    layer: of the encoder.
+    bertscore: BERTScore's weights and baseline.
+    captioner: False leaves out the bundle's captioner, which may be a large language model.
+    precision: of BERTScore's encoder.
     """
 
-    model: str
+    model: str | None
     device: torch.device
     evaluators: tuple[str, ...] = ()
     encoder: str | None = None
@@ -74,30 +77,31 @@ class Models:
             return self._given
         if self._loaded is None:
             captioner = self._choice.captioner and self.captions
-            self._loaded = load_bundle(self._choice.model, self._choice.device, captioner)
+            self._loaded = load_bundle(self._name, self._choice.device, captioner)
         return self._loaded
 
     @cached_property
     def captions(self) -> bool:
         """Whether the bundle has a captioner."""
-        return self._config.model.captioner is not None
+        return self.config.model.captioner is not None
 
     def describing(self, figure: str) -> Bundle:
         """The bundle with its captioner; raises ``FigureNotAllowed`` for ``figure`` when it has none."""
         if not self.captions:
-            reason = f"{self._config.name} has no captioner; `lamp pretrain --stage captioner` trains one"
+            reason = f"{self.config.name} has no captioner; `lamp pretrain --stage captioner` trains one"
             raise FigureNotAllowed(figure, reason)
         return self.bundle
 
     @cached_property
-    def _config(self) -> BundleConfig:
-        return self._given.config if self._given else read_config(find_bundle(self._choice.model))
+    def config(self) -> BundleConfig:
+        """The bundle's configuration; its networks need not be loaded."""
+        return self._given.config if self._given else read_config(find_bundle(self._name))
 
     def evaluators(self, metric: str) -> list[Evaluator]:
         """The evaluators that judge ``metric``."""
         choices = self._choice.evaluators or (self._default_evaluator(metric),)
         if choices not in self._evaluators:
-            self._evaluators[choices] = [self._load(choice) for choice in choices]
+            self._evaluators[choices] = load_evaluators(choices, lambda: self.bundle, self._choice.device)
         return self._evaluators[choices]
 
     def require_skeleton(self, skeleton: Skeleton, evaluators: Sequence[Evaluator]) -> None:
@@ -122,25 +126,13 @@ class Models:
             known = f"{self.bundle.config.name} was trained on {own}"
             raise ValueError(f"{where}: {skeleton.name} motions ({skeleton.joints} joints); {known}")
 
-    def _load(self, choice: str) -> Evaluator:
-        if choice == "lamp":
-            return LampEvaluator(self.bundle)
-        return load_evaluator(choice, None, self._choice.device)
+    @property
+    def _name(self) -> str:
+        assert self._choice.model is not None
+        return self._choice.model
 
     def _default_evaluator(self, metric: str) -> str:
-        if metric == RETRIEVAL or self._given is not None:
+        if metric == RETRIEVAL or self._choice.model is None:
             return "lamp"
         folder = find_bundle(self._choice.model) / "evaluator"
         return str(folder) if is_evaluator(folder) else "lamp"
-
-
-def sampling(options: ScoreOptions) -> GenerateOptions:
-    """How motions are generated; their seed is set batch by batch."""
-    from ..model.generator import SamplingOptions
-
-    return GenerateOptions(
-        sampling=SamplingOptions(guidance=options.guidance), candidates=1, precision=options.precision
-    )
-
-
-CAPTIONING = CaptionOptions()

@@ -6,7 +6,7 @@ this module imports no network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,12 +14,12 @@ import numpy as np
 from ..data.batches import batched
 from ..inference import BATCH_SIZE
 from ..metrics.measurement import FigureNotAllowed, Measurement, mean_and_interval
-from ..metrics.physics import PhysicalQuality, physical_figures, physical_quality
+from ..metrics.physics import PHYSICAL_FIGURES, PhysicalQuality, physical_figures, physical_quality
 from ..metrics.reconstruction import reconstruction
 from ..motion.clip_length import FRAMES_PER_TOKEN, whole_tokens
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
-from .figures import RECONSTRUCTED, Report
+from .figures import GIVEN, RECONSTRUCTED, Report
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
@@ -28,37 +28,35 @@ CONTACT_BY_HEIGHT = "mean over clips, contact by height"
 AUTOENCODED = "mean over clips, encoded and decoded"
 
 
-class PhysicsCollector:
-    """Physical quality of motions as they come by, subject by subject."""
-
-    def __init__(self) -> None:
-        self._qualities: dict[str, list[PhysicalQuality]] = {}
-
-    def add(self, subject: str, motion: Motion) -> None:
-        """Measure one motion at its own frame rate."""
-        quality = physical_quality(motion.joints, motion.fps)
-        self._qualities.setdefault(subject, []).append(quality)
-
-    def measurements(self, seed: int | None, protocol: str = CONTACT_BY_HEIGHT) -> list[Measurement]:
-        """Means over clips with their intervals; raises ``FigureNotAllowed`` when nothing came by."""
-        if not self._qualities:
-            raise FigureNotAllowed("physical quality", "no clips to measure")
-        found = []
-        for subject, clips in self._qualities.items():
-            for name, figure in physical_figures(clips).items():
-                where = (protocol, None, figure.clips, 1, seed, subject)
-                found.append(Measurement(name, figure.value, figure.interval, *where))
-        return found
+def quality_of(motion: Motion) -> PhysicalQuality:
+    """Physical quality of a motion at its own frame rate."""
+    return physical_quality(motion.joints, motion.fps)
 
 
-def score_physics(motions: Iterable[Motion], subject: str) -> Report:
-    """Foot skate, penetration, jitter and bone drift of motions, means over clips."""
-    report, collector = Report(), PhysicsCollector()
-    for motion in motions:
-        collector.add(subject, motion)
-    with report.refusing():
-        report.measurements += collector.measurements(None)
+def score_physics(motions: Iterable[Motion]) -> Report:
+    """Foot skate, penetration, floating, jitter and bone drift of given motions, means over clips."""
+    report = Report()
+    report_physics({GIVEN: [quality_of(motion) for motion in motions]}, CONTACT_BY_HEIGHT, None, report)
     return report
+
+
+def report_physics(
+    qualities: Mapping[str, Sequence[PhysicalQuality]], protocol: str, seed: int | None, report: Report
+) -> None:
+    """Means over the clips of each subject; how many clips lack a figure is noted."""
+    for subject, clips in qualities.items():
+        with report.refusing():
+            figures = physical_figures(clips)
+            for name, figure in figures.items():
+                where = (protocol, None, figure.clips, 1, seed, subject)
+                report.measurements.append(Measurement(name, figure.value, figure.interval, *where))
+        for name in PHYSICAL_FIGURES if clips else ():
+            lacking = sum(name not in clip.figures() for clip in clips)
+            reason = f"{lacking} of {len(clips)} {subject} clips are too short or never stand on the floor"
+            if lacking == len(clips):
+                report.refuse(name, reason)
+            elif lacking:
+                report.note(f"{name}: {reason}, and do not count")
 
 
 def reconstruction_figures(
@@ -94,8 +92,8 @@ def reconstruction_figures(
 
 def _reconstruct(bundle: Bundle, batch: list[np.ndarray], values: dict[str, list[float]]) -> None:
     for true, decoded in zip(batch, decoded_features(bundle, batch), strict=True):
-        joints = (features_to_joints(x, bundle.skeleton) for x in (decoded, true))
-        for name, value in reconstruction(*joints).items():
+        found, expected = (features_to_joints(x, bundle.skeleton) for x in (decoded, true))
+        for name, value in reconstruction(found, expected, bundle.skeleton.fps).items():
             values.setdefault(name, []).append(value)
 
 

@@ -6,22 +6,17 @@ them. Every repetition draws other texts and other motions. Knows no evaluator's
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 
 import numpy as np
 
-from ..bundle.bundle import Bundle
-from ..data.evaluation_set import EvaluationPair, EvaluationSet
-from ..inference.generate import GenerateOptions, Prompt, generate
+from ..data.evaluation_set import EvaluationSet
 from ..metrics.distribution import MULTIMODALITY_PROTOCOLS, MultimodalityProtocol, multimodality
-from ..metrics.measurement import GENERATED, FigureNotAllowed
+from ..metrics.measurement import FigureNotAllowed
 from .evaluators import Evaluator
-from .figures import MULTIMODALITY, Figure, Repeated, Report, ScoreOptions, Show
-from .matching import GIVEN, GUO, Names
-
-# Features of ``samples`` motions for one loaded caption.
-Sampler = Callable[[EvaluationPair, int, np.random.Generator], list[np.ndarray]]
+from .figures import MULTIMODALITY, Figure, MotionOrigin, ProgressBar, Repeated, Report, ScoreOptions
+from .matching import GIVEN_PAIRS, GUO, FeatureGenerator, evaluator_protocol
 
 
 def multimodality_protocols(options: ScoreOptions) -> list[MultimodalityProtocol]:
@@ -30,25 +25,14 @@ def multimodality_protocols(options: ScoreOptions) -> list[MultimodalityProtocol
     return [protocol for protocol in MULTIMODALITY_PROTOCOLS if protocol.name in named]
 
 
-def sampler(bundle: Bundle, sampling: GenerateOptions) -> Sampler:
-    """Motions of a bundle, each of the length of the caption's clip."""
-
-    def make(pair: EvaluationPair, samples: int, rng: np.random.Generator) -> list[np.ndarray]:
-        seed = int(rng.integers(2**31))
-        chosen = dataclasses.replace(sampling, seed=seed, samples=samples, clean_up=False)
-        prompt = Prompt(pair.caption.text, len(pair.features))
-        return [motion.to_features() for motion in generate(bundle, [prompt], chosen)]
-
-    return make
-
-
 def score_multimodality(
     clips: EvaluationSet,
     evaluators: Sequence[Evaluator],
-    make: Sampler,
+    make: FeatureGenerator,
     options: ScoreOptions,
+    origin: MotionOrigin,
     report: Report,
-    show: Show,
+    bar: ProgressBar,
 ) -> None:
     """MultiModality over a split; refused when it has fewer clips than the protocol has texts."""
     for protocol in multimodality_protocols(options):
@@ -58,19 +42,20 @@ def score_multimodality(
             values = Repeated()
             streams = options.stream(MULTIMODALITY).spawn(options.repetitions)
             total = options.repetitions * protocol.texts
-            with show(total, f"generating {protocol.samples} motions per text") as advance:
+            with bar(total, f"generating {protocol.samples} motions per text") as advance:
                 for stream in streams:
                     loading, generation, draws = stream.spawn(3)
                     chosen = loading.permutation(len(clips.clips))[: protocol.texts]
                     found: list[list[np.ndarray]] = [[] for _ in evaluators]
                     for number in chosen:
-                        motions = make(clips.draw(int(number), loading), protocol.samples, generation)
+                        pair = clips.draw(int(number), loading)
+                        motions = make([pair], generation, protocol.samples)
                         for evaluator, rows in zip(evaluators, found, strict=True):
                             rows.append(evaluator.motion_embeddings(motions))
                         advance(1, "")
                     for evaluator, rows in zip(evaluators, found, strict=True):
-                        value = multimodality(np.stack(rows), draws, protocol)
-                        values.add(_figure(evaluator, protocol, protocol.name, options), value)
+                        value = multimodality(np.stack(rows), deepcopy(draws), protocol)
+                        values.add(_figure(evaluator, protocol, protocol.name, origin), value)
             report.measurements += values.measurements(options.seed)
 
 
@@ -78,6 +63,7 @@ def score_given_multimodality(
     evaluators: Sequence[Evaluator],
     motions: Sequence[Mapping[str, np.ndarray]],
     options: ScoreOptions,
+    origin: MotionOrigin,
     report: Report,
 ) -> None:
     """MultiModality of given motions: for each evaluator the embeddings (S, D) of each sentence's.
@@ -95,15 +81,14 @@ def score_given_multimodality(
                     texts = stream.permutation(len(enough))[: protocol.texts]
                     rows = np.stack([enough[n][: protocol.samples] for n in texts])
                     value = multimodality(rows, stream, protocol)
-                    values.add(_figure(evaluator, protocol, f"{protocol.name}, {GIVEN}", options), value)
+                    values.add(_figure(evaluator, protocol, f"{protocol.name}, {GIVEN_PAIRS}", origin), value)
             report.measurements += values.measurements(options.seed)
 
 
-def _figure(
-    evaluator: Evaluator, protocol: MultimodalityProtocol, name: str, options: ScoreOptions
-) -> Figure:
-    full = Names(f"{name}, {protocol.texts} x {protocol.samples}", options).of(evaluator, MULTIMODALITY)
-    return Figure("MultiModality", full, evaluator.name, protocol.texts, GENERATED)
+def _figure(evaluator: Evaluator, protocol: MultimodalityProtocol, name: str, origin: MotionOrigin) -> Figure:
+    full = origin.labelled(f"{name}, {protocol.texts} x {protocol.samples}")
+    full = evaluator_protocol(full, evaluator)
+    return Figure("MultiModality", full, evaluator.name, protocol.texts, origin.subject)
 
 
 def _too_few(protocol: MultimodalityProtocol, found: str) -> FigureNotAllowed:

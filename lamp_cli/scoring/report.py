@@ -18,9 +18,9 @@ from typing import Any
 from ..metrics.measurement import GROUND_TRUTH, SHUFFLED, Measurement, measurement_of_row
 from ..storage import write_text
 from .comparison import Change, Verdict, compare
-from .figures import metric_of
+from .figures import FIGURES
 
-SUFFIXES = (".csv", ".md", ".tex", ".json", ".jsonl")
+SUFFIXES = (".csv", ".md", ".json", ".jsonl")
 PICTURES = (".png", ".svg", ".pdf")
 _MARKS = {
     Verdict.BETTER: "better",
@@ -31,9 +31,6 @@ _MARKS = {
 }
 _CONTROLS = (GROUND_TRUTH, SHUFFLED)
 _VALUE = "value"
-# Subject, protocol, evaluator, pool, repetitions: the last columns.
-_SHARED = 5
-_TEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"²": "$^2$", "³": "$^3$", "±": "$\\pm$"})
 
 
 @dataclass(frozen=True)
@@ -59,9 +56,11 @@ def changes(
 ) -> list[Change]:
     """Every figure against the earlier ones; those of metrics that were not asked for now are left aside.
 
-    Raises ``ValueError`` when a figure stands twice.
+    An earlier figure of a name that is not known is gone, not left aside. Raises ``ValueError`` when a figure
+    stands twice.
     """
-    return compare(now, [m for m in earlier if metric_of(m.metric) in metrics])
+    asked = {name for name, kind in FIGURES.items() if kind.metric in metrics}
+    return compare(now, [m for m in earlier if m.metric in asked or m.metric not in FIGURES])
 
 
 def table(measurements: Sequence[Measurement], compared: Sequence[Change] = ()) -> Table:
@@ -124,7 +123,7 @@ def number(measurement: Measurement) -> str:
 def write_report(
     path: Path, measurements: Sequence[Measurement], model: str | None, compared: Sequence[Change] = ()
 ) -> None:
-    """Write figures to a file; the suffix chooses CSV, Markdown, LaTeX, JSON or JSON lines."""
+    """Write figures to a file; the suffix chooses CSV, Markdown, JSON or JSON lines."""
     by_figure = {id(change.now): change for change in compared if change.now is not None}
     records = [row(m, model, by_figure.get(id(m))) for m in measurements]
     suffix = path.suffix.lower()
@@ -134,10 +133,8 @@ def write_report(
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     elif suffix == ".csv":
         text = _csv(records)
-    elif suffix == ".md":
-        text = _markdown(table(measurements, compared))
     else:
-        text = _latex(table(measurements, compared))
+        text = markdown(measurements, compared)
     write_text(path, text)
 
 
@@ -181,14 +178,8 @@ def _csv(records: Sequence[dict[str, Any]]) -> str:
     return stream.getvalue()
 
 
-def _markdown(shown: Table) -> str:
+def markdown(measurements: Sequence[Measurement], compared: Sequence[Change] = ()) -> str:
+    """Every figure in a row of a Markdown table."""
+    shown = table(measurements, compared)
     lines = [shown.head, ("---",) * len(shown.head), *shown.rows]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
-
-
-def _latex(shown: Table) -> str:
-    columns = "l" + "r" * (len(shown.head) - 1 - _SHARED) + "lllrr"
-    lines = [" & ".join(cell.translate(_TEX) for cell in line) + r" \\" for line in shown.rows]
-    head = " & ".join(cell.translate(_TEX) for cell in shown.head) + r" \\"
-    rules = [rf"\begin{{tabular}}{{{columns}}}", r"\hline", head, r"\hline", *lines, r"\hline"]
-    return "\n".join([*rules, r"\end{tabular}"]) + "\n"

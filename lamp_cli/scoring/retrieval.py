@@ -19,6 +19,7 @@ from ..metrics.measurement import FigureNotAllowed, Measurement
 from ..metrics.retrieval import (
     Retrieval,
     farthest_first,
+    ranks,
     recall_curve,
     retrieval_all,
     retrieval_dissimilar,
@@ -26,7 +27,7 @@ from ..metrics.retrieval import (
     retrieval_threshold,
 )
 from .evaluators import Evaluator, LampEvaluator
-from .figures import PROTOCOLS, RETRIEVAL, Report, ScoreOptions, Show, silent
+from .figures import PROTOCOLS, RETRIEVAL, ProgressBar, Report, ScoreOptions, no_progress
 from .plots import Heatmap
 
 CHUNK = 128
@@ -34,7 +35,7 @@ DRAWN = 24
 
 
 @dataclass(frozen=True)
-class Pairs:
+class RetrievalPool:
     """Ids, one caption each, and features (T, C) of the motions that are searched."""
 
     ids: Sequence[str]
@@ -42,59 +43,69 @@ class Pairs:
     features: Sequence[np.ndarray]
 
 
-def similarities(evaluator: Evaluator, pairs: Pairs, show: Show = silent) -> np.ndarray:
+def similarities(evaluator: Evaluator, pool: RetrievalPool, bar: ProgressBar = no_progress) -> np.ndarray:
     """How well each caption says each motion, (N, N) float32.
 
     LaMP's are computed a few motions at a time: all query tokens of 4,400 clips at once need gigabytes.
     """
     if not isinstance(evaluator, LampEvaluator):
-        return evaluator.similarity(pairs.captions, pairs.features)
-    texts = evaluator.text_embeddings(pairs.captions)
+        return evaluator.similarity(pool.captions, pool.features)
+    texts = evaluator.text_embeddings(pool.captions)
     rows = []
-    with show(len(pairs.features), "embedding for retrieval") as advance:
-        for begin in range(0, len(pairs.features), CHUNK):
-            part = pairs.features[begin : begin + CHUNK]
+    with bar(len(pool.features), "embedding for retrieval") as advance:
+        for begin in range(0, len(pool.features), CHUNK):
+            part = pool.features[begin : begin + CHUNK]
             rows.append(similarity(evaluator.query_embeddings(part), texts))
             advance(len(part), "")
     return np.concatenate(rows).T
 
 
 def score_retrieval(
-    pairs: Pairs,
+    pool: RetrievalPool,
     evaluators: Sequence[Evaluator],
     encoder: TokenEncoder,
     options: ScoreOptions,
     report: Report,
     subject: str,
     caption_choice: str = "first caption",
-    show: Show = silent,
+    bar: ProgressBar = no_progress,
 ) -> None:
     """R@1, 2, 3, 5, 10 and MedR in both directions, by the protocols asked for; nothing is drawn.
 
-    ``encoder`` reads the captions where near duplicates or unlike ones are looked for.
+    ``encoder`` reads the captions where near duplicates or unlike ones are looked for. Ties count by their
+    chance, see ``metrics.retrieval``; a query with one is noted.
     """
+    if len(pool.ids) < 2:
+        report.refuse("retrieval", f"needs at least 2 clips, found {len(pool.ids)}")
+        return
     protocols = options.named_protocols(RETRIEVAL) or PROTOCOLS[RETRIEVAL]
     sentences: np.ndarray | None = None
-    if {"threshold", "dissimilar"} & set(protocols):
-        texts = [caption.text for caption in pairs.captions]
+    if options.reads_sentences():
+        texts = [caption.text for caption in pool.captions]
         sentences = sentence_embeddings(encoder.encode(texts))
     for evaluator in evaluators:
-        matrix = similarities(evaluator, pairs, show)
+        matrix = similarities(evaluator, pool, bar)
         for protocol in protocols:
             with report.refusing():
-                found, reader = _retrieve(protocol, matrix, sentences, pairs, encoder, options)
+                found, reader = _retrieve(protocol, matrix, sentences, pool, encoder, options)
                 for each in found:
+                    _note_small_pool(each, report)
                     name = ", ".join([each.protocol, caption_choice, *reader])
                     report.measurements += _measurements(each, name, evaluator.name, options.seed, subject)
+        tied = int((ranks(matrix).tied > 1).sum())
+        if tied:
+            report.note(
+                f"retrieval: {tied} of {len(matrix)} texts tie with other motions; ties count by chance"
+            )
         report.recalls |= {f"{evaluator.name} {d}": recall_curve(matrix, d) for d in DIRECTIONS}
-        report.heatmap = report.heatmap or _heatmap(matrix, pairs)
+        report.heatmap = report.heatmap or _heatmap(matrix, pool)
 
 
 def _retrieve(
     protocol: str,
     matrix: np.ndarray,
     sentences: np.ndarray | None,
-    pairs: Pairs,
+    pool: RetrievalPool,
     encoder: TokenEncoder,
     options: ScoreOptions,
 ) -> tuple[tuple[Retrieval, Retrieval], list[str]]:
@@ -102,23 +113,30 @@ def _retrieve(
     if protocol == "all":
         return retrieval_all(matrix), []
     if protocol == "small-batches":
-        return retrieval_small_batches(matrix, pairs.ids), []
+        return retrieval_small_batches(matrix, pool.ids), []
+    if protocol == "dissimilar" and options.dissimilar:
+        return retrieval_dissimilar(matrix, _listed(pool, options.dissimilar)), []
     assert sentences is not None
     reader = [f"sentences by {encoder.name}"]
     if protocol == "threshold":
         return retrieval_threshold(matrix, sentences), reader
-    if options.dissimilar:
-        return retrieval_dissimilar(matrix, _listed(pairs, options.dissimilar)), []
     return retrieval_dissimilar(matrix, farthest_first(sentences), "farthest-first"), reader
 
 
-def _listed(pairs: Pairs, ids: Sequence[str]) -> np.ndarray:
-    number = {name: n for n, name in enumerate(pairs.ids)}
+def _listed(pool: RetrievalPool, ids: Sequence[str]) -> np.ndarray:
+    number = {name: n for n, name in enumerate(pool.ids)}
     missing = [name for name in ids if name not in number]
     if missing:
         reason = f"protocol dissimilar lists {missing[0]}, which is not among the {len(number)} clips"
         raise FigureNotAllowed("retrieval", reason)
     return np.array([number[name] for name in ids])
+
+
+def _note_small_pool(found: Retrieval, report: Report) -> None:
+    dropped = [f"R@{k}" for k in found.recalls if 2 * k > found.pool]
+    if dropped:
+        reason = f"more than half of all guesses are right in a pool of {found.pool}"
+        report.refuse(f"retrieval {', '.join(dropped)}", reason)
 
 
 def _measurements(
@@ -130,7 +148,7 @@ def _measurements(
     ]
 
 
-def _heatmap(matrix: np.ndarray, pairs: Pairs) -> Heatmap:
+def _heatmap(matrix: np.ndarray, pool: RetrievalPool) -> Heatmap:
     """The paper's Figure 3: the first captions against their motions."""
-    texts = [caption.text for caption in pairs.captions[:DRAWN]]
-    return Heatmap(matrix[:DRAWN, :DRAWN], texts, list(pairs.ids[:DRAWN]))
+    texts = [caption.text for caption in pool.captions[:DRAWN]]
+    return Heatmap(matrix[:DRAWN, :DRAWN], texts, list(pool.ids[:DRAWN]))

@@ -11,7 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ..metrics.measurement import GENERATED, GROUND_TRUTH, Measurement
+from ..data.batches import batched
+from ..inference import BATCH_SIZE
+from ..inference.generate import GenerateOptions
+from ..metrics.measurement import GROUND_TRUTH, Measurement
+from ..metrics.physics import PhysicalQuality
 from ..motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ..motion.motion import Motion
 from ..motion.skeleton import Skeleton
@@ -20,30 +24,40 @@ from .figures import (
     CAPTIONS,
     FID,
     MATCHING,
-    MOTIONS,
     MULTIMODALITY,
     PHYSICS,
     RECONSTRUCTION,
     RETRIEVAL,
     RETRIEVED,
-    Advance,
+    MotionOrigin,
+    ProgressBar,
     Report,
     ScoreOptions,
-    Show,
-    silent,
+    no_progress,
 )
-from .language import LAMP_BERTSCORE, Describer, LampBertScore, score_captions
-from .matching import Embedded, embedded, joined, maker, score_given, score_loadings, with_motions
-from .models import Models, sampling
-from .motion import CONTACT_BY_HEIGHT, PhysicsCollector, reconstruction_figures, score_physics
-from .multimodality import sampler, score_given_multimodality, score_multimodality
-from .retrieval import Pairs, score_retrieval
-from .sources import Described, Example, GeneratedForSplit, GivenPairs, Source, Split, described_clips
+from .language import LAMP_BERTSCORE, LampBertScore, MotionCaptions, score_captions
+from .matching import (
+    GIVEN_PAIRS,
+    Embedded,
+    embedded,
+    feature_generator,
+    joined,
+    score_given,
+    score_loadings,
+    with_motions,
+)
+from .models import Models
+from .motion import CONTACT_BY_HEIGHT, quality_of, reconstruction_figures, report_physics, score_physics
+from .multimodality import score_given_multimodality, score_multimodality
+from .retrieval import RetrievalPool, score_retrieval
+from .sources import Example, Split, generated_examples, generated_origin, true_examples
 
 LONGEST = 199
 
 
-def score_split(split: Split, models: Models, options: ScoreOptions, show: Show = silent) -> Report:
+def score_split(
+    split: Split, models: Models, options: ScoreOptions, bar: ProgressBar = no_progress
+) -> Report:
     """A bundle on a split: motions are generated for its captions, true motions stand beside them.
 
     Raises ``ValueError`` when the bundle or an evaluator reads motions of another skeleton.
@@ -51,172 +65,191 @@ def score_split(split: Split, models: Models, options: ScoreOptions, show: Show 
     report = Report()
     for reason, count in split.read.reasons().items():
         report.note(f"{split.dataset.root}, {split.split}: {count} left out: {reason}")
-    describer = Describer(models, _describing_figure(options))
+    captions = MotionCaptions(models, _captioned_figures(options))
+    how, count = options.generation or GenerateOptions(), len(split.clips.clips)
     if options.metrics != (RETRIEVAL,):
         # All else generates, captions or encodes; retrieval is its evaluator's alone.
         models.require_own_skeleton(split.skeleton, str(split.dataset.root))
     if options.wants(BERTSCORE, PHYSICS):
-        stream = options.stream(BERTSCORE)
-        source = GeneratedForSplit(split, models.bundle, sampling(options), stream)
-        _each_once(source, describer, models, options, report, show)
-    _loadings(split, models, options, report, show)
+        made = generated_examples(split, models.bundle, how, options.stream(BERTSCORE))
+        origin, title = generated_origin(how, delivered=True), "generating motions"
+        _each_once(made, count, title, captions, models, options, origin, report, bar)
+    if options.wants(*MATCHING, MULTIMODALITY):
+        evaluators = models.evaluators(FID)
+        models.require_skeleton(split.skeleton, evaluators)
+        make, origin = feature_generator(models.bundle, how), generated_origin(how, delivered=False)
+        score_loadings(split.clips, evaluators, make, options, origin, report, bar)
+        if options.wants(MULTIMODALITY):
+            score_multimodality(split.clips, evaluators, make, options, origin, report, bar)
     if options.wants(RETRIEVAL):
         evaluators = models.evaluators(RETRIEVAL)
         models.require_skeleton(split.skeleton, evaluators)
-        clips = split.every_length(options.limit)
-        pairs = Pairs(
+        clips = split.every_length()
+        pool = RetrievalPool(
             [clip.id for clip in clips],
             [clip.captions[0] for clip in clips],
             [clip.features[:LONGEST_CLIP] for clip in clips],
         )
-        score_retrieval(pairs, evaluators, models.encoder, options, report, RETRIEVED, show=show)
+        score_retrieval(pool, evaluators, models.encoder, options, report, RETRIEVED, bar=bar)
     if options.wants(CAPTIONS):
-        batches = described_clips(split)
-        _captions(batches, len(split.clips.clips), split.skeleton, describer, models, options, report, show)
+        batches = true_examples(split)
+        _captions(batches, count, split.skeleton, captions, models, options, None, report, bar)
     if options.wants(RECONSTRUCTION):
-        numbers = range(len(split.clips.clips))
         with report.refusing():
-            features = (split.clips.first(number).features for number in numbers)
+            features = (split.clips.first(number).features for number in range(count))
             report.measurements += reconstruction_figures(models.bundle, features)
     return report
 
 
-def score_pairs(pairs: GivenPairs, models: Models, options: ScoreOptions, show: Show = silent) -> Report:
-    """Given motions and their sentences.
+def score_pairs(
+    examples: Sequence[Example],
+    models: Models,
+    options: ScoreOptions,
+    origin: MotionOrigin,
+    split: Split | None = None,
+    bar: ProgressBar = no_progress,
+) -> Report:
+    """Given motions and their sentences, beside their true motions where there are some.
 
-    True motions are those that the lines name or, by their sentence, those of ``pairs.split``.
-    Raises ``ValueError`` naming a file that holds no motion or one of another skeleton.
+    ``split`` holds the real motions that FID compares with. Raises ``ValueError`` for no examples, or
+    motions of another skeleton.
     """
+    if not examples:
+        raise ValueError("no pair of text and motion")
     report = Report()
-    describer = Describer(models, _describing_figure(options))
+    captions = MotionCaptions(models, _captioned_figures(options))
+    several = sum(len(example.captions) > 1 for example in examples)
+    if several and options.wants(BERTSCORE, *MATCHING, MULTIMODALITY, RETRIEVAL):
+        report.note(f"{several} motions have several sentences; the first one counts, for --captions all do")
     if options.wants(BERTSCORE, PHYSICS):
-        _each_once(pairs, describer, models, options, report, show)
+        batches = batched(examples, BATCH_SIZE)
+        _each_once(batches, len(examples), "reading motions", captions, models, options, origin, report, bar)
     if options.wants(*MATCHING, MULTIMODALITY):
-        _given(pairs, models, options, report, show)
+        _matching_of_given(examples, models, options, origin, split, report, bar)
     if options.wants(RETRIEVAL):
-        _retrieval_of_given(pairs, models, options, report, show)
-    if options.wants(CAPTIONS):
-        batches = pairs.described()
-        skeleton = next(pairs.examples())[0].generated.skeleton
-        _captions(batches, len(pairs), skeleton, describer, models, options, report, show)
+        _retrieval_of_given(examples, models, options, origin, report, bar)
+    if options.wants(CAPTIONS) and (told := _of_length(examples, report)):
+        skeleton = told[0].motion.skeleton
+        batches = batched(told, BATCH_SIZE)
+        _captions(batches, len(told), skeleton, captions, models, options, origin, report, bar)
     if options.wants(RECONSTRUCTION):
         with report.refusing():
-            motions = (example.generated for batch in pairs.examples() for example in batch)
-            report.measurements += _reconstruction(motions, models)
+            report.measurements += _reconstruction((e.motion for e in examples), models)
     return report
 
 
 def score_motions(motions: Iterable[Motion], models: Models, options: ScoreOptions) -> Report:
     """Motions without sentences: physical quality and reconstruction; other figures are refused."""
     everything = list(motions)
-    report = score_physics(everything, MOTIONS) if options.wants(PHYSICS) else Report()
+    report = score_physics(everything) if options.wants(PHYSICS) else Report()
     if options.wants(RECONSTRUCTION):
         with report.refusing():
             report.measurements += _reconstruction(everything, models)
     return report
 
 
-def _describing_figure(options: ScoreOptions) -> str:
-    figures = {BERTSCORE: LAMP_BERTSCORE, CAPTIONS: "captions"}
-    return " and ".join(name for metric, name in figures.items() if options.wants(metric))
+def _captioned_figures(options: ScoreOptions) -> str:
+    """The figures that need captions, for the sentence that refuses them."""
+    names = {BERTSCORE: LAMP_BERTSCORE, CAPTIONS: "captions"}
+    return " and ".join(name for metric, name in names.items() if options.wants(metric))
 
 
 def _each_once(
-    source: Source, describer: Describer, models: Models, options: ScoreOptions, report: Report, show: Show
+    batches: Iterable[Sequence[Example]],
+    count: int,
+    title: str,
+    captions: MotionCaptions,
+    models: Models,
+    options: ScoreOptions,
+    origin: MotionOrigin,
+    report: Report,
+    bar: ProgressBar,
 ) -> None:
     """LaMP-BertScore and physical quality, of the same motions."""
-    physics, language = PhysicsCollector(), LampBertScore(describer)
-    describing = options.wants(BERTSCORE)
-    with show(len(source), f"{source.work}, captioning" if describing else source.work) as advance:
-        for batch in source.examples():
-            if describing:
+    qualities: dict[str, list[PhysicalQuality]] = {}
+    language = LampBertScore(captions, origin)
+    captioning, told = options.wants(BERTSCORE), 0
+    with bar(count, f"{title}, captioning" if captioning else title) as advance:
+        for batch in batches:
+            if captioning and (long := _of_length(batch, report)):
                 # Without a captioner the physical figures still come.
-                describing = False
+                captioning = False
                 with report.refusing():
-                    language.add(batch, report)
-                    describing = True
+                    language.add(long, report)
+                    captioning, told = True, told + len(long)
             if options.wants(PHYSICS):
-                _physics_of(batch, physics)
+                _add_physics(batch, origin.subject, qualities)
             advance(len(batch), "")
-    if describing:
+    if captioning and told:
         report.measurements += language.measurements(models, options, report)
-    if options.wants(PHYSICS):
-        with report.refusing():
-            protocol = options.labelled(CONTACT_BY_HEIGHT)
-            report.measurements += physics.measurements(options.seed, protocol)
+    report_physics(qualities, origin.labelled(CONTACT_BY_HEIGHT), options.seed, report)
 
 
-def _physics_of(batch: Sequence[Example], physics: PhysicsCollector) -> None:
+def _add_physics(batch: Sequence[Example], subject: str, qualities: dict[str, list[PhysicalQuality]]) -> None:
     for example in batch:
-        physics.add(GENERATED, example.generated)
+        qualities.setdefault(subject, []).append(quality_of(example.motion))
         if example.truth is not None:
-            physics.add(GROUND_TRUTH, example.truth)
-
-
-def _loadings(split: Split, models: Models, options: ScoreOptions, report: Report, show: Show) -> None:
-    """The figures that generate for every loading of the split."""
-    if not options.wants(*MATCHING, MULTIMODALITY):
-        return
-    evaluators = models.evaluators(FID)
-    models.require_skeleton(split.skeleton, evaluators)
-    bundle, how = models.bundle, sampling(options)
-    score_loadings(split.clips, evaluators, maker(bundle, how), options, report, show)
-    if options.wants(MULTIMODALITY):
-        score_multimodality(split.clips, evaluators, sampler(bundle, how), options, report, show)
+            qualities.setdefault(GROUND_TRUTH, []).append(quality_of(example.truth))
 
 
 def _captions(
-    batches: Iterable[list[Described]],
+    batches: Iterable[list[Example]],
     count: int,
     skeleton: Skeleton,
-    describer: Describer,
+    captions: MotionCaptions,
     models: Models,
     options: ScoreOptions,
+    origin: MotionOrigin | None,
     report: Report,
-    show: Show,
+    bar: ProgressBar,
 ) -> None:
     evaluators = models.evaluators(CAPTIONS)
     models.require_skeleton(skeleton, evaluators)
-    with show(count, "captioning") as advance, report.refusing():
-        watched = _watched(batches, advance)
-        score_captions(watched, describer, models, evaluators, options, report)
+    with bar(count, "captioning") as advance, report.refusing():
+
+        def watched() -> Iterator[list[Example]]:
+            for batch in batches:
+                yield batch
+                advance(len(batch), "")
+
+        score_captions(watched(), captions, models, evaluators, options, origin, report)
 
 
-def _watched(batches: Iterable[list[Described]], advance: Advance) -> Iterator[list[Described]]:
-    for batch in batches:
-        yield batch
-        advance(len(batch), "")
-
-
-def _given(pairs: GivenPairs, models: Models, options: ScoreOptions, report: Report, show: Show) -> None:
+def _matching_of_given(
+    examples: Sequence[Example],
+    models: Models,
+    options: ScoreOptions,
+    origin: MotionOrigin,
+    split: Split | None,
+    report: Report,
+    bar: ProgressBar,
+) -> None:
     """Embed given motions once; measure what is drawn as often as asked."""
     evaluators = models.evaluators(FID)
-    made: list[list[Embedded]] = [[] for _ in evaluators]
-    real: list[list[Embedded]] = [[] for _ in evaluators]
-    texts: list[str] = []
-    with show(len(pairs), "embedding") as advance:
-        for batch in pairs.examples():
-            kept = _of_fitting_length(batch, report)
-            texts += [example.caption.text for example in kept]
-            truths = [example.truth for example in kept if example.truth is not None]
-            for number, evaluator in enumerate(evaluators):
-                for example in kept:
-                    models.require_skeleton(example.generated.skeleton, [evaluator])
-                captions = [example.caption for example in kept]
-                part = embedded(evaluator, captions, [_window(e.generated) for e in kept])
-                made[number].append(part)
-                if len(truths) == len(kept):
-                    features = [_window(motion) for motion in truths]
-                    real[number].append(with_motions(evaluator, part.texts, features))
-            advance(len(batch), "")
-    if not texts:
+    kept = _of_length(examples, report, LONGEST)
+    if not kept:
         report.refuse("figures of an evaluator", "no motion is of fitting length")
         return
-    generated = [joined(parts) for parts in made]
-    truth = [joined(parts) if parts and sum(map(len, parts)) == len(texts) else None for parts in real]
-    score_given(evaluators, generated, truth, pairs.split, options, report)
+    made: list[list[Embedded]] = [[] for _ in evaluators]
+    real: list[list[Embedded]] = [[] for _ in evaluators]
+    with bar(len(kept), "embedding") as advance:
+        for batch in batched(kept, BATCH_SIZE):
+            for example in batch:
+                models.require_skeleton(example.motion.skeleton, evaluators)
+            truths = [e.truth for e in batch if e.truth is not None]
+            for evaluator, parts, true_parts in zip(evaluators, made, real, strict=True):
+                part = embedded(evaluator, [e.caption for e in batch], [_window(e.motion) for e in batch])
+                parts.append(part)
+                if len(truths) == len(batch):
+                    true_parts.append(with_motions(evaluator, part.texts, [_window(m) for m in truths]))
+            advance(len(batch), "")
+    given = [joined(parts) for parts in made]
+    truth = [joined(parts) if sum(map(len, parts)) == len(kept) else None for parts in real]
+    score_given(evaluators, given, truth, split, options, origin, report)
     if options.wants(MULTIMODALITY):
-        score_given_multimodality(evaluators, [_by_text(g, texts) for g in generated], options, report)
+        texts = [example.caption.text for example in kept]
+        by_text = [_by_text(pairs, texts) for pairs in given]
+        score_given_multimodality(evaluators, by_text, options, origin, report)
 
 
 def _by_text(pairs: Embedded, texts: Sequence[str]) -> dict[str, np.ndarray]:
@@ -227,53 +260,56 @@ def _by_text(pairs: Embedded, texts: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def _retrieval_of_given(
-    pairs: GivenPairs, models: Models, options: ScoreOptions, report: Report, show: Show
+    examples: Sequence[Example],
+    models: Models,
+    options: ScoreOptions,
+    origin: MotionOrigin,
+    report: Report,
+    bar: ProgressBar,
 ) -> None:
     evaluators = models.evaluators(RETRIEVAL)
-    examples = [e for batch in pairs.examples() for e in _of_fitting_length(batch, report)]
-    for example in examples:
-        models.require_skeleton(example.generated.skeleton, evaluators)
-    found = Pairs(
-        [str(pairs.lines[int(e.id)].motion) for e in examples],
-        [e.caption for e in examples],
-        [_window(e.generated) for e in examples],
+    kept = _of_length(examples, report, LONGEST)
+    for example in kept:
+        models.require_skeleton(example.motion.skeleton, evaluators)
+    pool = RetrievalPool(
+        [example.motion.source or str(example.number) for example in kept],
+        [example.caption for example in kept],
+        [_window(example.motion) for example in kept],
     )
-    if not examples:
-        report.refuse("retrieval", "no motion is of fitting length")
-        return
-    score_retrieval(found, evaluators, models.encoder, options, report, GENERATED, "given pairs", show)
+    how = origin.labelled(GIVEN_PAIRS)
+    score_retrieval(pool, evaluators, models.encoder, options, report, origin.subject, how, bar)
 
 
-def _of_fitting_length(batch: Sequence[Example], report: Report) -> list[Example]:
-    """Those that an evaluator can read whole, as its protocol asks; the others are named."""
+def _of_length(examples: Sequence[Example], report: Report, longest: int | None = None) -> list[Example]:
+    """Those that networks can read, whole if ``longest`` says so; the others are named."""
     kept = []
-    for example in batch:
-        frames = len(_features(example.generated))
-        if FRAMES_PER_TOKEN <= frames <= LONGEST:
+    for example in examples:
+        frames = _frames(example.motion)
+        if FRAMES_PER_TOKEN <= frames <= (longest or frames):
             kept.append(example)
         else:
-            source = example.generated.source
-            report.note(
-                f"{source}: {frames} frames; evaluators read {FRAMES_PER_TOKEN} to {LONGEST}, left out"
-            )
+            bounds = f"{FRAMES_PER_TOKEN} to {longest}" if longest else f"at least {FRAMES_PER_TOKEN}"
+            name = example.motion.source or f"pair {example.number + 1}"
+            report.note(f"{name}: {frames} frames; expected {bounds}, left out")
     return kept
 
 
-def _features(motion: Motion) -> np.ndarray:
-    """Features (T, C); none of a motion of one frame."""
-    if len(motion.joints) < 2 and motion.features is None:
-        return np.zeros((0, motion.skeleton.feature_size), np.float32)
-    return motion.to_features()
+def _frames(motion: Motion) -> int:
+    """How many frames of features a motion has."""
+    if motion.features is not None:
+        return len(motion.features)
+    return int((len(motion) - 1) * motion.skeleton.fps / motion.fps + 1e-9)
 
 
 def _window(motion: Motion) -> np.ndarray:
-    return _features(motion)[:LONGEST_CLIP]
+    return motion.to_features()[:LONGEST_CLIP]
 
 
 def _reconstruction(motions: Iterable[Motion], models: Models) -> list[Measurement]:
     def features() -> Iterator[np.ndarray]:
         for motion in motions:
             models.require_own_skeleton(motion.skeleton, motion.source)
-            yield _features(motion)
+            if _frames(motion):
+                yield motion.to_features()
 
     return reconstruction_figures(models.bundle, features())

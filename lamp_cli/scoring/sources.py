@@ -1,16 +1,14 @@
 """Where scored motions come from: lines that name motion files, or a data set that is generated for.
 
-Both give the same examples: a sentence, the motion made for it, and the true motion where there is
-one. Motions are read or generated batch by batch; nothing here keeps them.
+Both give the same examples: sentences, the motion made for them, and the true motion where there is one.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -23,11 +21,13 @@ from ..data.samples import EVALUATION_SPLIT, sample_evaluation_set
 from ..files.load import load_motion
 from ..inference import BATCH_SIZE
 from ..inference.generate import GenerateOptions, Prompt, generate
+from ..metrics.measurement import GENERATED
 from ..motion.clip_length import FRAMES_PER_TOKEN
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
 from ..motion.skeleton import Skeleton
-from .lines import Line
+from .figures import MotionOrigin
+from .lines import Line, chosen_by_lamp
 
 # Retrieval has no length filter; a motion must only be long enough for one token.
 ANY_LENGTH = FramesLimit(FRAMES_PER_TOKEN, 10**9)
@@ -35,89 +35,99 @@ ANY_LENGTH = FramesLimit(FRAMES_PER_TOKEN, 10**9)
 
 @dataclass(frozen=True)
 class Example:
-    """One sentence with the motion made for it; ``described`` is a caption that came with the motion."""
+    """A motion with its sentences.
 
-    id: str
-    caption: Caption
-    generated: Motion
+    number: its place among the examples.
+    captions: sentences that are true of it; it was made for the first one.
+    motion: the motion that is scored.
+    truth: the true motion.
+    described: what a captioner said of the motion; it may be empty.
+    references: what captions are compared with; ``captions`` when empty.
+    """
+
+    number: int
+    captions: tuple[Caption, ...]
+    motion: Motion
     truth: Motion | None = None
     described: str | None = None
+    references: tuple[Caption, ...] = ()
+
+    @property
+    def caption(self) -> Caption:
+        """The sentence that the motion was made for."""
+        return self.captions[0]
 
 
-@dataclass(frozen=True)
-class Described:
-    """A motion, the sentences that are true of it, and a caption that came with it."""
+def read_examples(
+    lines: Sequence[Line],
+    split: Split | None = None,
+    fps: float | None = None,
+    leave_out: Callable[[Exception], None] | None = None,
+    show: Callable[[Motion], None] = lambda motion: None,
+) -> list[Example]:
+    """The motions of lines; several lines of one motion are one example with several captions.
 
-    id: str
-    motion: Motion
-    references: tuple[Caption, ...]
-    described: str | None = None
+    split: where true motions that no line names are looked up by their sentence.
+    fps: of motion files that hold joints, where their line says none.
+    leave_out: is told of a motion that cannot be read; without it that raises.
+    show: is given every motion that was read.
+
+    Raises ``ValueError`` for lines of one motion that disagree.
+    """
+    by_motion: dict[Path, list[Line]] = {}
+    for line in lines:
+        by_motion.setdefault(line.motion.resolve(), []).append(line)
+    numbers = split.clip_of_sentence() if split else {}
+    examples: list[Example] = []
+    for several in by_motion.values():
+        first = several[0]
+        for key in ("caption", "truth"):
+            if len({getattr(line, key) for line in several}) > 1:
+                raise ValueError(
+                    f"{first.motion}: its lines give different {key}s; expected one for a motion"
+                )
+        texts = dict.fromkeys(line.text for line in several)
+        listed = dict.fromkeys(text for line in several for text in line.references)
+        try:
+            motion = load_motion(first.motion, first.fps or fps)
+            truth = None if first.truth is None else load_motion(first.truth, fps)
+        except (ValueError, OSError) as error:
+            if leave_out is None:
+                raise
+            leave_out(error)
+            continue
+        for read in (motion, truth):
+            if read is not None:
+                show(read)
+        if truth is None and split is not None and first.text in numbers:
+            truth = split.motion(split.clips.clips[numbers[first.text]].features)
+        captions, references = tuple(map(Caption, texts)), tuple(map(Caption, listed))
+        examples.append(Example(len(examples), captions, motion, truth, first.caption, references))
+    return examples
 
 
-class Source(Protocol):
-    """Examples for the figures that need each sentence once; ``work`` is what giving them takes."""
-
-    work: str
-
-    def __len__(self) -> int:
-        """How many examples there are."""
-
-    def examples(self) -> Iterator[list[Example]]:
-        """Batches of examples."""
-
-
-class GivenPairs:
-    """Sentences and motion files; true motions are named by the lines or found by their sentence."""
-
-    work = "reading motions"
-
-    def __init__(self, lines: Sequence[Line], split: Split | None = None):
-        """``split`` is where true motions are looked up by their sentence; no lines are a ``ValueError``."""
-        if not lines:
-            raise ValueError("no pair of text and motion; the input is empty")
-        self.lines = lines
-        self.split = split
-        self._clip_of = split.clip_of_sentence() if split else {}
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    def examples(self) -> Iterator[list[Example]]:
-        """Batches of examples, motions read as they are needed; raises ``ValueError`` for no motion file."""
-        for begin in range(0, len(self.lines), BATCH_SIZE):
-            part = enumerate(self.lines[begin : begin + BATCH_SIZE], begin)
-            yield [self._example(number, line) for number, line in part]
-
-    def described(self) -> Iterator[list[Described]]:
-        """Each motion with its own sentence, or the references that its line lists."""
-        for batch in self.examples():
-            yield [Described(e.id, e.generated, self._references(int(e.id)), e.described) for e in batch]
-
-    def _example(self, number: int, line: Line) -> Example:
-        motion = load_motion(line.motion)
-        return Example(str(number), Caption(line.text), motion, self._truth(line), line.caption)
-
-    def _truth(self, line: Line) -> Motion | None:
-        if line.truth is not None:
-            return load_motion(line.truth)
-        number = self._clip_of.get(line.text)
-        if self.split is None or number is None:
-            return None
-        return self.split.motion(self.split.clips.clips[number].features)
-
-    def _references(self, number: int) -> tuple[Caption, ...]:
-        line = self.lines[number]
-        return tuple(Caption(text) for text in line.references or (line.text,))
+def examples_of_pairs(pairs: Iterable[tuple[str, Motion]]) -> list[Example]:
+    """Sentences and motions in memory; several pairs of one motion are one example with several captions."""
+    texts: dict[int, list[str]] = {}
+    motions: dict[int, Motion] = {}
+    for text, motion in pairs:
+        motions[id(motion)] = motion
+        texts.setdefault(id(motion), []).append(text)
+    return [
+        Example(number, tuple(map(Caption, texts[key])), motion)
+        for number, (key, motion) in enumerate(motions.items())
+    ]
 
 
 @dataclass(frozen=True)
 class Split:
-    """The clips of a data set's split that the field's protocol admits."""
+    """The first ``limit`` clips of a data set's split that the field's protocol admits."""
 
     dataset: Dataset
     split: str
     clips: EvaluationSet
     read: ReadReport
+    limit: int | None = None
 
     @property
     def skeleton(self) -> Skeleton:
@@ -126,7 +136,8 @@ class Split:
 
     def motion(self, features: np.ndarray) -> Motion:
         """Features (T, C) as a motion."""
-        return motion_of_features(features, self.skeleton)
+        joints = features_to_joints(features, self.skeleton)
+        return Motion(joints, self.skeleton, self.skeleton.fps, "", features)
 
     def clip_of_sentence(self) -> dict[str, int]:
         """The number of the first clip of which each sentence is said."""
@@ -136,17 +147,17 @@ class Split:
                 found.setdefault(caption.text, number)
         return found
 
-    def every_length(self, limit: int | None) -> list[EvaluationClip]:
+    def every_length(self) -> list[EvaluationClip]:
         """Clips of any length with their captions and tokens, for retrieval; those without any go."""
         clips, _ = self.dataset.clips(self.split, ANY_LENGTH)
-        return list(with_captions(self.dataset, self.split, clips)[:limit])
+        return list(with_captions(self.dataset, self.split, clips)[: self.limit])
 
 
 def open_split(folder: Path, split: str, limit: int | None = None) -> Split:
     """The split of a data set in the HumanML3D layout; raises ``ValueError`` naming what is missing."""
     dataset = open_dataset(folder)
     clips, report = evaluation_set(dataset, split)
-    return Split(dataset, split, EvaluationSet(clips.clips[:limit]), report)
+    return Split(dataset, split, EvaluationSet(clips.clips[:limit]), report, limit)
 
 
 def sample_split(limit: int | None = None) -> Split:
@@ -154,46 +165,29 @@ def sample_split(limit: int | None = None) -> Split:
     return open_split(sample_evaluation_set(), EVALUATION_SPLIT, limit)
 
 
-class GeneratedForSplit:
-    """A split with a motion generated for each clip's first caption, as long as the clip."""
+def generated_examples(
+    split: Split, bundle: Bundle, options: GenerateOptions, rng: np.random.Generator
+) -> Iterator[list[Example]]:
+    """Batches of motions generated for each clip's first caption, as long as the clip, beside the true one.
 
-    work = "generating motions"
-
-    def __init__(self, split: Split, bundle: Bundle, options: GenerateOptions, rng: np.random.Generator):
-        """``split`` and ``bundle`` are of one skeleton."""
-        self._split = split
-        self._bundle = bundle
-        self._options = options
-        self._rng = rng
-
-    def __len__(self) -> int:
-        return len(self._split.clips.clips)
-
-    def examples(self) -> Iterator[list[Example]]:
-        """Batches of examples, generated as they are asked for."""
-        for batch in batched(self._pairs(), BATCH_SIZE):
-            made = generate_for(self._bundle, batch, self._options, self._rng)
-            yield [
-                Example(
-                    str(pair.number),
-                    pair.caption,
-                    motion,
-                    self._split.motion(pair.features),
-                )
-                for pair, motion in zip(batch, made, strict=True)
-            ]
-
-    def _pairs(self) -> Iterator[EvaluationPair]:
-        return (self._split.clips.first(number) for number in range(len(self)))
+    ``split`` and ``bundle`` are of one skeleton. Motions are as ``lamp generate`` delivers them: where they
+    were cleaned up, their features are those of the joints, no longer the network's.
+    """
+    for pairs in batched(map(split.clips.first, range(len(split.clips.clips))), BATCH_SIZE):
+        made = generate_for(bundle, pairs, options, rng)
+        if options.clean_up:
+            made = [dataclasses.replace(motion, features=None) for motion in made]
+        yield [
+            Example(pair.number, (pair.caption,), motion, split.motion(pair.features))
+            for pair, motion in zip(pairs, made, strict=True)
+        ]
 
 
-def described_clips(split: Split) -> Iterator[list[Described]]:
-    """The true motions of a split, from their first frame, with all their captions."""
+def true_examples(split: Split) -> Iterator[list[Example]]:
+    """Batches of the true motions of a split, from their first frame, with all their captions."""
     clips = split.clips
     for numbers in batched(range(len(clips.clips)), BATCH_SIZE):
-        yield [
-            Described(str(n), split.motion(clips.first(n).features), clips.clips[n].captions) for n in numbers
-        ]
+        yield [Example(n, clips.clips[n].captions, split.motion(clips.first(n).features)) for n in numbers]
 
 
 def generate_for(
@@ -204,6 +198,21 @@ def generate_for(
     return list(generate(bundle, prompts, dataclasses.replace(options, seed=int(rng.integers(2**31)))))
 
 
-def motion_of_features(features: np.ndarray, skeleton: Skeleton) -> Motion:
-    """Features (T, C) and the joints they stand for."""
-    return Motion(features_to_joints(features, skeleton), skeleton, skeleton.fps, "", features)
+def generated_origin(options: GenerateOptions, delivered: bool) -> MotionOrigin:
+    """How motions are generated where that is not the field's way: best of some, or other than the default.
+
+    ``delivered`` for motions as people get them, which are cleaned up unless the options say otherwise.
+    """
+    default, sampling = GenerateOptions(), options.sampling
+    parts = [chosen_by_lamp(options.candidates)]
+    if sampling.guidance is not None:
+        parts.append(f"guidance {sampling.guidance:g}")
+    if sampling.steps != default.sampling.steps:
+        parts.append(f"{sampling.steps} steps")
+    if sampling.temperature != default.sampling.temperature:
+        parts.append(f"temperature {sampling.temperature:g}")
+    if options.precision != default.precision:
+        parts.append(options.precision)
+    if delivered and not options.clean_up:
+        parts.append("raw")
+    return MotionOrigin(GENERATED, ", ".join(filter(None, parts)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ from lamp_cli.metrics.measurement import FigureNotAllowed
 from lamp_cli.metrics.retrieval import (
     RANKS,
     farthest_first,
-    places,
+    ranks,
     recall_curve,
     retrieval_all,
     retrieval_dissimilar,
@@ -194,21 +196,37 @@ def test_mm_dist_by_hand() -> None:
     assert mm_dist(motions + np.array([3.0, 0.0, 4.0, 0.0]), motions) == pytest.approx(5.0)
 
 
-def slow_place(row: np.ndarray, hits: list[int]) -> float:
-    """The mean 0-based place, in a full sort, of all that are as similar as the best hit."""
-    best = max(row[h] for h in hits)
-    order = sorted(row, reverse=True)
-    return float(np.mean([place for place, value in enumerate(order) if value == best]))
-
-
-def test_places_are_the_slow_ones_with_ties() -> None:
+def test_ties_count_by_their_chance() -> None:
     rng = np.random.default_rng(0)
     similarity = rng.integers(0, 6, size=(40, 40)).astype(float)
-    assert places(similarity).tolist() == [slow_place(row, [n]) for n, row in enumerate(similarity)]
-    hits = rng.random((40, 40)) < 0.1
-    np.fill_diagonal(hits, True)
-    expected = [slow_place(row, np.flatnonzero(h).tolist()) for row, h in zip(similarity, hits, strict=True)]
-    assert places(similarity, hits).tolist() == expected
+    few = rng.random((40, 40)) < 0.1
+    np.fill_diagonal(few, True)
+    for hits in (None, few):
+        found = ranks(similarity, hits)
+        for query, row in enumerate(similarity):
+            right = np.zeros(40, bool) if hits is None else hits[query]
+            right[query] = True
+            best = row[right].max()
+            better, tied = int((row > best).sum()), int((row == best).sum())
+            wrong = tied - int((row[right] == best).sum())
+            for k in (1, 2, 5, 10):
+                drawn = min(max(k - better, 0), tied)
+                assert found.found(k)[query] == pytest.approx(
+                    1 - math.comb(wrong, drawn) / math.comb(tied, drawn)
+                )
+            # The first right one stands behind as many wrong ones as fall into the first of its gaps.
+            assert found.expected()[query] == better + wrong / (tied - wrong + 1)
+
+
+def test_copies_of_one_motion_share_their_recall() -> None:
+    """Two copies, three copies: the right one is drawn with 1/2, 1/3, never all or nothing."""
+    for copies in (2, 3):
+        similarity = np.kron(np.eye(4), np.ones((copies, copies)))
+        # What separates copies is the rounding of float32.
+        similarity += 1e-8 * np.random.default_rng(0).standard_normal(similarity.shape)
+        to_motion, to_text = retrieval_all(similarity)
+        assert to_motion.recalls[1] == to_text.recalls[1] == pytest.approx(100 / copies)
+        assert to_motion.recalls[3] == pytest.approx(100.0)
 
 
 def test_retrieval_of_all_by_hand() -> None:
@@ -221,22 +239,26 @@ def test_retrieval_of_all_by_hand() -> None:
         ]
     )
     to_motion, to_text = retrieval_all(similarity)
-    # Places 0, 1, 1 (a tie of three), 3.
-    assert to_motion.recalls == {1: 25.0, 2: 75.0, 3: 75.0, 5: 100.0, 10: 100.0}
+    # Ranks 0, 1, one of 0 to 2 (a tie of three), 3.
+    assert to_motion.recalls == pytest.approx({1: 100 / 3, 2: 200 / 3, 3: 75.0, 5: 100.0, 10: 100.0})
     assert to_motion.median_rank == 2.0
     assert (to_motion.direction, to_motion.protocol, to_motion.pool) == ("text-to-motion", "all", 4)
-    # Columns: places 0, 0, 0, 2.5 (ties with row 1 at 0.1).
-    assert to_text.recalls == {1: 75.0, 2: 75.0, 3: 100.0, 5: 100.0, 10: 100.0}
+    # Columns: ranks 0, 0, 0, 2 or 3 (ties with row 1 at 0.1).
+    assert to_text.recalls == {1: 75.0, 2: 75.0, 3: 87.5, 5: 100.0, 10: 100.0}
     assert to_text.median_rank == 1.0
     assert to_text.figures()["motion-to-text R@1"] == 75.0
+    # Guessing finds one of four among three more often than not.
+    assert list(to_motion.figures()) == ["text-to-motion R@1", "text-to-motion R@2", "text-to-motion MedR"]
     assert to_motion.figures()["text-to-motion MedR"] == 2.0
-    assert recall_curve(similarity, "text-to-motion").tolist() == [25.0, 75.0, 75.0, 100.0]
+    assert recall_curve(similarity, "text-to-motion").tolist() == pytest.approx(
+        [100 / 3, 200 / 3, 75.0, 100.0]
+    )
     assert recall_curve(similarity, "motion-to-text", longest=2).tolist() == [75.0, 75.0]
 
 
 def test_everything_alike_is_no_success() -> None:
     to_motion, to_text = retrieval_all(np.ones((100, 100)))
-    assert set(to_motion.recalls.values()) == set(to_text.recalls.values()) == {0.0}
+    assert to_motion.recalls == to_text.recalls == pytest.approx({k: float(k) for k in (1, 2, 3, 5, 10)})
     assert to_motion.median_rank == pytest.approx(50.5)
 
 
@@ -293,7 +315,9 @@ def test_small_batches_are_tmrs() -> None:
     recalls, medians = [], []
     for start in (0, 32):
         batch = [order[n] for n in shuffled[start : start + 32]]
-        found = np.array([slow_place(similarity[b][batch], [n]) for n, b in enumerate(batch)])
+        found = np.array(
+            [(similarity[b][batch] > similarity[b][batch[n]]).sum() for n, b in enumerate(batch)]
+        )
         recalls.append([100 * np.mean(found < k) for k in RANKS])
         medians.append(np.median(found) + 1)
     to_motion, to_text = retrieval_small_batches(similarity, ids)

@@ -9,7 +9,7 @@ import pytest
 
 from lamp_cli.metrics.bleu import corpus_bleu
 from lamp_cli.metrics.captioning import MOTION_GPT, RAW, TM2T, caption_figures
-from lamp_cli.metrics.captions import TOKENIZATIONS, mteval_words, plain_words, references, whitespace_words
+from lamp_cli.metrics.captions import TOKENIZATIONS, plain_words, references, whitespace_words
 from lamp_cli.metrics.cider import cider_d, cider_d_each
 from lamp_cli.metrics.measurement import FigureNotAllowed
 from lamp_cli.metrics.rouge import longest_common_subsequence, rouge_l, rouge_l_each
@@ -39,19 +39,18 @@ def words(
     return [split(c) for c in texts[0]], [[split(r) for r in several] for several in texts[1]]
 
 
-@pytest.mark.parametrize("tokenization", ["whitespace", "13a"])
-def test_bleu_with_the_closest_length_is_sacrebleus(tokenization: str) -> None:
+def test_bleu_with_the_closest_length_is_sacrebleus() -> None:
     from sacrebleu.metrics import BLEU
 
     texts = corpus(300, 3)
     texts[0][7] = ""
-    ours = corpus_bleu(*words(texts, tokenization))
+    ours = corpus_bleu(*words(texts))
     streams = [list(stream) for stream in zip(*texts[1], strict=True)]
     for order, value in enumerate(ours, 1):
         reference = BLEU(
             max_ngram_order=order,
             smooth_method="none",
-            tokenize="none" if tokenization == "whitespace" else "13a",
+            tokenize="none",
             force=True,
         )
         assert value == pytest.approx(reference.corpus_score(texts[0], streams).score / 100, abs=1e-6)
@@ -152,24 +151,6 @@ def test_cider_by_hand() -> None:
         cider_d([["a"]], [[["a"]]])
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "A man walks, then sits.",
-        'he says "3.5" &amp; stops; 1,000 steps',
-        "side-step 3-4 times!",
-        "(left) [right] {x} a/b a*b",
-        "  ",
-        "it's 5.",
-        "$5 'quoted'\nnext",
-    ],
-)
-def test_mteval_words_are_sacrebleus(text: str) -> None:
-    from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
-
-    assert mteval_words(text) == Tokenizer13a()(text).split()
-
-
 def test_plain_words_drop_everything_else() -> None:
     assert plain_words("A man's 2nd side-step, LEFT!") == ["a", "man", "s", "2nd", "side", "step", "left"]
     assert whitespace_words(" A man's  step, ") == ["A", "man's", "step,"]
@@ -234,5 +215,5 @@ def test_protocols_differ_as_their_names_say() -> None:
     short = (["he walks and stops"] * 2, [["he walks and then stops", "he walks"]] * 2)
     assert caption_figures(*short, RAW)["BLEU-1"] == pytest.approx(math.exp(-1 / 4))
     assert caption_figures(*short, MOTION_GPT)["BLEU-1"] == 1.0
-    with pytest.raises(FigureNotAllowed, match="CIDEr-D"):
-        caption_figures(candidates[:1], several[:1], RAW)
+    assert "CIDEr-D" not in caption_figures(candidates[:1], several[:1], RAW)
+    assert [p.label for p in (TM2T, MOTION_GPT, RAW)] == ["tokens, tm2t", "tokens, motiongpt", "raw"]

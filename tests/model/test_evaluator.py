@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from lamp_cli.scoring.evaluators import (
     Evaluator,
     GuoEvaluator,
     LampEvaluator,
-    load_evaluator,
+    load_evaluators,
     require_evaluators,
 )
 from lamp_cli.training.sizes import SIZES
@@ -409,19 +410,21 @@ def test_motions_that_do_not_serve_are_named(folder: Path, motion: np.ndarray, m
         GuoEvaluator.load(folder, CPU).motion_embeddings([*motions((40,)), motion])
 
 
+def no_bundle() -> NoReturn:
+    pytest.fail("an evaluator in a folder needs no bundle")
+
+
 def test_the_evaluator_is_chosen_by_name(folder: Path, tmp_path: Path) -> None:
-    assert load_evaluator(f"guo:{folder}", None, CPU).name == "guo:humanml3d"
-    with pytest.raises(ValueError, match="needs a bundle"):
-        load_evaluator("lamp", None, CPU)
+    assert load_evaluators([f"guo:{folder}"], no_bundle, CPU)[0].name == "guo:humanml3d"
     with pytest.raises(ValueError, match="expected guo:PATH"):
-        load_evaluator(str(folder), None, CPU)
+        load_evaluators([str(folder)], no_bundle, CPU)
     network = MatchingEvaluator(SMALL).eval()
     statistics = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
     card = EvaluatorCard("mine", "humanml3d", SMALL)
     save_evaluator(tmp_path / "b/evaluator", card, network, WordList(VOCABULARY), statistics)
     for place in ("b", "b/evaluator"):
-        evaluator = load_evaluator(str(tmp_path / place), None, CPU)
-        assert evaluator.name == "mine"
+        [evaluator] = load_evaluators([str(tmp_path / place)], no_bundle, CPU)
+        assert evaluator.name.startswith("mine (") and len(evaluator.name) == len("mine (01234567)")
     clips = motions((40, 64))
     rows, lengths = padded(clips, statistics)
     with torch.no_grad():
@@ -430,7 +433,7 @@ def test_the_evaluator_is_chosen_by_name(folder: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(evaluator.motion_embeddings(clips), expected, atol=5e-3)
     (tmp_path / "b/evaluator/words.txt").write_text("unk\nsos\neos\n")
     with pytest.raises(ValueError, match=r"words\.txt: 3 words, config\.json says 9"):
-        load_evaluator(str(tmp_path / "b"), None, CPU)
+        load_evaluators([str(tmp_path / "b")], no_bundle, CPU)
 
 
 def test_small_evaluators_stay_small() -> None:

@@ -41,7 +41,7 @@ def test_errors_are_put_right(action: str) -> None:
     assert penetration(clean) < 1e-6 < penetration(wrong)
     assert bone_drift(clean) < 1e-6 < bone_drift(wrong)
     slip, slipped = (
-        foot_skate(motion - motion[..., 1].min() * np.array([0, 1, 0])) for motion in (clean, wrong)
+        foot_skate(motion - motion[..., 1].min() * np.array([0, 1, 0]), 20.0) for motion in (clean, wrong)
     )
     assert slip is not None and slipped is not None and slip < 0.6 * slipped
     assert jitter(clean, 20.0) < 1.3 * jitter(wrong, 20.0)

@@ -19,6 +19,7 @@ from lamp_cli.data.examples import write_example
 from lamp_cli.data.statistics import Statistics, save_statistics
 from lamp_cli.inference.generate import GenerateOptions
 from lamp_cli.metrics.bertscore import FIELD, TokenStates
+from lamp_cli.metrics.captioning import MOTION_GPT, RAW, TM2T
 from lamp_cli.metrics.measurement import GENERATED, GROUND_TRUTH, SHUFFLED, Measurement
 from lamp_cli.model.generator import SamplingOptions
 from lamp_cli.motion.motion import Motion
@@ -33,29 +34,33 @@ from lamp_cli.scoring.bertscore_encoders import (
 )
 from lamp_cli.scoring.figures import (
     CAPTIONS,
+    FIGURES,
+    GIVEN,
     MATCHING,
     METRICS,
     MULTIMODALITY,
     RETRIEVAL,
     RETRIEVED,
+    MotionOrigin,
     Report,
     ScoreOptions,
-    silent,
+    no_progress,
 )
-from lamp_cli.scoring.language import Describer, LampBertScore, shuffled, text_figures
-from lamp_cli.scoring.lines import Line, line_of_record
+from lamp_cli.scoring.language import LampBertScore, MotionCaptions, shuffled, text_figures
+from lamp_cli.scoring.lines import Line, line_of_record, origin_of, require_alike
 from lamp_cli.scoring.matching import Embedded, r_precision_of, score_given, score_loadings
-from lamp_cli.scoring.models import ModelChoice, Models, sampling
+from lamp_cli.scoring.models import ModelChoice, Models
 from lamp_cli.scoring.motion import reconstruction_figures, score_physics
 from lamp_cli.scoring.multimodality import score_given_multimodality, score_multimodality
-from lamp_cli.scoring.retrieval import Pairs, score_retrieval
+from lamp_cli.scoring.retrieval import RetrievalPool, score_retrieval
 from lamp_cli.scoring.score import score_pairs
-from lamp_cli.scoring.sources import Example, GivenPairs, generate_for, open_split
+from lamp_cli.scoring.sources import Example, generate_for, generated_origin, open_split, read_examples
 from tests.conftest import wandering
 from tests.inference.test_caption import with_captioner
 from tests.inference.test_retrieve import tiny_bundle
 
 CPU = torch.device("cpu")
+MADE, OWN = MotionOrigin(GENERATED), MotionOrigin(GIVEN)
 TEXTS = ["someone walks sideways", "he jumps", ""]
 
 
@@ -94,7 +99,7 @@ class WordEncoder:
 
 
 def models_with(encoder: WordEncoder) -> Models:
-    models = Models(ModelChoice("unused", CPU), with_captioner())
+    models = Models(ModelChoice(None, CPU), with_captioner())
     models.encoder = RememberingEncoder(lambda: encoder)
     return models
 
@@ -109,14 +114,14 @@ def one(figures: Sequence[Measurement], metric: str, subject: str, part: str = "
 
 def test_a_perfect_generator_is_perfect_and_stands_beside_ground_truth() -> None:
     report = Report()
-    options = ScoreOptions(MATCHING, repetitions=3, seed=5, protocols=("guo-small",))
-    score_loadings(numbered_clips(140), [OneHot(140)], same_motions, options, report, silent)
+    options = ScoreOptions(MATCHING, repetitions=5, seed=5, protocols=("guo-small",))
+    score_loadings(numbered_clips(140), [OneHot(140)], same_motions, options, MADE, report, no_progress)
     assert not report.refusals
     for subject in (GENERATED, GROUND_TRUTH):
         for k in (1, 2, 3):
             figure = one(report.measurements, f"R-precision top {k}", subject)
             assert (figure.value, figure.interval) == (1.0, 0.0)
-            assert (figure.pool, figure.repetitions, figure.seed) == (32, 3, 5)
+            assert (figure.pool, figure.repetitions, figure.seed) == (32, 5, 5)
             assert (figure.protocol, figure.evaluator) == ("guo", "looked-up")
         dist = one(report.measurements, "MM-Dist", subject)
         # 140 clips are four batches of 32; the last, incomplete one is dropped.
@@ -129,29 +134,32 @@ def test_a_perfect_generator_is_perfect_and_stands_beside_ground_truth() -> None
     assert one(report.measurements, "FID", GROUND_TRUTH).value > 1e-3
 
 
-def test_how_motions_were_made_stands_in_the_protocol_unless_it_is_the_default() -> None:
-    made = {
-        "guo": ScoreOptions(MATCHING),
-        "guo, guidance 3": ScoreOptions(MATCHING, guidance=3.0),
-        "guo, bf16": ScoreOptions(MATCHING, precision="bf16"),
-        "guo, guidance 0.5, bf16": ScoreOptions(MATCHING, guidance=0.5, precision="bf16"),
-    }
-    for name, options in made.items():
-        assert options.labelled("guo") == name
-        assert sampling(options).sampling.guidance == options.guidance
-        assert sampling(options).precision == options.precision
-    with pytest.raises(ValueError, match="precision 'half': expected fp32 or bf16"):
-        ScoreOptions(MATCHING, precision="half")
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (GenerateOptions(), "guo, best of 16 by LaMP"),
+        (GenerateOptions(candidates=1), "guo"),
+        (GenerateOptions(candidates=1, clean_up=False, precision="bf16"), "guo, bf16"),
+        (
+            GenerateOptions(sampling=SamplingOptions(5, 3.0, 0.5)),
+            "guo, best of 16 by LaMP, guidance 3, 5 steps, temperature 0.5",
+        ),
+    ],
+)
+def test_how_motions_were_made_stands_in_the_protocol(options: GenerateOptions, name: str) -> None:
+    assert generated_origin(options, delivered=False).labelled("guo") == name
+    cleaned = "" if options.clean_up else ", raw"
+    assert generated_origin(options, delivered=True).labelled("guo") == name + cleaned
 
 
-def next_motions(pairs: Sequence[EvaluationPair], rng: np.random.Generator) -> list[np.ndarray]:
+def next_motions(pairs: Sequence[EvaluationPair], rng: np.random.Generator, samples: int) -> list[np.ndarray]:
     return [np.full_like(pair.features, (pair.number + 1) % 64) for pair in pairs]
 
 
 def test_wrong_motions_are_as_far_as_axes_are() -> None:
     report = Report()
     options = ScoreOptions(MATCHING, repetitions=2)
-    score_loadings(numbered_clips(64), [OneHot(64)], next_motions, options, report, silent)
+    score_loadings(numbered_clips(64), [OneHot(64)], next_motions, options, MADE, report, no_progress)
     assert one(report.measurements, "MM-Dist", GENERATED).value == pytest.approx(np.sqrt(2))
     # The right motion is never there; all that are not the neighbour's tie.
     assert one(report.measurements, "R-precision top 1", GENERATED).value < 1 / 16
@@ -166,7 +174,7 @@ def test_a_figure_does_not_change_with_what_else_is_measured() -> None:
     def measured(*metrics: str) -> list[Measurement]:
         report = Report()
         options = ScoreOptions(metrics, repetitions=2, seed=3)
-        score_loadings(clips, [evaluator], same_motions, options, report, silent)
+        score_loadings(clips, [evaluator], same_motions, options, MADE, report, no_progress)
         return report.measurements
 
     alone = measured("r-precision")
@@ -179,7 +187,7 @@ def test_a_figure_does_not_change_with_what_else_is_measured() -> None:
 def test_few_clips_have_no_r_precision_but_a_distance() -> None:
     report = Report()
     score_loadings(
-        numbered_clips(20), [LookedUp(20, 4)], same_motions, ScoreOptions(MATCHING), report, silent
+        numbered_clips(20), [LookedUp(20, 4)], same_motions, ScoreOptions(MATCHING), MADE, report, no_progress
     )
     assert (
         "R-precision: needs batches of 32 pairs, found 20; another pool is not comparable" in report.refusals
@@ -209,19 +217,19 @@ def test_r_precision_by_the_best_query_token_is_the_slow_one() -> None:
 def test_given_pairs_are_drawn_anew_and_fid_needs_real_motions() -> None:
     evaluator = LookedUp(130, 6)
     pairs = Embedded(evaluator.texts, evaluator.motions)
-    options, report = ScoreOptions(MATCHING, repetitions=4), Report()
-    score_given([evaluator], [pairs], [None], None, options, report)
+    options, report = ScoreOptions(MATCHING, repetitions=6), Report()
+    score_given([evaluator], [pairs], [None], None, options, OWN, report)
     assert [r for r in report.refusals if r.startswith("FID: needs real motions")]
-    figure = one(report.measurements, "R-precision top 1", GENERATED)
-    assert (figure.repetitions, figure.protocol) == (4, "given pairs") and figure.interval
-    dist = one(report.measurements, "MM-Dist", GENERATED)
+    figure = one(report.measurements, "R-precision top 1", GIVEN)
+    assert (figure.repetitions, figure.protocol) == (6, "given pairs") and figure.interval
+    dist = one(report.measurements, "MM-Dist", GIVEN)
     expected = np.linalg.norm(evaluator.texts - evaluator.motions, axis=1).mean()
     assert (dist.repetitions, dist.interval) == (1, None)
     assert dist.value == pytest.approx(expected, rel=1e-6)
     report = Report()
-    score_given([evaluator], [pairs], [pairs], None, options, report)
+    score_given([evaluator], [pairs], [pairs], None, options, OWN, report)
     assert not report.refusals
-    assert one(report.measurements, "FID", GENERATED).value == pytest.approx(0, abs=1e-6)
+    assert one(report.measurements, "FID", GIVEN).value == pytest.approx(0, abs=1e-6)
     assert one(report.measurements, "MM-Dist", GROUND_TRUTH).value == pytest.approx(expected, rel=1e-6)
 
 
@@ -232,18 +240,18 @@ def test_given_pairs_are_drawn_anew_and_fid_needs_real_motions() -> None:
 def test_multimodality_of_one_motion_is_0_and_of_axes_between(protocol: str, texts: int) -> None:
     asked: list[int] = []
 
-    def alike(pair: EvaluationPair, samples: int, rng: np.random.Generator) -> list[np.ndarray]:
+    def alike(pairs: Sequence[EvaluationPair], rng: np.random.Generator, samples: int) -> list[np.ndarray]:
         asked.append(samples)
-        return [pair.features] * samples
+        return [pairs[0].features] * samples
 
-    def apart(pair: EvaluationPair, samples: int, rng: np.random.Generator) -> list[np.ndarray]:
+    def apart(pairs: Sequence[EvaluationPair], rng: np.random.Generator, samples: int) -> list[np.ndarray]:
         return [np.full((4, 1), n) for n in range(samples)]
 
     options = ScoreOptions((MULTIMODALITY,), repetitions=2, protocols=(protocol,))
     values = []
     for make in (alike, apart):
         report = Report()
-        score_multimodality(numbered_clips(120), [OneHot(120)], make, options, report, silent)
+        score_multimodality(numbered_clips(120), [OneHot(120)], make, options, MADE, report, no_progress)
         [figure] = report.measurements
         assert (figure.pool, figure.repetitions) == (texts, 2)
         assert figure.protocol == f"{protocol}, {texts} x 30"
@@ -256,15 +264,15 @@ def test_multimodality_of_one_motion_is_0_and_of_axes_between(protocol: str, tex
 
 def test_multimodality_is_refused_with_what_was_found() -> None:
     options, report = ScoreOptions((MULTIMODALITY,)), Report()
-    score_multimodality(numbered_clips(99), [OneHot(99)], lambda *_: [], options, report, silent)
+    score_multimodality(numbered_clips(99), [OneHot(99)], lambda *_: [], options, MADE, report, no_progress)
     by_text = {str(n): np.zeros((30 if n else 29, 3)) for n in range(100)}
-    score_given_multimodality([OneHot(3)], [by_text], options, report)
+    score_given_multimodality([OneHot(3)], [by_text], options, OWN, report)
     assert report.refusals == [
         "MultiModality: protocol guo needs 100 texts with 30 motions each, found 99 clips",
         "MultiModality: protocol guo needs 100 texts with 30 motions each, found 99 texts with as many",
     ]
     by_text["0"] = np.zeros((31, 3))
-    score_given_multimodality([OneHot(3)], [by_text], options, report)
+    score_given_multimodality([OneHot(3)], [by_text], options, OWN, report)
     assert [m.value for m in report.measurements] == [0.0]
 
 
@@ -299,19 +307,19 @@ def test_a_sentence_that_occurs_twice_is_generated_twice() -> None:
 
 def example(number: int, text: str, described: str, truth: Motion | None = None) -> Example:
     motion = Motion(wandering(HUMANML3D, 45), HUMANML3D, 20.0)
-    return Example(str(number), Caption(text), motion, truth, described)
+    return Example(number, (Caption(text),), motion, truth, described)
 
 
 def test_lamp_bertscore_of_the_texts_themselves_is_1_and_shuffled_is_not() -> None:
     texts = ["one walks", "two jump", "three kick high"]
     encoder = WordEncoder()
     models, report = models_with(encoder), Report()
-    gathered = LampBertScore(Describer(models, "LaMP-BertScore"))
+    gathered = LampBertScore(MotionCaptions(models, "LaMP-BertScore"), OWN)
     gathered.add([example(n, text, text) for n, text in enumerate(texts)], report)
     figures = gathered.measurements(models, ScoreOptions(METRICS, seed=2), report)
     for name in ("precision", "recall", "F1"):
-        figure = one(figures, f"LaMP-BertScore {name}", GENERATED)
-        assert (figure.value, figure.interval, figure.pool) == (1.0, 0.0, 3)
+        figure = one(figures, f"LaMP-BertScore {name}", GIVEN)
+        assert (figure.value, figure.interval, figure.pool) == (1.0, None, 3)
         assert figure.evaluator == "given captions; words"
         assert figure.protocol == "idf, not rescaled, mean over sentences"
         # No two of these sentences share a word.
@@ -322,7 +330,7 @@ def test_lamp_bertscore_of_the_texts_themselves_is_1_and_shuffled_is_not() -> No
 
 def test_true_motions_are_captioned_for_their_own_row() -> None:
     models, report = models_with(WordEncoder()), Report()
-    gathered = LampBertScore(Describer(models, "LaMP-BertScore"))
+    gathered = LampBertScore(MotionCaptions(models, "LaMP-BertScore"), OWN)
     truth = Motion(wandering(HUMANML3D, 80), HUMANML3D, 20.0)
     gathered.add([example(0, "a b", "a b", truth), example(1, "c d", "c d")], report)
     figures = gathered.measurements(models, ScoreOptions(METRICS), report)
@@ -332,12 +340,12 @@ def test_true_motions_are_captioned_for_their_own_row() -> None:
 
 def test_one_text_cannot_be_shuffled() -> None:
     models, report = models_with(WordEncoder()), Report()
-    gathered = LampBertScore(Describer(models, "LaMP-BertScore"))
+    gathered = LampBertScore(MotionCaptions(models, "LaMP-BertScore"), OWN)
     gathered.add([example(0, "a b", "a"), example(1, "a b", "a")], report)
     figures = gathered.measurements(models, ScoreOptions(METRICS), report)
     # "a" is in both references: its idf is 0, so its tokens weigh alike; one word of two is found.
-    assert one(figures, "LaMP-BertScore precision", GENERATED).value == pytest.approx(1.0)
-    assert one(figures, "LaMP-BertScore recall", GENERATED).value == pytest.approx(0.5)
+    assert one(figures, "LaMP-BertScore precision", GIVEN).value == pytest.approx(1.0)
+    assert one(figures, "LaMP-BertScore recall", GIVEN).value == pytest.approx(0.5)
     assert not [m for m in figures if m.subject == SHUFFLED]
     assert "no row of shuffled texts" in report.notes[-1]
 
@@ -355,29 +363,168 @@ def test_shuffled_texts_leave_their_places(sizes: tuple[int, ...]) -> None:
         shuffled(["a"], np.random.default_rng(0))
 
 
-def test_the_reference_protocols_differ_as_they_should() -> None:
+def test_captions_are_scored_by_the_protocols_of_the_metrics() -> None:
     models = models_with(WordEncoder())
     captions = [[Caption("A man walks.", ("a/DET", "man/NOUN", "walk/VERB"))], [Caption("He jumps")]]
     predictions = ["a man walks", ""]
-    options = ScoreOptions((CAPTIONS,))
-
-    def figures(protocol: str) -> list[Measurement]:
-        return text_figures(predictions, captions, protocol, "me", models, options)  # type: ignore[arg-type]
-
-    raw, tokens = figures("raw"), figures("tokens")
+    figures = text_figures(predictions, captions, "me", OWN, models, ScoreOptions((CAPTIONS,)))
     penalty = np.exp(1 - 5 / 3)
-    assert one(raw, "BLEU-1", "captioned", "closest").value == pytest.approx(penalty)
-    assert one(tokens, "BLEU-1", "captioned", "closest").value == pytest.approx(penalty * 2 / 3)
-    assert one(raw, "ROUGE-L", "captioned", "rouge-score").value == pytest.approx(0.5)
-    assert one(tokens, "ROUGE-L", "captioned", "rouge-score").value == pytest.approx(1 / 3)
+    assert one(figures, "BLEU-1", "captioned", "raw").value == pytest.approx(penalty)
+    assert one(figures, "BLEU-1", "captioned", "tm2t").value == pytest.approx(penalty * 2 / 3)
+    assert one(figures, "ROUGE-L", "captioned", "raw").value == pytest.approx(0.5)
+    assert one(figures, "ROUGE-L", "captioned", "motiongpt").value == pytest.approx(1 / 3)
     # Six references; "a" and "man" are in three of them, "walks" in none: log(7 / 4) twice and log 7.
     # The empty caption has nothing.
     precision, recall = 2 * np.log(7 / 4) / (2 * np.log(7 / 4) + np.log(7)), 2 / 3
-    score = one(tokens, "BERTScore F1", "captioned")
+    score = one(figures, "BERTScore F1", "captioned", "tokens")
     assert score.value == pytest.approx(precision * recall / (precision + recall), rel=1e-5)
     assert score.pool == 2 and score.evaluator == "me; words"
-    names = [(m.metric, m.protocol) for m in raw + tokens]
+    names = [(m.metric, m.protocol) for m in figures]
     assert len(set(names)) == len(names)
+    for protocol in (TM2T, MOTION_GPT, RAW):
+        chosen = ScoreOptions((CAPTIONS,), protocols=(protocol.name,))
+        alone = text_figures(predictions, captions, "me", OWN, models, chosen)
+        assert [m for m in figures if m.protocol == protocol.label] == alone[:6]
+        assert {m.protocol.split(",")[0] for m in alone[6:]} == {protocol.references}
+
+
+def examples_with_truth(count: int) -> list[Example]:
+    made = []
+    for n in range(count):
+        motion, truth = (Motion(wandering(HUMANML3D, 50 + n, n + k), HUMANML3D, 20.0) for k in (0, 100))
+        made.append(Example(n, (Caption(f"a person {n} {TEXTS[n % 2]}"),), motion, truth))
+    return made
+
+
+def test_figures_of_pairs_do_not_change_with_what_else_is_measured() -> None:
+    """Captions of the given motions, not those of their true ones that LaMP-BertScore has made."""
+    examples = examples_with_truth(5)
+
+    def measured(*metrics: str) -> list[Measurement]:
+        return score_pairs(
+            examples, models_with(WordEncoder()), ScoreOptions(metrics, seed=3), OWN
+        ).measurements
+
+    together = measured("bertscore", "captions", "mm-dist", "retrieval", "physics")
+    for metric in ("bertscore", "captions", "mm-dist", "retrieval", "physics"):
+        alone = measured(metric)
+        assert alone and alone == [m for m in together if FIGURES[m.metric].metric == metric]
+
+
+def test_the_diversity_of_an_evaluator_does_not_change_with_another_beside_it() -> None:
+    first, second = LookedUp(140, 6), LookedUp(140, 6, seed=1)
+    second.name = "another"  # type: ignore[misc]
+
+    def diversity(evaluators: list[LookedUp]) -> list[Measurement]:
+        report, options = Report(), ScoreOptions(("diversity",), repetitions=2)
+        score_loadings(numbered_clips(140), evaluators, same_motions, options, MADE, report, no_progress)
+        return [m for m in report.measurements if m.evaluator == "another"]
+
+    assert diversity([second]) == diversity([first, second])
+
+
+def test_an_empty_caption_counts_as_nothing_said(tmp_path: Path) -> None:
+    """In whatever batch it stands, and never as one of ours."""
+    texts = [f"{word} {word} {word}" for word in "abcd"]
+    examples = [example(n, text, text if n < 3 else "") for n, text in enumerate(texts)]
+    options = ScoreOptions((CAPTIONS,), protocols=("raw",))
+    report = score_pairs(examples, models_with(WordEncoder()), options, OWN)
+    rouge = one(report.measurements, "ROUGE-L", "captioned")
+    assert (rouge.value, rouge.evaluator) == (0.75, "given captions")
+    alone = [dataclasses.replace(examples[3], number=0), dataclasses.replace(examples[3], number=1)]
+    report = score_pairs(alone, models_with(WordEncoder()), options, OWN)
+    assert one(report.measurements, "ROUGE-L", "captioned").value == 0.0
+    lines = [Line("a", Path("a.npy"), caption="x"), Line("b", Path("b.npy"))]
+    with pytest.raises(ValueError, match=r"b.npy \(pair 2\): has no 'caption', others have"):
+        require_alike(lines)
+
+
+def test_true_motions_captioned_by_us_stand_in_no_row_of_given_captions() -> None:
+    models, report = models_with(WordEncoder()), Report()
+    gathered = LampBertScore(MotionCaptions(models, "LaMP-BertScore"), OWN)
+    truth = Motion(wandering(HUMANML3D, 80), HUMANML3D, 20.0)
+    gathered.add([example(0, "a b", "a b", truth), example(1, "c d", "c d")], report)
+    judges = {m.subject: m.evaluator for m in gathered.measurements(models, ScoreOptions(METRICS), report)}
+    assert judges[GIVEN] == judges[SHUFFLED] == "given captions; words"
+    assert judges[GROUND_TRUTH] == "captions by tiny; words"
+
+
+def test_lines_of_one_motion_are_one_clip_with_several_captions(tmp_path: Path) -> None:
+    for n in range(4):
+        np.save(tmp_path / f"{n}.npy", wandering(HUMANML3D, 50 + n, n).astype(np.float32))
+    once = [Line(f"text {n}", tmp_path / f"{n}.npy") for n in range(4)]
+    more = [Line(f"again {n}", tmp_path / f"../{tmp_path.name}/{n}.npy") for n in range(4)]
+    options = ScoreOptions(("retrieval", "physics"), protocols=("all",))
+    alone = score_pairs(read_examples(once), models_with(WordEncoder()), options, OWN)
+    report = score_pairs(read_examples([*once, *more, *once]), models_with(WordEncoder()), options, OWN)
+    assert report.measurements == alone.measurements
+    assert {m.pool for m in report.measurements} == {4}
+    assert [[c.text for c in e.captions] for e in read_examples([once[0], more[0]])] == [
+        ["text 0", "again 0"]
+    ]
+    assert "4 motions have several sentences; the first one counts, for --captions all do" in report.notes
+    several = read_examples([*once, *more])
+    scored = score_pairs(several, models_with(WordEncoder()), ScoreOptions((CAPTIONS,)), OWN)
+    assert {m.pool for m in scored.measurements} == {4}
+    with pytest.raises(ValueError, match="its lines give different captions; expected one"):
+        read_examples([dataclasses.replace(once[0], caption="x"), dataclasses.replace(more[0], caption="y")])
+
+
+def test_a_line_says_its_rate_and_an_option_the_rate_of_the_others(tmp_path: Path) -> None:
+    np.save(tmp_path / "m.npy", wandering(HUMANML3D, 120).astype(np.float32))
+    line = Line("a", tmp_path / "m.npy")
+    [(assumed,), (asked,), (said,)] = [
+        read_examples([line]),
+        read_examples([line], fps=60.0),
+        read_examples([dataclasses.replace(line, fps=30.0)], fps=60.0),
+    ]
+    assert [e.motion.fps for e in (assumed, asked, said)] == [20.0, 60.0, 30.0]
+    with pytest.raises(ValueError, match="here: 'fps' is -1; expected a number above 0"):
+        line_of_record({"text": "a", "motion": "m.npy", "fps": -1}, "here")
+
+
+def test_who_made_the_motions_of_lines() -> None:
+    lines = [Line("a", Path("a.npy"), candidates=n) for n in (16, 16, 1)]
+    assert origin_of(lines[:2]) == MotionOrigin(GENERATED, "best of 16 by LaMP")
+    assert origin_of(lines) == MotionOrigin(GENERATED, "some best of 16 by LaMP")
+    assert origin_of(lines[2:]) == MotionOrigin(GENERATED)
+    assert origin_of([Line("a", Path("a.npy"))]) == MotionOrigin(GIVEN)
+    assert origin_of([Line("a", Path("a.npy")), lines[0]]) == MotionOrigin(GIVEN, "some best of 16 by LaMP")
+    assert (
+        line_of_record({"text": "a", "motion": "b", "candidates": [{"caption": "c"}]}, "x").candidates is None
+    )
+
+
+def test_a_body_off_the_floor_has_its_figure_or_is_named() -> None:
+    joints = wandering(HUMANML3D, 40)
+    joints[..., 1] -= joints[..., 1].min() - 0.2
+    up, down = (Motion((joints - np.array([0.0, y, 0.0])), HUMANML3D, 20.0) for y in (0.0, 0.2))
+    report = score_physics([up, down])
+    pools = {m.metric: (m.pool, m.value) for m in report.measurements}
+    assert pools["floating (cm)"][0] == 2 and pools["floating (cm)"][1] > 10.0
+    reason = "1 of 2 given clips are too short or never stand on the floor"
+    assert f"foot skate (cm/frame at 20 fps): {reason}, and do not count" in report.notes
+    assert score_physics([up]).refusals == [f"foot skate (cm/frame at 20 fps): {reason.replace('2', '1')}"]
+
+
+def test_fid_of_few_clips_is_refused_or_marked() -> None:
+    for clips, width, found in (
+        (31, 4, None),
+        (40, 40, "given pairs, too high: 40 clips for 40 dimensions"),
+        (40, 39, "given pairs"),
+    ):
+        evaluator = LookedUp(clips, width)
+        pairs, report = Embedded(evaluator.texts, evaluator.motions), Report()
+        score_given([evaluator], [pairs], [pairs], None, ScoreOptions(("fid",)), OWN, report)
+        assert [m.protocol for m in report.measurements] == ([found] if found else [])
+        assert report.refusals == ([] if found else ["FID: needs at least 32 clips, found 31"])
+
+
+def test_one_batch_of_pairs_has_no_interval() -> None:
+    evaluator = LookedUp(32, 6)
+    pairs, report = Embedded(evaluator.texts, evaluator.motions), Report()
+    score_given([evaluator], [pairs], [None], None, ScoreOptions(("r-precision",)), OWN, report)
+    assert {(m.repetitions, m.interval) for m in report.measurements} == {(1, None)}
 
 
 # BERTScore's encoders
@@ -482,7 +629,7 @@ def test_retrieval_of_axes_is_perfect_by_every_protocol() -> None:
             table = np.random.default_rng(0).normal(size=(120, 64))
             return [TokenStates(np.zeros(1), table[[int(s)]], np.ones(1, bool)) for s in sentences]
 
-    pairs, report = Pairs(texts, captions, features), Report()
+    pairs, report = RetrievalPool(texts, captions, features), Report()
     options = ScoreOptions((RETRIEVAL,), dissimilar=("w3 v0", "w0 v1"))
     score_retrieval(pairs, [OneHot(120)], Reader(), options, report, RETRIEVED)
     protocols = {m.protocol: m.pool for m in report.measurements}
@@ -511,10 +658,10 @@ def test_retrieval_takes_clips_of_every_length_with_their_own_tokens(tmp_path: P
     save_statistics(tmp_path, Statistics(np.zeros(263, np.float32), np.ones(263, np.float32)))
     split = open_split(tmp_path, "test")
     assert [clip.id for clip in split.clips.clips] == ["b"]
-    found = split.every_length(None)
+    found = split.every_length()
     assert [(clip.id, len(clip.features)) for clip in found] == [("a", 19), ("b", 59), ("c", 299)]
     assert [caption.tokens for caption in found[0].captions] == [("x/DET", "y/NOUN"), ("h/PRON",)]
-    assert len(split.every_length(2)) == 2
+    assert len(open_split(tmp_path, "test", 2).every_length()) == 2
 
 
 # Motions
@@ -524,12 +671,12 @@ def test_a_gliding_statue_skates_and_nothing_else() -> None:
     joints = np.repeat(wandering(HUMANML3D, 1), 30, axis=0)
     joints[..., 1] -= joints[..., 1].min() - 0.0
     joints[..., 0] += 0.02 * np.arange(30)[:, None]
-    report = score_physics([Motion(joints, HUMANML3D, 20.0)] * 2, "motions")
+    report = score_physics([Motion(joints, HUMANML3D, 20.0)] * 2)
     values = {m.metric: (m.value, m.pool, m.subject) for m in report.measurements}
-    assert values["foot skate (cm/frame)"] == (pytest.approx(2.0), 2, "motions")
-    for name in ("penetration (cm)", "jitter (m/s³)", "bone drift (cm)"):
+    assert values["foot skate (cm/frame at 20 fps)"] == (pytest.approx(2.0), 2, "given")
+    for name in ("penetration (cm)", "floating (cm)", "jitter (m/s³)", "bone drift (cm)"):
         assert values[name][0] == pytest.approx(0, abs=1e-6)
-    assert score_physics([], "motions").refusals == ["physical quality: no clips to measure"]
+    assert score_physics([]).refusals == ["physical quality: no clips to measure"]
 
 
 def test_a_tokenizer_that_loses_nothing_has_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -547,7 +694,7 @@ def test_a_tokenizer_that_loses_nothing_has_no_error(monkeypatch: pytest.MonkeyP
         "MPJPE (mm)": (0, 2),
         "root-relative MPJPE (mm)": (0, 2),
         "PA-MPJPE (mm)": (0, 2),
-        "acceleration error (mm/frame²)": (0, 2),
+        "acceleration error (mm/frame² at 20 fps)": (0, 2),
     }
 
 
@@ -582,7 +729,7 @@ def test_lines_that_are_none_are_named(record: dict[str, object], message: str) 
 def test_paths_are_looked_for_beside_the_manifest(tmp_path: Path) -> None:
     record = {"text": " a ", "motion": "m.npy", "ground_truth": "t.npy", "seed": 3, "references": ["b"]}
     line = line_of_record(record, "here", tmp_path)
-    assert line == Line("a", tmp_path / "m.npy", tmp_path / "t.npy", None, ("b",))
+    assert line == Line("a", tmp_path / "m.npy", tmp_path / "t.npy", None, ("b",), None, None)
     assert line_of_record(record, "stdin").motion == Path("m.npy")
 
 
@@ -592,7 +739,6 @@ def test_paths_are_looked_for_beside_the_manifest(tmp_path: Path) -> None:
         ({"metrics": ("speed",)}, "metric 'speed': expected some of bertscore, fid"),
         ({"metrics": METRICS, "protocols": ("mine",)}, "protocol 'mine': expected some of all"),
         ({"metrics": METRICS, "repetitions": 0}, "repetitions: expected at least 1, found 0"),
-        ({"metrics": METRICS, "limit": 0}, "limit: expected at least 1, found 0"),
     ],
 )
 def test_options_out_of_range_are_named(options: dict[str, object], message: str) -> None:
@@ -606,13 +752,13 @@ def test_motions_an_evaluator_cannot_read_are_left_out_or_refused(tmp_path: Path
         np.save(tmp_path / f"{name}.npy", wandering(HUMANML3D, frames).astype(np.float32))
         lines.append(Line(name, tmp_path / f"{name}.npy"))
     models = models_with(WordEncoder())
-    report = score_pairs(GivenPairs(lines), models, ScoreOptions(("mm-dist",)))
+    report = score_pairs(read_examples(lines), models, ScoreOptions(("mm-dist",)), OWN)
     assert [m.pool for m in report.measurements] == [1]
     assert [n.split(": ")[1] for n in report.notes] == [
-        f"{frames} frames; evaluators read 4 to 199, left out" for frames in (3, 299)
+        f"{frames} frames; expected 4 to 199, left out" for frames in (3, 299)
     ]
-    report = score_pairs(GivenPairs(lines[:1]), models, ScoreOptions(("mm-dist",)))
+    report = score_pairs(read_examples(lines[:1]), models, ScoreOptions(("mm-dist",)), OWN)
     assert (report.measurements, len(report.refusals)) == ([], 1)
     np.save(tmp_path / "kit.npy", wandering(KIT, 60).astype(np.float32))
     with pytest.raises(ValueError, match=r"evaluator lamp:tiny reads humanml3d, these motions are kit"):
-        score_pairs(GivenPairs([Line("a", tmp_path / "kit.npy")]), models, ScoreOptions(("mm-dist",)))
+        score_pairs(read_examples([Line("a", tmp_path / "kit.npy")]), models, ScoreOptions(("mm-dist",)), OWN)

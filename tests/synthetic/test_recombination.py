@@ -80,10 +80,10 @@ def test_every_kind_is_made_and_keeps_the_laws(real: list[RealClip], results: li
         assert joints[..., 1].min() > -1e-4
         names = [name for name in clip.provenance["sources"] if name in sources]
         assert names
-        before = [foot_skate(sources[name]) for name in names]
+        before = [foot_skate(sources[name], 20.0) for name in names]
         if clip.provenance["recombined"] == "time_warp":
             # The others may leave out the part of a source that stood still; their own tests have pieces.
-            assert foot_skate(joints) <= 1.3 * max(s for s in before if s is not None) + 1e-6
+            assert foot_skate(joints, 20.0) <= 1.3 * max(s for s in before if s is not None) + 1e-6
 
 
 def test_nothing_jerks_at_a_seam(real: list[RealClip], results: list[RecombinedClip]) -> None:

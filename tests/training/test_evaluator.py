@@ -18,14 +18,14 @@ from lamp_cli.data.evaluation_set import EvaluationClip, EvaluationSet
 from lamp_cli.data.statistics import Statistics
 from lamp_cli.data.word_tokens import words_of_captions
 from lamp_cli.model.evaluator import EvaluatorConfig, EvaluatorTraining, matching_loss
-from lamp_cli.scoring.evaluators import load_evaluator
+from lamp_cli.scoring.evaluators import load_evaluators
 from lamp_cli.training.loop import TrainingConfig, train
 from lamp_cli.training.options import PretrainOptions
 from lamp_cli.training.pretrain import pretrain
 from lamp_cli.training.stages.evaluator import EvaluatorData, EvaluatorStage
 from tests.command_line import lamp
 from tests.data.test_evaluation_set import corpus
-from tests.model.test_evaluator import CPU, SMALL, VOCABULARY, motions, released
+from tests.model.test_evaluator import CPU, SMALL, VOCABULARY, motions, no_bundle, released
 from tests.small_size import mini_is_small
 
 
@@ -199,8 +199,8 @@ def test_the_stage_trains_from_the_command_line_and_resumes(tmp_path: Path) -> N
     assert not (folder / "config.json").exists()
     assert (folder / "training/evaluator/log.jsonl").is_file()
     assert (folder / "training/curves.png").is_file()
-    evaluator = load_evaluator(str(folder), None, CPU)
-    assert evaluator.name == "out"
+    [evaluator] = load_evaluators([str(folder)], no_bundle, CPU)
+    assert evaluator.name.startswith("out (")
     assert evaluator.motion_embeddings(motions((40,))).shape == (1, 16)
     weights = (folder / "evaluator/evaluator.safetensors").read_bytes()
     same = PretrainOptions(stages=("evaluator",), steps={"evaluator": 3}, batch_sizes={"evaluator": 2})
