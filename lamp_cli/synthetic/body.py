@@ -9,7 +9,7 @@ positive forward, lean is positive to the left. Index 0 is the left side, 1 the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -26,7 +26,9 @@ FOOT_DROP = 0.06
 FOOT = np.stack([np.array([0.0, -FOOT_DROP, np.sqrt(LENGTHS[j] ** 2 - FOOT_DROP**2)]) for j in (10, 11)])
 TOE_HEIGHT = 0.012
 ANKLE_HEIGHT = TOE_HEIGHT + FOOT_DROP
-SPINE_SHARES = (0.4, 0.35, 0.25)
+# The joints of spine and head from below, and how spine and head angles are spread over them.
+SPINE = (3, 6, 9, 12, 15)
+SPINE_SHARES, HEAD_SHARES = (0.4, 0.35, 0.25), (0.35, 0.65)
 
 # Directions of the bones that only turn with the trunk, of two kinds of body: a skeleton fitted to
 # markers and the SMPL body. Clips lie between the two.
@@ -76,7 +78,7 @@ class Tracks:
     azimuth (0 forward, pi/2 outward), reach as a share of the arm's length, swivel of the elbow
     (outward and up); ``shrug`` (T, 2); ``grip`` (T, 2, 3) world goal of the wrist and ``hold`` (T, 2) how
     far it overrides ``arm``; ``kneel`` (T, 2, 3) world point that the knee bends to and ``kneeling`` (T, 2)
-    how far it overrides ``knee``; both are zeros unless given.
+    how far it overrides ``knee``.
     """
 
     root: np.ndarray
@@ -92,17 +94,36 @@ class Tracks:
     shrug: np.ndarray
     grip: np.ndarray
     hold: np.ndarray
-    kneel: np.ndarray = field(default_factory=lambda: np.zeros((0, 2, 3)))
-    kneeling: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
-
-    def __post_init__(self) -> None:
-        if not len(self.kneel):
-            self.kneel = np.zeros((len(self.yaw), 2, 3))
-        if not len(self.kneeling):
-            self.kneeling = np.zeros((len(self.yaw), 2))
+    kneel: np.ndarray
+    kneeling: np.ndarray
 
     def __len__(self) -> int:
         return len(self.yaw)
+
+    def hips(self) -> np.ndarray:
+        """Frames (T, 3, 3) of the pelvis."""
+        return euler(self.yaw + self.pelvis[:, 0], self.pelvis[:, 1], self.pelvis[:, 2])
+
+    def bend(
+        self,
+        share: np.ndarray,
+        low: float = 0.0,
+        back: float = 0.0,
+        hips: float = 0.0,
+        spine: float = 0.0,
+        head: float = 0.0,
+        knees: float = 0.0,
+    ) -> None:
+        """Bend forward by ``share`` (T,): hips, spine and head by radians, knees turning out by radians too.
+
+        The pelvis goes ``low`` metres down and ``back`` metres back.
+        """
+        self.root[:, 1] -= low * share
+        self.root[:, 2] -= back * share
+        self.pelvis[:, 1] += hips * share
+        self.spine[:, 1] += spine * share
+        self.head[:, 1] += head * share
+        self.knee += knees * share[:, None]
 
     def cut(self, start: int, end: int) -> Tracks:
         """Frames ``start`` to ``end`` (exclusive)."""
@@ -169,21 +190,29 @@ def foot_at(
 def solve(tracks: Tracks, offsets: np.ndarray) -> np.ndarray:
     """Joints (T, 22, 3) float64 in metres of the tracks on a body with these trunk offsets (22, 3)."""
     joints = np.empty((len(tracks), 22, 3))
-    hips = euler(tracks.yaw + tracks.pelvis[:, 0], tracks.pelvis[:, 1], tracks.pelvis[:, 2])
+    hips = tracks.hips()
     joints[:, 0] = _within_reach(tracks, turned(hips, offsets[1]), turned(hips, offsets[2]))
     for side in (0, 1):
         _solve_leg(joints, tracks, hips, offsets, side)
-    chest = hips
-    for parent, child, share in zip((0, 3, 6), (3, 6, 9), SPINE_SHARES, strict=True):
-        joints[:, child] = joints[:, parent] + turned(chest, offsets[child])
-        chest = chest @ euler(*(tracks.spine.T * share))
-    neck = chest @ euler(*(tracks.head.T * 0.35))
-    skull = neck @ euler(*(tracks.head.T * 0.65))
-    joints[:, 12] = joints[:, 9] + turned(neck, offsets[12])
-    joints[:, 15] = joints[:, 12] + turned(skull, offsets[15])
+    joints[:, SPINE], chest, _ = spine_and_head(tracks, joints[:, 0], offsets)
     for side in (0, 1):
         _solve_arm(joints, tracks, chest, offsets, side)
     return joints
+
+
+def spine_and_head(
+    tracks: Tracks, root: np.ndarray, offsets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Joints (T, 5, 3) of ``SPINE`` over a pelvis at ``root`` (T, 3), frames (T, 3, 3) of chest and skull."""
+    frame, places = tracks.hips(), [root]
+    for joint, share in zip(SPINE, SPINE_SHARES, strict=False):
+        places.append(places[-1] + turned(frame, offsets[joint]))
+        frame = frame @ euler(*(tracks.spine.T * share))
+    chest = frame
+    for joint, share in zip(SPINE[3:], HEAD_SHARES, strict=True):
+        frame = frame @ euler(*(tracks.head.T * share))
+        places.append(places[-1] + turned(frame, offsets[joint]))
+    return np.stack(places[1:], axis=1), chest, frame
 
 
 def _within_reach(tracks: Tracks, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -225,14 +254,43 @@ def arm_directions(arm: np.ndarray, side: int) -> np.ndarray:
     return np.stack([out, -np.cos(arm[:, 0]), np.sin(arm[:, 0]) * np.cos(arm[:, 1])], axis=-1)
 
 
+def shoulder_girdle(arm: np.ndarray, shrug: np.ndarray, side: int) -> np.ndarray:
+    """Frames (T, 3, 3) of the shoulder in the chest's frame: it gives way to an arm that is raised."""
+    raised = np.clip(arm[:, 0] - 0.7, 0.0, 2.0) * 0.22 + shrug
+    forward = np.clip(np.sin(arm[:, 0]) * np.cos(arm[:, 1]), -0.5, 1.0) * 0.22
+    return euler(-SIDES[side] * forward, np.zeros(len(arm)), -SIDES[side] * raised)
+
+
+def with_goal(arm: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """Arm tracks (T, 4) whose wrist lies at ``goal`` (T, 3): outward, up, forward in arm lengths."""
+    reach = np.linalg.norm(goal, axis=-1)
+    result = arm.copy()
+    result[:, 0] = np.arccos(np.clip(-goal[:, 1] / np.maximum(reach, 1e-6), -1, 1))
+    result[:, 1] = np.arctan2(goal[:, 0], goal[:, 2])
+    result[:, 2] = np.clip(reach, 0.2, 0.995)
+    return result
+
+
+def reach(
+    tracks: Tracks,
+    side: int,
+    share: np.ndarray,
+    goal: np.ndarray | tuple[float, float, float],
+    swivel: float | None = None,
+) -> None:
+    """Turn an arm by ``share`` (T,) to ``goal`` (T, 3) or (3,): outward, up, forward of it in arm lengths."""
+    wanted = with_goal(tracks.arm[:, side], np.broadcast_to(goal, (len(tracks), 3)))
+    if swivel is not None:
+        wanted[:, 3] = swivel
+    tracks.arm[:, side] += share[:, None] * (wanted - tracks.arm[:, side])
+
+
 def _solve_arm(joints: np.ndarray, tracks: Tracks, chest: np.ndarray, offsets: np.ndarray, side: int) -> None:
     arm, sign = tracks.arm[:, side], SIDES[side]
     collar = joints[:, 9] + turned(chest, offsets[13 + side])
-    raised = np.clip(arm[:, 0] - 0.7, 0.0, 2.0) * 0.22 + tracks.shrug[:, side]
-    forward = np.clip(np.sin(arm[:, 0]) * np.cos(arm[:, 1]), -0.5, 1.0) * 0.22
-    girdle = chest @ euler(-sign * forward, np.zeros(len(arm)), -sign * raised)
+    girdle = chest @ shoulder_girdle(arm, tracks.shrug[:, side], side)
     shoulder = collar + turned(girdle, offsets[16 + side])
-    frame = _arm_frame(tracks, chest, arm)
+    frame = _arm_frame(chest, arm)
     goal = arm_directions(arm, side) * (np.clip(arm[:, 2], 0.25, 0.995) * ARM[side])[:, None]
     wrist = shoulder + turned(frame, goal)
     hold = tracks.hold[:, side, None]
@@ -250,7 +308,7 @@ def _solve_arm(joints: np.ndarray, tracks: Tracks, chest: np.ndarray, offsets: n
     joints[:, 18 + side], joints[:, 20 + side] = elbow, wrist
 
 
-def _arm_frame(tracks: Tracks, chest: np.ndarray, arm: np.ndarray) -> np.ndarray:
+def _arm_frame(chest: np.ndarray, arm: np.ndarray) -> np.ndarray:
     """Frame (T, 3, 3) of the arm's angles: the chest, but a hanging arm hangs from a bent trunk."""
     forward = chest[..., 2] * (1.0, 0.0, 1.0)
     length = np.linalg.norm(forward, axis=-1)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .body import LEG, SIDES, Tracks, euler, foot_at, turned
+from .body import LEG, SIDES, Tracks, foot_at, turned
 from .gait import swung
 from .style import BodyStyle
 from .time_curves import FPS, GRAVITY, bump, ease, lagged, quintic, smooth, through
@@ -89,7 +89,7 @@ def flights_of(contacts: Sequence[Contact]) -> list[tuple[float, float]]:
 
 def height_limit(style: BodyStyle, tracks: Tracks) -> np.ndarray:
     """The greatest height (T,) of the pelvis at which the bearing legs still reach; inf in flight."""
-    hips = euler(tracks.yaw + tracks.pelvis[:, 0], tracks.pelvis[:, 1], tracks.pelvis[:, 2])
+    hips = tracks.hips()
     limit = np.full(len(tracks), np.inf)
     for side in (0, 1):
         hip = turned(hips, style.offsets[1 + side])
@@ -106,7 +106,7 @@ def set_height(
     tracks: Tracks,
     flights: Sequence[tuple[float, float]],
     low: float,
-    knots: Sequence[tuple[float, float]] = (),
+    knots: Sequence[tuple[float, float]],
 ) -> None:
     """Set the pelvis' height: ``low`` metres below standing at both ends of a flight, falling freely.
 
@@ -167,12 +167,10 @@ def set_upper(
     tracks.pelvis[:, 0] -= 0.15 * stride
     tracks.spine[:, 0] += 0.28 * lagged(stride, 0.6)
     tracks.head[:, 0] -= 0.1 * stride
-    tracks.pelvis[:, 1] += 0.5 * bend * moving
-    tracks.spine[:, 1] += 0.5 * bend * moving
-    tracks.head[:, 1] -= 0.7 * bend * moving
+    tracks.bend(moving, hips=0.5 * bend, spine=0.5 * bend, head=-0.7 * bend)
     for side in (0, 1):
         angle = -SIDES[side] * lagged(stride, 0.5) * arms * style.swing * 0.62
-        tracks.arm[:, side] = swung(tracks.arm[:, side], angle, run, side)
+        tracks.arm[:, side] = swung(tracks.arm[:, side], angle, run)
 
 
 def standing_contacts(style: BodyStyle, leave: tuple[float, float], ground: float = 0.0) -> list[Contact]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .body import SIDES, Tracks, foot_at
+from .body import SIDES, Tracks, foot_at, with_goal
 from .style import BodyStyle
 from .time_curves import FPS, GRAVITY, bump, ease, lagged, quintic, smooth, snap, through
 
@@ -103,7 +103,7 @@ def walk(
     moving = smooth(np.clip(path.speed[:frames] / 0.5, 0, 1), 2.0) if len(steps) else np.zeros(frames)
     moving *= ease(t / 0.4) * (1 - ease((t - last + 0.1) / 0.4))
     _feet(style, tracks, steps, gait, t)
-    _pelvis(style, tracks, path, gait, phase, moving, steps, start)
+    _pelvis(tracks, path, gait, phase, moving, start)
     _upper(style, tracks, gait, phase, moving, start)
     return tracks
 
@@ -177,14 +177,7 @@ def _feet(style: BodyStyle, tracks: Tracks, steps: list[_Step], gait: Gait, t: n
 
 
 def _pelvis(
-    style: BodyStyle,
-    tracks: Tracks,
-    path: Path,
-    gait: Gait,
-    phase: np.ndarray,
-    moving: np.ndarray,
-    steps: list[_Step],
-    start: int,
+    tracks: Tracks, path: Path, gait: Gait, phase: np.ndarray, moving: np.ndarray, start: int
 ) -> None:
     frames = len(tracks)
     place = smooth(path.place, 1.0)[:frames]
@@ -232,12 +225,10 @@ def _upper(
     tracks.head[:, 1] -= 0.7 * gait.bend * moving
     for side in (0, 1):
         angle = -lead * SIDES[side] * np.cos(np.pi * (phase - 0.08)) * moving * gait.arms * style.swing
-        tracks.arm[:, side] = swung(
-            tracks.arm[:, side], angle * (0.36 + 0.1 * gait.run), gait.run * moving, side
-        )
+        tracks.arm[:, side] = swung(tracks.arm[:, side], angle * (0.36 + 0.1 * gait.run), gait.run * moving)
 
 
-def swung(arm: np.ndarray, angle: np.ndarray, run: np.ndarray | float, side: int) -> np.ndarray:
+def swung(arm: np.ndarray, angle: np.ndarray, run: np.ndarray | float) -> np.ndarray:
     """Arm tracks (T, 4) swung forward by ``angle`` (T,) rad, with elbows bent as in running by ``run``."""
     run = np.broadcast_to(run, angle.shape)
     forward = np.sin(arm[:, 0]) * np.cos(arm[:, 1])
@@ -258,13 +249,3 @@ def swung(arm: np.ndarray, angle: np.ndarray, run: np.ndarray | float, side: int
     bent = np.stack([0.24 - 0.10 * swing, -0.50 + 0.16 * swing, 0.32 + 0.38 * swing], axis=-1)
     goal = hanging + run[:, None] * (bent - hanging)
     return with_goal(arm, goal)
-
-
-def with_goal(arm: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """Arm tracks (T, 4) whose wrist lies at ``goal`` (T, 3): outward, up, forward in arm lengths."""
-    reach = np.linalg.norm(goal, axis=-1)
-    result = arm.copy()
-    result[:, 0] = np.arccos(np.clip(-goal[:, 1] / np.maximum(reach, 1e-6), -1, 1))
-    result[:, 1] = np.arctan2(goal[:, 0], goal[:, 2])
-    result[:, 2] = np.clip(reach, 0.2, 0.995)
-    return result

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .body import ARM, SIDES, SPINE_SHARES, Tracks, euler, foot_at, turned
-from .gait import with_goal
+from .body import ARM, SIDES, Tracks, foot_at, shoulder_girdle, spine_and_head, turned, with_goal
 from .movement import SIDE_NAMES, pick_side
 from .style import BodyStyle
 from .time_curves import FPS, bump, drift, ease, keys, lagged, window
@@ -77,50 +76,31 @@ def hesitating(scene: Scene, rng: np.random.Generator, rise: float, fall: float)
     return halting * (1 - ease((scene.t - scene.end + fall) / fall))
 
 
-def trunk_frames(scene: Scene) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of the trunk as it is now: spine3 (T, 3), chest (T, 3, 3), head joint (T, 3), skull (T, 3, 3)."""
-    tracks, offsets = scene.tracks, scene.style.offsets
-    chest = euler(tracks.yaw + tracks.pelvis[:, 0], tracks.pelvis[:, 1], tracks.pelvis[:, 2])
-    place = tracks.root
-    for child, part in zip((3, 6, 9), SPINE_SHARES, strict=True):
-        place = place + turned(chest, offsets[child])
-        chest = chest @ euler(*(tracks.spine.T * part))
-    neck = chest @ euler(*(tracks.head.T * 0.35))
-    skull = neck @ euler(*(tracks.head.T * 0.65))
-    return place, chest, place + turned(neck, offsets[12]) + turned(skull, offsets[15]), skull
-
-
 def at_chest(scene: Scene, side: int, point: np.ndarray) -> np.ndarray:
     """World points (T, 3) of points outward, up, forward of spine3 in the chest's frame (metres)."""
-    place, chest, _, _ = trunk_frames(scene)
-    return place + turned(chest, _columns(scene, point) * (SIDES[side], 1, 1))
+    joints, chest, _ = spine_and_head(scene.tracks, scene.tracks.root, scene.style.offsets)
+    return joints[:, 2] + turned(chest, in_room(scene, side, point))
 
 
 def at_head(scene: Scene, side: int, point: np.ndarray) -> np.ndarray:
     """World points (T, 3) of points outward, up, forward of the head joint in the skull's frame."""
-    _, _, head, skull = trunk_frames(scene)
-    return head + turned(skull, _columns(scene, point) * (SIDES[side], 1, 1))
+    joints, _, skull = spine_and_head(scene.tracks, scene.tracks.root, scene.style.offsets)
+    return joints[:, 4] + turned(skull, in_room(scene, side, point))
 
 
 def at_hips(scene: Scene, side: int, point: np.ndarray) -> np.ndarray:
     """World points (T, 3) of points outward, up, forward of the pelvis in its frame."""
-    tracks = scene.tracks
-    hips = euler(tracks.yaw + tracks.pelvis[:, 0], tracks.pelvis[:, 1], tracks.pelvis[:, 2])
-    return tracks.root + turned(hips, _columns(scene, point) * (SIDES[side], 1, 1))
+    return scene.tracks.root + turned(scene.tracks.hips(), in_room(scene, side, point))
 
 
 def in_room(scene: Scene, side: int, point: np.ndarray) -> np.ndarray:
     """World points (T, 3): outward of the middle, above the floor, forward of where the body stands."""
-    return _columns(scene, point) * (SIDES[side], 1, 1)
+    return np.broadcast_to(np.asarray(point, dtype=np.float64), (len(scene.t), 3)) * (SIDES[side], 1, 1)
 
 
 def path(*columns: np.ndarray | float) -> np.ndarray:
     """(T, 3) of three columns, numbers or (T,)."""
     return np.stack(np.broadcast_arrays(*columns), axis=-1)
-
-
-def _columns(scene: Scene, point: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(np.asarray(point, dtype=np.float64), (len(scene.t), 3))
 
 
 def lead_hand(
@@ -132,27 +112,16 @@ def lead_hand(
     angles, which a few rounds of a fixed point take into account. Call it when the trunk is as it will be.
     """
     tracks, offsets, sign = scene.tracks, scene.style.offsets, SIDES[side]
-    place, chest, _, _ = trunk_frames(scene)
-    local = turned(np.swapaxes(chest, -1, -2), goal - place) - offsets[13 + side]
+    joints, chest, _ = spine_and_head(tracks, tracks.root, offsets)
+    local = turned(np.swapaxes(chest, -1, -2), goal - joints[:, 2]) - offsets[13 + side]
     wanted = tracks.arm[:, side].copy()
     wanted[:, :2] = (1.2, 0.2)
     for _ in range(6):
-        raised = np.clip(wanted[:, 0] - 0.7, 0.0, 2.0) * 0.22 + tracks.shrug[:, side]
-        forward = np.clip(np.sin(wanted[:, 0]) * np.cos(wanted[:, 1]), -0.5, 1.0) * 0.22
-        girdle = euler(-sign * forward, scene.full(0.0), -sign * raised)
+        girdle = shoulder_girdle(wanted, tracks.shrug[:, side], side)
         away = (local - turned(girdle, offsets[16 + side])) / ARM[side]
         wanted = with_goal(wanted, away * (sign, 1, 1))
     wanted[:, 3] = swivel
     tracks.arm[:, side] += share[:, None] * (wanted - tracks.arm[:, side])
-
-
-def aim_arm(
-    scene: Scene, side: int, share: np.ndarray, goal: tuple[float, float, float], swivel: float = 0.1
-) -> None:
-    """Lead a hand to outward, up, forward of the shoulder in arm lengths."""
-    wanted = with_goal(scene.tracks.arm[:, side], np.tile(goal, (len(scene.t), 1)))
-    wanted[:, 3] = swivel
-    scene.tracks.arm[:, side] += share[:, None] * (wanted - scene.tracks.arm[:, side])
 
 
 def sides(rng: np.random.Generator, both: float) -> tuple[tuple[int, ...], str, str]:

@@ -43,6 +43,11 @@ def times_words(count: int) -> tuple[str, ...]:
     return words.get(count, (f"{names.get(count, count)} times", f"{count} times"))
 
 
+def counted(count: int, *ways: tuple[str, str]) -> list[tuple[str, str]]:
+    """The ways with every way to say how often."""
+    return [(verb, f"{rest} {times}".strip()) for times in times_words(count) for verb, rest in ways]
+
+
 def manners_of(tempo: float) -> tuple[str, ...]:
     """Adverbs for durations ``tempo`` times the usual ones."""
     if tempo < 0.8:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .body import THIGH, Tracks, euler, turned
+from .body import THIGH, Tracks, turned
 from .floor_poses import Pose
 from .style import BodyStyle
 from .time_curves import FPS, bump, keys, smooth, snap, through
@@ -119,7 +119,7 @@ def over_knees(tracks: Tracks, style: BodyStyle, bears: np.ndarray) -> None:
     """Move the pelvis so that the thighs reach exactly to the knees that bear (T, 2) the body."""
     share = smooth(bears, 1.5) * (bears > 0)
     share = np.where(bears > 0, np.maximum(share, bears), smooth(bears, 1.5))
-    hips = euler(tracks.yaw + tracks.pelvis[:, 0], tracks.pelvis[:, 1], tracks.pelvis[:, 2])
+    hips = tracks.hips()
     for _ in range(6):
         push = np.zeros_like(tracks.root)
         for side in (0, 1):

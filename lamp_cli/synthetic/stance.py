@@ -7,10 +7,22 @@ lengths. Shared by strikes, throws and swings; knows no action.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from .body import ANKLE_HEIGHT, FOOT, SIDES, Tracks, arm_directions, euler, solve, turned
-from .gait import with_goal
+from .body import (
+    ANKLE_HEIGHT,
+    FOOT,
+    SIDES,
+    Tracks,
+    arm_directions,
+    euler,
+    solve,
+    spine_and_head,
+    turned,
+    with_goal,
+)
 from .style import BodyStyle
 from .time_curves import FPS, bump, keys, lagged, window
 
@@ -73,10 +85,8 @@ def both_hands(
 
     ``apart`` is the distance between the wrists in metres. Needs the trunk in its final place.
     """
-    chest = euler(*(tracks.yaw + tracks.pelvis[:, 0], tracks.pelvis[:, 1], tracks.pelvis[:, 2]))
-    for part in (0.4, 0.35, 0.25):
-        chest = chest @ euler(*(tracks.spine.T * part))
     spine = solve(tracks, style.offsets)[:, 9]
+    _, chest, _ = spine_and_head(tracks, tracks.root, style.offsets)
     for arm in (0, 1):
         local = middle * np.array([SIDES[side], 1.0, 1.0])
         local[:, 0] += 0.5 * apart * SIDES[arm]
@@ -92,7 +102,7 @@ def feet(
     style: BodyStyle,
     clock: np.ndarray,
     side: int,
-    steps: tuple[Step, ...] = (),
+    steps: Sequence[Step] = (),
     heel: np.ndarray | float = 0.0,
     pivot: np.ndarray | float = 0.0,
 ) -> None:
@@ -138,8 +148,5 @@ def stance(
     share = window(clock, 0.0, end, 0.45, 0.45)
     feet(tracks, style, clock, 1 - front, (), 0.12 * share + rear_heel, rear_pivot)
     tracks.root[:, 2] += 0.5 * long * share
-    tracks.root[:, 0] += -0.25 * SIDES[front] * style.width * (bump((clock - 0.0) / 0.4) * 0.8)
-    tracks.root[:, 1] -= (0.05 + 0.12 * long) * share
-    tracks.knee += 0.1 * share[:, None]
-    tracks.spine[:, 1] += 0.12 * share
-    tracks.head[:, 1] += 0.08 * share
+    tracks.root[:, 0] += -0.25 * SIDES[front] * style.width * (bump(clock / 0.4) * 0.8)
+    tracks.bend(share, low=0.05 + 0.12 * long, spine=0.12, head=0.08, knees=0.1)

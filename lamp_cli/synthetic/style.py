@@ -75,6 +75,8 @@ class BodyStyle:
             shrug=np.zeros((frames, 2)),
             grip=np.zeros((frames, 2, 3)),
             hold=np.zeros((frames, 2)),
+            kneel=np.zeros((frames, 2, 3)),
+            kneeling=np.zeros((frames, 2)),
         )
 
 

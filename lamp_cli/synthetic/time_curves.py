@@ -90,6 +90,14 @@ def window(t: np.ndarray, start: float, end: float, rise: float, fall: float) ->
     return ease((t - start) / max(rise, 1e-6)) * (1.0 - ease((t - end + fall) / max(fall, 1e-6)))
 
 
+def windows(
+    t: np.ndarray, first: float, period: float, count: int, rise: float, fall: float, filled: float = 1.0
+) -> np.ndarray:
+    """Windows in a row, one a ``period``; ``rise``, ``fall`` and what is ``filled`` are shares of it."""
+    begins = ((first + k * period, first + (k + filled) * period) for k in range(count))
+    return np.sum([window(t, *ends, rise * period, fall * period) for ends in begins], axis=0)
+
+
 def bump(u: np.ndarray, peak: float = 0.5) -> np.ndarray:
     """A smooth arc 0 -> 1 -> 0 over u in 0..1 with its top at ``peak``; flat at both ends."""
     u = np.clip(u, 0.0, 1.0)

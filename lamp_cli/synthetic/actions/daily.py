@@ -11,7 +11,7 @@ from ..body import SIDES
 from ..hand_goals import BOTH, Scene, at_chest, at_head, begin, follow, in_room, lead_hand, path, shift_weight
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
 from ..style import BodyStyle
-from ..time_curves import drift, keys, smooth, window
+from ..time_curves import drift, keys, smooth, window, windows
 
 
 def _beats(scene: Scene, first: float, period: float, count: float) -> np.ndarray:
@@ -30,8 +30,7 @@ def _groove(scene: Scene, share: np.ndarray, period: float, size: float) -> None
 
 def _look_down(scene: Scene, share: np.ndarray, angle: float) -> None:
     """Head, and the upper back a little, turned down to what the hands do."""
-    scene.tracks.head[:, 1] += 0.8 * angle * share
-    scene.tracks.spine[:, 1] += 0.2 * angle * share
+    scene.tracks.bend(share, spine=0.2 * angle, head=0.8 * angle)
 
 
 def eat(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -39,15 +38,9 @@ def eat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side, count = pick_side(rng), int(rng.integers(1, 5))
     name, period = SIDE_NAMES[side], float(rng.uniform(1.2, 1.9)) * style.tempo
     scene = begin(style, rng, 1.5 + count * period)
-    t, first = scene.t, scene.start + 0.75
+    first = scene.start + 0.75
     share, plate = scene.share(0.75, 0.75), bool(rng.random() < 0.5)
-    bite = np.sum(
-        [
-            window(t, first + k * period, first + (k + 0.95) * period, 0.4 * period, 0.35 * period)
-            for k in range(count)
-        ],
-        axis=0,
-    )
+    bite = windows(scene.t, first, period, count, 0.4, 0.35, 0.95)
     _look_down(scene, share * (1 - 0.75 * bite), float(rng.uniform(0.2, 0.45)))
     scene.tracks.head[:, 2] += 0.04 * float(SIDES[side]) * bite
     follow(scene.tracks, share, side, 0.5)
@@ -71,18 +64,9 @@ def eat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
 
 
-def wipe_table(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Wipes a level surface in front, in circles or from side to side, leaning over it."""
-    return _wipe(style, rng, "table")
-
-
-def wipe_window(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Wipes an upright surface in front, in circles, up and down or from side to side."""
-    return _wipe(style, rng, "window")
-
-
-def _wipe(style: BodyStyle, rng: np.random.Generator, what: str) -> Movement:
-    side, count, table = pick_side(rng), int(rng.integers(3, 7)), what == "table"
+def wipe(surface: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
+    """Wipes a "table", leaning over it, or an upright "window": in circles, up and down or sideways."""
+    side, count, table = pick_side(rng), int(rng.integers(3, 7)), surface == "table"
     name, period = SIDE_NAMES[side], float(rng.uniform(0.7, 1.2)) * style.tempo
     scene = begin(style, rng, 1.7 + count * period)
     share, phase = scene.share(0.85, 0.85), _beats(scene, scene.start + 0.6, period, count)
@@ -97,10 +81,7 @@ def _wipe(style: BodyStyle, rng: np.random.Generator, what: str) -> Movement:
     )
     tracks, sign = scene.tracks, float(SIDES[side])
     lean = 0.32 if table else 0.06
-    tracks.pelvis[:, 1] += 0.5 * lean * share
-    tracks.spine[:, 1] += 0.8 * lean * share
-    tracks.root[:, 2] -= 0.12 * lean * share
-    tracks.head[:, 1] += (0.3 if table else -0.05) * share
+    tracks.bend(share, back=0.12 * lean, hips=0.5 * lean, spine=0.8 * lean, head=0.3 if table else -0.05)
     tracks.spine[:, 0] += share * (-0.12 * sign + 0.5 * right * sign)
     shift_weight(tracks, share, 0.15 * 0.1 * sign)
     shift_weight(tracks, share * right * sign, 0.12)
@@ -116,13 +97,12 @@ def _wipe(style: BodyStyle, rng: np.random.Generator, what: str) -> Movement:
         goal = in_room(scene, side, path(middle + right, top + on, 0.42))
         follow(tracks, share, side, 0.7)
     lead_hand(scene, side, share, goal, 0.15)
-    surface = "table" if table else "window"
     ways = [
         ("wipes", f"a {surface} with the {name} hand"),
         ("wipes", f"the {surface} using their {name} hand"),
         ("cleans", f"a {surface} with the {name} hand"),
         ("rubs", f"a {'flat surface' if table else 'wall'} with the {name} hand"),
-        ("moves", f"the {name} hand {'over a table' if table else 'over a window'} to clean it"),
+        ("moves", f"the {name} hand over a {surface} to clean it"),
         ("scrubs", f"a {'counter' if table else 'glass pane'} with the {name} arm"),
         ("polishes", f"a {'tabletop' if table else 'mirror'} with their {name} hand"),
     ]
@@ -131,11 +111,10 @@ def _wipe(style: BodyStyle, rng: np.random.Generator, what: str) -> Movement:
             ("wipes", f"in circles with the {name} hand"),
             ("makes", f"wiping circles with the {name} hand"),
         ]
-    if kind == "across":
-        ways += [("wipes", f"from side to side with the {name} hand")]
-    if kind == "along":
-        ways += [("wipes", f"{'back and forth' if table else 'up and down'} with the {name} hand")]
-    truth = {"action": f"wipe {what}", "side": name, "count": count}
+    else:
+        along = "back and forth" if table else "up and down"
+        ways += [("wipes", f"{'from side to side' if kind == 'across' else along} with the {name} hand")]
+    truth = {"action": f"wipe {surface}", "side": name, "count": count}
     return Movement(tracks, truth, tuple(ways), manners_of(period / 0.95))
 
 
@@ -147,9 +126,7 @@ def wash_hands(style: BodyStyle, rng: np.random.Generator) -> Movement:
     beat = np.sin(_beats(scene, scene.start + 0.5, period, round((seconds + 0.5) / period)))
     slow = 0.02 * drift(scene.t, rng, 3)
     _look_down(scene, share, float(rng.uniform(0.35, 0.6)))
-    scene.tracks.pelvis[:, 1] += 0.12 * share
-    scene.tracks.spine[:, 1] += 0.12 * share
-    scene.tracks.root[:, 2] -= 0.02 * share
+    scene.tracks.bend(share, back=0.02, hips=0.12, spine=0.12)
     high, far = float(rng.uniform(-0.22, -0.1)), float(rng.uniform(0.3, 0.38))
     for side in BOTH:
         rub = 0.035 * style.energy * beat * SIDES[side]
@@ -173,10 +150,7 @@ def wash_face(style: BodyStyle, rng: np.random.Generator) -> Movement:
     scene = begin(style, rng, count * period + 2.0)
     share, bent = scene.share(0.95, 0.95), float(rng.uniform(0.15, 0.45))
     tracks = scene.tracks
-    tracks.pelvis[:, 1] += 0.5 * bent * share
-    tracks.spine[:, 1] += 0.7 * bent * share
-    tracks.root[:, 2] -= 0.12 * bent * share
-    tracks.head[:, 1] += 0.25 * share
+    tracks.bend(share, back=0.12 * bent, hips=0.5 * bent, spine=0.7 * bent, head=0.25)
     phase = _beats(scene, scene.start + 0.8, period, count)
     tracks.head[:, 1] += 0.04 * np.sin(phase) * share
     for side in BOTH:
@@ -395,11 +369,9 @@ def steer(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.root[:, 1] -= 0.015 * share
     radius, high = float(rng.uniform(0.16, 0.2)), float(rng.uniform(-0.08, 0.04))
     for side in BOTH:
-        at = (0.0 if side == 0 else np.pi) + wheel + 0.25 * SIDES[side]
         # Seen from the driver, x is to the left: an angle from the left point towards the top.
-        goal = path(SIDES[side] * radius * np.cos(at), high - radius * np.sin(at) + 0.0, 0.4)
-        goal[:, 1] = high + radius * np.sin((0.25 if side == 0 else np.pi - 0.25) - wheel)
-        goal[:, 0] = SIDES[side] * radius * np.cos((0.25 if side == 0 else np.pi - 0.25) - wheel)
+        at = (0.25 if side == 0 else np.pi - 0.25) - wheel
+        goal = path(SIDES[side] * radius * np.cos(at), high + radius * np.sin(at), 0.4)
         lead_hand(scene, side, share, at_chest(scene, side, goal), 0.15)
     where = SIDE_NAMES[way] if way < 2 else "both"
     way_turned = "left and right" if way == 2 else f"to the {where}"
@@ -422,9 +394,8 @@ def check_watch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     name, rise = SIDE_NAMES[side], float(rng.uniform(0.5, 0.85)) * style.tempo
     scene = begin(style, rng, hold + 2 * rise)
     share, tracks, sign = scene.share(rise, rise), scene.tracks, float(SIDES[side])
-    tracks.head[:, 1] += 0.42 * share
+    tracks.bend(share, spine=0.05, head=0.42)
     tracks.head[:, 0] += 0.12 * sign * share
-    tracks.spine[:, 1] += 0.05 * share
     follow(tracks, share, side, 0.4)
     goal = np.array([float(rng.uniform(0.0, 0.08)), float(rng.uniform(0.0, 0.08)), 0.3])
     lead_hand(scene, side, share, at_chest(scene, side, goal), float(rng.uniform(0.4, 0.6)))

@@ -10,21 +10,17 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import LEG, SIDES, Tracks, solve
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..movement import SIDE_NAMES, Movement, counted, manners_of, pick_side
 from ..stance import GUARD, ahead, both_hands, feet, hand, stage, stance, turn_trunk
 from ..style import BodyStyle
 from ..time_curves import lagged, through, window
 
 
-def _guard(tracks: Tracks, clock: np.ndarray, end: float, arms: tuple[int, ...] = (0, 1)) -> np.ndarray:
+def _guard(tracks: Tracks, clock: np.ndarray, end: float) -> np.ndarray:
     share = window(clock, 0.0, end, 0.5, 0.5)
-    for arm in arms:
+    for arm in (0, 1):
         hand(tracks, arm, share, GUARD)
     return share
-
-
-def _often(count: int, *ways: tuple[str, str]) -> list[tuple[str, str]]:
-    return [(verb, f"{rest} {words}".strip()) for words in times_words(count) for verb, rest in ways]
 
 
 def _punches(
@@ -63,9 +59,9 @@ def hook(style: BodyStyle, rng: np.random.Generator) -> Movement:
     turn_trunk(tracks, side, hips, 0.75)
     tracks.root[:, 0] -= 0.09 * SIDES[side] * hips
     guard = _guard(tracks, clock, end)
-    hand(tracks, side, guard, path, 1.0 * elbow)
+    hand(tracks, side, guard, path, elbow)
     name = SIDE_NAMES[side]
-    ways = _often(
+    ways = counted(
         count,
         ("throws", f"a {name} hook" if count == 1 else f"{name} hooks"),
         ("hooks", f"with the {name} hand"),
@@ -102,13 +98,12 @@ def uppercut(style: BodyStyle, rng: np.random.Generator) -> Movement:
     push = np.clip(hips, 0, 1)
     stance(tracks, style, clock, front, end, 0.7 * push, -SIDES[side] * 0.6 * push * (front != side))
     turn_trunk(tracks, side, hips, 0.6)
-    tracks.root[:, 1] -= 0.06 * dip
-    tracks.spine[:, 1] += 0.14 * dip
+    tracks.bend(dip, low=0.06, spine=0.14)
     tracks.spine[:, 2] += SIDES[side] * 0.12 * dip
     guard = _guard(tracks, clock, end)
     hand(tracks, side, guard, path)
     name = SIDE_NAMES[side]
-    ways = _often(
+    ways = counted(
         count,
         ("throws", f"a {name} uppercut" if count == 1 else f"{name} uppercuts"),
         ("uppercuts", f"with the {name} hand"),
@@ -138,12 +133,7 @@ def block(style: BodyStyle, rng: np.random.Generator) -> Movement:
         hand(tracks, arm, up, (-0.12 if len(arms) == 2 else -0.25, high, 0.5), 0.75)
     if choice != 2:
         turn_trunk(tracks, choice, 0.3 * up, 0.7)
-    back = lagged(up, 1.0) * style.energy
-    tracks.root[:, 2] -= 0.09 * back
-    tracks.root[:, 1] -= 0.03 * back
-    tracks.spine[:, 1] -= 0.3 * back
-    tracks.pelvis[:, 1] -= 0.1 * back
-    tracks.head[:, 1] += 0.35 * back
+    tracks.bend(lagged(up, 1.0) * style.energy, low=0.03, back=0.09, hips=-0.1, spine=-0.3, head=0.35)
     if choice == 2:
         name, what = "both", "both arms"
         ways = [("covers", "up with both arms"), ("holds", "both forearms in front of the face")]
@@ -269,7 +259,7 @@ def side_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     hand(tracks, side, 0.75 * np.clip(out, 0, 1), (0.35, -0.6, 0.15))
     kicked(tracks, style, side, np.clip(up, 0, 1), path, 0.35 * (1 - np.clip(out, 0, 1)))
     name = SIDE_NAMES[side]
-    ways = _often(
+    ways = counted(
         count,
         ("does", f"a side kick with the {name} leg" if count == 1 else f"side kicks with the {name} leg"),
         ("kicks", f"to the {name} side with the {name} leg"),
@@ -305,8 +295,7 @@ def back_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
         )
     _support(tracks, style, clock, side, end)
     bend = (0.8 + 0.7 * (high + 0.4)) * out
-    tracks.pelvis[:, 1] += 0.75 * bend
-    tracks.spine[:, 1] += 0.3 * bend
+    tracks.bend(bend, hips=0.75, spine=0.3)
     tracks.root[:, 2] += 0.06 * out
     look = window(clock, 0.1, end, 0.4, 0.6) * SIDES[side]
     tracks.head[:, 0] += 0.9 * look
@@ -314,7 +303,7 @@ def back_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     _guard(tracks, clock, end)
     kicked(tracks, style, side, np.clip(up, 0, 1), path, 0.3 + 0.9 * np.clip(out, 0, 1))
     name = SIDE_NAMES[side]
-    ways = _often(
+    ways = counted(
         count,
         ("does", f"a back kick with the {name} leg" if count == 1 else f"back kicks with the {name} leg"),
         ("kicks", f"backward with the {name} leg"),
@@ -350,16 +339,14 @@ def knee_strike(style: BodyStyle, rng: np.random.Generator) -> Movement:
     _support(tracks, style, clock, side, end)
     turn_trunk(tracks, side, 0.35 * out, 0.0)
     tracks.spine[:, 0] += SIDES[side] * 0.2 * lagged(out, 1.0)
-    tracks.pelvis[:, 1] -= 0.28 * out
-    tracks.spine[:, 1] += 0.2 * out
-    tracks.root[:, 2] += 0.05 * out
+    tracks.bend(out, back=-0.05, hips=-0.28, spine=0.2)
     share = window(clock, 0.0, end, 0.4, 0.5)
     pull = np.clip(out, 0, 1)[:, None]
     for arm in (0, 1):
         hand(tracks, arm, share, np.array([-0.15, 0.22, 0.62]) + pull * [0.12, -0.72, -0.3])
     kicked(tracks, style, side, np.clip(up, 0, 1), path, 0.5 * np.ones(len(clock)))
     name = SIDE_NAMES[side]
-    ways = _often(
+    ways = counted(
         count,
         ("strikes", f"with the {name} knee"),
         (
@@ -393,13 +380,11 @@ def chop(style: BodyStyle, rng: np.random.Generator) -> Movement:
         )
     stance(tracks, style, clock, front, end, 0.3 * np.clip(drive, 0, 1), long=0.38)
     tracks.spine[:, 1] += (0.2 + 0.3 * deep) * lagged(drive, 1.0)
-    tracks.pelvis[:, 1] += (0.08 + 0.2 * deep) * drive
-    tracks.head[:, 1] -= 0.2 * drive
-    tracks.root[:, 2] += 0.06 * drive
+    tracks.bend(drive, back=-0.06, hips=0.08 + 0.2 * deep, head=-0.2)
     tracks.root[:, 1] -= (0.03 + 0.05 * deep) * np.clip(drive, 0, 1)
     share = window(clock, 0.0, end, 0.45, 0.5)
     both_hands(tracks, style, front, share, through(clock, *knots, (end, (0.0, -0.3, 0.3))))
-    ways = _often(
+    ways = counted(
         count,
         ("swings", "a sword down with both hands"),
         ("strikes", "down from overhead with both hands"),

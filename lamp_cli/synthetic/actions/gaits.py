@@ -194,8 +194,7 @@ def _balance(tracks: Tracks, share: np.ndarray, rise: np.ndarray) -> None:
     """Arms a little out, going up and down with the body; the trunk leans forward."""
     tracks.arm[..., 0] += share[:, None] * (0.35 + 1.2 * np.clip(smooth(rise, 1.0), -0.2, 0.2))[:, None]
     tracks.arm[..., 2] -= 0.15 * share[:, None]
-    tracks.spine[:, 1] += 0.12 * share
-    tracks.pelvis[:, 1] += 0.06 * share
+    tracks.bend(share, hips=0.06, spine=0.12)
 
 
 def skip(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -319,8 +318,7 @@ def moonwalk(style: BodyStyle, rng: np.random.Generator) -> Movement:
     set_pelvis(tracks, place, 0 * t, 0.0)
     set_upper(style, tracks, arms=0.7)
     busy = window(t, 0.1, t[-1], 0.5, 0.5)
-    tracks.root[:, 1] -= 0.035 * busy
-    tracks.spine[:, 1] += float(rng.uniform(0.05, 0.15)) * busy
+    tracks.bend(busy, low=0.035, spine=float(rng.uniform(0.05, 0.15)))
     truth = {
         "action": "moonwalk",
         "direction": "backward",

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body import SIDES, Tracks
+from ..body import SIDES, Tracks, reach
 from ..hand_goals import (
     BOTH,
-    aim_arm,
     at_chest,
     at_head,
     at_hips,
@@ -27,7 +26,7 @@ from ..hand_goals import (
 )
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
 from ..style import BodyStyle
-from ..time_curves import bump, ease, keys, lagged, window
+from ..time_curves import bump, ease, keys, lagged, window, windows
 
 
 def push(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -39,11 +38,7 @@ def push(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks, t = scene.tracks, scene.t
     share = scene.share(0.7, 0.7)
     first = scene.start + 0.7
-    strokes = [
-        window(t, first + k * period, first + (k + 1) * period, 0.4 * period, 0.4 * period)
-        for k in range(count)
-    ]
-    thrust = np.sum(strokes, axis=0)
+    thrust = windows(t, first, period, count, 0.4, 0.4)
     lean = (0.25 if heavy else 0.13) * style.energy
     if rng.random() < 0.5:
         step_out(scene, pick_side(rng), float(rng.uniform(0.22, 0.36)), scene.start, scene.end - 0.6, share)
@@ -75,11 +70,8 @@ def push(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def _lean(tracks: Tracks, forward: np.ndarray, low: np.ndarray) -> None:
     """Lean the whole body by ``forward`` (T,) radians, knees giving ``low`` (T,) metres."""
-    tracks.root[:, 2] += 0.22 * forward
     tracks.root[:, 1] -= low
-    tracks.pelvis[:, 1] += 0.7 * forward
-    tracks.spine[:, 1] += 0.6 * forward
-    tracks.head[:, 1] -= 0.9 * forward
+    tracks.bend(forward, back=-0.22, hips=0.7, spine=0.6, head=-0.9)
 
 
 def pull(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -91,13 +83,7 @@ def pull(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks, t = scene.tracks, scene.t
     share = scene.share(0.8, 0.7)
     first = scene.start + 0.8
-    drawn = np.sum(
-        [
-            window(t, first + k * period, first + (k + 1) * period, 0.5 * period, 0.4 * period)
-            for k in range(count)
-        ],
-        axis=0,
-    )
+    drawn = windows(t, first, period, count, 0.5, 0.4)
     if rng.random() < 0.4:
         step_out(scene, pick_side(rng), -float(rng.uniform(0.2, 0.32)), scene.start, scene.end - 0.6, share)
     lean = float(rng.uniform(0.12, 0.24)) * style.energy
@@ -134,9 +120,7 @@ def lift_overhead(style: BodyStyle, rng: np.random.Generator) -> Movement:
     bent += window(t, down + 0.5 * move, scene.end, 0.8 * move, 0.8 * move) * float(floor)
     high = keys(t, (0.0, 0.0), (grab + 0.2 * move, 0.0), (up, 1.0), (down, 1.0), (down + move, 0.0))
     _stoop(tracks, bent)
-    tracks.spine[:, 1] -= 0.14 * high
-    tracks.head[:, 1] -= float(rng.uniform(0.0, 0.35)) * high
-    tracks.root[:, 2] += 0.03 * high
+    tracks.bend(high, back=-0.03, spine=-0.14, head=-float(rng.uniform(0.0, 0.35)))
     width = float(rng.uniform(0.11, 0.19))
     start_height = 0.3 if floor else float(rng.uniform(0.95, 1.1))
     top = style.height + 0.33 + float(rng.uniform(0.52, 0.62))
@@ -169,12 +153,7 @@ def lift_overhead(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def _stoop(tracks: Tracks, share: np.ndarray) -> None:
     """Bend down towards the floor in front, knees and back sharing the way."""
-    tracks.root[:, 1] -= 0.3 * share
-    tracks.root[:, 2] -= 0.12 * share
-    tracks.pelvis[:, 1] += 0.75 * share
-    tracks.spine[:, 1] += 0.6 * share
-    tracks.head[:, 1] -= 0.35 * share
-    tracks.knee += 0.12 * share[:, None]
+    tracks.bend(share, low=0.3, back=0.12, hips=0.75, spine=0.6, head=-0.35, knees=0.12)
 
 
 def put_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -233,7 +212,7 @@ def point(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.head[:, 1] -= looks * {"forward": 0.0, "side": 0.0, "up": 0.4}[where]
     tracks.spine[:, 0] += share * {"forward": -0.15, "side": 0.22, "up": -0.05}[where] * sign
     follow(tracks, share, side, 1.0)
-    aim_arm(scene, side, share, goals[where], 0.15)
+    reach(tracks, side, share, goals[where], 0.15)
     tracks.arm[:, side, 0] += 0.03 * share * np.sin(2 * np.pi * scene.t / 1.3) * style.energy
     tail = {"forward": ("forward", "straight ahead"), "up": ("up", "up at the sky")}
     target = {"forward": "ahead", "up": "above"}.get(where, f"on the {name}")
@@ -243,20 +222,13 @@ def point(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("points", f"{tails[0]} with their {name} arm"),
         ("extends", f"the {name} arm and points {tails[0]}"),
         ("raises", f"the {name} arm to point {tails[1]}"),
-        (
-            "points",
-            f"at something {target}",
-        ),
+        ("points", f"at something {target}"),
         ("gestures", f"{tails[0]} with the {name} hand"),
         ("lifts", f"their {name} arm and points {tails[0]}"),
     ]
     direction = name if where == "side" else where
-    return Movement(
-        tracks,
-        {"action": "point", "side": name, "direction": direction},
-        tuple(ways),
-        manners_of(rise / 0.65),
-    )
+    truth = {"action": "point", "side": name, "direction": direction}
+    return Movement(tracks, truth, tuple(ways), manners_of(rise / 0.65))
 
 
 def cross_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -280,7 +252,7 @@ def cross_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("stands", "with their arms folded"),
         ("puts", "the arms in a crossed position in front of the chest"),
     )
-    return Movement(tracks, {"action": "cross arms", "side": "both"}, ways, manners_of(rise / 1.0))
+    return Movement(tracks, {"action": "cross arms", "side": "both"}, ways, manners_of(rise))
 
 
 def hands_on_hips(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -317,18 +289,11 @@ def shrug(style: BodyStyle, rng: np.random.Generator) -> Movement:
     scene = begin(style, rng, count * period + 0.6)
     tracks, t = scene.tracks, scene.t
     first = scene.start + 0.2
-    raised = np.sum(
-        [
-            window(t, first + k * period, first + (k + 0.95) * period, 0.35 * period, 0.4 * period)
-            for k in range(count)
-        ],
-        axis=0,
-    )
+    raised = windows(t, first, period, count, 0.35, 0.4, 0.95)
     tracks.shrug += (float(rng.uniform(0.3, 0.45)) * style.energy * raised)[:, None]
     tilt = float(rng.choice([-1.0, 0.0, 1.0])) * 0.2
     tracks.head[:, 2] += tilt * raised
-    tracks.head[:, 1] += 0.08 * raised
-    tracks.spine[:, 1] -= 0.04 * raised
+    tracks.bend(raised, spine=-0.04, head=0.08)
     share = scene.share(0.55, 0.6)
     for side in BOTH:
         if open_:
@@ -357,9 +322,7 @@ def salute(style: BodyStyle, rng: np.random.Generator) -> Movement:
     scene = begin(style, rng, hold + 2 * rise)
     tracks = scene.tracks
     share = scene.share(rise, rise)
-    tracks.spine[:, 1] -= (0.06 + style.bend) * share
-    tracks.head[:, 1] -= style.chin * share
-    tracks.root[:, 1] += 0.005 * share
+    tracks.bend(share, low=-0.005, spine=-(0.06 + style.bend), head=-style.chin)
     tracks.arm[:, 1 - side, 0] -= 0.08 * share
     shift_weight(tracks, share, -0.008 * float(SIDES[side]))
     goal = at_head(scene, side, np.array([0.185, 0.09, 0.11]))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body import SIDES, Tracks, foot_at
-from ..gait import with_goal
-from ..movement import SIDE_NAMES, Movement, pick_side, times_words
+from ..body import SIDES, Tracks, foot_at, reach
+from ..movement import SIDE_NAMES, Movement, counted, pick_side, times_words
 from ..style import BodyStyle
 from ..time_curves import FPS, GRAVITY, ease, keys, quintic, snap
 
@@ -59,7 +58,7 @@ def jumps(
     tracks.root[:, 0] += moved * step[0]
     tracks.root[:, 2] += moved * step[1]
     _feet(style, tracks, t, flights, step, spread)
-    _lean(tracks, t, flights, down + up, soft, step)
+    _lean(tracks, t, flights, down + up, soft)
     return tracks
 
 
@@ -100,12 +99,7 @@ def _feet(
 
 
 def _lean(
-    tracks: Tracks,
-    t: np.ndarray,
-    flights: list[tuple[float, float]],
-    before: float,
-    soft: float,
-    step: tuple[float, float],
+    tracks: Tracks, t: np.ndarray, flights: list[tuple[float, float]], before: float, soft: float
 ) -> None:
     bend, swing = np.zeros(len(t)), np.zeros(len(t))
     for off, on in flights:
@@ -129,14 +123,15 @@ def _lean(
             (on, 0.6),
             (on + soft + 0.3, 0.0),
         )
-    tracks.spine[:, 1] += 0.45 * np.clip(bend, 0, 1.2)
-    tracks.pelvis[:, 1] += 0.3 * np.clip(bend, 0, 1.2)
-    tracks.head[:, 1] -= 0.35 * np.clip(bend, 0, 1.2)
-    swing = np.clip(swing, -1.1, 1.7)
+    tracks.bend(np.clip(bend, 0, 1.2), hips=0.3, spine=0.45, head=-0.35)
+    swing_arms(tracks, np.clip(swing, -1.1, 1.7))
+
+
+def swing_arms(tracks: Tracks, swing: np.ndarray) -> None:
+    """Both arms at once back (``swing`` (T,) negative), down (0) or ahead and up (positive)."""
     goal = np.stack([0.2 + 0.1 * np.abs(swing), -0.9 + 0.3 * swing**2, 0.55 * swing], axis=-1)
-    share = np.clip(np.abs(swing) * 1.5, 0, 1)[:, None]
     for side in (0, 1):
-        tracks.arm[:, side] += share * (with_goal(tracks.arm[:, side], goal) - tracks.arm[:, side])
+        reach(tracks, side, np.clip(np.abs(swing) * 1.5, 0, 1), goal)
 
 
 def jump(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -145,20 +140,16 @@ def jump(style: BodyStyle, rng: np.random.Generator) -> Movement:
     high = float(rng.uniform(0.12, 0.4))
     tracks = jumps(style, rng, np.full(count, high) * rng.uniform(0.9, 1.1, count), (0.0, 0.0))
     truth = {"action": "jump", "direction": "up", "count": count, "height": round(high, 2)}
-    counts = times_words(count)
-    ways = [
-        (verb, f"{rest} {times}".strip())
-        for times in counts
-        for verb, rest in (
-            ("jumps", ""),
-            ("jumps", "up"),
-            ("jumps", "up and down"),
-            ("leaps", "up"),
-            ("jumps", "in place"),
-            ("jumps", "into the air"),
-            ("hops", "up on both feet"),
-        )
-    ]
+    ways = counted(
+        count,
+        ("jumps", ""),
+        ("jumps", "up"),
+        ("jumps", "up and down"),
+        ("leaps", "up"),
+        ("jumps", "in place"),
+        ("jumps", "into the air"),
+        ("hops", "up on both feet"),
+    )
     manners = ("high", "as high as possible") if high > 0.33 else ()
     return Movement(tracks, truth, tuple(ways), manners if count == 1 else ())
 
@@ -167,22 +158,15 @@ def jump_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps ahead, once to three times."""
     count, far = int(rng.choice([1, 1, 2, 3])), float(rng.uniform(0.5, 1.3))
     tracks = jumps(style, rng, rng.uniform(0.15, 0.3, count), (0.0, far))
-    truth = {
-        "action": "jump forward",
-        "direction": "forward",
-        "count": count,
-        "distance": round(far * count, 2),
-    }
-    ways = [
-        (verb, f"{rest} {times}".strip())
-        for times in times_words(count)
-        for verb, rest in (
-            ("jumps", "forward"),
-            ("leaps", "forward"),
-            ("jumps", "ahead"),
-            ("hops", "forward with both feet"),
-        )
-    ]
+    way = round(far * count, 2)
+    truth = {"action": "jump forward", "direction": "forward", "count": count, "distance": way}
+    ways = counted(
+        count,
+        ("jumps", "forward"),
+        ("leaps", "forward"),
+        ("jumps", "ahead"),
+        ("hops", "forward with both feet"),
+    )
     if count == 1:
         ways += [("does", "a long jump"), ("does", "a standing long jump")]
     return Movement(tracks, truth, tuple(ways))
@@ -192,22 +176,15 @@ def jump_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps backward, once or twice."""
     count, far = int(rng.choice([1, 1, 2])), float(rng.uniform(0.3, 0.7))
     tracks = jumps(style, rng, rng.uniform(0.12, 0.25, count), (0.0, -far))
-    ways = [
-        (verb, f"{rest} {times}".strip())
-        for times in times_words(count)
-        for verb, rest in (
-            ("jumps", "backward"),
-            ("leaps", "backwards"),
-            ("hops", "back with both feet"),
-            ("jumps", "back"),
-        )
-    ]
-    truth = {
-        "action": "jump backward",
-        "direction": "backward",
-        "count": count,
-        "distance": round(far * count, 2),
-    }
+    ways = counted(
+        count,
+        ("jumps", "backward"),
+        ("leaps", "backwards"),
+        ("hops", "back with both feet"),
+        ("jumps", "back"),
+    )
+    way = round(far * count, 2)
+    truth = {"action": "jump backward", "direction": "backward", "count": count, "distance": way}
     return Movement(tracks, truth, tuple(ways))
 
 
@@ -218,16 +195,13 @@ def jump_sideways(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks = jumps(style, rng, rng.uniform(0.12, 0.25, count), (far, 0.0))
     name = SIDE_NAMES[side]
     truth = {"action": "jump sideways", "direction": name, "side": name, "count": count}
-    ways = [
-        (verb, f"{rest} {times}".strip())
-        for times in times_words(count)
-        for verb, rest in (
-            ("jumps", f"to the {name}"),
-            ("jumps", f"sideways to the {name}"),
-            ("leaps", f"to their {name}"),
-            ("hops", f"to the {name}"),
-        )
-    ]
+    ways = counted(
+        count,
+        ("jumps", f"to the {name}"),
+        ("jumps", f"sideways to the {name}"),
+        ("leaps", f"to their {name}"),
+        ("hops", f"to the {name}"),
+    )
     return Movement(tracks, truth, tuple(ways))
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body import SIDES, Tracks, foot_at
-from ..gait import with_goal
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..body import SIDES, Tracks, foot_at, reach
+from ..movement import SIDE_NAMES, Movement, counted, manners_of, pick_side
 from ..style import BodyStyle
 from ..time_curves import FPS, bump, ease, keys, window
 
@@ -21,8 +20,7 @@ def _stand(
 
 def _hands(tracks: Tracks, share: np.ndarray, goal: tuple[float, float, float]) -> None:
     for side in (0, 1):
-        wanted = with_goal(tracks.arm[:, side], np.tile(goal, (len(tracks), 1)))
-        tracks.arm[:, side] += share[:, None] * (wanted - tracks.arm[:, side])
+        reach(tracks, side, share, goal)
 
 
 def squat(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -33,48 +31,30 @@ def squat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     share = np.zeros(len(t))
     for begin in start + period * np.arange(count):
         share += window(t, begin, begin + period, 0.45 * period, 0.45 * period)
-    tracks.root[:, 1] -= deep * share
-    tracks.root[:, 2] -= 0.14 * share
-    tracks.pelvis[:, 1] += 0.45 * share
-    tracks.spine[:, 1] += 0.4 * share
-    tracks.head[:, 1] -= 0.5 * share
-    tracks.knee += 0.25 * share[:, None]
+    tracks.bend(share, low=deep, back=0.14, hips=0.45, spine=0.4, head=-0.5, knees=0.25)
     if rng.random() < 0.6:
         _hands(tracks, share, (-0.05, 0.0, 0.9))
-    ways = [
-        (verb, f"{rest} {times}".strip())
-        for times in times_words(count)
-        for verb, rest in (
-            ("squats", ""),
-            ("squats", "down"),
-            ("crouches", "down and stands back up"),
-            ("bends", "the knees into a squat"),
-        )
-    ]
+    ways = counted(
+        count,
+        ("squats", ""),
+        ("squats", "down"),
+        ("crouches", "down and stands back up"),
+        ("bends", "the knees into a squat"),
+    )
     if count == 1:
         ways += [("bends", "the knees and lowers down"), ("squats", "down and gets back up")]
     return Movement(tracks, {"action": "squat", "count": count}, tuple(ways), manners_of(period / 2.0))
 
 
-def sit_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Sits down on something behind."""
-    return _sit(style, rng, down=True, up=False)
-
-
-def stand_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Stands up from a seat."""
-    return _sit(style, rng, down=False, up=True)
-
-
-def _sit(style: BodyStyle, rng: np.random.Generator, down: bool, up: bool) -> Movement:
+def sit(style: BodyStyle, rng: np.random.Generator, down: bool) -> Movement:
+    """Sits ``down`` on something behind, or stands up from it."""
     move, hold = 1.3 * style.tempo, float(rng.uniform(1.2, 2.5))
     tracks = style.stand(max(2.1, move + hold + 0.6), rng)
     t = np.arange(len(tracks)) / FPS
     share = ease((t - 0.4) / move) if down else 1 - ease((t - hold) / move)
     lean = bump((t - 0.2) / (move + 0.3)) if down else bump((t - hold + 0.25) / (move + 0.3))
     deep = float(rng.uniform(0.36, 0.44))
-    tracks.root[:, 1] -= deep * share
-    tracks.root[:, 2] -= 0.36 * share
+    tracks.bend(share, low=deep, back=0.36)
     tracks.pelvis[:, 1] += 0.5 * lean - 0.05 * share
     tracks.spine[:, 1] += 0.5 * lean + 0.1 * share
     tracks.head[:, 1] -= 0.4 * lean
@@ -105,11 +85,7 @@ def pick_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
     low = 1.1 * style.tempo
     tracks, t, start = _stand(style, rng, 2 * low + 0.6)
     share = window(t, start, start + 2 * low + 0.6, low, low)
-    tracks.root[:, 1] -= 0.27 * share
-    tracks.root[:, 2] -= 0.12 * share
-    tracks.pelvis[:, 1] += 0.75 * share
-    tracks.spine[:, 1] += 0.7 * share
-    tracks.knee += 0.15 * share[:, None]
+    tracks.bend(share, low=0.27, back=0.12, hips=0.75, spine=0.7, knees=0.15)
     for side in hands:
         out = 0.12 if len(hands) == 2 else 0.02
         tracks.grip[:, side] = (SIDES[side] * out, 0.12, 0.42)
@@ -139,9 +115,8 @@ def _lift_foot(
 ) -> None:
     """Ankle of one foot along ``path`` (T, 3): sideways, up, forward of its place on the ground."""
     x, z, yaw = style.feet()[side]
-    still = np.full(len(tracks), yaw)
-    flat = foot_at(x + path[:, 0], z + path[:, 2], still, path[:, 1], np.zeros(len(tracks)), side)
-    tracks.ankle[:, side] = flat
+    still = np.zeros(len(tracks))
+    tracks.ankle[:, side] = foot_at(x + path[:, 0], z + path[:, 2], still + yaw, path[:, 1], still, side)
     tracks.foot[:, side, 1] = pitch
     tracks.planted[:, side] &= ~lifted
 
@@ -172,23 +147,18 @@ def kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
         pitch += keys(
             t, (0.0, 0.0), (at, 0.0), (knots[1], 0.5), (knots[2], -0.35), (knots[4], 0.2), (knots[5], 0.0)
         )
-        tracks.pelvis[:, 1] -= 0.18 * kickout
-        tracks.spine[:, 1] -= 0.12 * kickout
-        other = 1 - side
-        tracks.arm[:, other, 0] += 0.5 * kickout
+        tracks.bend(kickout, hips=-0.18, spine=-0.12)
+        tracks.arm[:, 1 - side, 0] += 0.5 * kickout
         lifted |= (t > at) & (t < knots[5])
     _lift_foot(style, tracks, side, path, pitch, lifted)
     name = SIDE_NAMES[side]
-    ways = [
-        (verb, f"{rest} {often}".strip())
-        for often in times_words(count)
-        for verb, rest in (
-            ("kicks", f"with the {name} leg"),
-            ("kicks", f"with their {name} foot"),
-            ("kicks", f"forward with the {name} leg"),
-            ("kicks", f"the {name} leg out"),
-        )
-    ]
+    ways = counted(
+        count,
+        ("kicks", f"with the {name} leg"),
+        ("kicks", f"with their {name} foot"),
+        ("kicks", f"forward with the {name} leg"),
+        ("kicks", f"the {name} leg out"),
+    )
     if count == 1:
         ways += [("kicks", f"something with the {name} foot"), ("does", f"a front kick with the {name} leg")]
     return Movement(
@@ -204,9 +174,7 @@ def lift_knee(style: BodyStyle, rng: np.random.Generator) -> Movement:
     _shift(tracks, window(t, start - 0.2, start + hold + 2.0, 0.7, 0.7), side, style.width)
     path = share[:, None] * np.array([0.0, float(rng.uniform(0.32, 0.45)), 0.12])
     _lift_foot(style, tracks, side, path, 0.4 * share, share > 1e-6)
-    for arm in (0, 1):
-        wanted = with_goal(tracks.arm[:, arm], np.tile((0.85, -0.25, 0.1), (len(t), 1)))
-        tracks.arm[:, arm] += share[:, None] * (wanted - tracks.arm[:, arm])
+    _hands(tracks, share, (0.85, -0.25, 0.1))
     name, other = SIDE_NAMES[side], SIDE_NAMES[1 - side]
     ways = (
         ("balances", f"on the {other} leg"),
@@ -231,10 +199,8 @@ def lunge(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.root[:, 1] -= 0.28 * low + 0.04 * step
     other, (x, z, yaw) = 1 - side, style.feet()[1 - side]
     pitch = 0.75 * window(t, start + 0.3, start + 2.9, 0.6, 0.6)
-    still = np.full(len(t), yaw)
-    tracks.ankle[:, other] = foot_at(
-        np.full(len(t), x), np.full(len(t), z), still, np.zeros(len(t)), pitch, other
-    )
+    still = np.zeros(len(t))
+    tracks.ankle[:, other] = foot_at(still + x, still + z, still + yaw, still, pitch, other)
     tracks.foot[:, other, 1] = pitch
     name = SIDE_NAMES[side]
     ways = (

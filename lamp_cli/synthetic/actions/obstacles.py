@@ -20,20 +20,18 @@ from ..contacts import (
     set_upper,
     standing_contacts,
 )
-from ..gait import with_goal
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
 from ..style import BodyStyle
 from ..time_curves import FPS, GRAVITY, ease, keys, smooth, snap, window
+from .jumping import swing_arms
 
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
-def _walked(
-    style: BodyStyle, rng: np.random.Generator, contacts: list[Contact], after: float = 0.5
-) -> Tracks:
+def _walked(style: BodyStyle, rng: np.random.Generator, contacts: list[Contact]) -> Tracks:
     """Tracks of stepping from contact to contact, the pelvis over the middle of the feet."""
     last = max(c.land for c in contacts)
-    tracks = style.stand(max(2.1, last + after), rng)
+    tracks = style.stand(max(2.1, last + 0.5), rng)
     set_feet(tracks, resting(contacts))
     # Between the feet, the pelvis moves on evenly rather than in jerks.
     place = smooth(tracks.ankle[:, :, [0, 2]].mean(1), 3.0)
@@ -81,8 +79,7 @@ def step_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
     set_upper(style, tracks, arms=0.7)
     lifted = tracks.ankle[:, :, 1].max(1) > 0.25
     busy = smooth(lifted.astype(float), 4.0)
-    tracks.spine[:, 1] += 0.15 * busy
-    tracks.head[:, 1] += 0.2 * busy
+    tracks.bend(busy, spine=0.15, head=0.2)
     tracks.arm[..., 0] += 0.25 * busy[:, None]
     set_height(style, tracks, (), 0.0, [(0.2, 0.0), (0.6, -0.025), (t[-1] - 0.4, -0.015)])
     name = SIDE_NAMES[first]
@@ -152,14 +149,9 @@ def jump_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
         (soft, 0.8),
         (total - 0.1, 0.0),
     )
-    tracks.spine[:, 1] += 0.4 * bend
-    tracks.pelvis[:, 1] += 0.25 * bend
-    tracks.head[:, 1] -= 0.3 * bend
+    tracks.bend(bend, hips=0.25, spine=0.4, head=-0.3)
     swing = keys(t, (0.0, 0.0), (start, 0.0), (down, -0.9), (off + 0.1, 1.4), (on, 0.7), (soft + 0.3, 0.0))
-    goal = np.stack([0.2 + 0.1 * np.abs(swing), -0.9 + 0.3 * swing**2, 0.55 * swing], axis=-1)
-    share = np.clip(np.abs(swing) * 1.5, 0, 1)[:, None]
-    for side in (0, 1):
-        tracks.arm[:, side] += share * (with_goal(tracks.arm[:, side], goal) - tracks.arm[:, side])
+    swing_arms(tracks, swing)
     truth = {
         "action": "jump over",
         "direction": "forward",
@@ -180,7 +172,8 @@ def jump_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways)
 
 
-def _stairs(style: BodyStyle, rng: np.random.Generator, down: bool) -> tuple[Tracks, dict]:
+def stairs(style: BodyStyle, rng: np.random.Generator, down: bool) -> Movement:
+    """Climbs some stairs and stands on the last, or comes ``down`` some and stands on the ground."""
     steps, first = int(rng.integers(3, 7)), pick_side(rng)
     riser, tread = float(rng.uniform(0.15, 0.2)), float(rng.uniform(0.26, 0.32))
     beat = float(rng.uniform(0.62, 0.85)) * float(np.sqrt(style.tempo))
@@ -225,14 +218,8 @@ def _stairs(style: BodyStyle, rng: np.random.Generator, down: bool) -> tuple[Tra
         "riser": round(riser, 3),
         "side": SIDE_NAMES[first],
     }
-    return tracks, truth
-
-
-def stairs_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Climbs some stairs and stands on the last step."""
-    tracks, truth = _stairs(style, rng, down=False)
-    number = NUMBERS[truth["count"]]
-    ways = (
+    number = NUMBERS[steps]
+    ways_up = (
         ("walks", "up the stairs"),
         ("climbs", "stairs"),
         ("walks", "upstairs"),
@@ -242,14 +229,7 @@ def stairs_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("steps", "up a staircase"),
         ("walks", f"up {number} stairs"),
     )
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
-
-
-def stairs_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Comes down some stairs and stands on the ground."""
-    tracks, truth = _stairs(style, rng, down=True)
-    number = NUMBERS[truth["count"]]
-    ways = (
+    ways_down = (
         ("walks", "down the stairs"),
         ("goes", "down some steps"),
         ("walks", "downstairs"),
@@ -259,4 +239,4 @@ def stairs_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("walks", f"down {number} stairs"),
         ("takes", f"{number} steps down a stairway"),
     )
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    return Movement(tracks, truth, ways_down if down else ways_up, manners_of(style.tempo))

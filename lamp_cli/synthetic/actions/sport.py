@@ -16,14 +16,10 @@ from ..time_curves import bump, through, window
 HANG = (0.12, -0.95, 0.05)
 
 
-def _crouch(tracks: Tracks, share: np.ndarray, deep: float, bend: float = 0.25) -> None:
+def _crouch(tracks: Tracks, share: np.ndarray, deep: float, bend: float) -> None:
     """Knees give by ``deep`` metres and the trunk bends by ``bend`` radians, by ``share`` (T,)."""
-    tracks.root[:, 1] -= deep * share
-    tracks.root[:, 2] -= 0.35 * deep * share
-    tracks.pelvis[:, 1] += 0.5 * bend * share
-    tracks.spine[:, 1] += 0.5 * bend * share
-    tracks.head[:, 1] -= 0.5 * bend * share
-    tracks.knee += 0.12 * share[:, None]
+    half = 0.5 * bend
+    tracks.bend(share, low=deep, back=0.35 * deep, hips=half, spine=half, head=-half, knees=0.12)
 
 
 def _pivot(side: int, hips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,9 +79,7 @@ def catch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     if level == "low":
         _crouch(tracks, reach, 0.22, 0.9)
     elif level == "high":
-        tracks.root[:, 1] += 0.045 * reach
-        tracks.head[:, 1] -= 0.4 * reach
-        tracks.spine[:, 1] -= 0.12 * reach
+        tracks.bend(reach, low=-0.045, spine=-0.12, head=-0.4)
     else:
         tracks.root[:, 2] += 0.04 * reach
     give = bump((clock - 0.7) / 0.9, 0.4)
@@ -132,9 +126,9 @@ def _wide(
 ) -> None:
     """A wide stance, the other foot a ``stride`` out; the foot of ``side`` pivots with the hips."""
     width = max(0.0, 0.42 - style.width)
-    steps: tuple[Step, ...] = ((0.0, 0.35, width, 0.0, 0.05), (end - 0.4, end, 0.0, 0.0, 0.0))
+    steps: list[Step] = [(0.0, 0.35, width, 0.0, 0.05), (end - 0.4, end, 0.0, 0.0, 0.0)]
     if stride:
-        steps = (steps[0], (0.85, 1.15, width + stride, 0.0, 0.2), steps[1])
+        steps.insert(1, (0.85, 1.15, width + stride, 0.0, 0.2))
     feet(tracks, style, clock, 1 - side, steps)
     feet(tracks, style, clock, side, (), *_pivot(side, hips))
     away, share = -SIDES[side], window(clock, 0.0, end, 0.4, 0.45)
@@ -195,11 +189,7 @@ def golf(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     _wide(tracks, style, clock, side, end, hips, 0.0)
     bent = window(clock, 0.0, done + 0.6, 0.6, 0.9) - 0.75 * window(clock, 2.0, done + 0.8, 0.35, 0.8)
-    tracks.pelvis[:, 1] += 0.42 * bent
-    tracks.spine[:, 1] += 0.32 * bent
-    tracks.head[:, 1] += 0.25 * bent
-    tracks.root[:, 2] -= 0.07 * bent
-    tracks.root[:, 1] -= 0.05 * bent
+    tracks.bend(bent, low=0.05, back=0.07, hips=0.42, spine=0.32, head=0.25)
     shift = through(clock, (0.75, 0.0), (1.5, 1.0), (2.0, -0.8), (2.4, -1.3), (done, -1.3), (done + 0.9, 0.0))
     tracks.root[:, 0] += SIDES[side] * 0.055 * shift
     # The eyes stay on the ball until it is struck, then follow it.
@@ -299,8 +289,7 @@ def serve(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.root[:, 1] -= 0.1 * load + 0.03 * window(clock, 0.0, 3.3, 0.5, 0.6) - 0.04 * (heels / 0.5)
     turn_trunk(tracks, side, hips, 0.9)
     arch = through(clock, (0.6, 0.0), (1.4, -0.32), (1.95, 0.6), (2.3, 0.5), (3.2, 0.0))
-    tracks.spine[:, 1] += 0.8 * arch
-    tracks.pelvis[:, 1] += 0.3 * arch
+    tracks.bend(arch, hips=0.3, spine=0.8)
     tilt = through(clock, (0.6, 0.0), (1.35, 0.22), (1.75, -0.28), (2.2, 0.0))
     tracks.spine[:, 2] += SIDES[side] * tilt
     tracks.head[:, 1] -= 0.55 * window(clock, 0.9, 2.0, 0.4, 0.3) + 0.3 * arch

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body import SIDES, Tracks
-from ..gait import with_goal
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..body import SIDES, Tracks, reach
+from ..hand_goals import BOTH, path
+from ..movement import SIDE_NAMES, Movement, counted, manners_of, pick_side, times_words
 from ..style import BodyStyle
 from ..time_curves import FPS, keys, window
-
-BOTH = (0, 1)
 
 
 def _stand(style: BodyStyle, rng: np.random.Generator, busy: float) -> tuple[Tracks, np.ndarray, float]:
@@ -18,14 +16,6 @@ def _stand(style: BodyStyle, rng: np.random.Generator, busy: float) -> tuple[Tra
     start = float(rng.uniform(0.2, 0.6))
     tracks = style.stand(max(2.1, start + busy + float(rng.uniform(0.3, 0.8))), rng)
     return tracks, np.arange(len(tracks)) / FPS, start
-
-
-def _reach(tracks: Tracks, side: int, share: np.ndarray, goal: np.ndarray) -> None:
-    """Move a hand to ``goal`` (T, 3) or (3,): outward, up, forward of the shoulder in arm lengths."""
-    goal = np.broadcast_to(np.asarray(goal, float), (len(tracks), 3))
-    wanted = with_goal(tracks.arm[:, side], goal)
-    wanted[:, 3] = tracks.arm[:, side, 3]
-    tracks.arm[:, side] += share[:, None] * (wanted - tracks.arm[:, side])
 
 
 def _sides(rng: np.random.Generator) -> tuple[tuple[int, ...], str, tuple[str, ...]]:
@@ -67,11 +57,9 @@ def wave(style: BodyStyle, rng: np.random.Generator) -> Movement:
     swing = np.sin(2 * np.pi * (t - start) / period) * 0.22 * style.energy
     high = float(rng.uniform(0.45, 0.7))
     for side in arms:
-        _reach(
-            tracks, side, share, np.stack([0.35 + swing, np.full(len(t), high), np.full(len(t), 0.15)], -1)
-        )
+        reach(tracks, side, share, path(0.35 + swing, high, 0.15))
     tracks.spine[:, 2] += 0.05 * share * (sum(-SIDES[s] for s in arms) if len(arms) == 1 else 0.0)
-    ways = [(verb, words) for words in tails for verb in ("waves",)]
+    ways = [("waves", words) for words in tails]
     ways += [
         ("waves", f"hello {tails[0]}"),
         ("raises", f"the {name} hand and waves" if name != "both" else "both hands and waves"),
@@ -88,7 +76,7 @@ def raise_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks, t, start = _stand(style, rng, hold + 2.0 * style.tempo)
     share = window(t, start, start + hold + 2.0 * style.tempo, 0.9 * style.tempo, 0.9 * style.tempo)
     for side in arms:
-        _reach(tracks, side, share, np.array([0.1, 0.95, 0.1]))
+        reach(tracks, side, share, (0.1, 0.95, 0.1))
     what = "both arms" if name == "both" else f"the {name} arm"
     hand = "both hands" if name == "both" else f"their {name} hand"
     ways = (
@@ -106,7 +94,7 @@ def arms_out(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks, t, start = _stand(style, rng, 3.0)
     share = window(t, start, start + 3.0, 0.8 * style.tempo, 0.8 * style.tempo)
     for side in BOTH:
-        _reach(tracks, side, share, np.array([0.98, 0.0, 0.05]))
+        reach(tracks, side, share, (0.98, 0.0, 0.05))
     ways = (
         ("holds", "both arms out to the sides"),
         ("stretches", "the arms out to the sides"),
@@ -124,12 +112,7 @@ def clap(style: BodyStyle, rng: np.random.Generator) -> Movement:
     share = window(t, start, start + count * period + 1.0, 0.5, 0.5)
     apart = 0.5 * (1 + np.cos(2 * np.pi * np.clip((t - start - 0.5) / period, 0, count)))
     for side in BOTH:
-        _reach(
-            tracks,
-            side,
-            share,
-            np.stack([-0.27 + 0.3 * apart, np.full(len(t), -0.1), np.full(len(t), 0.55)], -1),
-        )
+        reach(tracks, side, share, path(-0.27 + 0.3 * apart, -0.1, 0.55))
     ways = [("claps", ""), ("claps", "their hands"), ("claps", "both hands together"), ("applauds", "")]
     ways += [("claps", words) for words in times_words(count) if words]
     return Movement(tracks, {"action": "clap", "count": count}, tuple(ways), manners_of(period / 0.45))
@@ -143,14 +126,14 @@ def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks, t, start = _stand(style, rng, count * period + 1.4)
     guard = window(t, start, start + count * period + 1.4, 0.55, 0.55)
     for arm in BOTH:
-        _reach(tracks, arm, guard, np.array([-0.1, 0.0, 0.38]))
+        reach(tracks, arm, guard, (-0.1, 0.0, 0.38))
     for number in range(count):
         arm = side if not alternating or number % 2 == 0 else 1 - side
         begin = start + 0.6 + number * period
         strike = keys(
             t, (0.0, 0.0), (begin, 0.0), (begin + 0.22, 1.0), (begin + 0.3, 1.0), (begin + 0.55, 0.0)
         )
-        _reach(tracks, arm, strike, np.array([-0.22, 0.06, 0.95]))
+        reach(tracks, arm, strike, (-0.22, 0.06, 0.95))
         tracks.spine[:, 0] -= strike * 0.45 * float(SIDES[arm])
         tracks.spine[:, 1] += strike * 0.12
     name = "both" if alternating else SIDE_NAMES[side]
@@ -168,7 +151,7 @@ def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
             ("punches", f"using the {name} arm"),
             ("hits", f"something with the {name} fist"),
         ]
-        ways += [("punches", f"{words} {often}".strip()) for often in times_words(count)]
+        ways += counted(count, ("punches", words))
     return Movement(tracks, {"action": "punch", "side": name, "count": count}, tuple(ways))
 
 
@@ -176,7 +159,7 @@ def throw(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Throws something overhand."""
     side = pick_side(rng)
     tracks, t, start = _stand(style, rng, 2.2)
-    path = keys(
+    hand = keys(
         t,
         (0.0, (0.1, -0.95, 0.05)),
         (start + 0.05, (0.1, -0.95, 0.05)),
@@ -185,7 +168,7 @@ def throw(style: BodyStyle, rng: np.random.Generator) -> Movement:
         (start + 1.3, (-0.35, -0.45, 0.55)),
         (start + 2.0, (0.1, -0.95, 0.05)),
     )
-    _reach(tracks, side, window(t, start, start + 2.2, 0.3, 0.4), path)
+    reach(tracks, side, window(t, start, start + 2.2, 0.3, 0.4), hand)
     twist = keys(t, (0.0, 0.0), (start, 0.0), (start + 0.7, -0.55), (start + 1.1, 0.55), (start + 2.0, 0.0))
     tracks.spine[:, 0] -= twist * float(SIDES[side])
     tracks.spine[:, 1] += keys(t, (0.0, 0.0), (start + 0.7, -0.1), (start + 1.15, 0.3), (start + 2.0, 0.0))
@@ -204,7 +187,7 @@ def drink(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side = pick_side(rng)
     tracks, t, start = _stand(style, rng, 3.2)
     share = window(t, start, start + 3.2, 0.9, 0.9)
-    _reach(tracks, side, share, np.array([-0.24, 0.22, 0.36]))
+    reach(tracks, side, share, (-0.24, 0.22, 0.36))
     tracks.head[:, 1] -= 0.3 * window(t, start + 0.8, start + 2.5, 0.4, 0.4)
     name = SIDE_NAMES[side]
     ways = (
@@ -220,7 +203,7 @@ def phone(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Holds a phone to the ear."""
     side = pick_side(rng)
     tracks, t, start = _stand(style, rng, 4.0)
-    _reach(tracks, side, window(t, start, start + 4.0, 0.8, 0.8), np.array([0.02, 0.36, 0.18]))
+    reach(tracks, side, window(t, start, start + 4.0, 0.8, 0.8), (0.02, 0.36, 0.18))
     name = SIDE_NAMES[side]
     ways = (
         ("talks", f"on the phone with the {name} hand"),
@@ -236,9 +219,7 @@ def bow(style: BodyStyle, rng: np.random.Generator) -> Movement:
     hold, deep = float(rng.uniform(0.2, 1.0)), float(rng.uniform(0.5, 0.95))
     tracks, t, start = _stand(style, rng, hold + 2.0 * style.tempo)
     share = window(t, start, start + hold + 2.0 * style.tempo, 0.9 * style.tempo, 0.9 * style.tempo)
-    tracks.pelvis[:, 1] += 0.55 * deep * share
-    tracks.spine[:, 1] += 0.65 * deep * share
-    tracks.root[:, 2] -= 0.12 * deep * share
+    tracks.bend(share, back=0.12 * deep, hips=0.55 * deep, spine=0.65 * deep)
     ways = (
         ("bows", ""),
         ("takes", "a bow"),
@@ -250,13 +231,8 @@ def bow(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def nod(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Nods the head."""
-    return _head(
-        style,
-        rng,
-        1,
-        "nod",
-        (("nods", ""), ("nods", "the head"), ("nods", "yes"), ("moves", "the head up and down")),
-    )
+    ways = (("nods", ""), ("nods", "the head"), ("nods", "yes"), ("moves", "the head up and down"))
+    return _head(style, rng, 1, "nod", ways)
 
 
 def shake_head(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -308,7 +284,7 @@ def stretch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks, t, start = _stand(style, rng, 4.2)
     share = window(t, start, start + 4.2, 1.0, 1.0)
     for arm in BOTH:
-        _reach(tracks, arm, share, np.array([-0.05, 0.97, 0.05]))
+        reach(tracks, arm, share, (-0.05, 0.97, 0.05))
     lean = window(t, start + 1.0, start + 3.2, 0.8, 0.8)
     tracks.spine[:, 2] += 0.5 * lean * float(SIDES[side])
     tracks.pelvis[:, 2] += 0.08 * lean * float(SIDES[side])
@@ -335,7 +311,7 @@ def sway(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.spine[:, 0] += 0.12 * swing
     for side in BOTH:
         beat = 0.08 * np.sin(4 * np.pi * (t - start) / period)
-        _reach(tracks, side, share, np.stack([np.full(len(t), 0.25), -0.3 + beat, np.full(len(t), 0.4)], -1))
+        reach(tracks, side, share, path(0.25, -0.3 + beat, 0.4))
     ways = (
         ("sways", "from side to side"),
         ("dances", "in place"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body import SIDES, foot_at
-from ..gait import with_goal
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..body import SIDES, foot_at, reach
+from ..hand_goals import path
+from ..movement import SIDE_NAMES, Movement, counted, manners_of, pick_side
 from ..style import BodyStyle
 from ..time_curves import FPS, bump, ease, lagged, smooth, window
 from .jumping import jumps
@@ -25,7 +25,6 @@ def spin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     bears = 1 - side
     x, z, toe = style.feet()[bears]
-    centre = np.array([x, z])
     share = window(t, start - 0.3, start + last + 0.35, 0.35, 0.4)
     tracks.yaw += yaw
     # The body goes over the bearing foot and turns about it.
@@ -34,36 +33,32 @@ def spin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.root[:, 2] += share * 0.02
     pitch = 0.55 * window(t, start - 0.05, start + last + 0.1, 0.25, 0.3)
     still = np.zeros(len(t))
-    tracks.ankle[:, bears] = foot_at(still + centre[0], still + centre[1], yaw + toe, still, pitch, bears)
+    tracks.ankle[:, bears] = foot_at(still + x, still + z, yaw + toe, still, pitch, bears)
     tracks.foot[:, bears, 0], tracks.foot[:, bears, 1] = yaw + toe, pitch
     free_x, free_z, free_toe = style.feet()[side]
     drawn = window(t, start - 0.05, start + last + 0.25, 0.3, 0.35)
-    away = np.array([free_x - centre[0], free_z - centre[1]])
+    away = np.array([free_x - x, free_z - z])
     local = away[None] * (1 - 0.55 * drawn[:, None]) + np.stack([still, -0.1 * drawn], -1)
     c, s = np.cos(yaw), np.sin(yaw)
     around = np.stack([c * local[:, 0] + s * local[:, 1], -s * local[:, 0] + c * local[:, 1]], -1)
     tracks.ankle[:, side] = foot_at(
-        centre[0] + around[:, 0], centre[1] + around[:, 1], yaw + free_toe, 0.14 * drawn, 0.5 * drawn, side
+        x + around[:, 0], z + around[:, 1], yaw + free_toe, 0.14 * drawn, 0.5 * drawn, side
     )
     tracks.foot[:, side, 0], tracks.foot[:, side, 1] = yaw + free_toe, 0.5 * drawn
     tracks.planted[:, side] &= drawn < 1e-6
     high = float(rng.uniform(-0.35, 0.05))
     for arm in (0, 1):
-        goal = np.stack([0.75 - 0.65 * drawn, np.full(len(t), high), 0.25 + 0.3 * drawn], -1)
-        tracks.arm[:, arm] += share[:, None] * (with_goal(tracks.arm[:, arm], goal) - tracks.arm[:, arm])
+        reach(tracks, arm, share, path(0.75 - 0.65 * drawn, high, 0.25 + 0.3 * drawn))
     name, clock = SIDE_NAMES[side], ("counterclockwise", "clockwise")[side]
-    ways = [
-        (verb, f"{rest} {often}".strip())
-        for often in times_words(rounds)
-        for verb, rest in (
-            ("spins", f"around to the {name}"),
-            ("twirls", f"around to the {name}"),
-            ("spins", f"{clock} on one foot"),
-            ("does", f"a spin to the {name}" if rounds == 1 else f"spins to the {name}"),
-            ("whirls", f"around {clock}"),
-            ("pirouettes", f"to the {name}"),
-        )
-    ]
+    ways = counted(
+        rounds,
+        ("spins", f"around to the {name}"),
+        ("twirls", f"around to the {name}"),
+        ("spins", f"{clock} on one foot"),
+        ("does", f"a spin to the {name}" if rounds == 1 else f"spins to the {name}"),
+        ("whirls", f"around {clock}"),
+        ("pirouettes", f"to the {name}"),
+    )
     angle = int(360 * rounds * sign)
     truth = {"action": "spin", "side": name, "direction": name, "count": rounds, "angle": angle}
     return Movement(tracks, truth, tuple(ways), ("quickly", "fast") if style.tempo < 1 else ())
@@ -123,8 +118,7 @@ def twist(style: BodyStyle, rng: np.random.Generator) -> Movement:
         tracks.ankle[:, side] = foot_at(still + x, still + z, turned, still, pitch, side)
         tracks.foot[:, side, 0], tracks.foot[:, side, 1] = turned, pitch
         far = 0.42 + 0.25 * swing * (1 if side == 0 else -1)
-        goal = np.stack([0.25 + 0 * t, -0.2 + 0.08 * np.abs(swing), far], -1)
-        tracks.arm[:, side] += share[:, None] * (with_goal(tracks.arm[:, side], goal) - tracks.arm[:, side])
+        reach(tracks, side, share, path(0.25, -0.2 + 0.08 * np.abs(swing), far))
     ways = (
         ("dances", "the twist"),
         ("twists", "the hips from side to side"),
@@ -179,8 +173,7 @@ def step_touch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.spine[:, 0] += 0.15 * sign * swing
     for arm in (0, 1):
         out = 0.3 + 0.25 * swing * sign * SIDES[arm]
-        goal = np.stack([out, -0.25 + 0.15 * np.abs(swing), 0.42 + 0 * t], -1)
-        tracks.arm[:, arm] += share[:, None] * (with_goal(tracks.arm[:, arm], goal) - tracks.arm[:, arm])
+        reach(tracks, arm, share, path(out, -0.25 + 0.15 * np.abs(swing), 0.42))
     ways = (
         ("dances", "stepping from side to side"),
         ("steps", "side to side to the music"),

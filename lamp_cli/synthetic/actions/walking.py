@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..body import Tracks
+from ..contacts import distance
 from ..gait import Gait, pace, path_of, walk
 from ..movement import SIDE_NAMES, Movement, pick_side
 from ..style import BodyStyle
@@ -50,11 +51,6 @@ def _go(
     )
 
 
-def _distance(tracks: Tracks) -> float:
-    step = np.diff(tracks.root[:, [0, 2]], axis=0)
-    return round(float(np.linalg.norm(step, axis=1).sum()), 2)
-
-
 def walk_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks straight ahead."""
     share = float(rng.uniform(0.55, 1.5))
@@ -62,7 +58,7 @@ def walk_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     truth = {
         "action": "walk",
         "direction": "forward",
-        "distance": _distance(tracks),
+        "distance": distance(tracks),
         "speed": round(share, 2),
     }
     ways = (
@@ -84,7 +80,7 @@ def walk_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     share = float(rng.uniform(0.6, 1.35))
     gait = Gait(push=0.3, strike=0.3, clearance=0.05, arms=0.6)
     tracks = _go(style, rng, gait, 0.75 * share, 1.6 * np.sqrt(share), travel=np.pi)
-    truth = {"action": "walk backward", "direction": "backward", "distance": _distance(tracks)}
+    truth = {"action": "walk backward", "direction": "backward", "distance": distance(tracks)}
     ways = (
         ("walks", "backwards"),
         ("walks", "backward"),
@@ -103,7 +99,7 @@ def sidestep(style: BodyStyle, rng: np.random.Generator) -> Movement:
     travel = np.pi / 2 if side == 0 else -np.pi / 2
     tracks = _go(style, rng, gait, 0.5 * share, 1.7 * np.sqrt(share), travel=travel)
     name = SIDE_NAMES[side]
-    truth = {"action": "sidestep", "direction": name, "side": name, "distance": _distance(tracks)}
+    truth = {"action": "sidestep", "direction": name, "side": name, "distance": distance(tracks)}
     ways = (
         ("steps", f"to the {name}"),
         ("sidesteps", f"to the {name}"),
@@ -118,7 +114,7 @@ def jog(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jogs straight ahead."""
     share = float(rng.uniform(0.8, 1.2))
     tracks = _go(style, rng, JOG, 2.1 * share, 2.5, seconds=float(rng.uniform(2.5, 4.5)))
-    truth = {"action": "jog", "direction": "forward", "distance": _distance(tracks)}
+    truth = {"action": "jog", "direction": "forward", "distance": distance(tracks)}
     ways = (
         ("jogs", "forward"),
         ("jogs", ""),
@@ -134,7 +130,7 @@ def run(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Runs straight ahead."""
     share = float(rng.uniform(0.85, 1.25))
     tracks = _go(style, rng, RUN, 3.2 * share, 2.75, seconds=float(rng.uniform(2.2, 3.8)))
-    truth = {"action": "run", "direction": "forward", "distance": _distance(tracks)}
+    truth = {"action": "run", "direction": "forward", "distance": distance(tracks)}
     ways = (
         ("runs", "forward"),
         ("runs", ""),
@@ -155,7 +151,7 @@ def sprint(style: BodyStyle, rng: np.random.Generator) -> Movement:
     truth = {
         "action": "sprint",
         "direction": "forward",
-        "distance": _distance(tracks),
+        "distance": distance(tracks),
         "speed": round(top, 1),
     }
     ways = (
@@ -171,7 +167,8 @@ def sprint(style: BodyStyle, rng: np.random.Generator) -> Movement:
     return Movement(tracks, truth, ways)
 
 
-def _circle(style: BodyStyle, rng: np.random.Generator, running: bool) -> Movement:
+def circle(style: BodyStyle, rng: np.random.Generator, running: bool) -> Movement:
+    """Walks or runs once around a circle."""
     side = pick_side(rng)
     sign, seconds = (1.0 if side == 0 else -1.0), float(rng.uniform(5.0, 7.0))
     speed = float(rng.uniform(1.7, 2.1) if running else rng.uniform(0.85, 1.2))
@@ -198,16 +195,6 @@ def _circle(style: BodyStyle, rng: np.random.Generator, running: bool) -> Moveme
         (verb, "around in a circle"),
     )
     return Movement(tracks, truth, ways)
-
-
-def walk_circle(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Walks once around a circle."""
-    return _circle(style, rng, running=False)
-
-
-def jog_circle(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Jogs once around a circle."""
-    return _circle(style, rng, running=True)
 
 
 def walk_curve(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -335,27 +322,8 @@ _MANNERS = {
 }
 
 
-def _in_manner(action: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
+def in_manner(action: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
+    """Walks on the toes, bent low, with high knees or with a limp."""
     gait, speed, cadence, ways = _MANNERS[action]
     tracks = _go(style, rng, gait, speed * float(rng.uniform(0.85, 1.15)), cadence)
-    return Movement(tracks, {"action": action, "direction": "forward", "distance": _distance(tracks)}, ways)
-
-
-def tiptoe(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Walks on the toes."""
-    return _in_manner("tiptoe", style, rng)
-
-
-def crouch_walk(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Walks bent low."""
-    return _in_manner("crouch walk", style, rng)
-
-
-def march(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Marches with high knees."""
-    return _in_manner("march", style, rng)
-
-
-def limp(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Walks with a limp."""
-    return _in_manner("limp", style, rng)
+    return Movement(tracks, {"action": action, "direction": "forward", "distance": distance(tracks)}, ways)

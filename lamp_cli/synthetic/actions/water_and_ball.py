@@ -20,11 +20,7 @@ def swim(style: BodyStyle, rng: np.random.Generator) -> Movement:
     bend = {"front crawl": 0.55, "backstroke": -0.18, "breaststroke": 0.5}[stroke] * float(
         rng.uniform(0.8, 1.1)
     )
-    tracks.pelvis[:, 1] += 0.6 * bend * share
-    tracks.spine[:, 1] += 0.6 * bend * share
-    tracks.head[:, 1] -= 0.6 * bend * share
-    tracks.root[:, 1] -= 0.05 * share
-    tracks.root[:, 2] -= 0.1 * bend * share
+    tracks.bend(share, low=0.05, back=0.1 * bend, hips=0.6 * bend, spine=0.6 * bend, head=-0.6 * bend)
     phase = 2 * np.pi * np.clip(clock - 0.6, 0.0, count * period) / period
     for side in (0, 1):
         own = phase + np.pi * side
@@ -61,11 +57,7 @@ def dribble(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks, clock = stage(style, rng, count * period + 1.3, 1.0)
     end = count * period + 1.2
     share = window(clock, 0.0, end, 0.5, 0.6)
-    tracks.root[:, 1] -= 0.1 * share
-    tracks.root[:, 2] -= 0.04 * share
-    tracks.pelvis[:, 1] += 0.2 * share
-    tracks.spine[:, 1] += 0.25 * share
-    tracks.knee += 0.1 * share[:, None]
+    tracks.bend(share, low=0.1, back=0.04, hips=0.2, spine=0.25, knees=0.1)
     beats = np.clip((clock - 0.55) / period, 0.0, count)
     down = (0.5 - 0.5 * np.cos(2 * np.pi * beats)) ** 1.3
     goal = np.stack([0.28 + 0 * down, -0.42 - 0.36 * down, 0.5 - 0.08 * down], axis=-1)
@@ -92,9 +84,7 @@ def shoot(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tempo = style.tempo * float(rng.uniform(0.85, 1.15))
     tracks, clock = stage(style, rng, 2.9, tempo)
     dip = bump((clock - 0.35) / 0.85, 0.6)
-    tracks.root[:, 1] -= 0.16 * dip
-    tracks.root[:, 2] -= 0.05 * dip
-    tracks.pelvis[:, 1] += 0.22 * dip
+    tracks.bend(dip, low=0.16, back=0.05, hips=0.22)
     tracks.spine[:, 1] += 0.15 * dip - 0.08 * window(clock, 1.0, 2.2, 0.3, 0.5)
     tracks.head[:, 1] -= 0.25 * window(clock, 0.2, 2.4, 0.5, 0.5)
     rise = window(clock, 1.02, 1.9, 0.2, 0.35)
