@@ -35,6 +35,7 @@ _OTHER_WORDS = frozenset("bit bore bound drunk felt ground lay left saw spoke wo
 _DOUBLING = frozenset(
     "begin control forget leapfrog patrol propel repel sidestep transfer uppercut zigzag".split()
 )
+NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight")
 _PLURALS = {"children": "child", "feet": "foot", "men": "man", "teeth": "tooth", "women": "woman"}
 
 

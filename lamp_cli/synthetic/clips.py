@@ -13,7 +13,7 @@ from ..motion.skeleton import HUMANML3D
 from .actions import ACTIONS, ENDS_STANDING, STARTS_STANDING, WITH_WALKING
 from .body import Tracks, solve
 from .language.realization import sentences_of, sentences_of_sequence, sentences_while
-from .movement import Movement, arms_of, in_sequence
+from .movement import Movement, arms_of, in_sequence, one_of
 from .style import BodyStyle, random_style
 from .time_curves import FPS
 
@@ -56,7 +56,7 @@ def synthetic_clip(rng: np.random.Generator) -> SyntheticClip:
         return _sequence(rng)
     if draw < SEQUENCES + COMBINATIONS:
         return _combination(rng)
-    return synthetic_clip_of(_one_of(tuple(ACTIONS), rng), rng)
+    return synthetic_clip_of(one_of(tuple(ACTIONS), rng), rng)
 
 
 def synthetic_clip_of(action: str, rng: np.random.Generator) -> SyntheticClip:
@@ -95,7 +95,7 @@ def _slide(joints: np.ndarray, side: int) -> float:
 def _sequence(rng: np.random.Generator) -> SyntheticClip:
     while True:
         style = random_style(rng)
-        parts = [ACTIONS[_one_of(names, rng)](style, rng) for names in (ENDS_STANDING, STARTS_STANDING)]
+        parts = [ACTIONS[one_of(names, rng)](style, rng) for names in (ENDS_STANDING, STARTS_STANDING)]
         first, second = parts
         joint = len(first.tracks) - 1
         if first.truth["action"] != second.truth["action"] and joint + len(second.tracks) <= MOST_FRAMES:
@@ -115,7 +115,7 @@ def _combination(rng: np.random.Generator) -> SyntheticClip:
     style = random_style(rng)
     while True:
         legs = ACTIONS["walk"](style, rng)
-        arms = ACTIONS[_one_of(WITH_WALKING, rng)](style, rng)
+        arms = ACTIONS[one_of(WITH_WALKING, rng)](style, rng)
         frames = min(len(legs.tracks), len(arms.tracks))
         # The arms' action must be over before either ends, and walking must be most of what is seen.
         if LEAST_FRAMES + 20 <= frames <= MOST_FRAMES and len(legs.tracks) >= 0.8 * len(arms.tracks):
@@ -130,7 +130,3 @@ def _joints(tracks: Tracks, style: BodyStyle) -> np.ndarray:
     joints = solve(tracks, style.offsets)
     # Goals of feet and knees near the floor may lie a little below it.
     return (above_floor(joints, HUMANML3D) if joints[..., 1].min() < 0 else joints).astype(np.float32)
-
-
-def _one_of(names: tuple[str, ...], rng: np.random.Generator) -> str:
-    return names[int(rng.integers(len(names)))]

@@ -17,14 +17,17 @@ INSTEP, TUCKED, HEEL = 2.6, 1.65, -1.05
 TUCKED_HEIGHT = 0.15
 
 
-def pair(left: tuple[float, float, float], right: tuple[float, float, float] | None = None) -> np.ndarray:
-    """(2, 3) of the left side's point and the right one's, its mirror image unless given."""
-    return np.array([left, (-left[0], left[1], left[2]) if right is None else right], dtype=np.float64)
+def pair(left: tuple[float, float, float]) -> np.ndarray:
+    """(2, 3) of the left side's point and its mirror image."""
+    return np.array([left, (-left[0], left[1], left[2])])
 
 
 @dataclass(frozen=True)
 class Pose:
-    """One frame of ``Tracks``, in its units; ``bearing`` says which knees are on the floor."""
+    """One frame of ``Tracks``, in its units; ``bearing`` says which knees are on the floor.
+
+    ``kneel`` and ``grip`` of zeros stand for none.
+    """
 
     root: tuple[float, float, float]
     ankle: np.ndarray
@@ -37,7 +40,7 @@ class Pose:
     kneel: np.ndarray = field(default_factory=lambda: np.zeros((2, 3)))
     bearing: tuple[bool, bool] = (False, False)
     guided: tuple[bool, bool] = (False, False)
-    grip: np.ndarray | None = None
+    grip: np.ndarray = field(default_factory=lambda: np.zeros((2, 3)))
     hold: tuple[float, float] = (0.0, 0.0)
 
 
@@ -64,14 +67,11 @@ def shin_behind(kneel: np.ndarray, side: int, tucked: bool) -> np.ndarray:
 def one_knee(style: BodyStyle, side: int, hand: bool) -> Pose:
     """The knee of ``side`` is on the floor behind the other foot, which stands."""
     stand = standing(style)
-    other = 1 - side
     kneel = stand.ankle * [1.0, 0.0, 0.0] + [0.0, KNEE_HEIGHT, -0.42]
     ankle, foot = stand.ankle.copy(), stand.foot.copy()
     ankle[side] = shin_behind(kneel, side, tucked=True)
     foot[side] = (0.0, TUCKED)
     bearing = (side == 0, side == 1)
-    grip = pair((0.1, 0.56, -0.02))
-    hold = (float(hand and other == 0), float(hand and other == 1))
     return Pose(
         (0.0, KNEE_HEIGHT + 0.47, -0.4),
         ankle,
@@ -83,21 +83,19 @@ def one_knee(style: BodyStyle, side: int, hand: bool) -> Pose:
         kneel=kneel,
         bearing=bearing,
         guided=bearing,
-        grip=grip,
-        hold=hold,
+        grip=pair((0.1, 0.56, -0.02)),
+        hold=(float(hand and side == 1), float(hand and side == 0)),
     )
 
 
-def both_knees(style: BodyStyle, back: float, hands: bool = False) -> Pose:
+def both_knees(style: BodyStyle, back: float) -> Pose:
     """On both knees; ``back`` from 0 to 1 sits back towards the heels."""
-    stand = standing(style)
-    kneel = stand.ankle * [1.0, 0.0, 0.0] + [0.0, KNEE_HEIGHT, -0.42]
-    ankle = np.array([shin_behind(kneel, s, tucked=False) for s in (0, 1)])
+    kneel = standing(style).ankle * [1.0, 0.0, 0.0] + [0.0, KNEE_HEIGHT, -0.42]
     angle = 1.18 * back
     height, behind = float(THIGH.mean() * np.cos(angle)), float(THIGH.mean() * np.sin(angle))
     return Pose(
         (0.0, KNEE_HEIGHT + height + 0.08, kneel[0, 2] - behind),
-        ankle,
+        np.array([shin_behind(kneel, s, tucked=False) for s in (0, 1)]),
         np.array([[0.0, INSTEP], [0.0, INSTEP]]),
         pitch=0.05 + 0.12 * back,
         spine=(0.0, style.bend + 0.1 * back, style.lean),
@@ -106,51 +104,41 @@ def both_knees(style: BodyStyle, back: float, hands: bool = False) -> Pose:
         bearing=(True, True),
         guided=(True, True),
         grip=pair((0.12, 0.22 + 0.05 * back, kneel[0, 2] - 0.1)),
-        hold=(float(hands), float(hands)),
     )
 
 
-def all_fours(style: BodyStyle, kneel: np.ndarray) -> Pose:
-    """On hands and knees, the knees at ``kneel`` (2, 3)."""
-    z = float(kneel[0, 2])
-    return Pose(
-        (0.0, KNEE_HEIGHT + 0.385, z + 0.09),
-        np.array([shin_behind(kneel, s, tucked=False) for s in (0, 1)]),
-        np.array([[0.0, INSTEP], [0.0, INSTEP]]),
+def all_fours(kneeling: Pose) -> Pose:
+    """On hands and knees, from a pose on both knees."""
+    z = float(kneeling.kneel[0, 2])
+    return replace(
+        kneeling,
+        root=(0.0, KNEE_HEIGHT + 0.385, z + 0.09),
         pitch=1.25,
         spine=(0.0, 0.12, 0.0),
         head=(0.0, -0.55, 0.0),
-        kneel=kneel,
-        bearing=(True, True),
-        guided=(True, True),
         grip=pair((0.19, WRIST_HEIGHT, z + 0.62)),
         hold=(1.0, 1.0),
     )
 
 
-def prone(style: BodyStyle, kneel: np.ndarray, face: float, hands: np.ndarray) -> Pose:
-    """On the stomach, the knees at ``kneel``; the head is turned by ``face``, wrists at ``hands`` (2, 3)."""
-    z = float(kneel[0, 2]) + 0.47
-    return Pose(
-        (0.0, 0.115, z),
-        np.array([shin_behind(kneel, s, tucked=False) for s in (0, 1)]),
-        np.array([[0.0, INSTEP], [0.0, INSTEP]]),
+def prone(kneeling: Pose, face: float) -> Pose:
+    """On the stomach, from a pose on both knees; the head is turned by ``face``."""
+    z = float(kneeling.kneel[0, 2]) + 0.47
+    return replace(
+        kneeling,
+        root=(0.0, 0.115, z),
         pitch=1.5,
         spine=(0.0, -0.06, 0.0),
         head=(face, -0.15, 0.0),
-        kneel=kneel,
-        bearing=(True, True),
-        guided=(True, True),
-        grip=hands + np.array([0.0, 0.0, z]),
+        grip=pair((0.27, WRIST_HEIGHT, 0.33 + z)),
         hold=(1.0, 1.0),
     )
 
 
 def crouch(style: BodyStyle, hand: int) -> Pose:
     """Deep over both feet, the trunk forward, one hand on the floor behind."""
-    stand = standing(style)
     return replace(
-        stand,
+        standing(style),
         root=(0.0, 0.36, -0.3),
         pitch=0.35,
         spine=(0.0, 0.5, 0.0),
@@ -163,9 +151,8 @@ def crouch(style: BodyStyle, hand: int) -> Pose:
 
 def seated(style: BodyStyle) -> Pose:
     """On the floor, knees up, the hands behind."""
-    stand = standing(style)
     return replace(
-        stand,
+        standing(style),
         root=(0.0, SEAT_HEIGHT + 0.07, -0.5),
         pitch=-0.42,
         spine=(0.0, 0.12, 0.0),
@@ -176,7 +163,7 @@ def seated(style: BodyStyle) -> Pose:
     )
 
 
-def cross_legged(style: BodyStyle, front: int) -> Pose:
+def cross_legged(front: int) -> Pose:
     """Seated with the legs crossed, the shin of ``front`` before the other, hands on the knees."""
     z = -0.5
     far = (0.33, 0.21) if front == 0 else (0.21, 0.33)
@@ -196,7 +183,7 @@ def cross_legged(style: BodyStyle, front: int) -> Pose:
     )
 
 
-def legs_out(style: BodyStyle, hands_behind: bool) -> Pose:
+def legs_out(hands_behind: bool) -> Pose:
     """Seated with the legs straight ahead, hands behind or on the thighs."""
     z = -0.5
     behind, ahead = pair((0.27, WRIST_HEIGHT + 0.03, z - 0.26)), pair((0.12, 0.21, z + 0.24))

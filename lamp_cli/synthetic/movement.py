@@ -5,11 +5,13 @@ The actions of ``actions/`` make movements; ``clips`` turns them into joints and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from ..language.english import NUMBERS
 from .body import Tracks, concatenated
 from .time_curves import FPS, ease
 
@@ -27,8 +29,16 @@ class Movement:
 
     tracks: Tracks
     truth: dict[str, Any]
-    ways: tuple[tuple[str, str], ...]
+    ways: Sequence[tuple[str, str]]
     manners: tuple[str, ...] = ()
+
+
+T = TypeVar("T")
+
+
+def one_of(several: Sequence[T], rng: np.random.Generator) -> T:
+    """One drawn at random, all being as likely."""
+    return several[int(rng.integers(len(several)))]
 
 
 def pick_side(rng: np.random.Generator) -> int:
@@ -38,9 +48,9 @@ def pick_side(rng: np.random.Generator) -> int:
 
 def times_words(count: int) -> tuple[str, ...]:
     """Ways to say how often; empty words for once, as people leave it out."""
-    words = {1: ("", "once"), 2: ("twice", "two times", "2 times"), 3: ("three times", "3 times")}
-    names = {4: "four", 5: "five", 6: "six"}
-    return words.get(count, (f"{names.get(count, count)} times", f"{count} times"))
+    words = {1: ("", "once"), 2: ("twice", "two times", "2 times")}
+    name = NUMBERS[count] if count <= 6 else count
+    return words.get(count, (f"{name} times", f"{count} times"))
 
 
 def counted(count: int, *ways: tuple[str, str]) -> list[tuple[str, str]]:

@@ -26,7 +26,8 @@ class Stop:
 
 def through_poses(style: BodyStyle, rng: np.random.Generator, stops: list[Stop]) -> Tracks:
     """Tracks of a chain of poses."""
-    stops = _with_grips(stops)
+    grips = _nearest([s.pose.grip for s in stops])
+    stops = [replace(s, pose=replace(s.pose, grip=grip)) for s, grip in zip(stops, grips, strict=True)]
     arrive, leave, clock = [], [], 0.0
     for k, stop in enumerate(stops):
         clock += snap(stop.move) if k else 0.0
@@ -57,32 +58,17 @@ def through_poses(style: BodyStyle, rng: np.random.Generator, stops: list[Stop])
         tracks.ankle[:, side] = stopping([p.ankle[side] for p in poses])
         tracks.foot[:, side] = stopping([p.foot[side] for p in poses])
         tracks.kneeling[:, side] = stopping([float(p.guided[side]) for p in poses])
-        grips = [p.grip[side] for p in poses if p.grip is not None]
-        tracks.grip[:, side] = stopping(grips)
+        tracks.grip[:, side] = stopping([p.grip[side] for p in poses])
         tracks.kneel[:, side] = stopping(_nearest([p.kneel[side] for p in poses]))
         _between(tracks, t, stops, (arrive, leave), side, bears)
     over_knees(tracks, style, bears)
     return tracks
 
 
-def _with_grips(stops: list[Stop]) -> list[Stop]:
-    """Stops whose grips are those of the nearest pose that has one: where a free hand will go."""
-    grips = [s.pose.grip for s in stops]
-    known = [k for k, g in enumerate(grips) if g is not None]
-    if not known:
-        return [Stop(replace(s.pose, grip=np.zeros((2, 3))), s.move, s.rest) for s in stops]
-    near = [_nearest_of(known, n) for n in range(len(stops))]
-    return [Stop(replace(s.pose, grip=grips[near[n]]), s.move, s.rest) for n, s in enumerate(stops)]
-
-
 def _nearest(points: list[np.ndarray]) -> list[np.ndarray]:
-    """Points (3,) with zeros, which stand for none, replaced by the nearest in the list that is one."""
-    known = [k for k, p in enumerate(points) if p.any()]
-    return [points[_nearest_of(known, n)] if known else p for n, p in enumerate(points)]
-
-
-def _nearest_of(known: list[int], number: int) -> int:
-    return min(known, key=lambda other: abs(other - number))
+    """Points with zeros, which stand for none, replaced by the nearest in the list: where a limb will go."""
+    known = [k for k, p in enumerate(points) if p.any()] or range(len(points))
+    return [points[min(known, key=lambda k: abs(k - n))] for n in range(len(points))]
 
 
 def _between(
@@ -108,9 +94,8 @@ def _between(
         way = float(np.linalg.norm(after.ankle[side] - stop.pose.ankle[side]))
         if way > 0.03:
             tracks.ankle[:, side, 1] += min(0.09, 0.12 * way) * bump(u) * moving
-        if after.grip is not None and stop.pose.grip is not None:
-            reach = float(np.linalg.norm(after.grip[side] - stop.pose.grip[side]))
-            tracks.grip[:, side, 1] += min(0.1, 0.2 * reach) * bump(u) * moving
+        reach = float(np.linalg.norm(after.grip[side] - stop.pose.grip[side]))
+        tracks.grip[:, side, 1] += min(0.1, 0.2 * reach) * bump(u) * moving
         tracks.planted[moving, side] = stop.pose.planted[side] and after.planted[side]
         bears[moving, side] = stop.pose.bearing[side] and after.bearing[side]
 

@@ -115,7 +115,7 @@ def wipe(surface: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
         along = "back and forth" if table else "up and down"
         ways += [("wipes", f"{'from side to side' if kind == 'across' else along} with the {name} hand")]
     truth = {"action": f"wipe {surface}", "side": name, "count": count}
-    return Movement(tracks, truth, tuple(ways), manners_of(period / 0.95))
+    return Movement(tracks, truth, ways, manners_of(period / 0.95))
 
 
 def wash_hands(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -198,9 +198,7 @@ def play_guitar(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("plays", f"guitar, strumming with the {name} hand"),
         ("plays", "a tune on a guitar"),
     ]
-    return Movement(
-        scene.tracks, {"action": "play guitar", "side": name}, tuple(ways), manners_of(period / 0.57)
-    )
+    return Movement(scene.tracks, {"action": "play guitar", "side": name}, ways, manners_of(period / 0.57))
 
 
 def play_violin(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -292,7 +290,7 @@ def stir(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("cooks", f"and stirs with the {name} hand"),
     ]
     truth = {"action": "stir", "side": name, "count": count}
-    return Movement(scene.tracks, truth, tuple(ways), manners_of(period / 0.82))
+    return Movement(scene.tracks, truth, ways, manners_of(period / 0.82))
 
 
 def type_keys(style: BodyStyle, rng: np.random.Generator) -> Movement:

@@ -72,7 +72,7 @@ def hook(style: BodyStyle, rng: np.random.Generator) -> Movement:
     if count == 1:
         ways += [("throws", f"a hook punch with the {name} hand"), ("does", f"a {name} hook from a guard")]
     truth = {"action": "hook", "side": name, "count": count}
-    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+    return Movement(tracks, truth, ways, manners_of(style.tempo))
 
 
 def uppercut(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -117,7 +117,7 @@ def uppercut(style: BodyStyle, rng: np.random.Generator) -> Movement:
     if count == 1:
         ways += [("dips", f"down and punches up with the {name} hand")]
     truth = {"action": "uppercut", "side": name, "count": count}
-    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+    return Movement(tracks, truth, ways, manners_of(style.tempo))
 
 
 def block(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -149,7 +149,7 @@ def block(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("leans", f"back and blocks with {what}"),
         ("shields", f"the face with {what}"),
     ]
-    return Movement(tracks, {"action": "block", "side": name}, tuple(ways), manners_of(style.tempo))
+    return Movement(tracks, {"action": "block", "side": name}, ways, manners_of(style.tempo))
 
 
 def box(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -270,7 +270,7 @@ def side_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     if count == 1:
         ways += [("leans", f"over and kicks to the side with the {name} foot")]
     truth = {"action": "side kick", "side": name, "direction": name, "count": count}
-    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+    return Movement(tracks, truth, ways, manners_of(style.tempo))
 
 
 def back_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -314,7 +314,7 @@ def back_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     if count == 1:
         ways += [("bends", f"forward and kicks back with the {name} leg")]
     truth = {"action": "back kick", "side": name, "direction": "backward", "count": count}
-    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+    return Movement(tracks, truth, ways, manners_of(style.tempo))
 
 
 def knee_strike(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -360,7 +360,7 @@ def knee_strike(style: BodyStyle, rng: np.random.Generator) -> Movement:
     if count == 1:
         ways += [("pulls", f"both hands down and lifts the {name} knee hard")]
     truth = {"action": "knee strike", "side": name, "count": count}
-    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+    return Movement(tracks, truth, ways, manners_of(style.tempo))
 
 
 def chop(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -395,4 +395,4 @@ def chop(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("lifts", "a sword overhead and cuts down"),
     )
     truth = {"action": "chop", "side": "both", "direction": "down", "count": count}
-    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+    return Movement(tracks, truth, ways, manners_of(style.tempo))

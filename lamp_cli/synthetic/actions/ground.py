@@ -5,6 +5,8 @@ A way down is a chain of poses, and getting up is the same chain from its end.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..body import FOOT, LEG, SHIN, SIDES, TOE_HEIGHT, euler, solve, turned
@@ -69,7 +71,7 @@ def kneel(style: BodyStyle, rng: np.random.Generator) -> Movement:
     if again:
         ways = [(v, f"{r} and {up}") for v, r in ways for up in ("stands back up", "gets up again", "rises")]
     truth = {"action": "kneel", "side": name, "stands up": again}
-    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+    return Movement(tracks, truth, ways, manners_of(style.tempo))
 
 
 def _to_the_back(style: BodyStyle, rng: np.random.Generator) -> tuple[list[Pose], list[float]]:
@@ -80,10 +82,8 @@ def _to_the_back(style: BodyStyle, rng: np.random.Generator) -> tuple[list[Pose]
 
 def _to_the_stomach(style: BodyStyle, rng: np.random.Generator) -> tuple[list[Pose], list[float]]:
     one, both = one_knee(style, pick_side(rng), hand=False), both_knees(style, 0.1)
-    hands = pair((0.27, WRIST_HEIGHT, 0.33))
     face = float(SIDES[pick_side(rng)] * rng.uniform(0.2, 0.9))
-    fours = all_fours(style, both.kneel)
-    return [standing(style), one, both, fours, prone(style, both.kneel, face, hands)], [1.0, 0.75, 0.9, 0.9]
+    return [standing(style), one, both, all_fours(both), prone(both, face)], [1.0, 0.75, 0.9, 0.9]
 
 
 def lie_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -118,7 +118,7 @@ def lie_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ]
     )
     truth = {"action": "lie down", "direction": "down", "on": "back" if back else "stomach"}
-    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+    return Movement(tracks, truth, ways, manners_of(style.tempo))
 
 
 def get_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -156,15 +156,15 @@ def get_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ],
     }[start]
     return Movement(
-        tracks, {"action": "get up", "direction": "up", "from": start}, tuple(ways), manners_of(style.tempo)
+        tracks, {"action": "get up", "direction": "up", "from": start}, ways, manners_of(style.tempo)
     )
 
 
 def _to_a_seat(style: BodyStyle, rng: np.random.Generator) -> tuple[list[Pose], list[float]]:
     poses = [standing(style), crouch(style, pick_side(rng)), seated(style)]
     if rng.random() < 0.5:
-        return [*poses, cross_legged(style, pick_side(rng))], [0.95, 0.75, 0.9]
-    return [*poses, legs_out(style, bool(rng.random() < 0.5))], [0.95, 0.75, 0.9]
+        return [*poses, cross_legged(pick_side(rng))], [0.95, 0.75, 0.9]
+    return [*poses, legs_out(bool(rng.random() < 0.5))], [0.95, 0.75, 0.9]
 
 
 def sit_on_floor(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -195,7 +195,7 @@ def sit_on_floor(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ]
     )
     truth = {"action": "sit on the floor", "legs": "crossed" if crossed else "out"}
-    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+    return Movement(tracks, truth, ways, manners_of(style.tempo))
 
 
 def crawl(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -205,7 +205,8 @@ def crawl(style: BodyStyle, rng: np.random.Generator) -> Movement:
     first, duty = pick_side(rng), 0.62
     tracks = style.stand(seconds, rng)
     t = np.arange(len(tracks)) / FPS
-    pose = all_fours(style, pair((0.11, KNEE_HEIGHT, 0.0)))
+    kneel = pair((0.11, KNEE_HEIGHT, 0.0))
+    pose = all_fours(replace(both_knees(style, 0.0), kneel=kneel))
     phase = np.cumsum(np.minimum(1.0, 0.2 + t / 0.6) / FPS / cycle)
     bears = np.zeros((len(t), 2))
     tracks.root[:] = np.array(pose.root) + np.stack([0 * t, 0 * t, stride * phase], -1)
@@ -220,7 +221,6 @@ def crawl(style: BodyStyle, rng: np.random.Generator) -> Movement:
         own = phase + (0.0 if side == first else 0.5)
         for limb, place, lead in ((tracks.kneel, pose.kneel, 0.0), (tracks.grip, pose.grip, 0.54)):
             forward, lifted, u = _strides(own + lead, phase, stride, duty)
-            assert place is not None
             limb[:, side] = place[side]
             limb[:, side, 2] += forward
             high = 0.025 if lead == 0.0 else 0.08

@@ -65,7 +65,7 @@ def push(style: BodyStyle, rng: np.random.Generator) -> Movement:
     if heavy:
         ways += [("pushes", f"a heavy object {words}"), ("pushes", f"hard against a wall {words}")]
     truth = {"action": "push", "side": name, "count": count, "direction": "forward"}
-    return Movement(tracks, truth, tuple(ways), manners_of(period / 1.5))
+    return Movement(tracks, truth, ways, manners_of(period / 1.5))
 
 
 def _lean(tracks: Tracks, forward: np.ndarray, low: np.ndarray) -> None:
@@ -105,7 +105,7 @@ def pull(style: BodyStyle, rng: np.random.Generator) -> Movement:
     ]
     ways += [("pulls", f"{words} {often}") for often in times_words(count) if often]
     truth = {"action": "pull", "side": name, "count": count, "direction": "backward"}
-    return Movement(tracks, truth, tuple(ways), manners_of(period / 1.45))
+    return Movement(tracks, truth, ways, manners_of(period / 1.45))
 
 
 def lift_overhead(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -148,7 +148,7 @@ def lift_overhead(style: BodyStyle, rng: np.random.Generator) -> Movement:
     else:
         ways += [("presses", "something overhead with both hands")]
     truth = {"action": "lift overhead", "side": "both", "from": "floor" if floor else "waist"}
-    return Movement(tracks, truth, tuple(ways), manners_of(move / 1.1))
+    return Movement(tracks, truth, ways, manners_of(move / 1.1))
 
 
 def _stoop(tracks: Tracks, share: np.ndarray) -> None:
@@ -194,7 +194,7 @@ def put_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
     if over:
         ways += [("lowers", f"something from above the head and sets it {where}")]
     truth = {"action": "put down", "side": name, "direction": "down", "onto": "floor" if floor else "table"}
-    return Movement(tracks, truth, tuple(ways), manners_of(move / 1.25))
+    return Movement(tracks, truth, ways, manners_of(move / 1.25))
 
 
 def point(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -228,7 +228,7 @@ def point(style: BodyStyle, rng: np.random.Generator) -> Movement:
     ]
     direction = name if where == "side" else where
     truth = {"action": "point", "side": name, "direction": direction}
-    return Movement(tracks, truth, tuple(ways), manners_of(rise / 0.65))
+    return Movement(tracks, truth, ways, manners_of(rise / 0.65))
 
 
 def cross_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -312,7 +312,7 @@ def shrug(style: BodyStyle, rng: np.random.Generator) -> Movement:
     ways += [("shrugs", f"their shoulders {often}") for often in times_words(count) if often]
     if open_:
         ways += [("shrugs", "with open hands"), ("spreads", "the hands and shrugs")]
-    return Movement(tracks, {"action": "shrug", "count": count}, tuple(ways), manners_of(period / 1.2))
+    return Movement(tracks, {"action": "shrug", "count": count}, ways, manners_of(period / 1.2))
 
 
 def salute(style: BodyStyle, rng: np.random.Generator) -> Movement:

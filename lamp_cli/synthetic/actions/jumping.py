@@ -151,7 +151,7 @@ def jump(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("hops", "up on both feet"),
     )
     manners = ("high", "as high as possible") if high > 0.33 else ()
-    return Movement(tracks, truth, tuple(ways), manners if count == 1 else ())
+    return Movement(tracks, truth, ways, manners if count == 1 else ())
 
 
 def jump_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -169,7 +169,7 @@ def jump_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     if count == 1:
         ways += [("does", "a long jump"), ("does", "a standing long jump")]
-    return Movement(tracks, truth, tuple(ways))
+    return Movement(tracks, truth, ways)
 
 
 def jump_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -185,7 +185,7 @@ def jump_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     way = round(far * count, 2)
     truth = {"action": "jump backward", "direction": "backward", "count": count, "distance": way}
-    return Movement(tracks, truth, tuple(ways))
+    return Movement(tracks, truth, ways)
 
 
 def jump_sideways(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -202,7 +202,7 @@ def jump_sideways(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("leaps", f"to their {name}"),
         ("hops", f"to the {name}"),
     )
-    return Movement(tracks, truth, tuple(ways))
+    return Movement(tracks, truth, ways)
 
 
 def jumping_jacks(style: BodyStyle, rng: np.random.Generator) -> Movement:

@@ -43,7 +43,7 @@ def squat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     if count == 1:
         ways += [("bends", "the knees and lowers down"), ("squats", "down and gets back up")]
-    return Movement(tracks, {"action": "squat", "count": count}, tuple(ways), manners_of(period / 2.0))
+    return Movement(tracks, {"action": "squat", "count": count}, ways, manners_of(period / 2.0))
 
 
 def sit(style: BodyStyle, rng: np.random.Generator, down: bool) -> Movement:
@@ -161,9 +161,7 @@ def kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     if count == 1:
         ways += [("kicks", f"something with the {name} foot"), ("does", f"a front kick with the {name} leg")]
-    return Movement(
-        tracks, {"action": "kick", "side": name, "count": count}, tuple(ways), manners_of(style.tempo)
-    )
+    return Movement(tracks, {"action": "kick", "side": name, "count": count}, ways, manners_of(style.tempo))
 
 
 def lift_knee(style: BodyStyle, rng: np.random.Generator) -> Movement:

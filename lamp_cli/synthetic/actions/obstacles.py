@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...language.english import NUMBERS
 from ..body import SIDES, Tracks
 from ..contacts import (
     Contact,
@@ -24,8 +25,6 @@ from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
 from ..style import BodyStyle
 from ..time_curves import FPS, GRAVITY, ease, keys, smooth, snap, window
 from .jumping import swing_arms
-
-NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
 def _walked(style: BodyStyle, rng: np.random.Generator, contacts: list[Contact]) -> Tracks:
@@ -102,7 +101,7 @@ def step_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
     ]
     if before > 1:
         ways += [("walks", "forward and steps over something"), ("walks", "over an obstacle in the way")]
-    return Movement(tracks, truth, tuple(ways), manners_of(style.tempo))
+    return Movement(tracks, truth, ways, manners_of(style.tempo))
 
 
 def jump_over(style: BodyStyle, rng: np.random.Generator) -> Movement:

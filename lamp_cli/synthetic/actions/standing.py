@@ -66,7 +66,7 @@ def wave(style: BodyStyle, rng: np.random.Generator) -> Movement:
     ]
     if name != "both":
         ways += [("waves", f"their {name} arm"), ("waves", f"goodbye {tails[0]}")]
-    return Movement(tracks, {"action": "wave", "side": name}, tuple(ways), manners_of(period / 0.52))
+    return Movement(tracks, {"action": "wave", "side": name}, ways, manners_of(period / 0.52))
 
 
 def raise_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -115,7 +115,7 @@ def clap(style: BodyStyle, rng: np.random.Generator) -> Movement:
         reach(tracks, side, share, path(-0.27 + 0.3 * apart, -0.1, 0.55))
     ways = [("claps", ""), ("claps", "their hands"), ("claps", "both hands together"), ("applauds", "")]
     ways += [("claps", words) for words in times_words(count) if words]
-    return Movement(tracks, {"action": "clap", "count": count}, tuple(ways), manners_of(period / 0.45))
+    return Movement(tracks, {"action": "clap", "count": count}, ways, manners_of(period / 0.45))
 
 
 def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -152,7 +152,7 @@ def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
             ("hits", f"something with the {name} fist"),
         ]
         ways += counted(count, ("punches", words))
-    return Movement(tracks, {"action": "punch", "side": name, "count": count}, tuple(ways))
+    return Movement(tracks, {"action": "punch", "side": name, "count": count}, ways)
 
 
 def throw(style: BodyStyle, rng: np.random.Generator) -> Movement:

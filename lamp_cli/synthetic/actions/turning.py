@@ -61,7 +61,7 @@ def spin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     angle = int(360 * rounds * sign)
     truth = {"action": "spin", "side": name, "direction": name, "count": rounds, "angle": angle}
-    return Movement(tracks, truth, tuple(ways), ("quickly", "fast") if style.tempo < 1 else ())
+    return Movement(tracks, truth, ways, ("quickly", "fast") if style.tempo < 1 else ())
 
 
 def jump_turn(style: BodyStyle, rng: np.random.Generator) -> Movement:

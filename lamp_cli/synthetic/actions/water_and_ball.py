@@ -75,7 +75,7 @@ def dribble(style: BodyStyle, rng: np.random.Generator) -> Movement:
     ]
     ways += [("bounces", f"a ball {often} with the {name} hand") for often in times_words(count)]
     truth = {"action": "dribble", "side": name, "count": count}
-    return Movement(tracks, truth, tuple(ways), manners_of(period / 0.6))
+    return Movement(tracks, truth, ways, manners_of(period / 0.6))
 
 
 def shoot(style: BodyStyle, rng: np.random.Generator) -> Movement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from ...language.english import BASE_OF, regular_forms
+from ...language.english import BASE_OF, NUMBERS, regular_forms
 from .action_words import PATTERNS
 
 # What counts as the same word for an action, beside the forms of English verbs: the word, then the others.
@@ -19,7 +19,7 @@ intoxicated, underhand underhanded, overhand overhanded, ax axe
 # Words of sentences that no pattern has, but sides, counts and links depend on.
 _OTHERS = (
     "left right both foot leg hand arm knee elbow shoulder finger fist time clockwise counterclockwise "
-    "while zig zag one two three four five six seven eight once twice thrice put keep write drive rise leap "
+    "while zig zag once twice thrice put keep write drive rise leap "
     "creep sweep fling"
 )
 # Known words that a slip would otherwise be seen in.
@@ -65,7 +65,7 @@ def _forms() -> dict[str, str]:
     patterns = " ".join(pattern for patterns in PATTERNS.values() for pattern in patterns)
     words = set(re.findall(r"[a-z]{2,}", re.sub(r"\\[a-z]|\(\?<?[!=:]", " ", patterns)))
     same = {form: row.split()[0] for row in _SAME.split(",") for form in row.split()[1:]}
-    words = (words | {*_OTHERS.split(), *_NO_SLIPS.split(), *same.values()}) - same.keys()
+    words = (words | {*_OTHERS.split(), *NUMBERS[1:], *_NO_SLIPS.split(), *same.values()}) - same.keys()
     # A slip of "lifting" must not be a form of "left".
     regular = {form: word for word in sorted(words - {"left", "right"}) for form in _inflected(word)}
     irregular = {form: word for form, word in BASE_OF.items() if word in words}

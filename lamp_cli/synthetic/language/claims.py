@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypedDict
 
+from ...language.english import NUMBERS
 from .action_words import ALWAYS, COMPANIONS, IN_A_ROW, LIMB, PATTERNS
 from .base_forms import base_form
 
@@ -27,10 +28,7 @@ DROPPED = frozenset(
     "a an the his her their its my your this that these is are was were be been being has have had "
     "s also just very slightly both_".split()
 )
-NUMBERS = {
-    **{"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8},
-    **{"once": 1, "twice": 2, "thrice": 3},
-}
+COUNTS = {"once": 1, "twice": 2, "thrice": 3} | {word: n for n, word in enumerate(NUMBERS) if n}
 
 
 class Claim(TypedDict):
@@ -215,10 +213,10 @@ def _count(text: str) -> int | None:
     times = re.search(
         r"\b(\d+|[a-z]+) (?:time|jump jack|star jump|push up|pushup|press up|step|stair)\b", text
     )
-    if times and (times[1].isdigit() or times[1] in NUMBERS):
-        return int(times[1]) if times[1].isdigit() else NUMBERS[times[1]]
+    if times and (times[1].isdigit() or times[1] in COUNTS):
+        return int(times[1]) if times[1].isdigit() else COUNTS[times[1]]
     word = re.search(r"\b(once|twice|thrice)\b", text)
-    return NUMBERS[word[1]] if word else None
+    return COUNTS[word[1]] if word else None
 
 
 def _merged(run: Sequence[Claim]) -> Claim:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ..movement import times_words
+from ..movement import one_of, times_words
 from .realization import VerbPhrase, sentence_of, sentence_while
 
 BOOK = Path(__file__).with_name("phrasebook.txt")
@@ -58,8 +58,7 @@ class Phrase:
     def filled(self, truth: Truth, rng: np.random.Generator) -> VerbPhrase:
         """Verb, rest and no manner."""
         filling = _filling(truth)
-        often = filling.get("times", ("",))
-        words = self.words.format(**{**filling, "times": often[int(rng.integers(len(often)))]})
+        words = self.words.format(**{**filling, "times": one_of(filling.get("times", ("",)), rng)})
         verb, rest = re.fullmatch(r"([^ ,]+) ?(.*)", words).groups()  # type: ignore[union-attr]
         return verb, rest, ""
 
@@ -101,8 +100,7 @@ def further_wordings(truth: Truth, count: int, rng: np.random.Generator) -> tupl
     found: dict[str, None] = {}
     for _ in range(2 * count):
         clauses = [
-            phrases[int(rng.integers(len(phrases)))].filled(each, rng)
-            for each, phrases in zip(truths, offered, strict=True)
+            one_of(phrases, rng).filled(each, rng) for each, phrases in zip(truths, offered, strict=True)
         ]
         found[join(clauses, rng).replace(" ,", ",")] = None
     return tuple(found)[:count]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...language.english import base_of_third_person, gerund, gerund_of_third_person, past
-from ..movement import Movement
+from ..movement import Movement, one_of
 
 SUBJECTS = (
     "a person",
@@ -78,19 +78,15 @@ def sentence_while(legs: VerbPhrase, arms: VerbPhrase, rng: np.random.Generator)
         f"{legs[0]} {legs[1]}".strip(),
         f"{gerund_of_third_person(arms[0])} {arms[1]}".strip(),
     )
-    return _slip(f"{_subject(rng)} {first} while {second}", rng)
+    return _slip(f"{one_of(SUBJECTS, rng)} {first} while {second}", rng)
 
 
 def _clause(movement: Movement, rng: np.random.Generator) -> VerbPhrase:
-    verb, rest = movement.ways[int(rng.integers(len(movement.ways)))]
+    verb, rest = one_of(movement.ways, rng)
     manner = ""
     if movement.manners and rng.random() < 0.6:
-        manner = movement.manners[int(rng.integers(len(movement.manners)))]
+        manner = one_of(movement.manners, rng)
     return verb, rest, manner
-
-
-def _subject(rng: np.random.Generator) -> str:
-    return SUBJECTS[int(rng.integers(len(SUBJECTS)))]
 
 
 def sentence_of(clauses: Sequence[VerbPhrase], rng: np.random.Generator) -> str:
@@ -103,8 +99,8 @@ def sentence_of(clauses: Sequence[VerbPhrase], rng: np.random.Generator) -> str:
     links = (" and then ", ", then ", " and ", " then ")
     text = inflected[0]
     for part in inflected[1:]:
-        text += links[int(rng.integers(len(links)))] + part
-    return _slip(text if form == "fragment" else f"{_subject(rng)} {text}", rng)
+        text += one_of(links, rng) + part
+    return _slip(text if form == "fragment" else f"{one_of(SUBJECTS, rng)} {text}", rng)
 
 
 def _inflected(clause: VerbPhrase, form: str, number: int, rng: np.random.Generator) -> str:
@@ -113,8 +109,7 @@ def _inflected(clause: VerbPhrase, form: str, number: int, rng: np.random.Genera
     word = {"present": verb, "past": past(base)}.get(form, gerund(base))
     # Verbs within the rest ("bends down and picks ...") keep the present, as people's sentences often do.
     if number == 0:
-        openings = _OPENINGS.get(form, ("",))
-        word = openings[int(rng.integers(len(openings)))] + word
+        word = one_of(_OPENINGS.get(form, ("",)), rng) + word
     elif form in ("begins", "appears"):
         word = verb
     if manner and " " not in manner and manner.endswith("ly") and rng.random() < 0.4:
@@ -131,7 +126,7 @@ def _slip(text: str, rng: np.random.Generator) -> str:
         words = text.split()
         long = [n for n, w in enumerate(words) if len(w) > 5 and w not in ("counterclockwise", "clockwise")]
         if long:
-            n = long[int(rng.integers(len(long)))]
+            n = one_of(long, rng)
             at = int(rng.integers(1, len(words[n]) - 1))
             words[n] = words[n][:at] + words[n][at + 1 :]
         return " ".join(words)

@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 
 from ...language.english import gerund, gerund_of_third_person, past, third_person
+from ..movement import one_of
 from .realization import SUBJECTS
 
 _NOUNS = """
@@ -134,11 +135,11 @@ def _with_other_subject(text: str, rng: np.random.Generator) -> str:
     found = SUBJECT.match(text)
     if found is None:
         return text
-    subject = _one_of(_OTHER_SUBJECTS, rng)
+    subject = one_of(_OTHER_SUBJECTS, rng)
     if rng.random() < _NOUN_SHARE:
-        noun = _one_of(_NOUNS, rng).strip()
+        noun = one_of(_NOUNS, rng).strip()
         article = "an" if noun[0] in "aeiou" else "a"
-        subject = f"{_one_of((article, 'the', article, 'the', 'this'), rng)} {noun}"
+        subject = f"{one_of((article, 'the', article, 'the', 'this'), rng)} {noun}"
     rest = text[found.end() :]
     if subject == "they":
         rest = re.sub(r"^ (is|was)\b", lambda verb: " are" if verb[1] == "is" else " were", rest)
@@ -152,7 +153,7 @@ def _with_other_verbs(text: str, rng: np.random.Generator) -> str:
         # One form is enough: nobody says the same verb twice.
         found = next((form for form in forms if form.word in text and form.pattern.search(text)), None)
         if found is not None and rng.random() < _VERB_SHARE:
-            text = found.pattern.sub(_one_of(found.others, rng), text, count=1)
+            text = found.pattern.sub(one_of(found.others, rng), text, count=1)
     return text
 
 
@@ -191,7 +192,7 @@ def _first_word(form: Callable[[str], str], phrase: str) -> str:
 def _exchanged(text: str, pattern: str, others: str, rng: np.random.Generator) -> str:
     if not re.search(pattern, text) or rng.random() >= _TURN_SHARE:
         return text
-    return re.sub(pattern, _one_of(tuple(others.split("|")), rng), text, count=1)
+    return re.sub(pattern, one_of(others.split("|"), rng), text, count=1)
 
 
 def _with_other_link(text: str, rng: np.random.Generator) -> str:
@@ -219,8 +220,4 @@ def _with_other_link(text: str, rng: np.random.Generator) -> str:
         ways += [f"after {done}, {first[: subject.end()].lower()} {second}"] * 2
         ways += [f"{first[: subject.end()]} {second} after {done}"]
         ways += [f"before {doing}, {first[: subject.end()].lower()}{first[subject.end() :]}"]
-    return _one_of(tuple(ways), rng) + stop
-
-
-def _one_of(several: tuple[str, ...] | list[str], rng: np.random.Generator) -> str:
-    return several[int(rng.integers(len(several)))]
+    return one_of(ways, rng) + stop

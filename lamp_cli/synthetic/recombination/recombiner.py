@@ -23,6 +23,7 @@ from ...motion.transform import mirror
 from ..actions import ACTIONS, WITH_WALKING
 from ..body import solve
 from ..clips import LEAST_FRAMES, MOST_FRAMES
+from ..movement import one_of
 from ..style import random_style
 from . import clauses
 from .body_parts import with_arms
@@ -164,14 +165,14 @@ class Recombiner:
         return _made("time_warp", joints, _some(captions, rng), facts)
 
     def _splice(self, rng: np.random.Generator) -> RecombinedClip | None:
-        first = self._in_pieces[int(rng.integers(len(self._in_pieces)))] if self._in_pieces else None
-        if first is None:
+        if not self._in_pieces:
             return None
+        first = one_of(self._in_pieces, rng)
         mirrored = self._flip(rng)
         a = self._part(first, mirrored)
         best: _Splice | None = None
         for _ in range(CANDIDATES):
-            other, flipped = self._one(self._in_pieces, rng), self._flip(rng)
+            other, flipped = one_of(self._in_pieces, rng), self._flip(rng)
             if other == first or not _sequences(a.clauses, self._parsed[other]):
                 continue
             b = self._part(other, flipped)
@@ -200,7 +201,7 @@ class Recombiner:
         if not self._gaits:
             return None
         mirrored = self._flip(rng)
-        legs = self._part(self._one(self._gaits, rng), mirrored)
+        legs = self._part(one_of(self._gaits, rng), mirrored)
         arms = self._real_arms(rng) if self._arms and rng.random() < REAL_ARMS else _synthetic_arms(rng)
         gaits = filter(clauses.is_plain_gait, legs.clauses)
         sentences = [s for clause in gaits for way in arms.ways if (s := _simultaneous(clause, way))]
@@ -222,7 +223,7 @@ class Recombiner:
 
     def _real_arms(self, rng: np.random.Generator) -> _Arms:
         mirrored = self._flip(rng)
-        part = self._part(self._one(self._arms, rng), mirrored)
+        part = self._part(one_of(self._arms, rng), mirrored)
         alone = list(filter(clauses.is_arms_alone, part.clauses))
         joints = part.joints
         if all(map(clauses.is_steady, alone)) and len(joints) > 2 * LEAST_FRAMES:
@@ -231,10 +232,6 @@ class Recombiner:
             joints = joints[start : start + length]
         ways = [gerund for clause in alone if (gerund := clauses.as_gerund(clause))]
         return _Arms(part.name, joints, (0, 1), ways, mirrored)
-
-    @staticmethod
-    def _one(numbers: Sequence[int], rng: np.random.Generator) -> int:
-        return numbers[int(rng.integers(len(numbers)))]
 
 
 def _load(path: Path) -> np.ndarray:
@@ -287,7 +284,7 @@ def _sequences(first: Sequence[Clause], second: Sequence[Clause]) -> list[tuple[
 
 
 def _linked(pair: tuple[Clause, Clause], rng: np.random.Generator) -> str:
-    return str(clauses.sequence(*pair, LINKS[int(rng.integers(len(LINKS)))]))
+    return str(clauses.sequence(*pair, one_of(LINKS, rng)))
 
 
 def _simultaneous(legs: Clause, arms: str) -> str | None:
@@ -296,7 +293,7 @@ def _simultaneous(legs: Clause, arms: str) -> str | None:
 
 
 def _synthetic_arms(rng: np.random.Generator) -> _Arms:
-    action = WITH_WALKING[int(rng.integers(len(WITH_WALKING)))]
+    action = one_of(WITH_WALKING, rng)
     style = random_style(rng)
     movement = ACTIONS[action](style, rng)
     side = movement.truth.get("side", "both")
