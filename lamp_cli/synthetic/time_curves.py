@@ -79,6 +79,19 @@ def through(t: np.ndarray, *frames: tuple[float, Sequence[float] | float]) -> np
     return quintic(t, times, p, v)
 
 
+def in_turn(
+    t: np.ndarray,
+    begins: np.ndarray,
+    *frames: tuple[float, Sequence[float] | float],
+    rest: Sequence[float] | float = 0.0,
+) -> np.ndarray:
+    """``rest``, and from each of ``begins`` on ``through`` the keyframes, whose seconds count from there."""
+    curve = np.asarray(rest, dtype=np.float64)
+    for at in begins:
+        curve = curve + through(t, *((at + seconds, value) for seconds, value in frames))
+    return curve
+
+
 def ease(u: np.ndarray) -> np.ndarray:
     """Minimum-jerk step from 0 to 1 as u goes from 0 to 1; constant outside."""
     u = np.clip(u, 0.0, 1.0)

@@ -13,7 +13,10 @@ from ..body import LEG, SIDES, Tracks, solve
 from ..movement import SIDE_NAMES, Movement, counted, manners_of, pick_side
 from ..stance import GUARD, ahead, both_hands, feet, hand, stage, stance, turn_trunk
 from ..style import BodyStyle
-from ..time_curves import lagged, through, window
+from ..time_curves import in_turn, lagged, through, window
+
+# Of the hip, in leg lengths.
+HANGING_FOOT = (0.0, -0.9, 0.0)
 
 
 def _guard(tracks: Tracks, clock: np.ndarray, end: float) -> np.ndarray:
@@ -37,29 +40,25 @@ def hook(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
     size = float(rng.uniform(0.85, 1.15)) * style.energy
     tracks, clock, end, begins = _punches(style, rng, 0.6, float(rng.uniform(0.85, 1.1)), count)
-    hips = np.zeros(len(clock))
-    path = np.tile(GUARD, (len(clock), 1))
-    elbow = np.zeros(len(clock))
-    for at in begins:
-        hips += through(clock, (at, 0.0), (at + 0.24, -0.25), (at + 0.44, 0.55), (at + 0.85, 0.0))
-        path += through(
-            clock,
-            (at, (0, 0, 0)),
-            (at + 0.26, (0.4, -0.1, -0.1)),
-            (at + 0.42, (0.72, -0.02, 0.16)),
-            (at + 0.56, (-0.12, 0.04, 0.24)),
-            (at + 0.64, (-0.22, 0.04, 0.12)),
-            (at + 0.85, (0, 0, 0)),
-        )
-        elbow += window(clock, at + 0.1, at + 0.85, 0.3, 0.3)
-    hips *= size
+    hips = size * in_turn(clock, begins, (0.0, 0.0), (0.24, -0.25), (0.44, 0.55), (0.85, 0.0))
+    path = in_turn(
+        clock,
+        begins,
+        (0.0, (0, 0, 0)),
+        (0.26, (0.4, -0.1, -0.1)),
+        (0.42, (0.72, -0.02, 0.16)),
+        (0.56, (-0.12, 0.04, 0.24)),
+        (0.64, (-0.22, 0.04, 0.12)),
+        (0.85, (0, 0, 0)),
+        rest=GUARD,
+    )
+    elbow = np.sum([window(clock, at + 0.1, at + 0.85, 0.3, 0.3) for at in begins], axis=0)
     front = 1 - side if rng.random() < 0.6 else side
     push = np.clip(hips, 0, 1)
     stance(tracks, style, clock, front, end, 0.6 * push, -SIDES[side] * 0.7 * push * (front != side))
     turn_trunk(tracks, side, hips, 0.75)
     tracks.root[:, 0] -= 0.09 * SIDES[side] * hips
-    guard = _guard(tracks, clock, end)
-    hand(tracks, side, guard, path, elbow)
+    hand(tracks, side, _guard(tracks, clock, end), path, elbow)
     name = SIDE_NAMES[side]
     ways = counted(
         count,
@@ -80,28 +79,25 @@ def uppercut(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
     size = float(rng.uniform(0.85, 1.15)) * style.energy
     tracks, clock, end, begins = _punches(style, rng, 0.6, float(rng.uniform(0.9, 1.15)), count)
-    hips, dip = np.zeros(len(clock)), np.zeros(len(clock))
-    path = np.tile(GUARD, (len(clock), 1))
-    for at in begins:
-        hips += through(clock, (at, 0.0), (at + 0.28, -0.3), (at + 0.5, 0.5), (at + 0.9, 0.0))
-        dip += through(clock, (at, 0.0), (at + 0.28, 1.0), (at + 0.5, -0.4), (at + 0.9, 0.0))
-        path += through(
-            clock,
-            (at, (0, 0, 0)),
-            (at + 0.3, (0.2, -0.72, -0.16)),
-            (at + 0.42, (0.14, -0.45, 0.14)),
-            (at + 0.58, (0.06, 0.42, 0.14)),
-            (at + 0.9, (0, 0, 0)),
-        )
-    hips, dip = hips * size, dip * size
+    hips = size * in_turn(clock, begins, (0.0, 0.0), (0.28, -0.3), (0.5, 0.5), (0.9, 0.0))
+    dip = size * in_turn(clock, begins, (0.0, 0.0), (0.28, 1.0), (0.5, -0.4), (0.9, 0.0))
+    path = in_turn(
+        clock,
+        begins,
+        (0.0, (0, 0, 0)),
+        (0.3, (0.2, -0.72, -0.16)),
+        (0.42, (0.14, -0.45, 0.14)),
+        (0.58, (0.06, 0.42, 0.14)),
+        (0.9, (0, 0, 0)),
+        rest=GUARD,
+    )
     front = 1 - side if rng.random() < 0.6 else side
     push = np.clip(hips, 0, 1)
     stance(tracks, style, clock, front, end, 0.7 * push, -SIDES[side] * 0.6 * push * (front != side))
     turn_trunk(tracks, side, hips, 0.6)
     tracks.bend(dip, low=0.06, spine=0.14)
     tracks.spine[:, 2] += SIDES[side] * 0.12 * dip
-    guard = _guard(tracks, clock, end)
-    hand(tracks, side, guard, path)
+    hand(tracks, side, _guard(tracks, clock, end), path)
     name = SIDE_NAMES[side]
     ways = counted(
         count,
@@ -229,23 +225,21 @@ def side_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Kicks out to the side: the knee is drawn up, the leg thrust sideways, the trunk leans away."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
     high, period = float(rng.uniform(-0.32, 0.08)), 1.5
-    end = 0.7 + count * period
+    end, begins = 0.7 + count * period, 0.3 + period * np.arange(count)
     tracks, clock = stage(style, rng, end, style.tempo)
-    up, out = np.zeros(len(clock)), np.zeros(len(clock))
-    rest = np.array([0.0, -0.9, 0.0])
-    path = np.tile(rest, (len(clock), 1))
-    for at in 0.3 + period * np.arange(count):
-        up += window(clock, at, at + 1.45, 0.3, 0.4)
-        out += through(clock, (at + 0.2, 0.0), (at + 0.62, 1.0), (at + 0.7, 0.97), (at + 1.2, 0.0))
-        path += through(
-            clock,
-            (at, (0, 0, 0)),
-            (at + 0.4, (0.08, 0.5, 0.24)),
-            (at + 0.65, (0.96, 0.9 + high, 0.04)),
-            (at + 0.72, (0.96, 0.9 + high, 0.04)),
-            (at + 1.0, (0.2, 0.5, 0.2)),
-            (at + 1.45, (0, 0, 0)),
-        )
+    up = np.sum([window(clock, at, at + 1.45, 0.3, 0.4) for at in begins], axis=0)
+    out = in_turn(clock, begins, (0.2, 0.0), (0.62, 1.0), (0.7, 0.97), (1.2, 0.0))
+    path = in_turn(
+        clock,
+        begins,
+        (0.0, (0, 0, 0)),
+        (0.4, (0.08, 0.5, 0.24)),
+        (0.65, (0.96, 0.9 + high, 0.04)),
+        (0.72, (0.96, 0.9 + high, 0.04)),
+        (1.0, (0.2, 0.5, 0.2)),
+        (1.45, (0, 0, 0)),
+        rest=HANGING_FOOT,
+    )
     away = -SIDES[side]
     _support(tracks, style, clock, side, end, away * 0.5 * out)
     lean = (0.45 + 0.6 * (high + 0.32)) * out
@@ -277,22 +271,21 @@ def back_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Kicks straight back with the trunk bent ahead, looking over the shoulder."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
     high, period = float(rng.uniform(-0.4, -0.12)), 1.5
-    end = 0.7 + count * period
+    end, begins = 0.7 + count * period, 0.3 + period * np.arange(count)
     tracks, clock = stage(style, rng, end, style.tempo)
-    up, out = np.zeros(len(clock)), np.zeros(len(clock))
-    path = np.tile((0.0, -0.9, 0.0), (len(clock), 1))
-    for at in 0.3 + period * np.arange(count):
-        up += window(clock, at, at + 1.45, 0.3, 0.4)
-        out += through(clock, (at + 0.15, 0.0), (at + 0.66, 1.0), (at + 0.74, 1.0), (at + 1.3, 0.0))
-        path += through(
-            clock,
-            (at, (0, 0, 0)),
-            (at + 0.38, (0, 0.38, 0.26)),
-            (at + 0.68, (0, 0.9 + high, -0.93)),
-            (at + 0.76, (0, 0.9 + high, -0.93)),
-            (at + 1.05, (0, 0.25, -0.2)),
-            (at + 1.45, (0, 0, 0)),
-        )
+    up = np.sum([window(clock, at, at + 1.45, 0.3, 0.4) for at in begins], axis=0)
+    out = in_turn(clock, begins, (0.15, 0.0), (0.66, 1.0), (0.74, 1.0), (1.3, 0.0))
+    path = in_turn(
+        clock,
+        begins,
+        (0.0, (0, 0, 0)),
+        (0.38, (0, 0.38, 0.26)),
+        (0.68, (0, 0.9 + high, -0.93)),
+        (0.76, (0, 0.9 + high, -0.93)),
+        (1.05, (0, 0.25, -0.2)),
+        (1.45, (0, 0, 0)),
+        rest=HANGING_FOOT,
+    )
     _support(tracks, style, clock, side, end)
     bend = (0.8 + 0.7 * (high + 0.4)) * out
     tracks.bend(bend, hips=0.75, spine=0.3)
@@ -321,21 +314,20 @@ def knee_strike(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Drives a knee up while both hands pull down."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
     high, period = float(rng.uniform(0.0, 0.12)), 1.15
-    end = 0.7 + count * period
+    end, begins = 0.7 + count * period, 0.35 + period * np.arange(count)
     tracks, clock = stage(style, rng, end, style.tempo)
-    up, out = np.zeros(len(clock)), np.zeros(len(clock))
-    path = np.tile((0.0, -0.9, 0.0), (len(clock), 1))
-    for at in 0.35 + period * np.arange(count):
-        up += window(clock, at, at + 1.05, 0.25, 0.4)
-        out += through(clock, (at, 0.0), (at + 0.45, 1.0), (at + 0.52, 0.97), (at + 1.0, 0.0))
-        path += through(
-            clock,
-            (at, (0, 0, 0)),
-            (at + 0.2, (0, 0.16, -0.22)),
-            (at + 0.48, (-0.04, 0.6 + high, 0.3)),
-            (at + 0.54, (-0.04, 0.6 + high, 0.3)),
-            (at + 1.05, (0, 0, 0)),
-        )
+    up = np.sum([window(clock, at, at + 1.05, 0.25, 0.4) for at in begins], axis=0)
+    out = in_turn(clock, begins, (0.0, 0.0), (0.45, 1.0), (0.52, 0.97), (1.0, 0.0))
+    path = in_turn(
+        clock,
+        begins,
+        (0.0, (0, 0, 0)),
+        (0.2, (0, 0.16, -0.22)),
+        (0.48, (-0.04, 0.6 + high, 0.3)),
+        (0.54, (-0.04, 0.6 + high, 0.3)),
+        (1.05, (0, 0, 0)),
+        rest=HANGING_FOOT,
+    )
     _support(tracks, style, clock, side, end)
     turn_trunk(tracks, side, 0.35 * out, 0.0)
     tracks.spine[:, 0] += SIDES[side] * 0.2 * lagged(out, 1.0)
@@ -371,13 +363,11 @@ def chop(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks, clock = stage(style, rng, end, style.tempo)
     ready, raised, low = (0.0, -0.12, 0.34), (0.0, 0.5, -0.02), (0.0, -0.2 - 0.1 * deep, 0.4)
     knots: list[tuple[float, tuple[float, float, float]]] = [(0.0, (0.0, -0.3, 0.3)), (0.45, ready)]
-    drive = np.zeros(len(clock))
-    for at in 0.45 + period * np.arange(count):
+    begins = 0.45 + period * np.arange(count)
+    for at in begins:
         knots += [(at + 0.05, ready), (at + 0.35, (0.0, 0.32, 0.33)), (at + 0.62, raised)]
         knots += [(at + 0.86, (0.0, 0.3, 0.45)), (at + 1.02, low), (at + 1.12, low), (at + period, ready)]
-        drive += through(
-            clock, (at, 0.0), (at + 0.6, -0.45), (at + 0.98, 1.0), (at + 1.1, 1.0), (at + period, 0.0)
-        )
+    drive = in_turn(clock, begins, (0.0, 0.0), (0.6, -0.45), (0.98, 1.0), (1.1, 1.0), (period, 0.0))
     stance(tracks, style, clock, front, end, 0.3 * np.clip(drive, 0, 1), long=0.38)
     tracks.spine[:, 1] += (0.2 + 0.3 * deep) * lagged(drive, 1.0)
     tracks.bend(drive, back=-0.06, hips=0.08 + 0.2 * deep, head=-0.2)
