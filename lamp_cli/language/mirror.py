@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_OTHER_SIDE = {"left": "right", "right": "left"}
+OTHER_SIDE = {"left": "right", "right": "left"}
 _LIMB = (
     r"(?:hand(?:ed)?|arm|leg|foot|feet|knee|elbow|shoulder|side|hip|ear|eye|wrist|fist|thigh|heel|toe|ankle|"
     r"palm|forearm|punch|kick|hook)s?"
@@ -66,7 +66,7 @@ def _other_way_round(found: re.Match[str]) -> str:
 def _other_side(found: re.Match[str], text: str) -> str:
     before, side, after = text[: found.start()], found[1], text[found.end() :]
     no_side = _is_leave if side.lower() == "left" else _is_exactly
-    return side if no_side(before, after) else _in_case_of(side, _OTHER_SIDE[side.lower()])
+    return side if no_side(before, after) else _in_case_of(side, OTHER_SIDE[side.lower()])
 
 
 def _is_leave(before: str, after: str) -> bool:

@@ -123,7 +123,7 @@ def _combination(rng: np.random.Generator) -> SyntheticClip:
     tracks = arms_of(legs.tracks, arms.tracks)
     plain = Movement(tracks, legs.truth, tuple(w for w in legs.ways if "stop" not in w[1]))
     truth = {"action": "walk", "direction": "forward", "while": arms.truth}
-    return SyntheticClip(_joints(tracks, style), sentences_while(plain, arms, CAPTIONS, rng), truth)
+    return SyntheticClip(_joints(tracks, style), sentences_while([plain, arms], CAPTIONS, rng), truth)
 
 
 def _joints(tracks: Tracks, style: BodyStyle) -> np.ndarray:

@@ -5,7 +5,7 @@ The actions of ``actions/`` make movements; ``clips`` turns them into joints and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -44,6 +44,13 @@ def one_of(several: Sequence[T], rng: np.random.Generator) -> T:
 def pick_side(rng: np.random.Generator) -> int:
     """0 for left, 1 for right."""
     return int(rng.integers(2))
+
+
+def parts_of(truth: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a truth says was done in a row or at once, each by itself."""
+    if "while" in truth:
+        return [{key: value for key, value in truth.items() if key != "while"}, truth["while"]]
+    return list(truth.get("parts", [truth]))
 
 
 def times_words(count: int) -> tuple[str, ...]:

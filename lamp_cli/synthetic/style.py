@@ -45,29 +45,26 @@ class BodyStyle:
         noise = drift(t, rng, 14)
         faded = np.minimum(1.0, np.minimum(t, t[-1] - t) / 0.4)[:, None]
         noise = noise * self.sway * faded
-        root = np.zeros((frames, 3))
-        root[:, 0] = 0.008 * noise[:, 0]
-        root[:, 1] = self.height + 0.002 * noise[:, 1]
-        root[:, 2] = 0.006 * noise[:, 2]
-        spine = np.tile([0.0, self.bend, self.lean], (frames, 1)) + 0.02 * noise[:, 3:6]
-        head = np.tile([0.0, self.chin, -self.lean], (frames, 1)) + 0.04 * noise[:, 6:9]
+        root = noise[:, :3] * [0.008, 0.002, 0.006]
+        root[:, 1] += self.height
         arm = np.tile(self.arms, (frames, 1, 1))
         arm[..., 0] += 0.025 * noise[:, 9:11]
         arm[..., 2] += 0.006 * noise[:, 11:13]
         feet = self.feet()
-        ankle = np.empty((frames, 2, 3))
         still = np.zeros(frames)
-        for s in (0, 1):
-            ankle[:, s] = foot_at(still + feet[s, 0], still + feet[s, 1], still + feet[s, 2], still, still, s)
+        ankles = [
+            foot_at(still + x, still + z, still + yaw, still, still, side)
+            for side, (x, z, yaw) in enumerate(feet)
+        ]
         foot = np.zeros((frames, 2, 2))
         foot[..., 0] = feet[:, 2]
         return Tracks(
             root=root,
             yaw=still.copy(),
             pelvis=np.zeros((frames, 3)),
-            spine=spine,
-            head=head,
-            ankle=ankle,
+            spine=0.02 * noise[:, 3:6] + [0.0, self.bend, self.lean],
+            head=0.04 * noise[:, 6:9] + [0.0, self.chin, -self.lean],
+            ankle=np.stack(ankles, axis=1),
             foot=foot,
             knee=np.full((frames, 2), 0.06),
             planted=np.ones((frames, 2), dtype=bool),

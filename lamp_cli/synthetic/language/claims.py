@@ -14,15 +14,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypedDict
+from typing import Any
 
 from ...language.english import NUMBERS
+from ..movement import SIDE_NAMES, parts_of
 from .action_words import ALWAYS, COMPANIONS, IN_A_ROW, LIMB, PATTERNS
 from .base_forms import base_form
 
 BREAK = "(?:and|then|,|while|before|after|as|but)"
 GAP = rf"(?: (?!{BREAK}\b)[a-z0-9]+){{0,4}}"
-SIDES = ("left", "right")
 TURNING = {"clockwise": "right", "counterclockwise": "left"}
 DROPPED = frozenset(
     "a an the his her their its my your this that these is are was were be been being has have had "
@@ -31,7 +31,8 @@ DROPPED = frozenset(
 COUNTS = {"once": 1, "twice": 2, "thrice": 3} | {word: n for n, word in enumerate(NUMBERS) if n}
 
 
-class Claim(TypedDict):
+@dataclass(frozen=True)
+class Claim:
     """One thing said to be done: alternatives for its action, with limbs' sides, ways and count.
 
     ``supports`` are the sides of legs that bear the body alone: those stood on, or not lifted.
@@ -40,14 +41,16 @@ class Claim(TypedDict):
     actions: frozenset[str]
     sides: frozenset[str]
     directions: frozenset[str]
-    count: int | None
     supports: frozenset[str]
+    count: int | None
 
 
-class Claims(Claim):
-    """A whole sentence: everything named, and the single claims in the order they happen."""
+@dataclass(frozen=True)
+class Claims:
+    """Everything that a sentence names as one claim, and the single claims in the order they happen."""
 
-    parts: list[Claim]
+    whole: Claim
+    parts: tuple[Claim, ...]
 
 
 @dataclass(frozen=True)
@@ -60,20 +63,20 @@ class Agreement:
     count: bool | None = None
 
 
+@lru_cache(maxsize=10_000)
 def claims(sentence: str) -> Claims:
     """What a sentence says."""
     text = normalised(sentence)
     found = _matches(text)
     # What is said before the first action belongs to it, what follows an action belongs to that one.
     starts = [0, *(start for start, _, _ in found[1:]), len(text)]
-    parts = [
+    parts = tuple(
         _claim(actions, text[begin:end])
         for (_, _, actions), begin, end in zip(found, starts, starts[1:], strict=False)
-    ]
+    )
     if len(parts) > 1 and re.search(r"\bafter\b", text[found[0][1] : found[-1][0]]):
-        parts = [*parts[1:], parts[0]]
-    whole = _claim(frozenset().union(*(actions for _, _, actions in found)), text)
-    return Claims(**whole, parts=parts)  # type: ignore[typeddict-item]
+        parts = (*parts[1:], parts[0])
+    return Claims(_claim(frozenset().union(*(actions for _, _, actions in found)), text), parts)
 
 
 def agrees(sentence: str, truth: Mapping[str, Any]) -> Agreement:
@@ -82,26 +85,17 @@ def agrees(sentence: str, truth: Mapping[str, Any]) -> Agreement:
     Of actions in a row all must be named, in their order; of actions at once both. ``side``, ``direction``
     and ``count`` are judged in the parts that are named, and must be right in all of them.
     """
-    claimed = claims(sentence)
-    if "while" in truth:
-        expected: list[Mapping[str, Any]] = [{k: v for k, v in truth.items() if k != "while"}, truth["while"]]
-        runs = _at_once(claimed["parts"], expected)
-    else:
-        expected = [step for part in truth.get("parts", [truth]) for step in _steps(part)]
-        runs = _in_a_row(claimed["parts"], expected) if len(expected) > 1 else [claimed["parts"]]
+    said = claims(sentence)
+    expected = [step for part in parts_of(truth) for step in _steps(part)]
     if len(expected) == 1:
-        return _judged(claimed["parts"], claimed, truth)
-    each = [
-        _judged(run, _merged(run), part)
-        for run, part in zip(runs, expected, strict=True)
-        if run or len(claimed["parts"])
-    ]
-    placed = sum(map(len, runs)) == len(claimed["parts"]) and len(each) == len(expected)
+        return _judged(said.parts, said.whole, truth)
+    runs = (_at_once if "while" in truth else _in_a_row)(said.parts, expected)
+    each = [_judged(run, _merged(run), part) for run, part in zip(runs, expected, strict=True)]
     return Agreement(
-        placed and all(a.action for a in each),
-        _all(a.side for a, run in zip(each, runs, strict=False) if run),
-        _all(a.direction for a, run in zip(each, runs, strict=False) if run),
-        _all(a.count for a, run in zip(each, runs, strict=False) if run),
+        sum(map(len, runs)) == len(said.parts) and all(a.action for a in each),
+        _all(a.side for a in each),
+        _all(a.direction for a in each),
+        _all(a.count for a in each),
     )
 
 
@@ -114,8 +108,9 @@ def _steps(truth: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def words_beside_actions(sentence: str) -> list[str]:
     """The base forms of a sentence that no action's pattern takes for its own, in order."""
     text = normalised(sentence)
-    begins = [0, *(end for _, end, _ in _matches(text))]
-    ends = [*(start for start, _, _ in _matches(text)), len(text)]
+    found = _matches(text)
+    begins = [0, *(end for _, end, _ in found)]
+    ends = [*(start for start, _, _ in found), len(text)]
     return [word for begin, end in zip(begins, ends, strict=True) for word in text[begin:end].split()]
 
 
@@ -168,13 +163,7 @@ def _matches(text: str) -> tuple[tuple[int, int, frozenset[str]], ...]:
 
 
 def _claim(actions: frozenset[str], text: str) -> Claim:
-    return Claim(
-        actions=actions,
-        sides=_sides(text),
-        directions=_directions(text),
-        count=_count(text),
-        supports=_supports(text),
-    )
+    return Claim(actions, _sides(text), _directions(text), _supports(text), _count(text))
 
 
 def _sides(text: str) -> frozenset[str]:
@@ -192,7 +181,7 @@ def _supports(text: str) -> frozenset[str]:
     borne = re.findall(r"\bon (?:only )?(left|right)\b", text)
     lifted = re.findall(r"\b(?:lift|raise|hold|bend|bring) (left|right) (?:knee|leg|foot)\b", text)
     lifted += re.findall(r"\bwith (left|right) (?:knee|leg|foot) (?:lift|raise|hold|up)\b", text)
-    return frozenset(borne or (SIDES[1 - SIDES.index(side)] for side in lifted))
+    return frozenset(borne or (SIDE_NAMES[1 - SIDE_NAMES.index(side)] for side in lifted))
 
 
 def _directions(text: str) -> frozenset[str]:
@@ -222,52 +211,44 @@ def _count(text: str) -> int | None:
 def _merged(run: Sequence[Claim]) -> Claim:
     empty: frozenset[str] = frozenset()
     return Claim(
-        actions=empty.union(*(c["actions"] for c in run)),
-        sides=empty.union(*(c["sides"] for c in run)),
-        directions=empty.union(*(c["directions"] for c in run)),
-        count=next((c["count"] for c in run if c["count"] is not None), None),
-        supports=empty.union(*(c["supports"] for c in run)),
+        empty.union(*(claim.actions for claim in run)),
+        empty.union(*(claim.sides for claim in run)),
+        empty.union(*(claim.directions for claim in run)),
+        empty.union(*(claim.supports for claim in run)),
+        next((claim.count for claim in run if claim.count is not None), None),
     )
 
 
-def _names(claim: Claim, action: str) -> bool:
-    return action in claim["actions"]
-
-
 def _belongs(claim: Claim, action: str) -> bool:
-    return bool(claim["actions"] & ({action} | ALWAYS | COMPANIONS.get(action, frozenset())))
+    return bool(claim.actions & ({action} | ALWAYS | COMPANIONS.get(action, frozenset())))
 
 
 def _judged(run: Sequence[Claim], claimed: Claim, truth: Mapping[str, Any]) -> Agreement:
-    action = truth["action"]
-    named = any(_names(claim, action) for claim in run) and all(_belongs(claim, action) for claim in run)
-    count = truth.get("count")
-    counted = None if count is None or claimed["count"] is None else claimed["count"] == count
+    action, count = truth["action"], truth.get("count")
+    named = any(action in claim.actions for claim in run) and all(_belongs(claim, action) for claim in run)
+    counted = None if count is None or claimed.count is None else claimed.count == count
     return Agreement(named, _side(claimed, truth), _direction(claimed, truth), counted)
 
 
 def _side(claimed: Claim, truth: Mapping[str, Any]) -> bool | None:
     side = truth.get("side")
-    if side not in (*SIDES, "both"):
+    if side not in (*SIDE_NAMES, "both"):
         return None
     ways = _lateral(claimed)
     # "steps to the right with the left foot": of movements to a side the way counts, of others the limb.
     if side == "both":
-        limbs = claimed["sides"]
-        return "both" in limbs or set(SIDES) <= limbs if limbs else None
-    single = claimed["sides"] & set(SIDES)
+        limbs = claimed.sides
+        return "both" in limbs or set(SIDE_NAMES) <= limbs if limbs else None
+    single = claimed.sides & set(SIDE_NAMES)
     if "lifted" in truth:
-        single = claimed["supports"] or single
-    named = (ways or single) if _to_a_side(truth) else (single or ways)
-    return named == {side} if named or claimed["sides"] else None
-
-
-def _to_a_side(truth: Mapping[str, Any]) -> bool:
-    return any(word in truth["action"] for word in ("sidestep", "sideways", "turn", "curve", "circle"))
+        single = claimed.supports or single
+    to_a_side = any(word in truth["action"] for word in ("sidestep", "sideways", "turn", "curve", "circle"))
+    named = (ways or single) if to_a_side else (single or ways)
+    return named == {side} if named or claimed.sides else None
 
 
 def _lateral(claimed: Claim) -> frozenset[str]:
-    return frozenset(TURNING.get(way, way) for way in claimed["directions"] if way in (*SIDES, *TURNING))
+    return frozenset(TURNING.get(way, way) for way in claimed.directions if way in (*SIDE_NAMES, *TURNING))
 
 
 def _direction(claimed: Claim, truth: Mapping[str, Any]) -> bool | None:
@@ -275,18 +256,15 @@ def _direction(claimed: Claim, truth: Mapping[str, Any]) -> bool | None:
     if direction is None:
         return None
     lateral = _lateral(claimed)
-    if direction in (*SIDES, *TURNING, "both"):
-        wanted = set(SIDES) if direction == "both" else {TURNING.get(direction, direction)}
+    if direction in (*SIDE_NAMES, *TURNING, "both"):
+        wanted = set(SIDE_NAMES) if direction == "both" else {TURNING.get(direction, direction)}
         # An eight goes to both sides, whichever comes first.
-        silent = not lateral or (truth["action"] == "figure eight" and lateral == set(SIDES))
+        silent = not lateral or (truth["action"] == "figure eight" and lateral == set(SIDE_NAMES))
         return None if silent else lateral == wanted
     # A jump forward goes up as well, and who bends down may lift something up.
     vertical = {"up", "down"}
-    named = (
-        claimed["directions"] & vertical
-        if direction in vertical
-        else lateral | claimed["directions"] - vertical
-    )
+    ways = claimed.directions
+    named = ways & vertical if direction in vertical else lateral | ways - vertical
     return direction in named if named else None
 
 
@@ -295,30 +273,25 @@ def _all(values: Iterable[bool | None]) -> bool | None:
     return all(known) if known else None
 
 
-def _in_a_row(parts: list[Claim], expected: Sequence[Mapping[str, Any]]) -> list[list[Claim]]:
+def _in_a_row(parts: Sequence[Claim], expected: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[Claim]]:
     """The parts cut into as many runs as there are actions, so that most of them agree with theirs."""
     if len(expected) == 1:
         return [parts]
-    best: tuple[tuple[int, int], list[list[Claim]]] | None = None
-    for cut in range(len(parts) + 1):
-        runs = [parts[:cut], *_in_a_row(parts[cut:], expected[1:])]
-        good = sum(
-            _judged(run, _merged(run), truth).action for run, truth in zip(runs, expected, strict=True)
-        )
-        named = sum(
-            any(_names(claim, truth["action"]) for claim in run)
-            for run, truth in zip(runs, expected, strict=True)
-        )
-        if best is None or (good, named) > best[0]:
-            best = (good, named), runs
-    return best[1] if best else [[] for _ in expected]
+
+    def agreeing(runs: Sequence[Sequence[Claim]]) -> tuple[int, int]:
+        pairs = list(zip(runs, expected, strict=True))
+        named = sum(any(truth["action"] in claim.actions for claim in run) for run, truth in pairs)
+        return sum(_judged(run, _merged(run), truth).action for run, truth in pairs), named
+
+    cuts = range(len(parts) + 1)
+    return max(([parts[:cut], *_in_a_row(parts[cut:], expected[1:])] for cut in cuts), key=agreeing)
 
 
-def _at_once(parts: list[Claim], expected: Sequence[Mapping[str, Any]]) -> list[list[Claim]]:
+def _at_once(parts: Sequence[Claim], expected: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[Claim]]:
     """Every part with the action it names, else the one it belongs to; strangers are left out."""
     runs: list[list[Claim]] = [[] for _ in expected]
     for claim in parts:
-        fits = [n for n, truth in enumerate(expected) if _names(claim, truth["action"])]
+        fits = [n for n, truth in enumerate(expected) if truth["action"] in claim.actions]
         fits = fits or [n for n, truth in enumerate(expected) if _belongs(claim, truth["action"])]
         if fits:
             runs[fits[-1]].append(claim)

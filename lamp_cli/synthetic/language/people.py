@@ -14,7 +14,8 @@ from zlib import crc32
 
 import numpy as np
 
-from .claims import SIDES, TURNING, agrees, claims, words_beside_actions
+from ..movement import SIDE_NAMES
+from .claims import TURNING, agrees, claims, words_beside_actions
 
 MOST_WORDS = 16
 # What base forms drop, and truths are silent about: how fast, how hard, how far.
@@ -95,21 +96,21 @@ def plain_actions(sentence: str) -> frozenset[str]:
     """The actions that a sentence may mean when it says one and nothing besides, else none."""
     if len(sentence.split()) > MOST_WORDS or _MANNER.search(sentence.lower()):
         return frozenset()
-    claimed = claims(sentence)["parts"]
+    claimed = claims(sentence).parts
     if len(claimed) != 1 or not _CLAIM_NOTHING.issuperset(words_beside_actions(sentence)):
         return frozenset()
-    return claimed[0]["actions"]
+    return claimed[0].actions
 
 
 def is_true(sentence: str, truth: Mapping[str, Any]) -> bool:
     """Whether all that a plain sentence says agrees with a truth; what the truth is silent of is not true."""
-    claimed, judged = claims(sentence), agrees(sentence, truth)
+    claimed, judged = claims(sentence).whole, agrees(sentence, truth)
     if not judged.action or False in (judged.side, judged.direction, judged.count):
         return False
-    sideways = claimed["sides"] | claimed["supports"] | (claimed["directions"] & {*SIDES, *TURNING})
+    sideways = claimed.sides | claimed.supports | (claimed.directions & {*SIDE_NAMES, *TURNING})
     if sideways and not (judged.side or judged.direction):
         return False
-    ways = claimed["directions"] - _VERTICAL - {*SIDES, *TURNING}
+    ways = claimed.directions - _VERTICAL - {*SIDE_NAMES, *TURNING}
     if any(not _goes(truth, way) for way in ways):
         return False
     if (_UPPER if truth["action"] in _OF_THE_LEGS else _LOWER).search(sentence.lower()):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,13 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from ..movement import one_of, times_words
-from .realization import VerbPhrase, sentence_of, sentence_while
+from ...language.mirror import OTHER_SIDE
+from ..movement import one_of, parts_of, times_words
+from .realization import VerbPhrase, different, sentence_of, sentence_while
 
 BOOK = Path(__file__).with_name("phrasebook.txt")
 # A sentence about two actions must leave room for both.
 MOST_WORDS_OF_TWO = 8
-_OTHER = {"left": "right", "right": "left"}
 # Of walking with busy arms these are not true: one does not stand, and the arms do not swing.
 _NOT_AT_ONCE = re.compile(r"\b(stands?|standing|waits?|pose|arms swinging|swinging arms|swings the arms)\b")
 _LINE = re.compile(r"(?:\[(?P<conditions>[^\]]+)\] *)?(?P<words>[^\[\]]+)")
@@ -89,34 +89,20 @@ def parse_phrasebook(content: str) -> dict[str, tuple[Phrase, ...]]:
 
 def further_wordings(truth: Truth, count: int, rng: np.random.Generator) -> tuple[str, ...]:
     """Up to ``count`` different sentences that are true of a clip; none where the book has no phrase."""
-    truths = _parts(truth)
+    truths = parts_of(truth)
     most = math.inf if len(truths) == 1 else MOST_WORDS_OF_TWO
     offered = [_fitting(each, most) for each in truths]
     if "while" in truth:
         offered = [[p for p in phrases if not _NOT_AT_ONCE.search(p.words)] for phrases in offered]
     if not all(offered):
         return ()
-    join = sentence_while_of if "while" in truth else sentence_of
-    found: dict[str, None] = {}
-    for _ in range(2 * count):
-        clauses = [
-            one_of(phrases, rng).filled(each, rng) for each, phrases in zip(truths, offered, strict=True)
-        ]
-        found[join(clauses, rng).replace(" ,", ",")] = None
-    return tuple(found)[:count]
+    join = sentence_while if "while" in truth else sentence_of
 
+    def say() -> str:
+        pairs = zip(truths, offered, strict=True)
+        return join([one_of(phrases, rng).filled(each, rng) for each, phrases in pairs], rng)
 
-def sentence_while_of(clauses: Sequence[VerbPhrase], rng: np.random.Generator) -> str:
-    """A sentence about two things done at once."""
-    legs, arms = clauses
-    return sentence_while(legs, arms, rng)
-
-
-def _parts(truth: Truth) -> list[Truth]:
-    """What happens in a row or at once, each by itself."""
-    if "while" in truth:
-        return [{key: value for key, value in truth.items() if key != "while"}, truth["while"]]
-    return list(truth.get("parts", [truth]))
+    return different(lambda: say().replace(" ,", ","), count, 2 * count)
 
 
 def _fitting(truth: Truth, most_words: float) -> list[Phrase]:
@@ -127,8 +113,8 @@ def _fitting(truth: Truth, most_words: float) -> list[Phrase]:
 def _filling(truth: Truth) -> dict[str, Any]:
     """What the places say of a truth (``times`` in several ways); those that it does not know are missing."""
     filling: dict[str, Any] = {}
-    if truth.get("side") in _OTHER:
-        filling |= {"side": truth["side"], "other": _OTHER[truth["side"]]}
+    if truth.get("side") in OTHER_SIDE:
+        filling |= {"side": truth["side"], "other": OTHER_SIDE[truth["side"]]}
     if "count" in truth:
         filling["times"] = tuple(word for word in times_words(int(truth["count"])) if word)
     if isinstance(truth.get("direction"), str):

@@ -5,7 +5,7 @@ Every sentence is true: adverbs and sides come from the movement. Knows words, n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -50,30 +50,31 @@ _OPENINGS = {
 
 def sentences_of(movement: Movement, count: int, rng: np.random.Generator) -> tuple[str, ...]:
     """``count`` different sentences, fewer when the movement has fewer ways to be said."""
-    found: dict[str, None] = {}
-    for _ in range(6 * count):
-        found[sentence_of([_clause(movement, rng)], rng)] = None
-        if len(found) == count:
-            break
-    return tuple(found)
+    return different(lambda: sentence_of([_clause(movement, rng)], rng), count, 6 * count)
 
 
 def sentences_of_sequence(parts: Sequence[Movement], count: int, rng: np.random.Generator) -> tuple[str, ...]:
     """``count`` sentences about movements one after the other."""
-    found = {sentence_of([_clause(part, rng) for part in parts], rng): None for _ in range(3 * count)}
-    return tuple(found)[:count]
+    return different(lambda: sentence_of([_clause(part, rng) for part in parts], rng), count, 3 * count)
 
 
-def sentences_while(legs: Movement, arms: Movement, count: int, rng: np.random.Generator) -> tuple[str, ...]:
-    """``count`` sentences about two movements at once."""
+def sentences_while(parts: Sequence[Movement], count: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """``count`` sentences about two movements at once, the first of the legs, the second of the arms."""
+    return different(lambda: sentence_while([_clause(part, rng) for part in parts], rng), count, 3 * count)
+
+
+def different(say: Callable[[], str], count: int, tries: int) -> tuple[str, ...]:
+    """The first ``count`` different sentences of so many ``tries``, fewer where no more are found."""
     found: dict[str, None] = {}
-    for _ in range(3 * count):
-        found[sentence_while(_clause(legs, rng), _clause(arms, rng), rng)] = None
-    return tuple(found)[:count]
+    while tries and len(found) < count:
+        found[say()] = None
+        tries -= 1
+    return tuple(found)
 
 
-def sentence_while(legs: VerbPhrase, arms: VerbPhrase, rng: np.random.Generator) -> str:
-    """A sentence about two things done at once; how they are done is left out."""
+def sentence_while(clauses: Sequence[VerbPhrase], rng: np.random.Generator) -> str:
+    """A sentence about two things done at once, legs first; how they are done is left out."""
+    legs, arms = clauses
     first, second = (
         f"{legs[0]} {legs[1]}".strip(),
         f"{gerund_of_third_person(arms[0])} {arms[1]}".strip(),
