@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,10 @@ from lamp_cli.synthetic.style import random_style
 KICK = {"action": "kick", "side": "left", "count": 2, "direction": "forward"}
 
 
-def _truths(action: str, count: int) -> list[Mapping[str, Any]]:
+def _truths(action: str, count: int) -> Iterator[Mapping[str, Any]]:
     """Truths of an action's movements, which need no joints."""
     draws = (np.random.default_rng([3, number]) for number in range(count))
-    return [ACTIONS[action](random_style(rng), rng).truth for rng in draws]
+    return (ACTIONS[action](random_style(rng), rng).truth for rng in draws)
 
 
 def test_every_action_has_many_phrases() -> None:
@@ -30,12 +30,16 @@ def test_every_action_has_many_phrases() -> None:
     assert min(map(len, phrasebook().values())) >= 30
 
 
-@pytest.mark.parametrize("action", sorted(ACTIONS))
-def test_every_phrase_of_an_action_can_be_said_of_some_clip(action: str) -> None:
-    truths = _truths(action, 80)
-    unused = [p.words for p in phrasebook()[action] if not any(p.fits(truth) for truth in truths)]
-    # Rare counts and whole turns may be missing among eighty.
-    assert len(unused) <= 0.15 * len(phrasebook()[action]), unused
+def test_every_phrase_of_an_action_can_be_said_of_some_clip() -> None:
+    for action, phrases in phrasebook().items():
+        unused = list(phrases)
+        for truth in _truths(action, 80):
+            unused = [phrase for phrase in unused if not phrase.fits(truth)]
+            # Rare counts and whole turns may be missing among eighty.
+            if len(unused) <= 0.15 * len(phrases):
+                break
+        else:
+            pytest.fail(f"{action}: {[phrase.words for phrase in unused]}")
 
 
 def test_no_phrase_names_a_side_that_is_not_a_place_or_a_condition() -> None:

@@ -59,11 +59,11 @@ def test_the_judge_of_captions_finds_hardly_a_new_fault_in_reworded_ones() -> No
     """The judge reads few words: one in 200 of its verdicts may turn without the sentence being wrong."""
     rng = np.random.default_rng(1)
     kept = []
-    for number in range(150):
+    for number in range(60):
         clip = numbered_clip(11, number)
         for caption in clip.captions:
             before, after = agrees(caption, clip.truth), agrees(reworded(caption, rng), clip.truth)
             claims = [name for name in ("side", "direction", "count") if getattr(before, name) is not False]
             kept += [getattr(after, name) is not False for name in claims]
-    assert len(kept) > 1000
+    assert len(kept) > 400
     assert np.mean(kept) > 0.995

@@ -9,7 +9,7 @@ import pytest
 
 from examples.judge.captions import shares, shares_by_action
 from lamp_cli.language.mirror import mirror_sentence
-from lamp_cli.synthetic.corpus import ACTIONS, SyntheticClip, synthetic_clip, synthetic_clip_of
+from lamp_cli.synthetic.corpus import ACTIONS, SyntheticClip, synthetic_clip
 from lamp_cli.synthetic.language.action_words import COMPANIONS, IN_A_ROW, PATTERNS
 from lamp_cli.synthetic.language.base_forms import base_form
 from lamp_cli.synthetic.language.claims import Agreement, agrees, claims, normalised
@@ -29,14 +29,6 @@ ALIKE = (
     {"swing bat", "golf swing", "tennis forehand", "tennis serve"},
 )
 LEFT = {"side": "left"}
-
-
-@pytest.fixture(scope="module")
-def clips() -> dict[str, list[SyntheticClip]]:
-    return {
-        action: [synthetic_clip_of(action, np.random.default_rng([7, seed])) for seed in range(3)]
-        for action in ACTIONS
-    }
 
 
 def test_every_action_of_the_corpus_has_words() -> None:
