@@ -60,7 +60,7 @@ def times_words(count: int) -> tuple[str, ...]:
     return words.get(count, (f"{name} times", f"{count} times"))
 
 
-def counted(count: int, *ways: tuple[str, str]) -> list[tuple[str, str]]:
+def with_counts(count: int, *ways: tuple[str, str]) -> list[tuple[str, str]]:
     """The ways with every way to say how often."""
     return [(verb, f"{rest} {times}".strip()) for times in times_words(count) for verb, rest in ways]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import LEG, SIDES, Tracks, solve
-from ..movement import SIDE_NAMES, Movement, counted, manners_of, pick_side
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, with_counts
 from ..stance import GUARD, ahead, both_hands, feet, hand, stage, stance, turn_trunk
 from ..style import BodyStyle
 from ..time_curves import in_turn, lagged, through, window
@@ -60,7 +60,7 @@ def hook(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.root[:, 0] -= 0.09 * SIDES[side] * hips
     hand(tracks, side, _guard(tracks, clock, end), path, elbow)
     name = SIDE_NAMES[side]
-    ways = counted(
+    ways = with_counts(
         count,
         ("throws", f"a {name} hook" if count == 1 else f"{name} hooks"),
         ("hooks", f"with the {name} hand"),
@@ -99,7 +99,7 @@ def uppercut(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.spine[:, 2] += SIDES[side] * 0.12 * dip
     hand(tracks, side, _guard(tracks, clock, end), path)
     name = SIDE_NAMES[side]
-    ways = counted(
+    ways = with_counts(
         count,
         ("throws", f"a {name} uppercut" if count == 1 else f"{name} uppercuts"),
         ("uppercuts", f"with the {name} hand"),
@@ -253,7 +253,7 @@ def side_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     hand(tracks, side, 0.75 * np.clip(out, 0, 1), (0.35, -0.6, 0.15))
     kicked(tracks, style, side, np.clip(up, 0, 1), path, 0.35 * (1 - np.clip(out, 0, 1)))
     name = SIDE_NAMES[side]
-    ways = counted(
+    ways = with_counts(
         count,
         ("does", f"a side kick with the {name} leg" if count == 1 else f"side kicks with the {name} leg"),
         ("kicks", f"to the {name} side with the {name} leg"),
@@ -296,7 +296,7 @@ def back_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     _guard(tracks, clock, end)
     kicked(tracks, style, side, np.clip(up, 0, 1), path, 0.3 + 0.9 * np.clip(out, 0, 1))
     name = SIDE_NAMES[side]
-    ways = counted(
+    ways = with_counts(
         count,
         ("does", f"a back kick with the {name} leg" if count == 1 else f"back kicks with the {name} leg"),
         ("kicks", f"backward with the {name} leg"),
@@ -338,7 +338,7 @@ def knee_strike(style: BodyStyle, rng: np.random.Generator) -> Movement:
         hand(tracks, arm, share, np.array([-0.15, 0.22, 0.62]) + pull * [0.12, -0.72, -0.3])
     kicked(tracks, style, side, np.clip(up, 0, 1), path, 0.5 * np.ones(len(clock)))
     name = SIDE_NAMES[side]
-    ways = counted(
+    ways = with_counts(
         count,
         ("strikes", f"with the {name} knee"),
         (
@@ -374,7 +374,7 @@ def chop(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.root[:, 1] -= (0.03 + 0.05 * deep) * np.clip(drive, 0, 1)
     share = window(clock, 0.0, end, 0.45, 0.5)
     both_hands(tracks, style, front, share, through(clock, *knots, (end, (0.0, -0.3, 0.3))))
-    ways = counted(
+    ways = with_counts(
         count,
         ("swings", "a sword down with both hands"),
         ("strikes", "down from overhead with both hands"),

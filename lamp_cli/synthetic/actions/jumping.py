@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES, Tracks, foot_at, reach
-from ..movement import SIDE_NAMES, Movement, counted, pick_side, times_words
+from ..movement import SIDE_NAMES, Movement, pick_side, times_words, with_counts
 from ..style import BodyStyle
 from ..time_curves import FPS, GRAVITY, ease, keys, quintic, snap
 
@@ -140,7 +140,7 @@ def jump(style: BodyStyle, rng: np.random.Generator) -> Movement:
     high = float(rng.uniform(0.12, 0.4))
     tracks = jumps(style, rng, np.full(count, high) * rng.uniform(0.9, 1.1, count), (0.0, 0.0))
     truth = {"action": "jump", "direction": "up", "count": count, "height": round(high, 2)}
-    ways = counted(
+    ways = with_counts(
         count,
         ("jumps", ""),
         ("jumps", "up"),
@@ -160,7 +160,7 @@ def jump_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks = jumps(style, rng, rng.uniform(0.15, 0.3, count), (0.0, far))
     way = round(far * count, 2)
     truth = {"action": "jump forward", "direction": "forward", "count": count, "distance": way}
-    ways = counted(
+    ways = with_counts(
         count,
         ("jumps", "forward"),
         ("leaps", "forward"),
@@ -176,7 +176,7 @@ def jump_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps backward, once or twice."""
     count, far = int(rng.choice([1, 1, 2])), float(rng.uniform(0.3, 0.7))
     tracks = jumps(style, rng, rng.uniform(0.12, 0.25, count), (0.0, -far))
-    ways = counted(
+    ways = with_counts(
         count,
         ("jumps", "backward"),
         ("leaps", "backwards"),
@@ -195,7 +195,7 @@ def jump_sideways(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks = jumps(style, rng, rng.uniform(0.12, 0.25, count), (far, 0.0))
     name = SIDE_NAMES[side]
     truth = {"action": "jump sideways", "direction": name, "side": name, "count": count}
-    ways = counted(
+    ways = with_counts(
         count,
         ("jumps", f"to the {name}"),
         ("jumps", f"sideways to the {name}"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES, Tracks, foot_at, reach
-from ..movement import SIDE_NAMES, Movement, counted, manners_of, pick_side
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, with_counts
 from ..style import BodyStyle
 from ..time_curves import FPS, bump, ease, keys, window
-from .standing import begin
+from .standing import stand_busy
 
 
 def _hands(tracks: Tracks, share: np.ndarray, goal: tuple[float, float, float]) -> None:
@@ -20,14 +20,14 @@ def squat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Squats, once to three times."""
     count, deep = int(rng.choice([1, 1, 2, 3])), float(rng.uniform(0.3, 0.48))
     period = float(rng.uniform(1.6, 2.4)) * style.tempo
-    tracks, t, start = begin(style, rng, count * period, after=0.5)
+    tracks, t, start = stand_busy(style, rng, count * period, after=0.5)
     share = np.zeros(len(t))
     for at in start + period * np.arange(count):
         share += window(t, at, at + period, 0.45 * period, 0.45 * period)
     tracks.bend(share, low=deep, back=0.14, hips=0.45, spine=0.4, head=-0.5, knees=0.25)
     if rng.random() < 0.6:
         _hands(tracks, share, (-0.05, 0.0, 0.9))
-    ways = counted(
+    ways = with_counts(
         count,
         ("squats", ""),
         ("squats", "down"),
@@ -76,7 +76,7 @@ def pick_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
     choice = int(rng.integers(3))
     hands = (0, 1) if choice == 2 else (choice,)
     low = 1.1 * style.tempo
-    tracks, t, start = begin(style, rng, 2 * low + 0.6, after=0.5)
+    tracks, t, start = stand_busy(style, rng, 2 * low + 0.6, after=0.5)
     share = window(t, start, start + 2 * low + 0.6, low, low)
     tracks.bend(share, low=0.27, back=0.12, hips=0.75, spine=0.7, knees=0.15)
     for side in hands:
@@ -119,7 +119,7 @@ def kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
     high, far = float(rng.uniform(0.45, 0.95)), float(rng.uniform(0.5, 0.68))
     period = 1.5 * style.tempo
-    tracks, t, start = begin(style, rng, 0.4 + count * period, after=0.5)
+    tracks, t, start = stand_busy(style, rng, 0.4 + count * period, after=0.5)
     share = window(t, start - 0.2, start + 0.5 + count * period, 0.45, 0.45)
     _shift(tracks, share, side, style.width)
     path, pitch, lifted = np.zeros((len(t), 3)), np.zeros(len(t)), np.zeros(len(t), bool)
@@ -145,7 +145,7 @@ def kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
         lifted |= (t > at) & (t < knots[5])
     _lift_foot(style, tracks, side, path, pitch, lifted)
     name = SIDE_NAMES[side]
-    ways = counted(
+    ways = with_counts(
         count,
         ("kicks", f"with the {name} leg"),
         ("kicks", f"with their {name} foot"),
@@ -160,7 +160,7 @@ def kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def lift_knee(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Lifts a knee and stands on one leg for a while."""
     side, hold = pick_side(rng), float(rng.uniform(0.6, 2.6))
-    tracks, t, start = begin(style, rng, hold + 1.8, after=0.5)
+    tracks, t, start = stand_busy(style, rng, hold + 1.8, after=0.5)
     share = window(t, start, start + hold + 1.8, 0.8, 0.8)
     _shift(tracks, window(t, start - 0.2, start + hold + 2.0, 0.7, 0.7), side, style.width)
     path = share[:, None] * np.array([0.0, float(rng.uniform(0.32, 0.45)), 0.12])
@@ -179,7 +179,7 @@ def lift_knee(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def lunge(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Lunges forward with one leg and comes back."""
     side, far = pick_side(rng), float(rng.uniform(0.55, 0.8))
-    tracks, t, start = begin(style, rng, 3.4, after=0.5)
+    tracks, t, start = stand_busy(style, rng, 3.4, after=0.5)
     step = keys(t, (0.0, 0.0), (start, 0.0), (start + 0.7, 1.0), (start + 2.4, 1.0), (start + 3.1, 0.0))
     low = window(t, start + 0.4, start + 2.8, 0.7, 0.7)
     arc = bump((t - start) / 0.7) + bump((t - start - 2.4) / 0.7)

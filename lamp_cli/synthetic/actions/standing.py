@@ -6,12 +6,12 @@ import numpy as np
 
 from ..body import SIDES, Tracks, reach
 from ..hand_goals import BOTH, path
-from ..movement import SIDE_NAMES, Movement, counted, manners_of, pick_side, times_words
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words, with_counts
 from ..style import BodyStyle
 from ..time_curves import FPS, keys, window
 
 
-def begin(
+def stand_busy(
     style: BodyStyle, rng: np.random.Generator, busy: float, after: float | None = None
 ) -> tuple[Tracks, np.ndarray, float]:
     """Standing tracks with ``busy`` seconds before the last ``after``; their times; when they begin."""
@@ -55,7 +55,7 @@ def wave(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Waves one hand or both."""
     arms, name, tails = _sides(rng)
     count, period = int(rng.integers(3, 7)), float(rng.uniform(0.4, 0.65)) * style.tempo
-    tracks, t, start = begin(style, rng, count * period + 1.2)
+    tracks, t, start = stand_busy(style, rng, count * period + 1.2)
     share = window(t, start, start + count * period + 1.2, 0.6, 0.6)
     swing = np.sin(2 * np.pi * (t - start) / period) * 0.22 * style.energy
     high = float(rng.uniform(0.45, 0.7))
@@ -76,7 +76,7 @@ def raise_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Raises one arm or both overhead and lowers them."""
     arms, name, _ = _sides(rng)
     hold = float(rng.uniform(0.4, 2.0))
-    tracks, t, start = begin(style, rng, hold + 2.0 * style.tempo)
+    tracks, t, start = stand_busy(style, rng, hold + 2.0 * style.tempo)
     share = window(t, start, start + hold + 2.0 * style.tempo, 0.9 * style.tempo, 0.9 * style.tempo)
     for side in arms:
         reach(tracks, side, share, (0.1, 0.95, 0.1))
@@ -94,7 +94,7 @@ def raise_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def arms_out(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Spreads both arms to the sides."""
-    tracks, t, start = begin(style, rng, 3.0)
+    tracks, t, start = stand_busy(style, rng, 3.0)
     share = window(t, start, start + 3.0, 0.8 * style.tempo, 0.8 * style.tempo)
     for side in BOTH:
         reach(tracks, side, share, (0.98, 0.0, 0.05))
@@ -111,7 +111,7 @@ def arms_out(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def clap(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Claps some times."""
     count, period = int(rng.integers(2, 7)), float(rng.uniform(0.35, 0.55)) * style.tempo
-    tracks, t, start = begin(style, rng, count * period + 1.0)
+    tracks, t, start = stand_busy(style, rng, count * period + 1.0)
     share = window(t, start, start + count * period + 1.0, 0.5, 0.5)
     apart = 0.5 * (1 + np.cos(2 * np.pi * np.clip((t - start - 0.5) / period, 0, count)))
     for side in BOTH:
@@ -126,7 +126,7 @@ def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side, count = pick_side(rng), int(rng.integers(1, 4))
     alternating = count > 1 and rng.random() < 0.35
     period = float(rng.uniform(0.6, 0.9)) * style.tempo
-    tracks, t, start = begin(style, rng, count * period + 1.4)
+    tracks, t, start = stand_busy(style, rng, count * period + 1.4)
     guard = window(t, start, start + count * period + 1.4, 0.55, 0.55)
     for arm in BOTH:
         reach(tracks, arm, guard, (-0.1, 0.0, 0.38))
@@ -152,14 +152,14 @@ def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
             ("punches", f"using the {name} arm"),
             ("hits", f"something with the {name} fist"),
         ]
-        ways += counted(count, ("punches", words))
+        ways += with_counts(count, ("punches", words))
     return Movement(tracks, {"action": "punch", "side": name, "count": count}, ways)
 
 
 def throw(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Throws something overhand."""
     side = pick_side(rng)
-    tracks, t, start = begin(style, rng, 2.2)
+    tracks, t, start = stand_busy(style, rng, 2.2)
     hand = keys(
         t,
         (0.0, (0.1, -0.95, 0.05)),
@@ -186,7 +186,7 @@ def throw(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def drink(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Takes a drink."""
     side = pick_side(rng)
-    tracks, t, start = begin(style, rng, 3.2)
+    tracks, t, start = stand_busy(style, rng, 3.2)
     share = window(t, start, start + 3.2, 0.9, 0.9)
     reach(tracks, side, share, (-0.24, 0.22, 0.36))
     tracks.head[:, 1] -= 0.3 * window(t, start + 0.8, start + 2.5, 0.4, 0.4)
@@ -203,7 +203,7 @@ def drink(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def phone(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Holds a phone to the ear."""
     side = pick_side(rng)
-    tracks, t, start = begin(style, rng, 4.0)
+    tracks, t, start = stand_busy(style, rng, 4.0)
     reach(tracks, side, window(t, start, start + 4.0, 0.8, 0.8), (0.02, 0.36, 0.18))
     name = SIDE_NAMES[side]
     ways = (
@@ -218,7 +218,7 @@ def phone(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def bow(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Bows."""
     hold, deep = float(rng.uniform(0.2, 1.0)), float(rng.uniform(0.5, 0.95))
-    tracks, t, start = begin(style, rng, hold + 2.0 * style.tempo)
+    tracks, t, start = stand_busy(style, rng, hold + 2.0 * style.tempo)
     share = window(t, start, start + hold + 2.0 * style.tempo, 0.9 * style.tempo, 0.9 * style.tempo)
     tracks.bend(share, back=0.12 * deep, hips=0.55 * deep, spine=0.65 * deep)
     ways = (
@@ -246,7 +246,7 @@ def _head(
     style: BodyStyle, rng: np.random.Generator, axis: int, action: str, ways: tuple[tuple[str, str], ...]
 ) -> Movement:
     count, period = int(rng.integers(2, 5)), float(rng.uniform(0.6, 0.9)) * style.tempo
-    tracks, t, start = begin(style, rng, count * period)
+    tracks, t, start = stand_busy(style, rng, count * period)
     wave_ = np.sin(2 * np.pi * np.clip((t - start) / period, 0, count))
     tracks.head[:, axis] += 0.4 * style.energy * wave_
     return Movement(tracks, {"action": action, "count": count}, ways)
@@ -255,7 +255,7 @@ def _head(
 def look_around(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Looks to both sides."""
     first = pick_side(rng)
-    tracks, t, start = begin(style, rng, 4.0)
+    tracks, t, start = stand_busy(style, rng, 4.0)
     sign = float(SIDES[first])
     look = keys(
         t,
@@ -282,7 +282,7 @@ def look_around(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def stretch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Stretches sideways with the arms overhead."""
     side = pick_side(rng)
-    tracks, t, start = begin(style, rng, 4.2)
+    tracks, t, start = stand_busy(style, rng, 4.2)
     share = window(t, start, start + 4.2, 1.0, 1.0)
     for arm in BOTH:
         reach(tracks, arm, share, (-0.05, 0.97, 0.05))
@@ -302,7 +302,7 @@ def stretch(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def sway(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Sways from side to side, as in a slow dance."""
     period, seconds = float(rng.uniform(1.1, 1.8)), float(rng.uniform(4.0, 6.5))
-    tracks, t, start = begin(style, rng, seconds)
+    tracks, t, start = stand_busy(style, rng, seconds)
     share = window(t, start, start + seconds, 0.8, 0.8)
     swing = np.sin(2 * np.pi * (t - start) / period) * share
     tracks.root[:, 0] += 0.07 * swing

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..body import SIDES, foot_at, reach
 from ..hand_goals import path
-from ..movement import SIDE_NAMES, Movement, counted, manners_of, pick_side
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, with_counts
 from ..style import BodyStyle
 from ..time_curves import FPS, bump, ease, lagged, smooth, window
 from .jumping import jumps
@@ -50,7 +50,7 @@ def spin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     for arm in (0, 1):
         reach(tracks, arm, share, path(0.75 - 0.65 * drawn, high, 0.25 + 0.3 * drawn))
     name, clock = SIDE_NAMES[side], ("counterclockwise", "clockwise")[side]
-    ways = counted(
+    ways = with_counts(
         rounds,
         ("spins", f"around to the {name}"),
         ("twirls", f"around to the {name}"),
