@@ -49,6 +49,19 @@ def wandering(skeleton: Skeleton, frames: int, seed: int = 0) -> np.ndarray:
     return np.stack([x + path[:, :1], pose[..., 1], z + path[:, 1:]], axis=-1)
 
 
+def stepping(seconds_of_a_step: float, fps: float) -> np.ndarray:
+    """Joints (T, 22, 3) of someone who marches on the spot, eight steps, metres."""
+    frames = round(seconds_of_a_step * fps)
+    joints = np.repeat(standing(HUMANML3D)[None], 8 * frames, axis=0)
+    phase = np.linspace(0, 2 * np.pi, frames)
+    circle = 0.05 * np.stack([0 * phase, 1 - np.cos(phase), np.sin(phase)], axis=1)
+    for number in range(8):
+        side = ("left", "right")[number % 2]
+        foot = [HUMANML3D.joint_names.index(f"{side}_{name}") for name in ("ankle", "foot")]
+        joints[number * frames : (number + 1) * frames, foot] += circle[:, None]
+    return joints
+
+
 @pytest.fixture
 def walk() -> np.ndarray:
     return wandering(HUMANML3D, 120)

@@ -15,7 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from ..motion.motion import Motion
-from ..motion.plausibility import ImplausibleMotionError, plausible_body, require_plausible_features
+from ..motion.plausibility import (
+    ImplausibleMotionError,
+    plausible_body,
+    rate_doubt,
+    require_plausible_features,
+)
 from ..motion.representation import features_to_joints
 from ..motion.skeleton import HUMANML3D, KIT, Skeleton, skeleton_of_features
 from ..storage import write_array
@@ -95,6 +100,13 @@ def motion_of_array(array: np.ndarray, source: str, fps: float | None = None) ->
         return _features(array, shape, source) if shape.holds_features else _joints(array, shape, source, fps)
     except ImplausibleMotionError as error:
         raise MotionFileError(f"{source}: {error}") from None
+
+
+def notes_of_assumed_rate(joints: np.ndarray, skeleton: Skeleton) -> tuple[str, ...]:
+    """What to say when joints (T, J, 3) come without a rate and are given the skeleton's."""
+    assumed = f"no frame rate given, {skeleton.fps:g} frames per second assumed (--fps)"
+    doubt = rate_doubt(joints, skeleton, skeleton.fps)
+    return (assumed, doubt) if doubt else (assumed,)
 
 
 def save_joints(path: Path, joints: np.ndarray) -> None:
@@ -229,10 +241,10 @@ def _features(array: np.ndarray, shape: ArrayShape, source: str) -> Motion:
 
 def _joints(array: np.ndarray, shape: ArrayShape, source: str, fps: float | None) -> Motion:
     body = plausible_body(array, shape.skeleton)
-    rate, notes = fps or shape.skeleton.fps, body.notes
-    if fps is None:
-        notes += (f"no frame rate given, {rate:g} frames per second assumed (--fps)",)
-    return Motion(body.joints, shape.skeleton, rate, source, notes=notes)
+    notes = (
+        body.notes if fps is not None else (*body.notes, *notes_of_assumed_rate(body.joints, shape.skeleton))
+    )
+    return Motion(body.joints, shape.skeleton, fps or shape.skeleton.fps, source, notes=notes)
 
 
 def _other_format(path: Path, first_bytes: bytes) -> str:

@@ -11,7 +11,14 @@ import numpy as np
 from ..motion.motion import Motion
 from ..motion.plausibility import ImplausibleMotionError, plausible_body
 from ..motion.skeleton import HUMANML3D
-from .arrays import EXPECTED, MotionFileError, motion_of_array, read_arrays, stored_rate
+from .arrays import (
+    EXPECTED,
+    MotionFileError,
+    motion_of_array,
+    notes_of_assumed_rate,
+    read_arrays,
+    stored_rate,
+)
 from .bvh import load_bvh
 from .smpl import BodyModelError, holds_poses, model_joints, neutral_joints, read_poses
 
@@ -122,7 +129,7 @@ def _smpl_motion(
     except (ValueError, BodyModelError) as error:
         raise MotionFileError(str(error)) from None
     rate = fps or poses.fps
+    notes += body.notes
     if rate is None:
-        rate = HUMANML3D.fps
-        notes.append(f"the file says no frame rate; {rate:g} frames per second are assumed")
-    return Motion(body.joints, HUMANML3D, rate, str(path), notes=(*notes, *body.notes))
+        notes += notes_of_assumed_rate(body.joints, HUMANML3D)
+    return Motion(body.joints, HUMANML3D, rate or HUMANML3D.fps, str(path), notes=tuple(notes))

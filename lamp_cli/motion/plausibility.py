@@ -37,6 +37,13 @@ FLOOR_TOLERANCE = 0.25
 # From lying on the back to a handstand, the lowest joint of real takes is near the floor.
 RESTS_ON_FLOOR = 0.12
 UPRIGHT = 0.7
+# Seconds that a foot moves from rest to rest, the median of a take: 0.4 in most real takes, above 1.0 in
+# one of a hundred. Shorter paths (metres) are no steps; joints move at rest by a share of their top speed.
+STEP_SECONDS, LONGEST_STEP_SECONDS = 0.4, 1.0
+LEAST_STEP_PATH = 0.12
+SPEED_AT_REST = 0.3
+# Rates of motion capture above the corpus's.
+CAPTURE_RATES = (60, 120, 240)
 
 
 class ImplausibleMotionError(ValueError):
@@ -83,6 +90,31 @@ def require_plausible_features(features: np.ndarray, joints: np.ndarray, skeleto
             f"features of a body {size:.2f} m long whose bones change their length by {change:.0%} of it: "
             "are they normalised? Multiply by Std.npy and add Mean.npy"
         )
+
+
+def rate_doubt(joints: np.ndarray, skeleton: Skeleton, fps: float) -> str:
+    """Why joints (T, J, 3) in metres look faster than ``fps``: the feet step too slowly; else empty."""
+    steps = [
+        frames
+        for side in ("left", "right")
+        for frames in _steps(joints[:, _joint(f"{side}_ankle", skeleton)])
+    ]
+    seconds = float(np.median(steps)) / fps if len(steps) > 1 else 0.0
+    if seconds <= LONGEST_STEP_SECONDS:
+        return ""
+    rate = min(CAPTURE_RATES, key=lambda rate: abs(np.log(rate / fps / (seconds / STEP_SECONDS))))
+    return f"steps last longer than people's: is the true rate about {rate} frames per second (--fps)?"
+
+
+def _steps(places: np.ndarray) -> list[int]:
+    """The frames of each movement of a joint (T, 3) that begins and ends at rest."""
+    speed = np.linalg.norm(np.diff(places.astype(np.float64), axis=0), axis=1)
+    moves = speed > SPEED_AT_REST * np.percentile(speed, 98) if len(speed) else np.zeros(0, bool)
+    changes = np.flatnonzero(np.diff(moves)) + 1
+    if len(changes) and moves[0]:
+        changes = changes[1:]
+    pairs = zip(changes[::2].tolist(), changes[1::2].tolist(), strict=False)
+    return [end - start for start, end in pairs if speed[start:end].sum() > LEAST_STEP_PATH]
 
 
 def bone_lengths(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:

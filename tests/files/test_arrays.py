@@ -14,6 +14,7 @@ from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import mirror, resample
 from lamp_cli.storage import free_path, replacing, safe_stem
+from tests.conftest import stepping
 
 
 def test_joints_survive_a_round_trip(tmp_path, walk):
@@ -156,6 +157,12 @@ def test_what_is_assumed_or_repaired_is_noted(tmp_path, walk):
     np.testing.assert_allclose(motion.joints, walk, atol=1e-5)
     with pytest.raises(ValueError, match="a frame rate must be a positive number"):
         load_motion(tmp_path / "x.npy", float("nan"))
+
+
+def test_an_assumed_rate_is_doubted_when_steps_take_too_long(tmp_path):
+    np.save(tmp_path / "x.npy", stepping(0.5, 120))
+    assert "about 120 frames per second" in load_motion(tmp_path / "x.npy").notes[-1]
+    assert load_motion(tmp_path / "x.npy", 120).notes == ()
 
 
 def test_normalised_features_are_refused(tmp_path, walk):

@@ -181,7 +181,7 @@ def test_an_amass_file_is_a_motion_on_the_floor_at_its_own_rate(tmp_path: Path) 
     known = load_motion(tmp_path / "take.npz", body_models=tmp_path / "models")
     assert not any("neutral body" in note for note in known.notes)
     np.savez(tmp_path / "no_rate.npz", poses=arrays["poses"], trans=arrays["trans"])
-    assert "20 frames per second are assumed" in " ".join(load_motion(tmp_path / "no_rate.npz").notes)
+    assert "20 frames per second assumed" in " ".join(load_motion(tmp_path / "no_rate.npz").notes)
     np.savez(tmp_path / "broken.npz", poses=np.zeros((60, 10)), trans=np.zeros((60, 3)))
     with pytest.raises(MotionFileError, match="broken"):
         load_motion(tmp_path / "broken.npz")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamp_cli.motion.plausibility import ImplausibleMotionError, plausible_body
+from lamp_cli.motion.plausibility import ImplausibleMotionError, plausible_body, rate_doubt
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
-from tests.conftest import standing, wandering
+from tests.conftest import standing, stepping, wandering
 
 
 @pytest.mark.parametrize("skeleton", [HUMANML3D, KIT])
@@ -112,3 +112,15 @@ def test_joints_in_another_order_are_refused():
     pose = np.repeat(standing(HUMANML3D)[None], 30, axis=0)
     with pytest.raises(ImplausibleMotionError, match="no human proportions"):
         plausible_body(pose[:, np.random.default_rng(1).permutation(22)], HUMANML3D)
+
+
+@pytest.mark.parametrize(("fps", "said"), [(20, ""), (60, "about 60"), (120, "about 120")])
+def test_a_rate_that_makes_steps_too_slow_is_doubted(fps, said):
+    doubt = rate_doubt(stepping(0.5, fps), HUMANML3D, 20)
+    assert said in doubt and bool(doubt) == bool(said)
+    assert rate_doubt(stepping(0.5, fps), HUMANML3D, fps) == ""
+
+
+@pytest.mark.parametrize("frames", [1, 2, 40])
+def test_who_stands_gives_no_doubt_of_the_rate(frames):
+    assert rate_doubt(np.repeat(standing(HUMANML3D)[None], frames, axis=0), HUMANML3D, 20) == ""
