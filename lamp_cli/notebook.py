@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -16,10 +17,10 @@ from .files.load import load_motion
 from .inference import BATCH_SIZE
 from .inference.caption import CaptionOptions, Moment
 from .inference.caption import caption as caption_motions
-from .inference.familiarity import unfamiliar_reasons
+from .inference.familiarity import Remark, remarks_on
 from .inference.generate import GenerateOptions, Prompt, frames_of_seconds
 from .inference.generate import generate as generate_motions
-from .inference.retrieve import Hit, find, rank_texts
+from .inference.retrieve import Hit, find, rank_texts, warn_of
 from .model.decoding import DecodingOptions
 from .model.generator import SamplingOptions
 from .motion.motion import Motion
@@ -97,8 +98,8 @@ class Model:
         clean_up: hold planted feet, bone lengths and the floor. The joints are then no longer those of the
             network's features, which are kept only without it.
 
-        A sentence unlike those that the model was trained on says so in ``motion.notes``. Raises
-        ``ValueError`` for an empty sentence or an option out of its range.
+        ``motion.notes`` says of a sentence that it is unlike those that the model was trained on, or too
+        long. Raises ``ValueError`` for an empty sentence or an option out of its range.
         """
         if seconds is not None and frames is not None:
             raise ValueError("seconds and frames both give the length; expected one of them")
@@ -111,8 +112,8 @@ class Model:
             chosen, 1 if samples is None else samples, sampling, clean_up, candidates, precision
         )
         made = list(generate_motions(self._bundle, [Prompt(text, frames) for text in texts], options))
-        reasons = dict(zip(texts, unfamiliar_reasons(self._bundle, texts), strict=True)) if texts else {}
-        motions = [_delivered(motion, reasons[motion.text], clean_up) for motion in made]
+        remarks = remarks_on(self._bundle, texts)
+        motions = [_delivered(motion, remarks[motion.text], clean_up) for motion in made]
         return motions[0] if isinstance(sentences, str) and samples is None else motions
 
     @overload
@@ -171,9 +172,10 @@ class Model:
     def similarity(self, motion: MotionOrFile, sentences: str | Several[str]) -> float | list[float]:
         """Cosine similarity, -1 to 1, of a motion with a sentence; a list for a list of sentences.
 
-        Of a long motion its best window counts.
+        Of a long motion its best window counts. Warns of a sentence unlike those of training, or too long.
         """
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        warn_of(remarks_on(self._bundle, texts), "its similarity is")
         ranked = dict(rank_texts(self._bundle, _motion(motion), texts))
         values = [ranked[text] for text in texts]
         return values[0] if isinstance(sentences, str) else values
@@ -241,9 +243,9 @@ def load(name: str | Path = "lamp-mini", device: str | torch.device = "auto") ->
     return Model(name, device)
 
 
-def _delivered(motion: Motion, doubt: str | None, cleaned_up: bool) -> Motion:
+def _delivered(motion: Motion, remark: Remark, cleaned_up: bool) -> Motion:
     """As a file of it would be read: its features are those of its joints or not there."""
-    notes = (*motion.notes, f"{doubt}; the motion is a guess") if doubt else motion.notes
+    notes = (*motion.notes, *remark.sentences(motion.text, "the motion is"))
     return dataclasses.replace(motion, features=None if cleaned_up else motion.features, notes=notes)
 
 
@@ -252,4 +254,10 @@ def _listed(motions: MotionOrFile | Several[MotionOrFile]) -> Several[MotionOrFi
 
 
 def _motion(motion: MotionOrFile) -> Motion:
-    return motion if isinstance(motion, Motion) else load_motion(Path(motion))
+    """The motion itself, or that of a file; warns of what reading it assumed or repaired."""
+    if isinstance(motion, Motion):
+        return motion
+    loaded = load_motion(motion)
+    for sentence in loaded.notes:
+        warnings.warn(f"{loaded.source}: {sentence}", stacklevel=4)
+    return loaded

@@ -5,35 +5,34 @@ from __future__ import annotations
 import secrets
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..inference import BATCH_SIZE
 from .common import (
+    MotionInput,
     Skipped,
     UsageError,
+    check_fps,
     device_option,
     emit,
-    motion_files_of,
+    motion_inputs,
     motion_notes,
-    motions_on_stdin,
+    name_several,
     note,
     progress,
+    stdin_inputs,
 )
 
-
-@dataclass(frozen=True)
-class _Request:
-    """A file to caption: named as an argument, ``found`` in a folder, or in a ``record`` of stdin."""
-
-    path: Path
-    record: dict[str, Any]
-    found: bool = False
+if TYPE_CHECKING:
+    from ..bundle.bundle import Bundle
+    from ..inference.caption import CaptionOptions, Moment, Piece
+    from ..motion.motion import Motion
 
 
 def caption_command(
@@ -65,9 +64,8 @@ def caption_command(
     from_stdin = "-" in names or not names
     if from_stdin and sys.stdin.isatty():
         raise UsageError("no motion; expected motion files, a folder, or file names on stdin")
-    if fps is not None and not 0 < fps <= 1000:
-        raise UsageError(f"--fps {fps:g}: expected frames per second above 0, up to 1000")
-    requests = [request for name in names if name != "-" for request in _named(Path(name), recursive)]
+    check_fps(fps)
+    inputs = motion_inputs(names, recursive)
     if nucleus is not None and seed is None:
         seed = secrets.randbelow(2**31)
         note(f"seed {seed}")
@@ -79,41 +77,35 @@ def caption_command(
     decoding = DecodingOptions(beams, candidates, nucleus, temperature)
     options = CaptionOptions(decoding, prompt, moments, seed or 0, batch_size)
     bundle = load_bundle(model, device_option(device), captioner=True)
-    alone = len(requests) == 1 and not requests[0].found and not from_stdin
+    alone = len(inputs) == 1 and not inputs[0].found and not from_stdin
     stack, skipped = ExitStack(), Skipped()
     reader = _Reader(bundle, fps, skipped, stack.enter_context(motion_notes()))
-    everything = _every(requests, from_stdin, stack, skipped)
+    everything = chain(inputs, stdin_inputs(stack, skipped) if from_stdin else ())
     captioned, anything = caption_pieces(bundle, reader.pieces(everything), options), False
-    with stack, nullcontext(_silent) if from_stdin else progress(len(requests), "captioning") as advance:
+    with stack, nullcontext(_silent) if from_stdin else progress(len(inputs), "captioning") as advance:
         for found in captioned:
-            request, motion = reader.read.popleft()
+            take = reader.read.popleft()
             anything = True
             for moment in found:
-                record = _record(bundle, request, motion, moment, options)
+                record = _record(bundle, take, moment, options)
                 emit(record, _line(record, alone), as_json)
             advance(1, "")
-    if not moments:
-        _note_long_takes(reader.long_takes)
+    if reader.long_takes and not moments:
+        long = name_several(reader.long_takes)
+        note(f"{long}: longer than the model's window; --moments captions it piece by piece")
     if not anything:
         skipped.finish()
         raise UsageError("no motion; expected files that hold one, found none")
     skipped.finish()
 
 
-def _named(path: Path, recursive: bool) -> list[_Request]:
-    """A file itself; of a folder its motion files."""
-    if not path.is_dir():
-        return [_Request(path, {})]
-    return [_Request(file, {}, found=True) for file in motion_files_of(path, recursive)]
+@dataclass(frozen=True)
+class _Take:
+    """A motion that awaits its captions, the file it is from, and its entry within the file."""
 
-
-def _every(
-    requests: list[_Request], from_stdin: bool, stack: ExitStack, skipped: Skipped
-) -> Iterator[_Request]:
-    yield from requests
-    if from_stdin:
-        for path, record in motions_on_stdin(stack, skipped):
-            yield _Request(path, record)
+    item: MotionInput
+    entry: str
+    motion: Motion
 
 
 @dataclass
@@ -124,71 +116,47 @@ class _Reader:
     fps: of joint files, where their line gives none.
     skipped: where lines of stdin that cannot be read are named.
     show_notes: shows what the reader of a motion assumed.
-    read: motions whose pieces were given and that await their captions.
-    long_takes: names of motions of several pieces.
+    read: takes whose pieces were given.
+    long_takes: names and durations of those of several pieces.
     """
 
-    bundle: Any
+    bundle: Bundle
     fps: float | None
     skipped: Skipped
-    show_notes: Callable[[Any], None]
-    read: deque[tuple[_Request, Any]] = field(default_factory=deque)
+    show_notes: Callable[[Motion], None]
+    read: deque[_Take] = field(default_factory=deque)
     long_takes: list[str] = field(default_factory=list)
 
-    def pieces(self, requests: Iterator[_Request]) -> Iterator[Any]:
+    def pieces(self, inputs: Iterable[MotionInput]) -> Iterator[list[Piece]]:
         """The pieces of every motion in turn."""
-        for request in requests:
+        for item in inputs:
             try:
-                yield from self._pieces_of_file(request)
+                yield from self._pieces_of_file(item)
             except (ValueError, OSError) as error:
-                if request.found:
-                    note(f"left out: {error}")
-                elif request.record:
-                    self.skipped.add(error)
-                else:
-                    raise
+                self.skipped.add_input(item, error)
 
-    def _pieces_of_file(self, request: _Request) -> Iterator[Any]:
-        from ..files.load import load_motions
+    def _pieces_of_file(self, item: MotionInput) -> Iterator[list[Piece]]:
         from ..inference.caption import pieces_of
 
-        for motion in load_motions(request.path, _fps(request.record, self.fps)):
+        for entry, motion in item.read(self.fps):
             self.show_notes(motion)
             pieces = pieces_of(self.bundle, motion)
             if len(pieces) > 1:
                 self.long_takes.append(f"{motion.source} ({motion.seconds:.0f} s)")
-            self.read.append((request, motion))
+            self.read.append(_Take(item, entry, motion))
             yield pieces
-
-
-def _fps(record: dict[str, Any], otherwise: float | None) -> float | None:
-    """The rate that a line gives; raises ``UsageError`` for one that is no rate."""
-    fps = record.get("fps")
-    if fps is None:
-        return otherwise
-    if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= 1000:
-        raise UsageError(f"{record['motion']}: 'fps' is {fps!r}; expected a number above 0, up to 1000")
-    return fps
-
-
-def _note_long_takes(names: list[str]) -> None:
-    if not names:
-        return
-    several = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    note(f"{names[0]}{several}: longer than the model's window; --moments captions it piece by piece")
 
 
 def _silent(count: int, detail: str) -> None:
     """Nobody knows how many motions stdin brings."""
 
 
-def _record(bundle: Any, request: _Request, motion: Any, moment: Any, options: Any) -> dict[str, Any]:
+def _record(bundle: Bundle, take: _Take, moment: Moment, options: CaptionOptions) -> dict[str, Any]:
     best, decoding = moment.captions[0], options.decoding
-    take = motion.source.removeprefix(str(request.path)).removeprefix(":")
     return {
-        **request.record,
-        "motion": request.record.get("motion", str(request.path)),
-        **({"take": take} if take else {}),
+        **take.item.record,
+        "motion": take.item.name,
+        **({"take": take.entry} if take.entry else {}),
         **({"start": moment.start, "end": moment.end} if options.moments else {}),
         "caption": best.text,
         "score": best.score,
@@ -198,8 +166,8 @@ def _record(bundle: Any, request: _Request, motion: Any, moment: Any, options: A
             else {}
         ),
         **({"seed": options.seed} if decoding.nucleus is not None else {}),
-        "frames": len(motion.joints),
-        "fps": motion.fps,
+        "frames": len(take.motion),
+        "fps": take.motion.fps,
         "model": bundle.config.name,
     }
 

@@ -10,8 +10,9 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -19,14 +20,16 @@ import typer
 from typer.exceptions import TyperException
 
 if TYPE_CHECKING:
+    from ..inference.familiarity import Remark
     from ..motion.motion import Motion
 
 SECONDS_BETWEEN_LINES = 15.0
 # The first bytes of a motion file on stdin -> its suffix.
 MAGIC = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"HIERARCHY": ".bvh", b"glTF": ".glb"}
 LEAST_SECONDS_OF_A_RATE = 0.5
-# Files named one by one for the same remark.
-FILES_NAMED = 5
+# Files or sentences named one by one for the same remark.
+MOST_NAMED = 5
+FASTEST = 1000
 
 
 class UsageError(ValueError):
@@ -71,6 +74,12 @@ class Skipped:
         self.count += counts
         note(f"left out: {_sentence(error)}")
 
+    def add_input(self, item: MotionInput, error: Exception) -> None:
+        """Name a file of a folder or of stdin; raises ``error`` for a file that was named itself."""
+        if not item.found and not item.record:
+            raise error
+        self.add(error, counts=not item.found)
+
     def finish(self) -> None:
         """End the command with exit code 1 when there was one."""
         if self.count:
@@ -78,15 +87,15 @@ class Skipped:
 
 
 def read_records(
-    stream: TextIO, key: str, where: str, skipped: Skipped | None = None
+    lines: Iterable[str], key: str, where: str, skipped: Skipped | None = None, also: Sequence[str] = ()
 ) -> Iterator[dict[str, Any]]:
     """Lines of a file or of stdin: JSON objects, or bare text that becomes ``{key: line}``.
 
     Empty lines are skipped; other keys of an object are passed through. A line that is no UTF-8 is read as
     Windows writes it (Latin-1). Raises ``UsageError`` for a line that begins like an object and is none, or
-    lacks ``key``; with ``skipped`` such lines are left out.
+    has neither ``key`` nor one of ``also``; with ``skipped`` such lines are left out.
     """
-    for number, line in enumerate(stream, start=1):
+    for number, line in enumerate(lines, start=1):
         line = _without_surrogates(line.removeprefix("\ufeff")).strip()
         if not line:
             continue
@@ -94,20 +103,20 @@ def read_records(
             yield {key: line}
             continue
         try:
-            yield _object(line, key, f"{where}, line {number}")
+            yield _object(line, (key, *also), f"{where}, line {number}")
         except UsageError as error:
             if skipped is None:
                 raise
             skipped.add(error)
 
 
-def _object(line: str, key: str, where: str) -> dict[str, Any]:
+def _object(line: str, keys: Sequence[str], where: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
         raise UsageError(f"{where}: not a JSON object ({error})") from None
-    if not isinstance(record.get(key), str):
-        raise UsageError(f"{where}: the object has no {key!r}")
+    if not any(isinstance(record.get(key), str) for key in keys):
+        raise UsageError(f"{where}: the object has no {' or '.join(map(repr, keys))}")
     return record
 
 
@@ -122,49 +131,125 @@ def _without_surrogates(line: str) -> str:
 def read_option(name: Path, key: str) -> Iterator[dict[str, Any]]:
     """Records of the file of an option (``--prompts``, ``--pairs``); ``-`` is stdin."""
     if str(name) == "-":
-        yield from read_records(sys.stdin, key, "stdin")
-        return
-    with name.open(encoding="utf-8", errors="surrogateescape") as file:
-        yield from read_records(file, key, str(name))
+        return read_records(stdin_lines(), key, "stdin")
+    from ..storage import read_text_file
+
+    return read_records(read_text_file(name).split("\n"), key, str(name))
+
+
+def stdin_lines() -> Iterable[str]:
+    """Lines of stdin as they come; of UTF-16, which Windows pipes, all at once.
+
+    Raises ``UsageError`` for bytes that are no text.
+    """
+    buffer = getattr(sys.stdin, "buffer", None)
+    begin = buffer.peek(16) if buffer is not None else b""
+    if begin.startswith((b"\xff\xfe", b"\xfe\xff")):
+        from ..storage import decode_text
+
+        return decode_text(sys.stdin.buffer.read(), "stdin").split("\n")
+    if b"\0" in begin:
+        raise UsageError("stdin: expected lines of text, found other bytes")
+    return sys.stdin
+
+
+@dataclass(frozen=True)
+class MotionInput:
+    """A file of motions to read.
+
+    path: where it is.
+    record: the line of stdin that named it.
+    found: whether a folder brought it.
+    """
+
+    path: Path
+    record: dict[str, Any]
+    found: bool = False
+
+    @property
+    def name(self) -> str:
+        """As people know it; ``-`` for stdin itself."""
+        return str(self.record.get("motion", self.path))
+
+    def read(self, fps: float | None) -> Iterator[tuple[str, Motion]]:
+        """Each motion with its entry within the file; ``fps`` for joints whose line gives none.
+
+        Raises ``ValueError`` for what is no motion, ``OSError`` for a file that cannot be read.
+        """
+        from ..files.load import load_motions
+
+        path = str(self.path)
+        try:
+            for motion in load_motions(self.path, rate_of(self.record, fps)):
+                take = motion.source.removeprefix(path)
+                yield take.removeprefix(":"), replace(motion, source=f"{self.name}{take}")
+        except ValueError as error:
+            raise ValueError(str(error).replace(path, self.name)) from None
+
+
+def motion_inputs(names: Sequence[str], recursive: bool) -> list[MotionInput]:
+    """The files of arguments, and of folders those within; ``-`` is left out.
+
+    Raises ``UsageError`` for a folder without one.
+    """
+    return [item for name in names if name != "-" for item in _inputs_of(Path(name), recursive)]
+
+
+def _inputs_of(path: Path, recursive: bool) -> list[MotionInput]:
+    if not path.is_dir():
+        return [MotionInput(path, {})]
+    return [MotionInput(file, {}, found=True) for file in motion_files_of(path, recursive)]
 
 
 def motion_files_of(folder: Path, recursive: bool) -> list[Path]:
-    """Motion files of a folder; those of formats that are not read are named.
-
-    Raises ``UsageError`` when there are none.
-    """
+    """Motion files of a folder, also those of formats that are not read; raises ``UsageError`` for none."""
     from ..files.load import MOTION_SUFFIXES
     from ..inference.index.library import motion_files
-    from ..inference.query import MOTION_ENDINGS
 
     found = [file for file in motion_files(folder) if recursive or file.parent == folder]
     if not found:
         hint = "" if recursive else "; --recursive looks into its folders too"
         raise UsageError(f"{folder}: holds no motion file ({', '.join(MOTION_SUFFIXES)}){hint}")
-    others = set(MOTION_ENDINGS) - set(MOTION_SUFFIXES)
-    entries = folder.rglob("*") if recursive else folder.iterdir()
-    names = sorted(str(path) for path in entries if path.suffix.lower() in others)
-    if names:
-        several = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        note(f"left out: {names[0]}{several}: a format that is not read here")
     return found
 
 
-def motions_on_stdin(stack: ExitStack, skipped: Skipped) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Motion files that stdin names, with their records; or the one motion file whose bytes stdin is.
+def stdin_inputs(stack: ExitStack, skipped: Skipped) -> Iterator[MotionInput]:
+    """Motion files that lines of stdin name; or the one motion file whose bytes stdin is."""
+    path = motion_file_on_stdin(stack)
+    if path is not None:
+        yield MotionInput(path, {"motion": "-"})
+        return
+    for record in read_records(stdin_lines(), "motion", "stdin", skipped):
+        yield MotionInput(Path(record["motion"]), record)
 
-    The bytes are kept in a temporary folder until ``stack`` closes; their record names the motion ``-``.
-    """
+
+def motion_file_on_stdin(stack: ExitStack) -> Path | None:
+    """Where the bytes of the motion file that stdin is are kept until ``stack`` closes; None for lines."""
     buffer = getattr(sys.stdin, "buffer", None)
     begin = buffer.peek(16) if buffer is not None else b""
     suffix = next((suffix for magic, suffix in MAGIC.items() if begin.startswith(magic)), None)
     if suffix is None or buffer is None:
-        for record in read_records(sys.stdin, "motion", "stdin", skipped):
-            yield Path(record["motion"]), record
-        return
+        return None
     path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lamp-"))) / f"stdin{suffix}"
     path.write_bytes(buffer.read())
-    yield path, {"motion": "-"}
+    return path
+
+
+def rate_of(record: dict[str, Any], otherwise: float | None) -> float | None:
+    """The rate that a line gives; raises ``UsageError`` for one that is no rate."""
+    fps = record.get("fps")
+    if fps is None:
+        return otherwise
+    if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= FASTEST:
+        where = record.get("motion") or record.get("text")
+        raise UsageError(f"{where}: 'fps' is {fps!r}; expected frames per second above 0, up to {FASTEST}")
+    return fps
+
+
+def check_fps(fps: float | None) -> None:
+    """Raise ``UsageError`` for a ``--fps`` that is no rate."""
+    if fps is not None and not 0 < fps <= FASTEST:
+        raise UsageError(f"--fps {fps:g}: expected frames per second above 0, up to {FASTEST}")
 
 
 @contextmanager
@@ -324,6 +409,20 @@ def note_missing_signs(titles: Iterable[str]) -> None:
         note(f"no font on this machine has the signs {missing}: they are drawn as boxes in titles")
 
 
+def note_remarks(remarks: Mapping[str, Remark], guess: str) -> None:
+    """Say of sentences that a model can only guess at, or reads a part of; of many, the first ones."""
+    notes = [sentence for text, remark in remarks.items() for sentence in remark.sentences(text, guess)]
+    for sentence in notes[:MOST_NAMED]:
+        note(sentence)
+    if len(notes) > MOST_NAMED:
+        note(f"and {len(notes) - MOST_NAMED} more remarks like these; each line of the output says which")
+
+
+def name_several(names: Sequence[str]) -> str:
+    """The first of some names, and how many there are."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
 @contextmanager
 def motion_notes() -> Iterator[Callable[[Motion], None]]:
     """Yield ``show(motion)``: what its reader repaired or assumed, on stderr, once for each file.
@@ -338,15 +437,15 @@ def motion_notes() -> Iterator[Callable[[Motion], None]]:
             if motion.source in named:
                 continue
             named.append(motion.source)
-            if len(named) <= FILES_NAMED:
+            if len(named) <= MOST_NAMED:
                 note(f"{motion.source}: {sentence}")
 
     try:
         yield show
     finally:
         for sentence, named in files.items():
-            if len(named) > FILES_NAMED:
-                note(f"{sentence}: {len(named) - FILES_NAMED} more motions")
+            if len(named) > MOST_NAMED:
+                note(f"{sentence}: {len(named) - MOST_NAMED} more motions")
 
 
 def device_option(name: str) -> Any:

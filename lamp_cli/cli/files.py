@@ -25,6 +25,8 @@ except ImportError:  # Windows
 
 Writer = Callable[[Path], Any]
 
+# What motions are drawn as.
+PICTURE_FORMATS = ("mp4", "gif", "webp", "png")
 # Everything a motion may be written as; a stem is free when none of them is there.
 COMPANIONS = (".npy", "_features.npy", ".bvh", ".npz", ".glb", ".mp4", ".gif", ".webp", ".png")
 
@@ -109,6 +111,23 @@ class OutputFiles:
             found = path.lstat()
             self._written.add((found.st_dev, found.st_ino))
         return True
+
+
+def formats_option(words: str, known: Sequence[str]) -> tuple[str, ...]:
+    """The formats of ``--format``, each once; raises ``UsageError`` for none or an unknown one."""
+    wanted = tuple(dict.fromkeys(word.strip().lower() for word in words.split(",") if word.strip()))
+    if not wanted or not set(wanted) <= set(known):
+        raise UsageError(f"--format {words}: expected some of {', '.join(known)}")
+    return wanted
+
+
+def require_place(path: Path | None, option: str, formats: Sequence[str] = PICTURE_FORMATS) -> None:
+    """Raise ``UsageError`` when a file that an option names has another suffix or cannot be written."""
+    if path is None:
+        return
+    if path.suffix.lower().removeprefix(".") not in formats:
+        raise UsageError(f"{option} {path}: expected a name ending in {', '.join(f'.{f}' for f in formats)}")
+    require_writable(path.parent, option)
 
 
 def require_writable(folder: Path, option: str = "") -> None:

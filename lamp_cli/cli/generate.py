@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import secrets
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..inference.known_words import quoted
 from ..inference.precision import check_precision
 from ..storage import safe_stem, write_array
 from .common import (
@@ -23,19 +23,20 @@ from .common import (
     emit,
     note,
     note_missing_signs,
+    note_remarks,
     progress,
     read_option,
     read_records,
+    stdin_lines,
 )
-from .files import COMPANIONS, OutputFiles, require_writable
+from .files import COMPANIONS, PICTURE_FORMATS, OutputFiles, formats_option, require_writable
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
     from ..inference.generate import Prompt
     from ..motion.motion import Motion
 
-NOTES_SHOWN = 5
-FORMATS = ("npy", "mp4", "gif", "webp", "png")
+FORMATS = ("npy", *PICTURE_FORMATS)
 # A length behind a sentence as MoMask writes it; NA leaves it to the model.
 LENGTH = re.compile(r"(?<=\S)#(\d+|NA)$")
 
@@ -56,15 +57,6 @@ class _Request:
     frames: int | None = None
     seconds: float | None = None
     from_stdin: bool = False
-
-
-@dataclass(frozen=True)
-class _Remarks:
-    """What people should know about a sentence: why its motion is a guess, and what of it was read."""
-
-    familiar: bool | None
-    reason: str | None
-    truncated_to: str | None
 
 
 def generate_command(
@@ -96,18 +88,16 @@ def generate_command(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
 ) -> None:
     """Generate motions from sentences: a .npy of joints in metres and a video for each."""
-    wanted = _formats(formats)
+    wanted = formats_option(formats, FORMATS)
     check_precision(precision)
     skipped = Skipped()
     requests = _requests(prompts or [], prompt_file, skipped)
     if seconds is not None and frames is not None:
         raise UsageError("--seconds and --frames both give the length; expected one of them")
     require_writable(output, "--output")
-    if seed is None:
-        seed = secrets.randbelow(2**31)
-        note(f"seed {seed}")
 
     from ..bundle.bundle import load_bundle
+    from ..inference.familiarity import remarks_on
     from ..inference.generate import GenerateOptions, draws_of, generate
     from ..model.generator import SamplingOptions
 
@@ -116,7 +106,11 @@ def generate_command(
         frames = _frames(seconds, bundle.config.fps, "--seconds")
     served = _served(bundle, requests, frames, skipped)
     work = [prompt for _, prompt in served]
-    remarks = _remarks(bundle, [prompt.text for prompt in work])
+    if seed is None:
+        seed = secrets.randbelow(2**31)
+        note(f"seed {seed}")
+    remarks = remarks_on(bundle, [prompt.text for prompt in work])
+    note_remarks(remarks, "the motion is")
     sampling = SamplingOptions(steps, guidance, temperature)
     options = GenerateOptions(seed, samples, sampling, not raw, candidates, precision)
     if set(wanted) - {"npy"}:
@@ -139,7 +133,7 @@ def generate_command(
                 **({"seconds": motion.seconds} if "seconds" in request.record else {}),
                 "fps": motion.fps,
                 "model": bundle.config.name,
-                **_flags(remarks[request.text]),
+                **remarks[request.text].record(),
             }
             emit(record, "  ".join(files.values()), as_json)
             advance(1, "")
@@ -185,48 +179,6 @@ def _write_together(
         note(f"all samples: {path}")
 
 
-def _remarks(bundle: Bundle, texts: Sequence[str]) -> dict[str, _Remarks]:
-    """Of every sentence whether the model can only guess at it, or reads a part of it; noted on stderr."""
-    from ..inference.embed import part_read
-    from ..inference.familiarity import unfamiliar_reasons
-
-    if not texts:
-        return {}
-    distinct = list(dict.fromkeys(texts))
-    knows = bundle.training_sentences is not None
-    found = {}
-    for text, reason in zip(distinct, unfamiliar_reasons(bundle, distinct), strict=True):
-        part = part_read(bundle, text)
-        found[text] = _Remarks(reason is None if knows else None, reason, None if part == text else part)
-    _note_some(
-        f"{_short(text)} lies far from what this model was trained on: {remark.reason}; the motion is a guess"
-        for text, remark in found.items()
-        if remark.reason
-    )
-    limit = bundle.lamp.config.qformer.text_tokens
-    _note_some(
-        f"{_short(text)} has more than the {limit} word pieces that this model reads; "
-        f"left out: {_short(text[len(remark.truncated_to) :].strip())}"
-        for text, remark in found.items()
-        if remark.truncated_to is not None
-    )
-    return found
-
-
-def _note_some(notes: Iterable[str]) -> None:
-    """The first ones, and how many more; every line of the output has its own."""
-    every = list(notes)
-    for sentence in every[:NOTES_SHOWN]:
-        note(sentence)
-    if len(every) > NOTES_SHOWN:
-        note(f"and {len(every) - NOTES_SHOWN} more sentences like these; each line of the output says which")
-
-
-def _flags(remarks: _Remarks) -> dict[str, Any]:
-    truncated = {} if remarks.truncated_to is None else {"truncated_to": remarks.truncated_to}
-    return {"familiar": remarks.familiar, "reason": remarks.reason, **truncated}
-
-
 def _requests(prompts: list[str], path: Path | None, skipped: Skipped) -> list[_Request]:
     """What the arguments, the file and stdin ask for; bad lines of stdin are left out and named."""
     requests = [_request({"text": text}) for text in prompts if text != "-"]
@@ -236,7 +188,7 @@ def _requests(prompts: list[str], path: Path | None, skipped: Skipped) -> list[_
     if from_stdin:
         if sys.stdin.isatty():
             raise UsageError("no prompt; expected a sentence, --prompts FILE, or sentences on stdin")
-        for record in read_records(sys.stdin, "text", "stdin", skipped):
+        for record in read_records(stdin_lines(), "text", "stdin", skipped):
             try:
                 requests.append(_request(record, from_stdin=True))
             except UsageError as error:
@@ -252,12 +204,12 @@ def _request(record: dict[str, Any], from_stdin: bool = False) -> _Request:
     text = record["text"]
     frames, seconds = _number(record, "frames"), _number(record, "seconds")
     if frames is not None and frames != int(frames):
-        raise UsageError(f"{_short(text)}: expected 'frames' to be a whole number, found {frames:g}")
+        raise UsageError(f"{quoted(text)}: expected 'frames' to be a whole number, found {frames:g}")
     if set(record) == {"text"} and (match := LENGTH.search(text)):
         text = text[: match.start()]
         frames = None if match[1] == "NA" else int(match[1])
     elif set(record) == {"text"} and re.match(r"\d+ ", text):
-        note(f"{_short(text)}: the number is read as a word; a length is written behind: sentence#frames")
+        note(f"{quoted(text)}: the number is read as a word; a length is written behind: sentence#frames")
     return _Request(text, record, None if frames is None else int(frames), seconds, from_stdin)
 
 
@@ -267,7 +219,7 @@ def _number(record: dict[str, Any], key: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise UsageError(
-            f"{_short(record['text'])}: expected {key!r} to be a number above 0, found {value!r}"
+            f"{quoted(record['text'])}: expected {key!r} to be a number above 0, found {value!r}"
         )
     return value
 
@@ -287,7 +239,7 @@ def _served(
             prompt = Prompt(request.text, _own_frames(request, bundle.config.fps) or frames)
             check_prompt(bundle, prompt)
         except ValueError as error:
-            named = UsageError(f"{_short(request.text)}: {error}" if request.text.strip() else str(error))
+            named = UsageError(f"{quoted(request.text)}: {error}" if request.text.strip() else str(error))
             if not request.from_stdin:
                 raise named from None
             skipped.add(named)
@@ -307,18 +259,6 @@ def _own_frames(request: _Request, fps: float) -> int | None:
             f"{request.frames} frames and {request.seconds:g} s are two lengths at {fps:g} frames per second"
         )
     return frames
-
-
-def _short(text: str) -> str:
-    return repr(shorten(text, 80, placeholder=" ..."))
-
-
-def _formats(words: str) -> tuple[str, ...]:
-    wanted = tuple(dict.fromkeys(word.strip().lower() for word in words.split(",") if word.strip()))
-    unknown = [word for word in wanted if word not in FORMATS]
-    if unknown or not wanted:
-        raise UsageError(f"--format {words}: expected some of {', '.join(FORMATS)}")
-    return wanted
 
 
 def _frames(seconds: float, fps: float, name: str) -> int:

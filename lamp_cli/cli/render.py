@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
@@ -16,21 +16,22 @@ import typer
 
 from ..storage import safe_stem
 from .common import (
+    MotionInput,
     Skipped,
     UsageError,
+    check_fps,
     emit,
+    motion_inputs,
     motion_notes,
-    motions_on_stdin,
     note,
     note_missing_signs,
     progress,
+    stdin_inputs,
 )
-from .files import OutputFiles, require_writable
+from .files import PICTURE_FORMATS, OutputFiles, formats_option, require_place, require_writable
 
 if TYPE_CHECKING:
     from ..motion.motion import Motion
-
-FORMATS = ("mp4", "gif", "webp", "png")
 
 
 class Style(str, Enum):
@@ -51,19 +52,11 @@ class _Shown:
     fps: float
 
 
-@dataclass(frozen=True)
-class _Input:
-    """A motion file: an argument, ``found`` in a folder, or in a ``record`` of stdin."""
-
-    path: Path
-    record: dict[str, Any]
-    found: bool = False
-
-
 def render_command(
     motions: Annotated[
         list[str] | None, typer.Argument(help="Motion files or folders of them; - or none reads stdin.")
     ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Folders within folders too.")] = False,
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("."),
     formats: Annotated[str, typer.Option("--format", help="Some of mp4, gif, webp, png.")] = "mp4",
     together: Annotated[
@@ -80,12 +73,12 @@ def render_command(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
 ) -> None:
     """Draw motions: a video each, or all of them in one video or on one page."""
-    wanted = tuple(dict.fromkeys(word.strip().lower() for word in formats.split(",") if word.strip()))
-    if not wanted or not set(wanted) <= set(FORMATS):
-        raise UsageError(f"--format {formats}: expected some of {', '.join(FORMATS)}")
-    if fps is not None and not 0 < fps <= 1000:
-        raise UsageError(f"--fps {fps:g}: expected frames per second above 0, up to 1000")
-    _check_places(output, together, html)
+    wanted = formats_option(formats, PICTURE_FORMATS)
+    check_fps(fps)
+    if together is None and html is None:
+        require_writable(output, "--output")
+    require_place(together, "--together")
+    require_place(html, "--html", ("html", "htm"))
     names = motions or []
     from_stdin = "-" in names or not names
     if from_stdin and sys.stdin.isatty():
@@ -93,11 +86,11 @@ def render_command(
 
     from ..render.camera import SceneOptions
 
-    inputs = [found for name in names if name != "-" for found in _named(Path(name))]
+    inputs = motion_inputs(names, recursive)
     options = SceneOptions(size, size, style=style.value)
     outputs, skipped = OutputFiles(force), Skipped()
     with ExitStack() as stack:
-        every = chain(inputs, _piped(stack, skipped)) if from_stdin else iter(inputs)
+        every = chain(inputs, stdin_inputs(stack, skipped) if from_stdin else ())
         shown = _shown(every, title, fps, skipped, stack.enter_context(motion_notes()))
         if together is None and html is None:
             total = None if from_stdin else len(inputs)
@@ -119,39 +112,8 @@ def _at_once(
             emit({"motion": [s.record["motion"] for s in every], key: str(written)}, str(written), as_json)
 
 
-def _check_places(output: Path, together: Path | None, html: Path | None) -> None:
-    """Names that cannot be written are told before any motion is read."""
-    if together is None and html is None:
-        require_writable(output, "--output")
-    for option, path, suffixes in (
-        ("--together", together, tuple(f".{name}" for name in FORMATS)),
-        ("--html", html, (".html", ".htm")),
-    ):
-        if path is not None:
-            if path.suffix.lower() not in suffixes:
-                raise UsageError(f"{option} {path}: expected a name ending in {', '.join(suffixes)}")
-            require_writable(path.parent, option)
-
-
-def _named(path: Path) -> list[_Input]:
-    """A file itself; of a folder its motion files."""
-    if not path.is_dir():
-        return [_Input(path, {})]
-    from ..inference.index.library import motion_files
-
-    files = [file for file in motion_files(path) if file.parent == path]
-    if not files:
-        raise UsageError(f"{path}: holds no motion file")
-    return [_Input(file, {}, found=True) for file in files]
-
-
-def _piped(stack: ExitStack, skipped: Skipped) -> Iterator[_Input]:
-    for path, record in motions_on_stdin(stack, skipped):
-        yield _Input(path, record)
-
-
 def _shown(
-    inputs: Iterator[_Input],
+    inputs: Iterable[MotionInput],
     title: str | None,
     fps: float | None,
     skipped: Skipped,
@@ -160,32 +122,21 @@ def _shown(
     """Every motion of the inputs; a file that cannot be read is an error only where it was named itself."""
     for item in inputs:
         try:
-            for motion in _motions(item, fps):
+            for take, motion in item.read(fps):
                 show_notes(motion)
-                yield _with_names(item, motion, title)
+                yield _with_names(item, take, motion, title)
         except (ValueError, OSError) as error:
-            if not item.found and not item.record:
-                raise
-            skipped.add(error, counts=not item.found)
+            skipped.add_input(item, error)
 
 
-def _motions(item: _Input, fps: float | None) -> Iterator[Motion]:
-    from ..files.load import load_motions
-
-    written = item.record.get("fps")
-    rate = fps if fps is not None else written if isinstance(written, int | float) and written > 0 else None
-    yield from load_motions(item.path, rate)
-
-
-def _with_names(item: _Input, motion: Motion, title: str | None) -> _Shown:
+def _with_names(item: MotionInput, take: str, motion: Motion, title: str | None) -> _Shown:
     from ..inference.index.library import caption_beside
 
     path, record = item.path, item.record
-    take = motion.source.removeprefix(str(path)).removeprefix(":")
     sentence = record.get("text") or record.get("caption") or caption_beside(path)
     name = safe_stem(f"{path.stem}_{take}") if take else path.stem
     shown = title if title is not None else str(sentence or (take or path.stem).replace("_", " "))
-    record = {"motion": str(path), **record, **({"take": take} if take else {})}
+    record = {"motion": item.name, **record, **({"take": take} if take else {})}
     return _Shown(record, name, shown, motion.joints, motion.fps)
 
 

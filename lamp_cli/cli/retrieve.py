@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..storage import free_path
-from .common import UsageError, counted, device_option, emit, note
+from ..data.sentences import read_sentences
+from .common import (
+    Skipped,
+    UsageError,
+    check_fps,
+    counted,
+    device_option,
+    emit,
+    motion_file_on_stdin,
+    motion_notes,
+    name_several,
+    note,
+    note_missing_signs,
+    note_remarks,
+    rate_of,
+    read_records,
+    stdin_lines,
+)
+from .files import OutputFiles, require_place, require_writable
+
+if TYPE_CHECKING:
+    from ..bundle.bundle import Bundle
+    from ..inference.familiarity import Remark
+    from ..inference.index.index import MotionIndex
+    from ..inference.retrieve import Hit
+    from ..motion.motion import Motion
 
 
 @dataclass(frozen=True)
 class _Request:
-    """A query as it was given; ``record`` is the rest of its line, ``fps`` the rate of its motion."""
+    """A query: its text as it was given, the rest of its line, and the sentence or motion that it is."""
 
     query: str
     record: dict[str, Any]
-    fps: float | None
+    asked: str | Motion
 
 
 def retrieve_command(
@@ -73,21 +97,25 @@ def retrieve_command(
         _refuse("--texts ranks sentences and searches no library", of_matches | of_library)
     if force and render is None:
         raise UsageError("--force overwrites the video of --render, which is not given")
-    if fps is not None and not 0 < fps < float("inf"):
-        raise UsageError(f"--fps {fps:g}: expected a rate above 0")
+    check_fps(fps)
     if library is not None and not library.exists():
         raise UsageError(f"{library}: no such folder; expected a library of motion files")
-    given = [] if build_only else _queries(query, fps, rerank, count)
-    if render is not None and len(given) > 1:
-        raise UsageError(f"--render shows the matches of one query; found {len(given)}")
-    sentences = None if texts is None else _sentences(texts)
+    require_place(render, "--render")
+    if copy_to is not None:
+        require_writable(copy_to, "--copy-to")
+    sentences = None if texts is None else read_sentences(texts)
+    skipped = Skipped()
+    requests = [] if build_only else _requests(query, fps, rerank, count, skipped)
+    if render is not None and len(requests) > 1:
+        raise UsageError(f"--render shows the matches of one query; found {len(requests)}")
 
     from ..bundle.bundle import load_bundle
+    from ..inference.retrieve import search_index
 
     bundle = load_bundle(model, device_option(device))
     if sentences is not None:
-        for request, asked in given:
-            _rank_texts(bundle, request, asked, sentences, count, as_json)
+        _rank_texts(bundle, requests, sentences, count, skipped, as_json)
+        skipped.finish()
         return
     if library is None:
         from ..data.samples import sample_library
@@ -95,17 +123,19 @@ def retrieve_command(
         library = sample_library()
         note(f"no --library: searching the sample of synthetic motions in {library}")
     opened = _update_index(bundle, library, index, fps, strict, build_only)
-    kept: list[Any] = []
-    for request, asked in given:
-        found = _search(bundle, opened, asked, count, rerank)
+    remarks = _remarks(bundle, [r.asked for r in requests if isinstance(r.asked, str)], "the matches are")
+    kept: list[Hit] = []
+    for request in requests:
+        found = search_index(bundle, opened, request.asked, count, rerank)
         hits = [hit for hit in found if threshold is None or hit.score >= threshold]
         for rank, hit in enumerate(hits, 1):
-            _emit_hit(bundle, request, rank, hit, as_json)
+            _emit_hit(bundle, request, remarks, rank, hit, as_json)
         kept += hits
     if copy_to is not None:
         _copy(kept, copy_to)
     if render is not None and kept:
-        _render(bundle, kept, free_path(render, force), fps)
+        _render(bundle, kept, render, fps, OutputFiles(force))
+    skipped.finish()
 
 
 def _refuse(reason: str, given: dict[str, bool]) -> None:
@@ -115,52 +145,51 @@ def _refuse(reason: str, given: dict[str, bool]) -> None:
         raise UsageError(f"{reason}; {option} has no effect there")
 
 
-def _queries(query: str | None, fps: float | None, rerank: int, count: int) -> list[tuple[_Request, Any]]:
-    """Every query with the sentence or motion that it is; reads stdin when none is given."""
+def _requests(
+    query: str | None, fps: float | None, rerank: int, count: int, skipped: Skipped
+) -> list[_Request]:
+    """Every query with the sentence or motion that it is; of stdin bad lines are left out and named."""
     from ..inference.query import check_rerank, read_query
 
     found = []
-    for request in _requests(query, fps):
-        asked = read_query(request.query, request.fps)
-        check_rerank(rerank, count, asked)
-        found.append((request, asked))
+    with ExitStack() as stack, motion_notes() as show_notes:
+        for words, record in _given(query, stack, skipped):
+            try:
+                asked = read_query(words, rate_of(record, fps))
+                check_rerank(rerank, count, asked)
+            except (ValueError, OSError) as error:
+                if not record:
+                    raise
+                skipped.add(error)
+                continue
+            name = record.get("query", words)
+            if not isinstance(asked, str):
+                show_notes(replace(asked, source=name))
+            found.append(_Request(name, record, asked))
+    if not found:
+        skipped.finish()
+        raise UsageError("no query; stdin is empty")
     return found
 
 
-def _requests(query: str | None, fps: float | None) -> Iterator[_Request]:
+def _given(query: str | None, stack: ExitStack, skipped: Skipped) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Queries with their lines of stdin, which are empty for an argument."""
     if query is not None and query != "-":
-        yield _Request(query, {}, fps)
+        yield query, {}
         return
     if sys.stdin.isatty():
         raise UsageError("no query; expected a sentence or a motion file")
-    lines = [line.strip().removeprefix("\ufeff") for line in sys.stdin]
-    if not any(lines):
-        raise UsageError("no query; stdin is empty")
-    for number, line in enumerate(lines, 1):
-        if line:
-            yield _request(line, fps, f"stdin, line {number}")
-
-
-def _request(line: str, fps: float | None, where: str) -> _Request:
-    """A line's query: bare text, or an object with ``motion`` or ``text``, and perhaps ``fps``."""
-    if not line.startswith("{"):
-        return _Request(line, {}, fps)
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{where}: not a JSON object ({error})") from None
-    query = record.get("motion") or record.get("text")
-    if not isinstance(query, str):
-        raise UsageError(f"{where}: the object has neither 'motion' nor 'text'")
-    rate = record.get("fps", fps)
-    if rate is not None and not (isinstance(rate, int | float) and 0 < rate < float("inf")):
-        raise UsageError(f"{where}: 'fps' is {rate!r}; expected a rate above 0")
-    return _Request(query, record, rate)
+    path = motion_file_on_stdin(stack)
+    if path is not None:
+        yield str(path), {"query": "-"}
+        return
+    for record in read_records(stdin_lines(), "query", "stdin", skipped, also=("motion", "text")):
+        yield record.get("motion") or record.get("text") or record["query"], record
 
 
 def _update_index(
-    bundle: Any, library: Path, folder: Path | None, fps: float | None, strict: bool, build_only: bool
-) -> Any:
+    bundle: Bundle, library: Path, folder: Path | None, fps: float | None, strict: bool, build_only: bool
+) -> MotionIndex:
     from ..inference.index.index import default_folder, update_index
 
     folder = folder or default_folder(library)
@@ -168,7 +197,9 @@ def _update_index(
         advance = counted(stack, "embedding", "files")
         opened, report = update_index(bundle, library, folder, fps, advance, note)
     for name, reason in report.unreadable.items():
-        note(f"{name}: {reason}")
+        note(f"left out: {name}: {reason}")
+    for sentence, names in report.notes.items():
+        note(f"{name_several(names)}: {sentence}")
     if strict and report.unreadable:
         raise UsageError(f"{len(report.unreadable)} motions of {library} cannot be read")
     if build_only:
@@ -178,37 +209,41 @@ def _update_index(
     return opened
 
 
-def _search(bundle: Any, opened: Any, asked: Any, count: int, rerank: int) -> list[Any]:
-    from ..inference.familiarity import unfamiliar_reasons
-    from ..inference.retrieve import search_index
+def _remarks(bundle: Bundle, texts: Sequence[str], guess: str) -> dict[str, Remark]:
+    from ..inference.familiarity import remarks_on
 
-    if isinstance(asked, str):
-        for reason in filter(None, unfamiliar_reasons(bundle, [asked])):
-            note(f"{asked!r} lies far from what this model was trained on: {reason}; the matches are a guess")
-    return search_index(bundle, opened, asked, count, rerank)
-
-
-def _sentences(path: Path) -> list[str]:
-    lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
-    sentences = list(dict.fromkeys(line for line in lines if line))
-    if not sentences:
-        raise UsageError(f"{path}: no sentence in it")
-    return sentences
+    remarks = remarks_on(bundle, texts)
+    note_remarks(remarks, guess)
+    return remarks
 
 
 def _rank_texts(
-    bundle: Any, request: _Request, asked: Any, sentences: list[str], count: int, as_json: bool
+    bundle: Bundle,
+    requests: Sequence[_Request],
+    sentences: Sequence[str],
+    count: int,
+    skipped: Skipped,
+    as_json: bool,
 ) -> None:
     from ..inference.retrieve import rank_texts
 
-    if isinstance(asked, str):
-        raise UsageError(f"--texts ranks sentences for a motion; {request.query!r} is no motion file")
-    for rank, (sentence, score) in enumerate(rank_texts(bundle, asked, sentences)[:count], 1):
-        record = {**request.record, "query": request.query, "rank": rank, "score": score, "text": sentence}
-        emit(record, f"{rank:3d}  {score:.3f}  {sentence}", as_json)
+    remarks = _remarks(bundle, sentences, "its score is")
+    for request in requests:
+        if isinstance(request.asked, str):
+            error = UsageError(f"--texts ranks sentences for a motion; {request.query!r} is no motion file")
+            if not request.record:
+                raise error
+            skipped.add(error)
+            continue
+        for rank, (sentence, score) in enumerate(rank_texts(bundle, request.asked, sentences)[:count], 1):
+            found = {"query": request.query, "rank": rank, "score": score, "text": sentence}
+            record = {**request.record, **found, **remarks[sentence].record()}
+            emit(record, f"{rank:3d}  {score:.3f}  {sentence}", as_json)
 
 
-def _emit_hit(bundle: Any, request: _Request, rank: int, hit: Any, as_json: bool) -> None:
+def _emit_hit(
+    bundle: Bundle, request: _Request, remarks: dict[str, Remark], rank: int, hit: Hit, as_json: bool
+) -> None:
     from ..inference.index.library import caption_beside
 
     caption = caption_beside(hit.path)
@@ -226,19 +261,20 @@ def _emit_hit(bundle: Any, request: _Request, rank: int, hit: Any, as_json: bool
         "caption": caption,
         "fps": bundle.config.fps,
         "model": bundle.config.name,
+        **(remarks[request.asked].record() if isinstance(request.asked, str) else {}),
     }
     matching = "" if hit.matching is None else f"  match {hit.matching:.3f}"
     human = f"{rank:3d}  {hit.score:.3f}{matching}  {hit.start:.2f}-{hit.end:.2f} s  {hit.motion}  {caption}"
     emit(record, human.rstrip(), as_json)
 
 
-def _copy(hits: list[Any], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _copy(hits: Sequence[Hit], folder: Path) -> None:
+    outputs = OutputFiles()
     for path in dict.fromkeys(hit.path for hit in hits):
-        shutil.copy2(path, free_path(folder / path.name))
+        outputs.write(folder, path.stem, {path.suffix: partial(shutil.copy2, path)})
 
 
-def _render(bundle: Any, hits: list[Any], path: Path, fps: float | None) -> None:
+def _render(bundle: Bundle, hits: Sequence[Hit], path: Path, fps: float | None, outputs: OutputFiles) -> None:
     from ..inference.retrieve import joints_of_hit
     from ..render.camera import SceneOptions
     from ..render.video import render_motions
@@ -248,4 +284,7 @@ def _render(bundle: Any, hits: list[Any], path: Path, fps: float | None) -> None
         f"{rank}. {hit.take or hit.path.stem}  {hit.start:.1f}-{hit.end:.1f} s"
         for rank, hit in enumerate(hits, 1)
     ]
-    render_motions(motions, bundle.config.fps, titles, path, SceneOptions(320, 320))
+    note_missing_signs(titles)
+    options = SceneOptions(320, 320)
+    draw = partial(render_motions, motions, bundle.config.fps, titles, options=options)
+    outputs.write_one(path, draw)

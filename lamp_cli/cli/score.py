@@ -51,10 +51,10 @@ from .common import (
     emit,
     motion_files_of,
     motion_notes,
-    motions_on_stdin,
     note,
     progress,
     read_option,
+    stdin_inputs,
 )
 from .files import OutputFiles, require_writable
 
@@ -289,7 +289,7 @@ def _files(path: Path, recursive: bool) -> list[_File]:
 
 def _from_stdin(metrics: Sequence[str], stack: ExitStack, skipped: Skipped) -> _Source:
     """Lines with sentences; or motion files, where no line has a sentence and no figure needs one."""
-    records = list(motions_on_stdin(stack, skipped))
+    records = [(item.path, item.record) for item in stdin_inputs(stack, skipped)]
     if records and not any("text" in record for _, record in records) and set(metrics) <= set(OF_MOTIONS):
         return _Source(
             tuple(_File(path, fps_of_record(record, str(path)), "stdin") for path, record in records)

@@ -24,6 +24,8 @@ from .smpl import BodyModelError, holds_poses, model_joints, neutral_joints, rea
 
 # Files of these endings are looked for in folders; a file that is named is recognised by its content.
 MOTION_SUFFIXES = (".npy", ".npz", ".bvh")
+# Those that hold motions in formats that are not read here.
+FOREIGN_SUFFIXES = (".amc", ".asf", ".fbx", ".c3d", ".glb", ".gltf", ".csv", ".pkl")
 
 
 def load_motion(path: str | Path, fps: float | None = None, body_models: str | Path | None = None) -> Motion:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +20,55 @@ from ..data.batches import batched
 from ..data.vocabulary import Vocabulary
 from ..language.stems import stems_of
 from ..model.lamp import Lamp
-from .embed import encode_text
-from .known_words import KnownWords, negation_reason, word_reason
+from .embed import encode_text, part_read
+from .known_words import KnownWords, negation_reason, quoted, word_reason
 
 CHUNK = 256
 READ, KEPT = 10_000, 2000
 # The share of validation sentences that may lie further from the training sentences than is usual.
 UNUSUAL_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What people should know about a sentence that a model is given.
+
+    familiar: whether it learned motions of sentences like it; None when it remembers none.
+    reason: why it did not.
+    truncated_to: the part that it reads of a sentence with too many word pieces.
+    """
+
+    familiar: bool | None
+    reason: str | None
+    truncated_to: str | None
+
+    def sentences(self, text: str, guess: str) -> list[str]:
+        """What to say of ``text``; ``guess`` is what is one, as ``the motion is``."""
+        said = []
+        if self.reason is not None:
+            said.append(
+                f"{quoted(text)} lies far from what this model was trained on: {self.reason}; {guess} a guess"
+            )
+        if self.truncated_to is not None:
+            rest = quoted(text[len(self.truncated_to) :].strip())
+            said.append(f"{quoted(text)} has more word pieces than this model reads; left out: {rest}")
+        return said
+
+    def record(self) -> dict[str, Any]:
+        """The keys of a line of output."""
+        truncated = {} if self.truncated_to is None else {"truncated_to": self.truncated_to}
+        return {"familiar": self.familiar, "reason": self.reason, **truncated}
+
+
+def remarks_on(bundle: Bundle, texts: Sequence[str]) -> dict[str, Remark]:
+    """The remark on each distinct sentence, in order."""
+    distinct = list(dict.fromkeys(texts))
+    knows = bundle.training_sentences is not None
+    remarks = {}
+    for text, reason in zip(distinct, unfamiliar_reasons(bundle, distinct), strict=True):
+        part = part_read(bundle, text)
+        remarks[text] = Remark(reason is None if knows else None, reason, None if part == text else part)
+    return remarks
 
 
 def remember_sentences(
@@ -63,7 +107,7 @@ def unfamiliar_reasons(bundle: Bundle, texts: Sequence[str]) -> list[str | None]
     distance to the training sentences. A bundle that remembers no sentences gives no such reason.
     """
     known = bundle.training_sentences
-    if known is None:
+    if known is None or not texts:
         return [negation_reason(text) for text in texts]
     embedded = embed_sentences(bundle.lamp, bundle.vocabulary, texts, bundle.device)
     near = nearest_similarity(embedded, known.embeddings)

@@ -10,6 +10,7 @@ import string
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from textwrap import shorten
 
 from ..language.stems import meaningful_words, stem
 
@@ -93,6 +94,11 @@ def negation_reason(text: str) -> str | None:
     if found is None:
         return None
     return f"negations are not understood: {found[0]!r} is read much like {found[1]!r}"
+
+
+def quoted(text: str) -> str:
+    """A sentence in quotes, the end of a long one left out."""
+    return repr(shorten(text, 80, placeholder=" ..."))
 
 
 def _listed(words: Sequence[str], known: KnownWords) -> str:

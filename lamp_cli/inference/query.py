@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..files.load import load_motion
+from ..files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, load_motion
 from ..motion.motion import Motion
-
-MOTION_ENDINGS = (".npy", ".npz", ".bvh", ".amc", ".asf", ".fbx", ".c3d", ".glb", ".gltf", ".csv", ".pkl")
 
 
 def read_query(query: str, fps: float | None = None) -> str | Motion:
@@ -28,7 +26,7 @@ def read_query(query: str, fps: float | None = None) -> str | Motion:
 def looks_like_path(query: str) -> bool:
     """Whether a text ends like a motion file, or is one word with a folder separator in it."""
     text = query.strip()
-    if text.lower().endswith(MOTION_ENDINGS):
+    if text.lower().endswith(MOTION_SUFFIXES + FOREIGN_SUFFIXES):
         return True
     return len(text.split()) == 1 and ("/" in text or "\\" in text)
 

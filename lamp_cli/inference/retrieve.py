@@ -7,7 +7,7 @@ matching head may re-rank the best.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ..files.load import load_takes
 from ..motion.motion import Motion
 from ..motion.transform import resample
 from .embed import embed_motions, embed_texts, encode_text, motion_context, similarity
+from .familiarity import Remark, remarks_on
 from .index.index import MotionIndex, WindowSource, default_folder, update_index
 from .index.library import Window, windows_of_file, windows_of_motion
 from .index.search import motion_similarities, text_similarities
@@ -64,16 +65,20 @@ def find(
     """The ``top`` moments of a library nearest to a sentence or a motion, the best first.
 
     Brings the library's index up to date first. ``query`` may name a motion file. ``fps`` is the rate of
-    joint arrays; ``rerank``, at least ``top``, hits are ordered with the matching head. Takes that cannot be
-    read are left out with a warning. Raises ``ValueError`` when the library is no folder or holds no
-    motion, or for a query that looks like a path and is none.
+    joint arrays; ``rerank``, at least ``top``, hits are ordered with the matching head. Warns of takes that
+    cannot be read, of what reading assumed, and of a sentence unlike those of training. Raises ``ValueError``
+    when the library is no folder or holds no motion, or for a query that looks like a path and is none.
     """
     asked = read_query(query, fps) if isinstance(query, str) else query
     check_rerank(rerank, top, asked)
     folder = Path(index_folder) if index_folder else default_folder(Path(library))
     index, report = update_index(bundle, Path(library), folder, fps, notify=_warn)
     for name, reason in report.unreadable.items():
-        _warn(f"{name}: {reason}")
+        _warn(f"left out: {name}: {reason}")
+    for sentence, names in report.notes.items():
+        _warn(f"{', '.join(names)}: {sentence}")
+    if isinstance(asked, str):
+        warn_of(remarks_on(bundle, [asked]), "the matches are")
     if not index.windows:
         raise ValueError(f"{library}: holds no motion that can be searched")
     return search_index(bundle, index, asked, top, rerank)
@@ -81,6 +86,13 @@ def find(
 
 def _warn(message: str) -> None:
     warnings.warn(message, stacklevel=3)
+
+
+def warn_of(remarks: Mapping[str, Remark], guess: str) -> None:
+    """Warn of sentences that the model can only guess at, or reads a part of; ``guess`` is what is one."""
+    for text, remark in remarks.items():
+        for sentence in remark.sentences(text, guess):
+            _warn(sentence)
 
 
 def search_index(

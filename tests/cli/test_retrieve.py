@@ -70,8 +70,60 @@ def test_lines_of_stdin_are_queries_with_a_rate_of_their_own(
     assert [(r["query"], r.get("mine")) for r in found] == [(lines[0]["motion"], 3), ("a person walks", None)]
     given = records(lamp("retrieve", tmp_path / "fast.npy", "--fps", "120", *rest))
     assert given[0]["end"] < 250 / 120 + 0.1
-    wrong = lamp("retrieve", *rest, stdin='{"motion": "x.npy", "fps": "fast"}')
-    assert wrong.returncode == 2 and "'fps' is 'fast'" in wrong.stderr
+    wrong = [{"motion": "x.npy", "fps": "fast"}, {"motion": "absent.npy"}, {"other": 1}, lines[1]]
+    done = lamp("retrieve", *rest, stdin="\n".join(map(json.dumps, wrong)))
+    assert done.returncode == 1 and json.loads(done.stdout)["query"] == "a person walks"
+    left_out = [line for line in done.stderr.splitlines() if line.startswith("left out")]
+    reasons = [
+        "the object has no 'query' or 'motion' or 'text'",
+        "'fps' is 'fast'",
+        "absent.npy: no such file",
+    ]
+    assert all(any(reason in line for line in left_out) for reason in reasons)
+
+
+def test_a_motion_file_itself_on_stdin_is_a_query(library: Path, model: Path, tmp_path: Path) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "lamp_cli",
+        "retrieve",
+        "-",
+        "--library",
+        str(library),
+        "--model",
+        str(model),
+    ]
+    with (library / "walk.npy").open("rb") as stdin:
+        done = subprocess.run([*words, "-k", "1"], stdin=stdin, capture_output=True, text=True, timeout=120)
+    [found] = records(done)
+    assert found["query"] == "-" and "-: no frame rate given" in done.stderr.splitlines()[0]
+
+
+def test_what_reading_a_library_assumed_is_said_every_time(library: Path, model: Path) -> None:
+    rest = ["a person walks", "--library", library, "--model", model, "-k", "1"]
+    np.save(library / "high.npy", wandering(HUMANML3D, 60, seed=1) + np.array([0, 1, 0]))
+    (library / "other.fbx").write_bytes(b"Kaydara")
+    for _ in range(2):
+        said = lamp("retrieve", *rest).stderr
+        assert "high.npy and 3 more: no frame rate given, 20 frames per second assumed" in said
+        assert "m above the floor, moved onto it" in said
+        assert "left out: other.fbx: an FBX file" in said
+    given = lamp("retrieve", *rest, "--fps", "20").stderr
+    assert "no frame rate" not in given and "above the floor" in given
+
+
+def test_pictures_and_copies_replace_nothing(library: Path, model: Path, tmp_path: Path) -> None:
+    rest = ["a person walks", "--library", library, "--model", model, "-k", "1"]
+    places = ["--render", tmp_path / "match.png", "--copy-to", tmp_path / "copies"]
+    for _ in range(2):
+        done = lamp("retrieve", *rest, *places)
+        assert done.returncode == 0, done.stderr
+    assert "match.png: exists; written to" in done.stderr
+    assert sorted(path.name for path in tmp_path.glob("match*")) == ["match.png", "match_2.png"]
+    assert len(list((tmp_path / "copies").iterdir())) == 2
+    refused = lamp("retrieve", *rest, "--render", tmp_path / "match.xyz")
+    assert refused.returncode == 2 and "expected a name ending in .mp4, .gif, .webp, .png" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -82,7 +134,7 @@ def test_lines_of_stdin_are_queries_with_a_rate_of_their_own(
         ([""], "the query is empty"),
         (["a", "--library", "/nowhere"], "/nowhere: no such folder"),
         (["clips/jump_017.npy"], "clips/jump_017.npy: no such file"),
-        (["a", "--fps", "0"], "--fps 0: expected a rate above 0"),
+        (["a", "--fps", "0"], "--fps 0: expected frames per second above 0"),
         (["a", "--force"], "--force overwrites"),
         (["a", "--rerank", "2"], "re-ranking 2 of 5 matches"),
         (["{walk}", "--rerank", "9"], "re-ranking needs a sentence"),
@@ -107,6 +159,12 @@ def test_sentences_are_ranked_for_a_motion_file_only(library: Path, model: Path,
     rest = ["--texts", tmp_path / "texts.txt", "--model", model]
     ranked = records(lamp("retrieve", library / "walk.npy", *rest))
     assert sorted(r["text"] for r in ranked) == ["a person walks", "he sits"]
+    text = f"{'very ' * 40}slowly"
+    (tmp_path / "texts.txt").write_bytes(f"{text}\r\nun caf\u00e9\r\n".encode("cp1252"))
+    cut = lamp("retrieve", library / "walk.npy", *rest)
+    assert {r["text"] for r in records(cut)} == {text, "un caf\u00e9"}
+    assert "more word pieces than this model reads" in cut.stderr
+    assert sum("truncated_to" in r for r in records(cut)) == 1
     refused = lamp("retrieve", "a sentence", *rest)
     assert refused.returncode == 2 and "'a sentence' is no motion file" in refused.stderr
 

@@ -35,7 +35,7 @@ from .library import HOP, UnreadableTake, Window, content_hash, motion_files, wi
 from .search import Block
 
 # Raise it when the layout of shards changes, or what makes a file's embeddings: reading, windows, features.
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 SHARD_WINDOWS = 256
 FOLDER = ".lamp-index"
 SECONDS_UNTIL_NOTICE = 1.0
@@ -64,12 +64,20 @@ class WindowSource:
 
 @dataclass
 class IndexReport:
-    """What an update did: numbers of files, and the reason of every take that was left out."""
+    """What an update did.
+
+    files: in the library.
+    embedded: of them, computed now.
+    reused: of them, known already.
+    unreadable: takes that were left out, with the reason.
+    notes: sentences on what was assumed or repaired in reading, with the takes.
+    """
 
     files: int = 0
     embedded: int = 0
     reused: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,8 +140,8 @@ def update_index(
     return MotionIndex(root, fps, windows, blocks), report
 
 
-# Content hash of the file, take, start, end, and the reason when the take could not be read.
-Row = tuple[str, str, int, int, str]
+# Content hash of the file, take, start, end, the reason when the take could not be read, notes on the take.
+Row = tuple[str, str, int, int, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -170,8 +178,8 @@ def _holder_name(holder: Path) -> str:
 
 
 def _embedding_key(bundle: Bundle, fps: float | None) -> str:
-    """What the embeddings of given files depend on."""
-    parts = [INDEX_VERSION, LONGEST_CLIP, HOP, fps or bundle.skeleton.fps, fingerprint(bundle)]
+    """What the embeddings of given files, and the notes on them, depend on."""
+    parts = [INDEX_VERSION, LONGEST_CLIP, HOP, fps, fingerprint(bundle)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -182,9 +190,9 @@ def _embed(bundle: Bundle, missing: dict[str, Path], fps: float | None) -> Itera
     for content, path in missing.items():
         for item in windows_of_file(path, bundle.skeleton, fps):
             if isinstance(item, UnreadableTake):
-                rows.append((content, item.take, 0, 0, item.reason))
+                rows.append((content, item.take, 0, 0, item.reason, ()))
                 continue
-            rows.append((content, item.take, item.start, item.end, ""))
+            rows.append((content, item.take, item.start, item.end, "", item.notes if item.start == 0 else ()))
             windows.append(item)
         if len(windows) >= SHARD_WINDOWS:
             yield _Shard(rows, _embeddings(bundle, windows))
@@ -237,8 +245,12 @@ def _read_shard(path: Path, key: str) -> _Shard | None:
             header = file.metadata() or {}
             if header.get("key") != key:
                 return None
-            rows: list[Row] = [tuple(row) for row in json.loads(header["rows"])]  # type: ignore[misc]
-            return _Shard(rows, file.get_tensor("embeddings").numpy())
+            rows = [
+                (str(content), str(take), int(start), int(end), str(reason), tuple(notes))
+                for content, take, start, end, reason, notes in json.loads(header["rows"])
+            ]
+            shard = _Shard(rows, file.get_tensor("embeddings").numpy())
+            return shard if len(shard.embeddings) == sum(not row[4] for row in rows) else None
     except (SafetensorError, KeyError, TypeError, ValueError, OSError):
         return None
 
@@ -257,11 +269,14 @@ def _open(
         contents = {row[0] for row in shard.rows} - seen
         rows: list[int] = []
         number = 0
-        for content, take, start, end, reason in shard.rows:
+        for content, take, start, end, reason, notes in shard.rows:
             found = names.get(content, []) if content in contents else []
+            takes = [f"{name}:{take}" if take else name for name in found]
             if reason:
-                report.unreadable.update({f"{name}:{take}" if take else name: reason for name in found})
+                report.unreadable.update(dict.fromkeys(takes, reason))
                 continue
+            for sentence in notes:
+                report.notes.setdefault(sentence, []).extend(takes)
             windows += [WindowSource(name, take, start, end) for name in found]
             rows += [number] * len(found)
             number += 1

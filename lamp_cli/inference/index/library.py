@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...data.captions import parse_captions
+from ...data.captions import read_texts
 from ...files.arrays import MotionFileError
-from ...files.load import MOTION_SUFFIXES, load_takes
+from ...files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, load_takes
 from ...motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ...motion.motion import Motion
 from ...motion.representation import joints_to_features
@@ -32,12 +32,16 @@ LARGE_FILE = 1 << 23
 
 @dataclass(frozen=True)
 class Window:
-    """Features (T, C) of frames ``start``..``end`` of a take; ``take`` is empty for a .npy file."""
+    """Features (T, C) of frames ``start``..``end`` of a take; ``take`` is empty for a .npy file.
+
+    ``notes`` is what the take's reader assumed or repaired.
+    """
 
     take: str
     start: int
     end: int
     features: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,16 @@ class UnreadableTake:
 def motion_files(root: Path) -> list[Path]:
     """Motion files under a folder, nested ones too, sorted; raises ``ValueError`` when there is no folder.
 
-    Hidden folders are left alone: the index lies in one. Of a motion that is there as joints and as
-    features, the joints; statistics of a data set are no motions.
+    Files of formats that are not read are among them, so that whoever reads them can say so. Hidden folders
+    are left alone: the index lies in one. Of a motion that is there as joints and as features, the joints;
+    statistics of a data set are no motions.
     """
-    if root.is_file() and root.suffix.lower() in MOTION_SUFFIXES:
+    suffixes = MOTION_SUFFIXES + FOREIGN_SUFFIXES
+    if root.is_file() and root.suffix.lower() in suffixes:
         return [root]
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; expected a library of motion files")
-    found = {p for p in root.rglob("*") if p.suffix.lower() in MOTION_SUFFIXES and p.is_file()}
+    found = {p for p in root.rglob("*") if p.suffix.lower() in suffixes and p.is_file()}
     visible = (p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts))
     return sorted(p for p in visible if not (_joints_of_features(p) in found or _is_statistics(p)))
 
@@ -120,7 +126,7 @@ def _windows_of_take(
         yield UnreadableTake(take, str(error))
         return
     for start, end, features in windows:
-        yield Window(take, start, end, features)
+        yield Window(take, start, end, features, motion.notes)
 
 
 def windows_of_motion(motion: Motion, skeleton: Skeleton) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -153,7 +159,7 @@ def caption_beside(path: Path) -> str:
     """The first sentence of ``NAME.txt`` beside a motion or in the field's ``texts/``; empty without."""
     for text in (path.with_suffix(".txt"), path.parent.parent / "texts" / f"{path.stem}.txt"):
         try:
-            captions = parse_captions(text.read_text(encoding="utf-8", errors="replace"))
+            captions = read_texts(text)
         except (OSError, ValueError):
             continue
         if captions:
