@@ -18,7 +18,6 @@ from ..storage import write_text
 from .scene import bones_of
 from .video import skeleton_to_render
 
-SPACING = 1.8
 _LARGEST = 32_000
 
 
@@ -37,7 +36,7 @@ def viewer_page(motions: Sequence[np.ndarray], fps: float, titles: Sequence[str]
     if not motions:
         raise ValueError("no motion to show")
     packed = [_packed(np.asarray(m), title) for m, title in zip(motions, titles, strict=True)]
-    page = {"fps": fps, "spacing": SPACING, "motions": packed}
+    page = {"fps": fps, "motions": packed}
     # Inside a script element only "</" could end it early, and "<!--" begin a comment.
     text = json.dumps(page).replace("<", "\\u003c")
     template = files(__package__).joinpath("viewer.html").read_text(encoding="utf-8")
@@ -54,8 +53,6 @@ def _packed(motion: np.ndarray, title: str) -> dict[str, Any]:
         "title": " ".join(title.split()),
         "frames": len(motion),
         "joint_count": motion.shape[1],
-        # Every body starts at the page's origin, so that several stand side by side.
-        "origin": [0.0, 0.0, 0.0],
         "unit": unit,
         "joints": base64.b64encode(numbers.tobytes()).decode("ascii"),
         "bones": [

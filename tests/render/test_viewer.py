@@ -1,0 +1,55 @@
+"""The page's own program, run by Node where there is one, on a canvas that takes notes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.render.viewer import write_viewer
+from tests.conftest import wandering
+
+CANVAS = r"""
+const [path, W, H] = process.argv.slice(1), html = require("fs").readFileSync(path, "utf8");
+const data = html.match(/<script type="application.json" id="motions">(.*?)<.script>/s)[1];
+const program = html.match(/<script>\n"use strict";(.*?)<.script>/s)[1];
+const cells = [], texts = [], elements = {};
+const pen = new Proxy({ measureText(text) { return { width: text.length * parseFloat(this.font) * 0.55 }; },
+  rect: (x, y, width, height) => cells.push({ x, y, width, height }),
+  fillText: (text, x, y) => texts.push({ text, x, y, cell: cells.length - 1 }) },
+  { get: (own, name) => own[name] ?? (() => {}) });
+const element = id => elements[id] ??= { textContent: id === "motions" ? data : "", value: 1,
+  offsetHeight: 50, clientWidth: +W, clientHeight: +H, addEventListener() {}, getContext: () => pen };
+let frames = 0;
+globalThis.document = { getElementById: element, createElement: () => element("sheet") };
+globalThis.window = { devicePixelRatio: 1, addEventListener() {} };
+globalThis.requestAnimationFrame = draw => { if (!frames++) draw(0); };
+new Function(program)();
+console.log(JSON.stringify({ cells, texts }));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no Node on this machine")
+@pytest.mark.parametrize("size", [(1280, 720), (400, 700)])
+def test_twenty_motions_stand_in_a_grid_with_whole_titles(tmp_path: Path, size: tuple[int, int]) -> None:
+    titles = [f"number {k} walks forward slowly, turns to the left and waves with a hand" for k in range(20)]
+    motions = [wandering(HUMANML3D, 10, k) for k in range(20)]
+    page = write_viewer(motions, 20.0, titles, tmp_path / "page.html")
+    words = ["node", "-e", CANVAS, str(page), *map(str, size)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    drawn = json.loads(done.stdout)
+    cells, texts = drawn["cells"], drawn["texts"]
+    assert len({(cell["x"], cell["y"]) for cell in cells}) == 20
+    assert len({cell["x"] for cell in cells}) > 1 and len({cell["y"] for cell in cells}) > 1
+    right, bottom = (max(cell[a] + cell[b] for cell in cells) for a, b in (("x", "width"), ("y", "height")))
+    # The bar of controls covers the lowest 50 pixels.
+    assert right <= size[0] + 0.01 and bottom <= size[1] - 49.9
+    for number, title in enumerate(titles):
+        lines = [line for line in texts if line["cell"] == number]
+        assert " ".join(line["text"] for line in lines) == title
+        assert all(0 < line["y"] - cells[number]["y"] < cells[number]["height"] / 2 for line in lines)
