@@ -18,7 +18,7 @@ from ..motion.skeleton import HUMANML3D
 from .time_curves import falling_below
 
 LENGTHS = np.array(HUMANML3D.bone_lengths)
-SIDES = np.array([1.0, -1.0])
+SIDES = (1.0, -1.0)
 THIGH, SHIN = LENGTHS[[1 + 3, 2 + 3]], LENGTHS[[7, 8]]
 UPPER_ARM, FOREARM = LENGTHS[[18, 19]], LENGTHS[[20, 21]]
 LEG, ARM = THIGH + SHIN, UPPER_ARM + FOREARM

@@ -122,8 +122,7 @@ def set_height(
         events.append((off, ends[0], launch, -GRAVITY))
         events.append((on, ends[1], launch - GRAVITY * (on - off), -GRAVITY))
     events += _gives_way(sorted(events))
-    times, height, speed, fall = (np.array(column) for column in zip(*sorted(events), strict=True))
-    tracks.root[:, 1] += quintic(t, times, height, speed, fall)
+    tracks.root[:, 1] += quintic(t, *zip(*sorted(events), strict=True))
 
 
 def _gives_way(events: list[tuple[float, ...]]) -> list[tuple[float, float, float, float]]:
@@ -173,7 +172,9 @@ def set_upper(
         tracks.arm[:, side] = swung(tracks.arm[:, side], angle, run)
 
 
-def standing_contacts(style: BodyStyle, leave: tuple[float, float], ground: float = 0.0) -> list[Contact]:
+def standing_contacts(
+    style: BodyStyle, leave: tuple[float, float] = (0.0, 0.0), ground: float = 0.0
+) -> list[Contact]:
     """Both feet where a standing body has them, until they leave."""
     feet = [tuple(map(float, spot)) for spot in style.feet()]
     return [Contact(s, -1.0, leave[s], (feet[s][0], feet[s][1], feet[s][2], ground)) for s in (0, 1)]

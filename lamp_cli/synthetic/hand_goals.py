@@ -56,7 +56,7 @@ def shift_weight(tracks: Tracks, share: np.ndarray, sideways: float) -> None:
 
 def follow(tracks: Tracks, share: np.ndarray, side: int, strength: float) -> None:
     """Trunk and other arm answer to one raised arm: lean away from it, the other arm a little off."""
-    sign = float(SIDES[side])
+    sign = SIDES[side]
     share = lagged(share, 1.0)
     shift_weight(tracks, share, -0.015 * strength * sign)
     tracks.spine[:, 2] -= 0.05 * strength * sign * share
@@ -146,4 +146,4 @@ def step_out(scene: Scene, foot: int, far: float, go: float, back: float, share:
     tracks.root[:, 2] += 0.5 * far * share
     tracks.root[:, 1] -= 0.03 * share
     over = window(t, go - 0.2, go + 0.6, 0.3, 0.3) + window(t, back - 0.2, back + 0.6, 0.3, 0.3)
-    shift_weight(tracks, over, -0.03 * float(SIDES[foot]))
+    shift_weight(tracks, over, -0.03 * SIDES[foot])

@@ -43,7 +43,7 @@ def turn_trunk(tracks: Tracks, side: int, hips: np.ndarray, spine: float, gaze: 
 
     The head stays ahead by the share ``gaze``. Returns the angle (T,) of the chest.
     """
-    sign, above = -float(SIDES[side]), spine * lagged(hips, LAG)
+    sign, above = -SIDES[side], spine * lagged(hips, LAG)
     tracks.pelvis[:, 0] += sign * hips
     tracks.spine[:, 0] += sign * above
     tracks.head[:, 0] -= gaze * sign * (hips + above)

@@ -146,8 +146,9 @@ def drift(t: np.ndarray, rng: np.random.Generator, size: int, period: float = 2.
     return np.sin(2 * np.pi * t[:, None, None] / periods + phases).sum(1) * 0.8
 
 
-def falling_below(limit: np.ndarray, radius: int = 3) -> np.ndarray:
+def falling_below(limit: np.ndarray) -> np.ndarray:
     """A smooth curve (T,) that never exceeds ``limit`` (T,): erosion, then smoothing within its reach."""
+    radius = 3
     padded = np.concatenate([limit[:1].repeat(radius), limit, limit[-1:].repeat(radius)])
     eroded = np.min([padded[k : k + len(limit)] for k in range(2 * radius + 1)], axis=0)
     return smooth(eroded, radius / 2.5)

@@ -42,7 +42,7 @@ def eat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     share, plate = scene.share(0.75, 0.75), bool(rng.random() < 0.5)
     bite = windows(scene.t, first, period, count, 0.4, 0.35, 0.95)
     _look_down(scene, share * (1 - 0.75 * bite), float(rng.uniform(0.2, 0.45)))
-    scene.tracks.head[:, 2] += 0.04 * float(SIDES[side]) * bite
+    scene.tracks.head[:, 2] += 0.04 * SIDES[side] * bite
     follow(scene.tracks, share, side, 0.5)
     low = at_chest(scene, side, np.array([0.1, -0.13 + float(rng.uniform(-0.03, 0.06)), 0.31]))
     mouth = at_head(scene, side, np.array([0.06, -0.035, 0.15]))
@@ -79,7 +79,7 @@ def wipe(surface: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
         wide * np.sin(phase) * fade,
         turn * deep * np.cos(phase if kind == "circles" else phase + np.pi / 2),
     )
-    tracks, sign = scene.tracks, float(SIDES[side])
+    tracks, sign = scene.tracks, SIDES[side]
     lean = 0.32 if table else 0.06
     tracks.bend(share, back=0.12 * lean, hips=0.5 * lean, spine=0.8 * lean, head=0.3 if table else -0.05)
     tracks.spine[:, 0] += share * (-0.12 * sign + 0.5 * right * sign)
@@ -178,7 +178,7 @@ def play_guitar(style: BodyStyle, rng: np.random.Generator) -> Movement:
     scene = begin(style, rng, count * period + 1.7)
     share = scene.share(0.85, 0.85)
     _groove(scene, share, 2 * period, float(rng.uniform(0.3, 1.2)))
-    scene.tracks.head[:, 0] -= 0.3 * float(SIDES[side]) * share * float(rng.uniform(0, 1))
+    scene.tracks.head[:, 0] -= 0.3 * SIDES[side] * share * float(rng.uniform(0, 1))
     _look_down(scene, share, float(rng.uniform(0.0, 0.4)))
     beat = np.sin(_beats(scene, scene.start + 0.7, period, count)) * style.energy
     low = float(rng.uniform(-0.2, -0.12))
@@ -208,7 +208,7 @@ def play_violin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     count = int(rng.integers(2, 6))
     scene = begin(style, rng, count * period + 2.2)
     share, other = scene.share(1.0, 1.0), 1 - side
-    tracks, sign = scene.tracks, float(SIDES[1 - side])
+    tracks, sign = scene.tracks, SIDES[1 - side]
     tracks.head[:, 0] += 0.45 * sign * share
     tracks.head[:, 2] += 0.18 * sign * share
     tracks.head[:, 1] += 0.15 * share
@@ -322,7 +322,7 @@ def type_keys(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def comb_hair(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Combs the hair with one hand in strokes from the front to the back of the head."""
     side, count, period = pick_side(rng), int(rng.integers(2, 6)), float(rng.uniform(0.8, 1.3)) * style.tempo
-    name, sign = SIDE_NAMES[side], float(SIDES[side])
+    name, sign = SIDE_NAMES[side], SIDES[side]
     scene = begin(style, rng, count * period + 1.8)
     share, first = scene.share(0.9, 0.9), scene.start + 0.7
     tracks = scene.tracks
@@ -355,7 +355,7 @@ def steer(style: BodyStyle, rng: np.random.Generator) -> Movement:
     scene = begin(style, rng, seconds + 1.6)
     t, tracks, first = scene.t, scene.tracks, scene.start + 0.8
     share, angle = scene.share(0.8, 0.8), float(rng.uniform(0.6, 1.15)) * style.energy
-    lead = float(SIDES[way if way < 2 else pick_side(rng)])
+    lead = SIDES[way if way < 2 else pick_side(rng)]
     # Positive is to the left: the top of the wheel goes left.
     if way < 2:
         wheel = lead * angle * window(t, first, first + seconds, 0.35 * seconds, 0.35 * seconds)
@@ -391,7 +391,7 @@ def check_watch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side, hold = (0 if rng.random() < 0.65 else 1), float(rng.uniform(0.5, 1.8))
     name, rise = SIDE_NAMES[side], float(rng.uniform(0.5, 0.85)) * style.tempo
     scene = begin(style, rng, hold + 2 * rise)
-    share, tracks, sign = scene.share(rise, rise), scene.tracks, float(SIDES[side])
+    share, tracks, sign = scene.share(rise, rise), scene.tracks, SIDES[side]
     tracks.bend(share, spine=0.05, head=0.42)
     tracks.head[:, 0] += 0.12 * sign * share
     follow(tracks, share, side, 0.4)
@@ -413,7 +413,7 @@ def look_at_hand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side, hold = pick_side(rng), float(rng.uniform(1.0, 2.5))
     name, rise = SIDE_NAMES[side], float(rng.uniform(0.6, 1.0)) * style.tempo
     scene = begin(style, rng, hold + 2 * rise)
-    share, tracks, sign = scene.share(rise, rise), scene.tracks, float(SIDES[side])
+    share, tracks, sign = scene.share(rise, rise), scene.tracks, SIDES[side]
     tracks.head[:, 1] += 0.28 * share
     tracks.head[:, 0] += 0.18 * sign * share
     follow(tracks, share, side, 0.4)

@@ -58,7 +58,7 @@ def _contacts_along(style: BodyStyle, path: Path, first: int) -> list[Contact]:
     beats = np.cumsum(path.cadence * (t > t[np.argmax(moving)])) / FPS - 0.8
     lands = np.interp(np.arange(int(beats[-1]) + 1), beats, t)
     lifts = lands - np.interp(lands - 0.1, t, swing)
-    feet = standing_contacts(style, (0.0, 0.0))
+    feet = standing_contacts(style)
     contacts: list[Contact] = []
     for k, planned in enumerate(lands):
         side = (first + k) % 2
@@ -129,7 +129,7 @@ def hop(style: BodyStyle, rng: np.random.Generator) -> Movement:
     aloft, bears = snap(float(rng.uniform(0.22, 0.34))), snap(float(rng.uniform(0.28, 0.36)))
     start = snap(float(rng.uniform(0.2, 0.5)))
     ready = start + 0.6
-    spots = standing_contacts(style, (0.0, 0.0))
+    spots = standing_contacts(style)
     x, z, yaw, _ = spots[side].spot
     offs = [ready + 0.4 + k * (aloft + bears) for k in range(count)]
     contacts = [replace(spots[side], leave=offs[0], push=0.55)]
@@ -209,7 +209,7 @@ def skip(style: BodyStyle, rng: np.random.Generator) -> Movement:
     place = np.zeros((len(t), 2))
     place[:, 1] = np.cumsum(speed * pace(t, start - 0.35, end + 0.35, 0.8, 0.8)) / FPS
     path = Path(place, np.zeros(len(t)), np.zeros(len(t)), np.ones(len(t)), end)
-    contacts = standing_contacts(style, (0.0, 0.0))
+    contacts = standing_contacts(style)
     contacts[first] = replace(contacts[first], leave=start - 0.4)
     contacts[1 - first] = replace(contacts[1 - first], leave=start + 0.05)
     flights = []
@@ -227,7 +227,7 @@ def skip(style: BodyStyle, rng: np.random.Generator) -> Movement:
     for number in (0, 1):
         side = (first + count + number) % 2
         x, z, _ = path.at(99.0)
-        fx, fz, yaw, _ = standing_contacts(style, (0.0, 0.0))[side].spot
+        fx, fz, yaw, _ = standing_contacts(style)[side].spot
         contacts.append(Contact(side, snap(end + 0.55 * number), 0.0, (fx + x, fz + z, yaw, 0.0)))
     tracks = style.stand(t[-1], rng)
     set_feet(tracks, resting(contacts))
@@ -252,7 +252,7 @@ def skip(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def stagger(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Staggers like a drunk: uneven steps to all sides, a swaying trunk."""
     count, side = int(rng.integers(7, 12)), pick_side(rng)
-    contacts = standing_contacts(style, (0.0, 0.0))
+    contacts = standing_contacts(style)
     clock, x, z, yaw = snap(float(rng.uniform(0.3, 0.6))), 0.0, 0.0, 0.0
     heading = [(0.0, 0.0)]
     for k in range(count):
@@ -346,7 +346,7 @@ def figure_eight(style: BodyStyle, rng: np.random.Generator) -> Movement:
     profile = pace(t, 0.2, seconds)
     share = np.cumsum(profile) / profile.sum()
     turned_by = 1 - np.abs(2 * share - 1)
-    yaw = smooth(float(SIDES[side]) * 2 * np.pi * turned_by, 4.0)
+    yaw = smooth(SIDES[side] * 2 * np.pi * turned_by, 4.0)
     speed = float(rng.uniform(1.6, 2.0) if running else rng.uniform(1.0, 1.35))
     gait = (
         Gait(swing=1.1, run=0.7, clearance=0.12, push=0.9, half_width=0.04, bend=0.08) if running else Gait()

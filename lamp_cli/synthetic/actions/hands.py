@@ -44,7 +44,7 @@ def push(style: BodyStyle, rng: np.random.Generator) -> Movement:
         step_out(scene, pick_side(rng), float(rng.uniform(0.22, 0.36)), scene.start, scene.end - 0.6, share)
     _lean(tracks, lean * (0.4 * share + thrust), 0.1 * thrust + 0.02 * share)
     if len(arms) == 1:
-        tracks.spine[:, 0] -= float(SIDES[arms[0]]) * 0.3 * (thrust - 0.3 * share)
+        tracks.spine[:, 0] -= SIDES[arms[0]] * 0.3 * (thrust - 0.3 * share)
         tracks.arm[:, 1 - arms[0], 0] += 0.25 * thrust
     out, high = float(rng.uniform(0.12, 0.2)), float(rng.uniform(-0.05, 0.15))
     for side in arms:
@@ -89,7 +89,7 @@ def pull(style: BodyStyle, rng: np.random.Generator) -> Movement:
     lean = float(rng.uniform(0.12, 0.24)) * style.energy
     _lean(tracks, lean * (0.7 * share - 1.3 * drawn), 0.05 * share + 0.03 * drawn)
     if len(arms) == 1:
-        tracks.spine[:, 0] += float(SIDES[arms[0]]) * (0.4 * drawn - 0.2 * share)
+        tracks.spine[:, 0] += SIDES[arms[0]] * (0.4 * drawn - 0.2 * share)
     high, low = float(rng.uniform(-0.05, 0.16)), float(rng.uniform(-0.2, -0.08))
     for side in arms:
         goal = path(0.1 + 0.1 * drawn, high + (low - high) * drawn, 0.5 - 0.29 * drawn)
@@ -200,7 +200,7 @@ def put_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def point(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Points forward, to the arm's side, or up."""
     side, where = pick_side(rng), str(rng.choice(["forward", "side", "up"]))
-    name, sign, hold = SIDE_NAMES[side], float(SIDES[side]), float(rng.uniform(0.5, 2.0))
+    name, sign, hold = SIDE_NAMES[side], SIDES[side], float(rng.uniform(0.5, 2.0))
     rise = float(rng.uniform(0.45, 0.85)) * style.tempo
     scene = begin(style, rng, hold + 2.2 * rise)
     tracks = scene.tracks
@@ -324,7 +324,7 @@ def salute(style: BodyStyle, rng: np.random.Generator) -> Movement:
     share = scene.share(rise, rise)
     tracks.bend(share, low=-0.005, spine=-(0.06 + style.bend), head=-style.chin)
     tracks.arm[:, 1 - side, 0] -= 0.08 * share
-    shift_weight(tracks, share, -0.008 * float(SIDES[side]))
+    shift_weight(tracks, share, -0.008 * SIDES[side])
     goal = at_head(scene, side, np.array([0.185, 0.09, 0.11]))
     lead_hand(scene, side, share, goal, float(rng.uniform(0.5, 0.8)))
     ways = (
@@ -349,7 +349,7 @@ def stop_sign(style: BodyStyle, rng: np.random.Generator) -> Movement:
     _lean(tracks, -0.05 * share, 0.01 * share)
     if len(arms) == 1:
         follow(tracks, share, arms[0], 0.8)
-        tracks.spine[:, 0] -= 0.2 * float(SIDES[arms[0]]) * share
+        tracks.spine[:, 0] -= 0.2 * SIDES[arms[0]] * share
     high, far = float(rng.uniform(0.05, 0.2)), float(rng.uniform(0.42, 0.5))
     pulse = 0.02 * np.sin(2 * np.pi * scene.t / 0.9) * float(rng.random() < 0.4)
     for side in arms:
@@ -373,7 +373,7 @@ def stop_sign(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def scratch_head(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Scratches the head with one hand."""
     side, count, period = pick_side(rng), int(rng.integers(3, 7)), float(rng.uniform(0.22, 0.4)) * style.tempo
-    name, sign, rise = SIDE_NAMES[side], float(SIDES[side]), float(rng.uniform(0.6, 0.95)) * style.tempo
+    name, sign, rise = SIDE_NAMES[side], SIDES[side], float(rng.uniform(0.6, 0.95)) * style.tempo
     scene = begin(style, rng, 2 * rise + count * period)
     tracks, t = scene.tracks, scene.t
     share = scene.share(rise, rise)

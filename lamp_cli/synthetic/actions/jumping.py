@@ -25,32 +25,27 @@ def jumps(
     down, up, soft = (snap(d * style.tempo) for d in (0.35, 0.25, 0.4))
     if spread:
         down, soft = 0.2, 0.2
-    start, rest = snap(float(rng.uniform(0.2, 0.5))), style.height
-    times, height, speed, fall = [0.0, start], [rest, rest], [0.0, 0.0], [0.0, 0.0]
+    clock, rest = snap(float(rng.uniform(0.2, 0.5))), style.height
+    # Times, heights of the pelvis, its speeds and accelerations.
+    knots = [(0.0, rest, 0.0, 0.0), (clock, rest, 0.0, 0.0)]
     flights: list[tuple[float, float]] = []
-    clock = start
     for jump in heights:
-        clock += down
-        times.append(clock)
-        lift = clock + up
         flight = max(snap(2 * np.sqrt(2 * jump / GRAVITY)), 0.2)
         launch = GRAVITY * flight / 2
-        times += [lift, lift + flight, lift + flight + soft]
-        top = rest + RISE
-        height += [rest - crouch, top, top, rest - 0.8 * crouch]
-        speed += [0.0, launch, -launch, 0.0]
-        fall += [0.0, -GRAVITY, -GRAVITY, 0.0]
+        lift = clock + down + up
+        knots += [
+            (clock + down, rest - crouch, 0.0, 0.0),
+            (lift, rest + RISE, launch, -GRAVITY),
+            (lift + flight, rest + RISE, -launch, -GRAVITY),
+            (lift + flight + soft, rest - 0.8 * crouch, 0.0, 0.0),
+        ]
         flights.append((lift, lift + flight))
         clock = lift + flight + soft
-    times.append(clock + snap(0.45 * style.tempo))
-    height.append(rest)
-    speed.append(0.0)
-    fall.append(0.0)
-    total = times[-1] + snap(float(rng.uniform(0.2, 0.6)))
-    total = max(total, 2.1)
-    tracks = style.stand(total, rng)
+    clock += snap(0.45 * style.tempo)
+    knots.append((clock, rest, 0.0, 0.0))
+    tracks = style.stand(max(clock + snap(float(rng.uniform(0.2, 0.6))), 2.1), rng)
     t = np.arange(len(tracks)) / FPS
-    tracks.root[:, 1] += quintic(t, times, height, speed, fall) - rest
+    tracks.root[:, 1] += quintic(t, *zip(*knots, strict=True)) - rest
     moved = np.zeros(len(t))
     for lift, land in flights:
         moved += np.clip((t - lift) / (land - lift), 0, 1)
@@ -191,7 +186,7 @@ def jump_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def jump_sideways(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps to one side."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
-    far = float(rng.uniform(0.4, 0.9)) * float(SIDES[side])
+    far = float(rng.uniform(0.4, 0.9)) * SIDES[side]
     tracks = jumps(style, rng, rng.uniform(0.12, 0.25, count), (far, 0.0))
     name = SIDE_NAMES[side]
     truth = {"action": "jump sideways", "direction": name, "side": name, "count": count}

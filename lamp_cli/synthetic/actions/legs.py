@@ -97,7 +97,7 @@ def pick_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def _shift(tracks: Tracks, share: np.ndarray, side: int, width: float) -> None:
     """Carry the weight over the foot that stays, when ``side`` is the one that leaves the ground."""
-    over = -float(SIDES[side])
+    over = -SIDES[side]
     tracks.root[:, 0] += over * 0.4 * width * share
     tracks.spine[:, 2] += 0.06 * over * share
     tracks.root[:, 1] -= 0.02 * share

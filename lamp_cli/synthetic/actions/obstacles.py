@@ -51,7 +51,7 @@ def step_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
     before, after = int(rng.integers(0, 4)), int(rng.integers(1, 4))
     stride, beat = float(rng.uniform(0.45, 0.6)), float(rng.uniform(0.5, 0.62)) * style.tempo
     slow = beat * float(rng.uniform(1.5, 1.9))
-    contacts = standing_contacts(style, (0.0, 0.0))
+    contacts = standing_contacts(style)
     clock, z, barrier = float(rng.uniform(0.3, 0.6)), 0.0, 0.0
     total = before + 2 + after
     for k in range(total + 1):
@@ -65,7 +65,7 @@ def step_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
             z = barrier + 0.28 + 0.35
         elif k < total:
             z += stride
-        _, rest, yaw, _ = standing_contacts(style, (0.0, 0.0))[side].spot
+        _, rest, yaw, _ = standing_contacts(style)[side].spot
         half = style.width / 2 if k >= total - 1 else 0.08
         spot = (float(SIDES[side] * half), float(z + rest), yaw, 0.0)
         swing = slow if over else 0.8 * beat
@@ -178,7 +178,7 @@ def stairs(style: BodyStyle, rng: np.random.Generator, down: bool) -> Movement:
     beat = float(rng.uniform(0.62, 0.85)) * float(np.sqrt(style.tempo))
     sign = -1.0 if down else 1.0
     base = steps * riser if down else 0.0
-    contacts = standing_contacts(style, (0.0, 0.0), base)
+    contacts = standing_contacts(style, ground=base)
     clock = float(rng.uniform(0.35, 0.6))
     knots = [(clock, 0.0)]
     level = {0: 0, 1: 0}

@@ -135,7 +135,7 @@ def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
         at = start + 0.6 + number * period
         strike = keys(t, (0.0, 0.0), (at, 0.0), (at + 0.22, 1.0), (at + 0.3, 1.0), (at + 0.55, 0.0))
         reach(tracks, arm, strike, (-0.22, 0.06, 0.95))
-        tracks.spine[:, 0] -= strike * 0.45 * float(SIDES[arm])
+        tracks.spine[:, 0] -= strike * 0.45 * SIDES[arm]
         tracks.spine[:, 1] += strike * 0.12
     name = "both" if alternating else SIDE_NAMES[side]
     words = "with both fists" if alternating else f"with the {name} hand"
@@ -171,7 +171,7 @@ def throw(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     reach(tracks, side, window(t, start, start + 2.2, 0.3, 0.4), hand)
     twist = keys(t, (0.0, 0.0), (start, 0.0), (start + 0.7, -0.55), (start + 1.1, 0.55), (start + 2.0, 0.0))
-    tracks.spine[:, 0] -= twist * float(SIDES[side])
+    tracks.spine[:, 0] -= twist * SIDES[side]
     tracks.spine[:, 1] += keys(t, (0.0, 0.0), (start + 0.7, -0.1), (start + 1.15, 0.3), (start + 2.0, 0.0))
     name = SIDE_NAMES[side]
     ways = (
@@ -256,7 +256,7 @@ def look_around(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Looks to both sides."""
     first = pick_side(rng)
     tracks, t, start = stand_busy(style, rng, 4.0)
-    sign = float(SIDES[first])
+    sign = SIDES[first]
     look = keys(
         t,
         (0.0, 0.0),
@@ -287,8 +287,8 @@ def stretch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     for arm in BOTH:
         reach(tracks, arm, share, (-0.05, 0.97, 0.05))
     lean = window(t, start + 1.0, start + 3.2, 0.8, 0.8)
-    tracks.spine[:, 2] += 0.5 * lean * float(SIDES[side])
-    tracks.pelvis[:, 2] += 0.08 * lean * float(SIDES[side])
+    tracks.spine[:, 2] += 0.5 * lean * SIDES[side]
+    tracks.pelvis[:, 2] += 0.08 * lean * SIDES[side]
     name = SIDE_NAMES[side]
     ways = (
         ("stretches", f"to the {name} with both arms overhead"),

@@ -15,7 +15,7 @@ from .jumping import jumps
 def spin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Spins fast on the ball of one foot, once or twice around, the other foot drawn to it."""
     side, rounds = pick_side(rng), int(rng.integers(1, 3))
-    sign, last = float(SIDES[side]), (0.85 + 0.6 * rounds) * style.tempo
+    sign, last = SIDES[side], (0.85 + 0.6 * rounds) * style.tempo
     start = float(rng.uniform(0.5, 0.8))
     tracks = style.stand(start + last + 1.3, rng)
     t = np.arange(len(tracks)) / FPS
@@ -72,9 +72,9 @@ def jump_turn(style: BodyStyle, rng: np.random.Generator) -> Movement:
     t = np.arange(len(tracks)) / FPS
     aloft = np.flatnonzero(~tracks.planted.any(1))
     off, on = t[aloft[0]], t[aloft[-1]]
-    turned = float(SIDES[side]) * np.radians(degrees) * np.clip((t - off) / (on - off), 0, 1)
+    turned = SIDES[side] * np.radians(degrees) * np.clip((t - off) / (on - off), 0, 1)
     # The trunk leads before the feet leave the ground and follows after they land.
-    lead = float(SIDES[side]) * (0.45 * bump((t - off + 0.35) / 0.5, 0.8) - 0.3 * bump((t - off + 0.7) / 0.5))
+    lead = SIDES[side] * (0.45 * bump((t - off + 0.35) / 0.5, 0.8) - 0.3 * bump((t - off + 0.7) / 0.5))
     tracks.spine[:, 0] += lead
     tracks.yaw += turned
     centre = tracks.root[:, [0, 2]]
@@ -137,7 +137,7 @@ def step_touch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     start = float(rng.uniform(0.3, 0.6))
     tracks = style.stand(max(2.1, start + 4 * beat * count + 0.8), rng)
     t = np.arange(len(tracks)) / FPS
-    sign = float(SIDES[side])
+    sign = SIDES[side]
     # Per round: lead foot out, other closes, other foot back, lead closes.
     lead, other = np.zeros(len(t)), np.zeros(len(t))
     lift = np.zeros((2, len(t)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from ..body import Tracks
+from ..body import SIDES, Tracks
 from ..contacts import distance
 from ..gait import Gait, pace, path_of, walk
 from ..movement import SIDE_NAMES, Movement, pick_side
@@ -51,16 +52,21 @@ def _go(
     )
 
 
+def _straight(
+    action: str,
+    tracks: Tracks,
+    ways: Sequence[tuple[str, str]],
+    manners: tuple[str, ...] = (),
+    **further: float,
+) -> Movement:
+    truth = {"action": action, "direction": "forward", "distance": distance(tracks), **further}
+    return Movement(tracks, truth, ways, manners)
+
+
 def walk_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks straight ahead."""
     share = float(rng.uniform(0.55, 1.5))
     tracks = _go(style, rng, WALK, 1.15 * share, 1.8 * np.sqrt(share))
-    truth = {
-        "action": "walk",
-        "direction": "forward",
-        "distance": distance(tracks),
-        "speed": round(share, 2),
-    }
     ways = (
         ("walks", "forward"),
         ("walks", "straight ahead"),
@@ -72,7 +78,7 @@ def walk_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("steps", "forward"),
         ("walks", "ahead and stops"),
     )
-    return Movement(tracks, truth, ways, _speed_words(share))
+    return _straight("walk", tracks, ways, _speed_words(share), speed=round(share, 2))
 
 
 def walk_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -114,7 +120,6 @@ def jog(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jogs straight ahead."""
     share = float(rng.uniform(0.8, 1.2))
     tracks = _go(style, rng, JOG, 2.1 * share, 2.5, seconds=float(rng.uniform(2.5, 4.5)))
-    truth = {"action": "jog", "direction": "forward", "distance": distance(tracks)}
     ways = (
         ("jogs", "forward"),
         ("jogs", ""),
@@ -123,14 +128,13 @@ def jog(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("runs", "slowly"),
         ("jogs", "in a straight line"),
     )
-    return Movement(tracks, truth, ways, ("lightly", "") if share < 1 else ())
+    return _straight("jog", tracks, ways, ("lightly", "") if share < 1 else ())
 
 
 def run(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Runs straight ahead."""
     share = float(rng.uniform(0.85, 1.25))
     tracks = _go(style, rng, RUN, 3.2 * share, 2.75, seconds=float(rng.uniform(2.2, 3.8)))
-    truth = {"action": "run", "direction": "forward", "distance": distance(tracks)}
     ways = (
         ("runs", "forward"),
         ("runs", ""),
@@ -140,7 +144,7 @@ def run(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("runs", "and then stops"),
         ("runs", "in a straight line"),
     )
-    return Movement(tracks, truth, ways, ("quickly", "fast") if share > 1 else ())
+    return _straight("run", tracks, ways, ("quickly", "fast") if share > 1 else ())
 
 
 def sprint(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -148,12 +152,6 @@ def sprint(style: BodyStyle, rng: np.random.Generator) -> Movement:
     top = float(rng.uniform(4.0, 4.9))
     gait = replace(RUN, clearance=0.26, bend=0.24, arms=1.25, crouch=0.035)
     tracks = _go(style, rng, gait, top, 3.35, seconds=float(rng.uniform(1.9, 2.9)))
-    truth = {
-        "action": "sprint",
-        "direction": "forward",
-        "distance": distance(tracks),
-        "speed": round(top, 1),
-    }
     ways = (
         ("sprints", "forward"),
         ("sprints", ""),
@@ -164,18 +162,17 @@ def sprint(style: BodyStyle, rng: np.random.Generator) -> Movement:
         ("races", "forward"),
         ("runs", "at top speed"),
     )
-    return Movement(tracks, truth, ways)
+    return _straight("sprint", tracks, ways, speed=round(top, 1))
 
 
 def circle(style: BodyStyle, rng: np.random.Generator, running: bool) -> Movement:
     """Walks or runs once around a circle."""
-    side = pick_side(rng)
-    sign, seconds = (1.0 if side == 0 else -1.0), float(rng.uniform(5.0, 7.0))
+    side, seconds = pick_side(rng), float(rng.uniform(5.0, 7.0))
     speed = float(rng.uniform(1.7, 2.1) if running else rng.uniform(0.85, 1.2))
     gait, cadence = (JOG, 2.5) if running else (WALK, 1.85)
     frames = round((seconds + 2) * FPS)
     profile = pace(np.arange(frames) / FPS, 0.2, seconds)
-    angle = sign * float(rng.uniform(0.85, 1.15)) * 2 * np.pi
+    angle = SIDES[side] * float(rng.uniform(0.85, 1.15)) * 2 * np.pi
     yaw = angle * np.cumsum(profile) / profile.sum()
     tracks = _go(style, rng, gait, speed, cadence, yaw, seconds=seconds)
     clock = "counterclockwise" if side == 0 else "clockwise"
@@ -201,16 +198,12 @@ def walk_curve(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks along a bend."""
     side, seconds = pick_side(rng), float(rng.uniform(3.5, 6.0))
     frames = round((seconds + 2) * FPS)
-    angle = (1.0 if side == 0 else -1.0) * np.radians(rng.uniform(60, 130))
+    angle = SIDES[side] * np.radians(rng.uniform(60, 130))
     yaw = angle * np.clip(np.arange(frames) / FPS / seconds, 0, 1)
     tracks = _go(style, rng, WALK, float(rng.uniform(0.9, 1.3)), 1.85, yaw, seconds=seconds)
     name = SIDE_NAMES[side]
-    truth = {
-        "action": "walk in a curve",
-        "direction": name,
-        "side": name,
-        "angle": round(float(np.degrees(angle))),
-    }
+    degrees = round(float(np.degrees(angle)))
+    truth = {"action": "walk in a curve", "direction": name, "side": name, "angle": degrees}
     ways = (
         ("walks", f"in a curve to the {name}"),
         ("walks", f"forward and curves to the {name}"),
@@ -244,7 +237,7 @@ def turn(style: BodyStyle, rng: np.random.Generator) -> Movement:
     seconds = {90: 1.6, 180: 2.4, 360: 4.0}[degrees] * style.tempo
     frames = round((seconds + 2) * FPS)
     profile = pace(np.arange(frames) / FPS, 0.2, seconds + 0.2, 0.4, 0.4)
-    yaw = (1.0 if side == 0 else -1.0) * np.radians(degrees) * np.cumsum(profile) / profile.sum()
+    yaw = SIDES[side] * np.radians(degrees) * np.cumsum(profile) / profile.sum()
     gait = Gait(push=0.25, strike=0.0, clearance=0.05, half_width=0.09, arms=0.2, sway=0.015)
     tracks = _go(style, rng, gait, 0.0, 1.9, yaw, seconds=seconds + 0.3)
     name = SIDE_NAMES[side]
@@ -275,7 +268,7 @@ def there_and_back(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side = pick_side(rng)
     t = np.arange(round(9.5 * FPS)) / FPS
     speed = 1.15 * (pace(t, 0.2, 3.3, 0.6, 0.7) + pace(t, 4.6, 7.6))
-    yaw = (1.0 if side == 0 else -1.0) * np.pi * np.clip((t - 3.0) / 1.7, 0, 1)
+    yaw = SIDES[side] * np.pi * np.clip((t - 3.0) / 1.7, 0, 1)
     path = path_of(speed, smooth(yaw, 4.0), np.full(len(t), 1.85), 7.6)
     tracks = walk(style, path, WALK, rng, pick_side(rng))
     name = SIDE_NAMES[side]
@@ -326,4 +319,4 @@ def in_manner(action: str, style: BodyStyle, rng: np.random.Generator) -> Moveme
     """Walks on the toes, bent low, with high knees or with a limp."""
     gait, speed, cadence, ways = _MANNERS[action]
     tracks = _go(style, rng, gait, speed * float(rng.uniform(0.85, 1.15)), cadence)
-    return Movement(tracks, {"action": action, "direction": "forward", "distance": distance(tracks)}, ways)
+    return _straight(action, tracks, ways)
