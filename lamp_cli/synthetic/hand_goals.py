@@ -38,11 +38,11 @@ class Scene:
 
 def begin(style: BodyStyle, rng: np.random.Generator, busy: float) -> Scene:
     """A scene with ``busy`` seconds of action; the weight may rest on one foot meanwhile."""
-    start = float(rng.uniform(0.15, 0.6))
-    tracks = style.stand(max(2.1, start + busy + float(rng.uniform(0.25, 0.7))), rng)
+    start = rng.uniform(0.15, 0.6)
+    tracks = style.stand(max(2.1, start + busy + rng.uniform(0.25, 0.7)), rng)
     scene = Scene(style, tracks, np.arange(len(tracks)) / FPS, start, start + busy)
     rise = min(0.9, busy / 2.2)
-    shift_weight(tracks, scene.share(rise, rise), float(rng.normal(0, 0.02)))
+    shift_weight(tracks, scene.share(rise, rise), rng.normal(0, 0.02))
     tracks.spine[:] += scene.share(rise, rise)[:, None] * 0.025 * drift(scene.t, rng, 3)
     return scene
 
@@ -69,7 +69,7 @@ def hesitating(scene: Scene, rng: np.random.Generator, rise: float, fall: float)
     share = scene.share(rise, fall)
     if rng.random() < 0.8 or scene.end - scene.start < rise + fall + 0.6:
         return share
-    at, stop = float(rng.uniform(0.5, 0.8)), scene.start + 0.8 * rise
+    at, stop = rng.uniform(0.5, 0.8), scene.start + 0.8 * rise
     halting = keys(
         scene.t, (scene.start, 0.0), (stop, at), (stop + 0.25, at), (scene.start + rise + 0.6, 1.0)
     )

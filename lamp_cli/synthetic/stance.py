@@ -33,8 +33,8 @@ LAG = 1.3
 
 def stage(style: BodyStyle, rng: np.random.Generator, busy: float, tempo: float) -> tuple[Tracks, np.ndarray]:
     """Standing tracks with room for ``busy`` seconds of the clock, and the clock (T,) of their frames."""
-    start = float(rng.uniform(0.2, 0.5))
-    tracks = style.stand(max(2.1, start + busy * tempo + float(rng.uniform(0.3, 0.7))), rng)
+    start = rng.uniform(0.2, 0.5)
+    tracks = style.stand(max(2.1, start + busy * tempo + rng.uniform(0.3, 0.7)), rng)
     return tracks, (np.arange(len(tracks)) / FPS - start) / tempo
 
 

@@ -36,15 +36,15 @@ def _look_down(scene: Scene, share: np.ndarray, angle: float) -> None:
 def eat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Brings one hand to the mouth some times; the other hand holds a plate or hangs."""
     side, count = pick_side(rng), int(rng.integers(1, 5))
-    name, period = SIDE_NAMES[side], float(rng.uniform(1.2, 1.9)) * style.tempo
+    name, period = SIDE_NAMES[side], rng.uniform(1.2, 1.9) * style.tempo
     scene = begin(style, rng, 1.5 + count * period)
     first = scene.start + 0.75
-    share, plate = scene.share(0.75, 0.75), bool(rng.random() < 0.5)
+    share, plate = scene.share(0.75, 0.75), rng.random() < 0.5
     bite = windows(scene.t, first, period, count, 0.4, 0.35, 0.95)
-    _look_down(scene, share * (1 - 0.75 * bite), float(rng.uniform(0.2, 0.45)))
+    _look_down(scene, share * (1 - 0.75 * bite), rng.uniform(0.2, 0.45))
     scene.tracks.head[:, 2] += 0.04 * SIDES[side] * bite
     follow(scene.tracks, share, side, 0.5)
-    low = at_chest(scene, side, np.array([0.1, -0.13 + float(rng.uniform(-0.03, 0.06)), 0.31]))
+    low = at_chest(scene, side, np.array([0.1, -0.13 + rng.uniform(-0.03, 0.06), 0.31]))
     mouth = at_head(scene, side, np.array([0.06, -0.035, 0.15]))
     goal = low + bite[:, None] * (mouth - low)
     lead_hand(scene, side, share, goal, 0.05 + 0.35 * bite)
@@ -67,7 +67,7 @@ def eat(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def wipe(surface: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Wipes a "table", leaning over it, or an upright "window": in circles, up and down or sideways."""
     side, count, table = pick_side(rng), int(rng.integers(3, 7)), surface == "table"
-    name, period = SIDE_NAMES[side], float(rng.uniform(0.7, 1.2)) * style.tempo
+    name, period = SIDE_NAMES[side], rng.uniform(0.7, 1.2) * style.tempo
     scene = begin(style, rng, 1.7 + count * period)
     share, phase = scene.share(0.85, 0.85), _beats(scene, scene.start + 0.6, period, count)
     kind = str(rng.choice(["circles", "across", "along"]))
@@ -85,15 +85,15 @@ def wipe(surface: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.spine[:, 0] += share * (-0.12 * sign + 0.5 * right * sign)
     shift_weight(tracks, share, 0.15 * 0.1 * sign)
     shift_weight(tracks, share * right * sign, 0.12)
-    middle = float(rng.uniform(0.08, 0.2))
+    middle = rng.uniform(0.08, 0.2)
     if table:
-        top = float(rng.uniform(0.88, 1.0))
+        top = rng.uniform(0.88, 1.0)
         goal = in_room(scene, side, path(middle + right, top, 0.42 + on))
         if rng.random() < 0.5:
             rest = in_room(scene, 1 - side, np.array([0.24, top, 0.3]))
             lead_hand(scene, 1 - side, share, rest, 0.1)
     else:
-        top = style.height + float(rng.uniform(0.35, 0.62))
+        top = style.height + rng.uniform(0.35, 0.62)
         goal = in_room(scene, side, path(middle + right, top + on, 0.42))
         follow(tracks, share, side, 0.7)
     lead_hand(scene, side, share, goal, 0.15)
@@ -120,14 +120,14 @@ def wipe(surface: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def wash_hands(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Rubs the hands against each other in front of the waist."""
-    period, seconds = float(rng.uniform(0.35, 0.6)) * style.tempo, float(rng.uniform(2.0, 4.5))
+    period, seconds = rng.uniform(0.35, 0.6) * style.tempo, rng.uniform(2.0, 4.5)
     scene = begin(style, rng, seconds + 1.5)
     share = scene.share(0.75, 0.75)
     beat = np.sin(_beats(scene, scene.start + 0.5, period, round((seconds + 0.5) / period)))
     slow = 0.02 * drift(scene.t, rng, 3)
-    _look_down(scene, share, float(rng.uniform(0.35, 0.6)))
+    _look_down(scene, share, rng.uniform(0.35, 0.6))
     scene.tracks.bend(share, back=0.02, hips=0.12, spine=0.12)
-    high, far = float(rng.uniform(-0.22, -0.1)), float(rng.uniform(0.3, 0.38))
+    high, far = rng.uniform(-0.22, -0.1), rng.uniform(0.3, 0.38)
     for side in BOTH:
         rub = 0.035 * style.energy * beat * SIDES[side]
         goal = path(0.075 + SIDES[side] * slow[:, 0], high + slow[:, 1] + 0.4 * rub, far + slow[:, 2] + rub)
@@ -146,9 +146,9 @@ def wash_hands(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def wash_face(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Rubs the face with both hands, bent forward a little."""
-    period, count = float(rng.uniform(0.45, 0.75)) * style.tempo, int(rng.integers(3, 7))
+    period, count = rng.uniform(0.45, 0.75) * style.tempo, int(rng.integers(3, 7))
     scene = begin(style, rng, count * period + 2.0)
-    share, bent = scene.share(0.95, 0.95), float(rng.uniform(0.15, 0.45))
+    share, bent = scene.share(0.95, 0.95), rng.uniform(0.15, 0.45)
     tracks = scene.tracks
     tracks.bend(share, back=0.12 * bent, hips=0.5 * bent, spine=0.7 * bent, head=0.25)
     phase = _beats(scene, scene.start + 0.8, period, count)
@@ -173,15 +173,15 @@ def wash_face(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def play_guitar(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Strums with one hand at the belly, the other moves along a neck held out to its side."""
     side = 1 if rng.random() < 0.75 else 0
-    name, period = SIDE_NAMES[side], float(rng.uniform(0.4, 0.75)) * style.tempo
+    name, period = SIDE_NAMES[side], rng.uniform(0.4, 0.75) * style.tempo
     count = int(rng.integers(5, 10))
     scene = begin(style, rng, count * period + 1.7)
     share = scene.share(0.85, 0.85)
-    _groove(scene, share, 2 * period, float(rng.uniform(0.3, 1.2)))
-    scene.tracks.head[:, 0] -= 0.3 * SIDES[side] * share * float(rng.uniform(0, 1))
-    _look_down(scene, share, float(rng.uniform(0.0, 0.4)))
+    _groove(scene, share, 2 * period, rng.uniform(0.3, 1.2))
+    scene.tracks.head[:, 0] -= 0.3 * SIDES[side] * share * rng.uniform(0, 1)
+    _look_down(scene, share, rng.uniform(0.0, 0.4))
     beat = np.sin(_beats(scene, scene.start + 0.7, period, count)) * style.energy
-    low = float(rng.uniform(-0.2, -0.12))
+    low = rng.uniform(-0.2, -0.12)
     strum = path(0.03 + 0.02 * beat, low + 0.065 * beat, 0.21)
     lead_hand(scene, side, share, at_chest(scene, side, strum), 0.45)
     fret = smooth(np.round(drift(scene.t, rng, 1, 4.0)[:, 0] * 1.2), 2.0)
@@ -204,7 +204,7 @@ def play_guitar(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def play_violin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Bows with one hand, the other holds a neck before the shoulder, the chin turned to it."""
     side = 1 if rng.random() < 0.8 else 0
-    name, period = SIDE_NAMES[side], float(rng.uniform(0.7, 1.5)) * style.tempo
+    name, period = SIDE_NAMES[side], rng.uniform(0.7, 1.5) * style.tempo
     count = int(rng.integers(2, 6))
     scene = begin(style, rng, count * period + 2.2)
     share, other = scene.share(1.0, 1.0), 1 - side
@@ -214,7 +214,7 @@ def play_violin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.head[:, 1] += 0.15 * share
     phase = _beats(scene, scene.start + 0.9, period, count)
     stroke = np.sin(phase)
-    sway = np.sin(0.5 * phase) * share * float(rng.uniform(0.3, 1.2))
+    sway = np.sin(0.5 * phase) * share * rng.uniform(0.3, 1.2)
     shift_weight(tracks, sway, 0.025)
     tracks.spine[:, 0] += 0.06 * sway
     neck = path(0.24 + 0.004 * np.sin(2 * np.pi * 4.5 * scene.t), 0.19, 0.4)
@@ -237,13 +237,13 @@ def play_violin(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def play_drums(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Beats drums with both hands in turn."""
-    period, count = float(rng.uniform(0.4, 0.7)) * style.tempo, int(rng.integers(5, 10))
+    period, count = rng.uniform(0.4, 0.7) * style.tempo, int(rng.integers(5, 10))
     scene = begin(style, rng, count * period + 1.5)
     share, first = scene.share(0.75, 0.75), pick_side(rng)
-    _groove(scene, share, 2 * period, float(rng.uniform(0.4, 1.3)))
-    _look_down(scene, share, float(rng.uniform(0.1, 0.45)))
+    _groove(scene, share, 2 * period, rng.uniform(0.4, 1.3))
+    _look_down(scene, share, rng.uniform(0.1, 0.45))
     scene.tracks.root[:, 1] -= 0.02 * share
-    high, out = float(rng.uniform(-0.16, -0.02)), float(rng.uniform(0.14, 0.26))
+    high, out = rng.uniform(-0.16, -0.02), rng.uniform(0.14, 0.26)
     roam = 0.03 * drift(scene.t, rng, 4)
     scene.tracks.spine[:, 0] += 0.08 * roam[:, 0] * share / 0.03
     for side in BOTH:
@@ -267,17 +267,17 @@ def play_drums(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def stir(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Stirs in a pot or a bowl with one hand; the other holds the bowl or hangs."""
-    side, count, bowl = pick_side(rng), int(rng.integers(3, 8)), bool(rng.random() < 0.6)
-    name, period = SIDE_NAMES[side], float(rng.uniform(0.55, 1.1)) * style.tempo
+    side, count, bowl = pick_side(rng), int(rng.integers(3, 8)), rng.random() < 0.6
+    name, period = SIDE_NAMES[side], rng.uniform(0.55, 1.1) * style.tempo
     scene = begin(style, rng, count * period + 1.6)
     share, phase = scene.share(0.8, 0.8), _beats(scene, scene.start + 0.6, period, count)
-    _look_down(scene, share, float(rng.uniform(0.3, 0.55)))
-    turn, size = float(rng.choice([-1.0, 1.0])), float(rng.uniform(0.045, 0.085)) * style.energy
+    _look_down(scene, share, rng.uniform(0.3, 0.55))
+    turn, size = float(rng.choice([-1.0, 1.0])), rng.uniform(0.045, 0.085) * style.energy
     shift_weight(scene.tracks, share * np.sin(phase), 0.004)
     scene.tracks.spine[:, 0] += 0.03 * np.sin(phase) * share * turn
-    high = float(rng.uniform(-0.18, -0.05))
+    high = rng.uniform(-0.18, -0.05)
     goal = path(0.05 + turn * size * np.sin(phase), high, 0.33 + size * np.cos(phase))
-    lead_hand(scene, side, share, at_chest(scene, side, goal), float(rng.uniform(0.2, 0.45)))
+    lead_hand(scene, side, share, at_chest(scene, side, goal), rng.uniform(0.2, 0.45))
     if bowl:
         lead_hand(scene, 1 - side, share, at_chest(scene, 1 - side, np.array([0.15, high - 0.07, 0.27])), 0.1)
     ways = [
@@ -295,15 +295,15 @@ def stir(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def type_keys(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Types on a keyboard at belly height, standing."""
-    seconds, reach = float(rng.uniform(2.0, 5.0)), float(rng.uniform(0.75, 0.95))
+    seconds, reach = rng.uniform(2.0, 5.0), rng.uniform(0.75, 0.95)
     scene = begin(style, rng, seconds + 2 * reach)
     share = scene.share(reach, reach)
-    _look_down(scene, share, float(rng.uniform(0.15, 0.6)))
-    high, far = float(rng.uniform(-0.2, -0.12)), float(rng.uniform(0.3, 0.37))
-    rate = float(rng.uniform(2.2, 3.6)) / style.tempo
+    _look_down(scene, share, rng.uniform(0.15, 0.6))
+    high, far = rng.uniform(-0.2, -0.12), rng.uniform(0.3, 0.37)
+    rate = rng.uniform(2.2, 3.6) / style.tempo
     bursts = np.clip(drift(scene.t, rng, 1, 1.6)[:, 0] + 0.9, 0.0, 1.0)
     for side in BOTH:
-        taps = np.sin(2 * np.pi * rate * scene.t + float(rng.uniform(0, 6))) * bursts
+        taps = np.sin(2 * np.pi * rate * scene.t + rng.uniform(0, 6)) * bursts
         roam = drift(scene.t, rng, 2, 1.0)
         goal = path(0.1 + 0.022 * roam[:, 0], high + 0.011 * taps, far + 0.012 * roam[:, 1])
         lead_hand(scene, side, share, at_chest(scene, side, goal), 0.1)
@@ -321,20 +321,20 @@ def type_keys(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def comb_hair(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Combs the hair with one hand in strokes from the front to the back of the head."""
-    side, count, period = pick_side(rng), int(rng.integers(2, 6)), float(rng.uniform(0.8, 1.3)) * style.tempo
+    side, count, period = pick_side(rng), int(rng.integers(2, 6)), rng.uniform(0.8, 1.3) * style.tempo
     name, sign = SIDE_NAMES[side], SIDES[side]
     scene = begin(style, rng, count * period + 1.8)
     share, first = scene.share(0.9, 0.9), scene.start + 0.7
     tracks = scene.tracks
-    tracks.head[:, 2] += sign * float(rng.uniform(-0.2, 0.1)) * share
-    tracks.head[:, 0] -= sign * float(rng.uniform(0.0, 0.25)) * share
+    tracks.head[:, 2] += sign * rng.uniform(-0.2, 0.1) * share
+    tracks.head[:, 0] -= sign * rng.uniform(0.0, 0.25) * share
     follow(tracks, share, side, 0.8)
     # Back along the head in contact, forward again a little away from it.
     phase = _beats(scene, first, period, count)
     back, off = 0.5 * (1 - np.cos(phase)), np.clip(-np.sin(phase), 0, 1) ** 2
     goal = path(0.15 + 0.05 * off, 0.17 - 0.1 * back + 0.02 * off, 0.09 - 0.16 * back)
     tracks.head[:, 1] += 0.06 * np.sin(phase) * share
-    lead_hand(scene, side, share, at_head(scene, side, goal), float(rng.uniform(0.35, 0.6)))
+    lead_hand(scene, side, share, at_head(scene, side, goal), rng.uniform(0.35, 0.6))
     ways = (
         ("combs", f"the hair with the {name} hand"),
         ("combs", f"their hair with the {name} hand"),
@@ -351,10 +351,10 @@ def comb_hair(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def steer(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Holds a wheel with both hands and turns it to one side or to both."""
-    way, seconds = int(rng.integers(3)), float(rng.uniform(2.5, 4.5)) * style.tempo
+    way, seconds = int(rng.integers(3)), rng.uniform(2.5, 4.5) * style.tempo
     scene = begin(style, rng, seconds + 1.6)
     t, tracks, first = scene.t, scene.tracks, scene.start + 0.8
-    share, angle = scene.share(0.8, 0.8), float(rng.uniform(0.6, 1.15)) * style.energy
+    share, angle = scene.share(0.8, 0.8), rng.uniform(0.6, 1.15) * style.energy
     lead = SIDES[way if way < 2 else pick_side(rng)]
     # Positive is to the left: the top of the wheel goes left.
     if way < 2:
@@ -365,7 +365,7 @@ def steer(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.spine[:, 2] += 0.1 * wheel * share
     tracks.head[:, 0] += 0.25 * wheel * share
     tracks.root[:, 1] -= 0.015 * share
-    radius, high = float(rng.uniform(0.16, 0.2)), float(rng.uniform(-0.08, 0.04))
+    radius, high = rng.uniform(0.16, 0.2), rng.uniform(-0.08, 0.04)
     for side in BOTH:
         # Seen from the driver, x is to the left: an angle from the left point towards the top.
         at = (0.25 if side == 0 else np.pi - 0.25) - wheel
@@ -388,15 +388,15 @@ def steer(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def check_watch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Raises one forearm before the chest and looks at the wrist."""
-    side, hold = (0 if rng.random() < 0.65 else 1), float(rng.uniform(0.5, 1.8))
-    name, rise = SIDE_NAMES[side], float(rng.uniform(0.5, 0.85)) * style.tempo
+    side, hold = (0 if rng.random() < 0.65 else 1), rng.uniform(0.5, 1.8)
+    name, rise = SIDE_NAMES[side], rng.uniform(0.5, 0.85) * style.tempo
     scene = begin(style, rng, hold + 2 * rise)
     share, tracks, sign = scene.share(rise, rise), scene.tracks, SIDES[side]
     tracks.bend(share, spine=0.05, head=0.42)
     tracks.head[:, 0] += 0.12 * sign * share
     follow(tracks, share, side, 0.4)
-    goal = np.array([float(rng.uniform(0.0, 0.08)), float(rng.uniform(0.0, 0.08)), 0.3])
-    lead_hand(scene, side, share, at_chest(scene, side, goal), float(rng.uniform(0.4, 0.6)))
+    goal = np.array([rng.uniform(0.0, 0.08), rng.uniform(0.0, 0.08), 0.3])
+    lead_hand(scene, side, share, at_chest(scene, side, goal), rng.uniform(0.4, 0.6))
     ways = (
         ("checks", f"the watch on the {name} wrist"),
         ("looks", f"at the watch on their {name} wrist"),
@@ -410,15 +410,15 @@ def check_watch(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def look_at_hand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Holds one hand up before the face and looks at it, turning it about."""
-    side, hold = pick_side(rng), float(rng.uniform(1.0, 2.5))
-    name, rise = SIDE_NAMES[side], float(rng.uniform(0.6, 1.0)) * style.tempo
+    side, hold = pick_side(rng), rng.uniform(1.0, 2.5)
+    name, rise = SIDE_NAMES[side], rng.uniform(0.6, 1.0) * style.tempo
     scene = begin(style, rng, hold + 2 * rise)
     share, tracks, sign = scene.share(rise, rise), scene.tracks, SIDES[side]
     tracks.head[:, 1] += 0.28 * share
     tracks.head[:, 0] += 0.18 * sign * share
     follow(tracks, share, side, 0.4)
-    turning = np.sin(2 * np.pi * scene.t / float(rng.uniform(1.1, 1.8)))
-    high = float(rng.uniform(0.1, 0.2))
+    turning = np.sin(2 * np.pi * scene.t / rng.uniform(1.1, 1.8))
+    high = rng.uniform(0.1, 0.2)
     goal = path(0.12 + 0.02 * turning, high + 0.01 * turning, 0.34 - 0.015 * turning)
     lead_hand(scene, side, share, at_chest(scene, side, goal), 0.15 + 0.25 * turning)
     ways = (

@@ -38,8 +38,8 @@ def _punches(
 def hook(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Hooks: a bent arm swings round from the side, driven by the turning hips."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
-    size = float(rng.uniform(0.85, 1.15)) * style.energy
-    tracks, clock, end, begins = _punches(style, rng, 0.6, float(rng.uniform(0.85, 1.1)), count)
+    size = rng.uniform(0.85, 1.15) * style.energy
+    tracks, clock, end, begins = _punches(style, rng, 0.6, rng.uniform(0.85, 1.1), count)
     hips = size * in_turn(clock, begins, (0.0, 0.0), (0.24, -0.25), (0.44, 0.55), (0.85, 0.0))
     path = in_turn(
         clock,
@@ -77,8 +77,8 @@ def hook(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def uppercut(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Uppercuts: the body dips and the fist rises from below with the legs' push."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
-    size = float(rng.uniform(0.85, 1.15)) * style.energy
-    tracks, clock, end, begins = _punches(style, rng, 0.6, float(rng.uniform(0.9, 1.15)), count)
+    size = rng.uniform(0.85, 1.15) * style.energy
+    tracks, clock, end, begins = _punches(style, rng, 0.6, rng.uniform(0.9, 1.15), count)
     hips = size * in_turn(clock, begins, (0.0, 0.0), (0.28, -0.3), (0.5, 0.5), (0.9, 0.0))
     dip = size * in_turn(clock, begins, (0.0, 0.0), (0.28, 1.0), (0.5, -0.4), (0.9, 0.0))
     path = in_turn(
@@ -118,9 +118,9 @@ def uppercut(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def block(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Raises one forearm or both against a blow and leans back."""
-    choice, hold = int(rng.integers(3)), float(rng.uniform(0.3, 1.1))
+    choice, hold = int(rng.integers(3)), rng.uniform(0.3, 1.1)
     arms = (0, 1) if choice == 2 else (choice,)
-    high, end = float(rng.uniform(0.3, 0.55)), 1.9 + hold
+    high, end = rng.uniform(0.3, 0.55), 1.9 + hold
     tracks, clock = stage(style, rng, end, style.tempo)
     stance(tracks, style, clock, 1 - arms[0], end, long=0.25)
     _guard(tracks, clock, end)
@@ -151,7 +151,7 @@ def block(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def box(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Boxes: jabs of the front hand and crosses of the rear hand in turn, swaying on the feet."""
     lead, count = pick_side(rng), int(rng.integers(2, 7))
-    tracks, clock, end, begins = _punches(style, rng, 0.7, float(rng.uniform(0.42, 0.6)), count)
+    tracks, clock, end, begins = _punches(style, rng, 0.7, rng.uniform(0.42, 0.6), count)
     hips = np.zeros(len(clock))
     paths = [np.zeros((len(clock), 3)) for _ in (0, 1)]
     for number, at in enumerate(begins):
@@ -161,9 +161,7 @@ def box(style: BodyStyle, rng: np.random.Generator) -> Movement:
         far = through(clock, (at, 0.0), (at + 0.24, 1.0), (at + 0.3, 0.97), (at + 0.56, 0.0))
         paths[arm] += far[:, None] * (np.array([-0.22, 0.08, 0.95]) - GUARD)
     share = window(clock, 0.0, end, 0.45, 0.45)
-    bounce = np.sin(2 * np.pi * clock / float(rng.uniform(0.5, 0.8))) * window(
-        clock, 0.3, end - 0.3, 0.3, 0.3
-    )
+    bounce = np.sin(2 * np.pi * clock / rng.uniform(0.5, 0.8)) * window(clock, 0.3, end - 0.3, 0.3, 0.3)
     rear = np.clip(-hips, 0, 1)
     stance(tracks, style, clock, lead, end, 0.7 * rear, -SIDES[1 - lead] * 0.6 * rear)
     tracks.root[:, 2] += 0.06 * rear + 0.025 * bounce
@@ -224,7 +222,7 @@ def _support(
 def side_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Kicks out to the side: the knee is drawn up, the leg thrust sideways, the trunk leans away."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
-    high, period = float(rng.uniform(-0.32, 0.08)), 1.5
+    high, period = rng.uniform(-0.32, 0.08), 1.5
     end, begins = 0.7 + count * period, 0.3 + period * np.arange(count)
     tracks, clock = stage(style, rng, end, style.tempo)
     up = np.sum([window(clock, at, at + 1.45, 0.3, 0.4) for at in begins], axis=0)
@@ -270,7 +268,7 @@ def side_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def back_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Kicks straight back with the trunk bent ahead, looking over the shoulder."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
-    high, period = float(rng.uniform(-0.4, -0.12)), 1.5
+    high, period = rng.uniform(-0.4, -0.12), 1.5
     end, begins = 0.7 + count * period, 0.3 + period * np.arange(count)
     tracks, clock = stage(style, rng, end, style.tempo)
     up = np.sum([window(clock, at, at + 1.45, 0.3, 0.4) for at in begins], axis=0)
@@ -313,7 +311,7 @@ def back_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def knee_strike(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Drives a knee up while both hands pull down."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
-    high, period = float(rng.uniform(0.0, 0.12)), 1.15
+    high, period = rng.uniform(0.0, 0.12), 1.15
     end, begins = 0.7 + count * period, 0.35 + period * np.arange(count)
     tracks, clock = stage(style, rng, end, style.tempo)
     up = np.sum([window(clock, at, at + 1.05, 0.25, 0.4) for at in begins], axis=0)
@@ -358,7 +356,7 @@ def knee_strike(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def chop(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Strikes down from overhead with both hands, as with a sword or an axe."""
     front, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
-    deep, period = float(rng.uniform(0.5, 1.0)), float(rng.uniform(1.3, 1.6))
+    deep, period = rng.uniform(0.5, 1.0), rng.uniform(1.3, 1.6)
     end = 1.0 + count * period
     tracks, clock = stage(style, rng, end, style.tempo)
     ready, raised, low = (0.0, -0.12, 0.34), (0.0, 0.5, -0.02), (0.0, -0.2 - 0.1 * deep, 0.4)

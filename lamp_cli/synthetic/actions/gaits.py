@@ -83,8 +83,8 @@ def _contacts_along(style: BodyStyle, path: Path, first: int) -> list[Contact]:
 
 def walk_to_run(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks, then breaks into a run."""
-    slow, top = float(rng.uniform(0.9, 1.3)), float(rng.uniform(2.6, 3.8))
-    change, seconds = float(rng.uniform(1.8, 3.2)), float(rng.uniform(4.2, 6.0))
+    slow, top = rng.uniform(0.9, 1.3), rng.uniform(2.6, 3.8)
+    change, seconds = rng.uniform(1.8, 3.2), rng.uniform(4.2, 6.0)
     t = np.arange(round((seconds + 2.5) * FPS)) / FPS
     speed = slow * pace(t, 0.2, seconds, 0.6, 1.4)
     speed += (top - slow) * pace(t, change, seconds, 1.2, 1.3)
@@ -104,9 +104,9 @@ def walk_to_run(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def stop_and_start(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks, stops, and walks on."""
-    top, wait = float(rng.uniform(0.8, 1.4)), float(rng.uniform(0.8, 1.8))
-    halt = float(rng.uniform(1.8, 2.8))
-    seconds = halt + wait + float(rng.uniform(1.8, 2.8))
+    top, wait = rng.uniform(0.8, 1.4), rng.uniform(0.8, 1.8)
+    halt = rng.uniform(1.8, 2.8)
+    seconds = halt + wait + rng.uniform(1.8, 2.8)
     t = np.arange(round((seconds + 2.0) * FPS)) / FPS
     speed = top * (pace(t, 0.2, halt) + pace(t, halt + wait, seconds))
     tracks = _strides(style, rng, speed, seconds)
@@ -125,9 +125,9 @@ def stop_and_start(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def hop(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Hops on one leg, in place or forward."""
     side, count = pick_side(rng), int(rng.integers(2, 8))
-    far = float(rng.choice([0.0, 1.0])) * float(rng.uniform(0.25, 0.6))
-    aloft, bears = snap(float(rng.uniform(0.22, 0.34))), snap(float(rng.uniform(0.28, 0.36)))
-    start = snap(float(rng.uniform(0.2, 0.5)))
+    far = float(rng.choice([0.0, 1.0])) * rng.uniform(0.25, 0.6)
+    aloft, bears = snap(rng.uniform(0.22, 0.34)), snap(rng.uniform(0.28, 0.36))
+    start = snap(rng.uniform(0.2, 0.5))
     ready = start + 0.6
     spots = standing_contacts(style)
     x, z, yaw, _ = spots[side].spot
@@ -164,9 +164,9 @@ def hop(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     up = window(t, start, settle, 0.5, 0.45)
     rise = tracks.root[:, 1] - style.height
-    lift = up * (float(rng.uniform(0.2, 0.38)) + 0.8 * np.maximum(rise, 0))
+    lift = up * (rng.uniform(0.2, 0.38) + 0.8 * np.maximum(rise, 0))
     pitch = 0.9 * up
-    ahead = float(rng.uniform(-0.22, 0.05))
+    ahead = rng.uniform(-0.22, 0.05)
     still = np.full(len(t), fyaw)
     tracks.ankle[:, free] = foot_at(fx * (1 - 0.5 * up), fz + moved + ahead * up, still, lift, pitch, free)
     tracks.foot[:, free, 1] = pitch
@@ -199,11 +199,11 @@ def _balance(tracks: Tracks, share: np.ndarray, rise: np.ndarray) -> None:
 
 def skip(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Skips: a step and a hop on each leg in turn."""
-    count, speed = int(rng.integers(4, 9)), float(rng.uniform(1.2, 2.1))
-    aloft, first = snap(float(rng.uniform(0.2, 0.3))), pick_side(rng)
+    count, speed = int(rng.integers(4, 9)), rng.uniform(1.2, 2.1)
+    aloft, first = snap(rng.uniform(0.2, 0.3)), pick_side(rng)
     touch, bears = 0.2, 0.25
     unit = touch + aloft + bears
-    start = snap(float(rng.uniform(0.5, 0.8)))
+    start = snap(rng.uniform(0.5, 0.8))
     end = start + count * unit
     t = np.arange(round((end + 1.2) * FPS)) / FPS
     place = np.zeros((len(t), 2))
@@ -213,7 +213,7 @@ def skip(style: BodyStyle, rng: np.random.Generator) -> Movement:
     contacts[first] = replace(contacts[first], leave=start - 0.4)
     contacts[1 - first] = replace(contacts[1 - first], leave=start + 0.05)
     flights = []
-    knee = 0.14 + 0.16 * float(rng.uniform(0.5, 1.2))
+    knee = 0.14 + 0.16 * rng.uniform(0.5, 1.2)
     for k in range(count):
         side, step = (first + k) % 2, start + k * unit
         for land, leave, clear in (
@@ -253,20 +253,20 @@ def stagger(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Staggers like a drunk: uneven steps to all sides, a swaying trunk."""
     count, side = int(rng.integers(7, 12)), pick_side(rng)
     contacts = standing_contacts(style)
-    clock, x, z, yaw = snap(float(rng.uniform(0.3, 0.6))), 0.0, 0.0, 0.0
+    clock, x, z, yaw = snap(rng.uniform(0.3, 0.6)), 0.0, 0.0, 0.0
     heading = [(0.0, 0.0)]
     for k in range(count):
-        swing = snap(float(rng.uniform(0.3, 0.6)))
-        yaw = 0.6 * yaw + float(rng.normal(0, 0.28))
-        x += float(rng.normal(0, 0.14))
-        z += float(rng.uniform(0.02, 0.55)) if k else 0.25
-        half = SIDES[side] * float(rng.uniform(0.07, 0.2))
+        swing = snap(rng.uniform(0.3, 0.6))
+        yaw = 0.6 * yaw + rng.normal(0, 0.28)
+        x += rng.normal(0, 0.14)
+        z += rng.uniform(0.02, 0.55) if k else 0.25
+        half = SIDES[side] * rng.uniform(0.07, 0.2)
         spot = (x + half * np.cos(yaw), z - half * np.sin(yaw), yaw + SIDES[side] * 0.2, 0.0)
         last = max(n for n, c in enumerate(contacts) if c.side == side)
-        contacts[last] = replace(contacts[last], leave=clock, push=float(rng.uniform(0.3, 0.7)))
-        contacts.append(Contact(side, clock + swing, 0.0, spot, float(rng.uniform(0.04, 0.11)), -0.1))
+        contacts[last] = replace(contacts[last], leave=clock, push=rng.uniform(0.3, 0.7))
+        contacts.append(Contact(side, clock + swing, 0.0, spot, rng.uniform(0.04, 0.11), -0.1))
         heading.append((clock + swing, yaw))
-        clock, side = clock + swing + snap(float(rng.uniform(0.1, 0.3))), 1 - side
+        clock, side = clock + swing + snap(rng.uniform(0.1, 0.3)), 1 - side
     tracks = style.stand(clock + 0.5, rng)
     t = np.arange(len(tracks)) / FPS
     set_feet(tracks, resting(contacts))
@@ -274,7 +274,7 @@ def stagger(style: BodyStyle, rng: np.random.Generator) -> Movement:
     place = smooth(tracks.ankle[:, :, [0, 2]].mean(1), 4.0)
     place -= place[0]
     busy = window(t, 0.2, t[-1], 0.8, 0.5)[:, None]
-    noise = drift(t, rng, 8, 1.6) * busy * float(rng.uniform(0.8, 1.3))
+    noise = drift(t, rng, 8, 1.6) * busy * rng.uniform(0.8, 1.3)
     set_pelvis(tracks, place + 0.03 * noise[:, :2], turn, 0.5)
     set_upper(style, tracks, arms=0.4)
     tracks.spine += noise[:, 2:5] * [0.1, 0.12, 0.13] + busy * [0.0, 0.12, 0.0]
@@ -297,8 +297,8 @@ def stagger(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def moonwalk(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Glides backwards: one flat foot slides back while the other stands on its toes."""
-    count, far = int(rng.integers(4, 10)), float(rng.uniform(0.3, 0.5))
-    beat, start = snap(float(rng.uniform(0.5, 0.75)) * style.tempo), snap(float(rng.uniform(0.3, 0.6)))
+    count, far = int(rng.integers(4, 10)), rng.uniform(0.3, 0.5)
+    beat, start = snap(rng.uniform(0.5, 0.75) * style.tempo), snap(rng.uniform(0.3, 0.6))
     first, end = pick_side(rng), start + count * beat
     tracks = style.stand(end + 1.2, rng)
     t = np.arange(len(tracks)) / FPS
@@ -318,7 +318,7 @@ def moonwalk(style: BodyStyle, rng: np.random.Generator) -> Movement:
     set_pelvis(tracks, place, 0 * t, 0.0)
     set_upper(style, tracks, arms=0.7)
     busy = window(t, 0.1, t[-1], 0.5, 0.5)
-    tracks.bend(busy, low=0.035, spine=float(rng.uniform(0.05, 0.15)))
+    tracks.bend(busy, low=0.035, spine=rng.uniform(0.05, 0.15))
     truth = {
         "action": "moonwalk",
         "direction": "backward",
@@ -340,8 +340,8 @@ def moonwalk(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def figure_eight(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks or jogs along an eight: one loop to one side, one to the other."""
-    side, running = pick_side(rng), bool(rng.random() < 0.4)
-    seconds = float(rng.uniform(6.2, 8.0))
+    side, running = pick_side(rng), rng.random() < 0.4
+    seconds = rng.uniform(6.2, 8.0)
     t = np.arange(round((seconds + 2) * FPS)) / FPS
     profile = pace(t, 0.2, seconds)
     share = np.cumsum(profile) / profile.sum()
@@ -375,16 +375,16 @@ def figure_eight(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def carry(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks with a box held in front of the body."""
-    seconds, share = float(rng.uniform(3.0, 6.5)), float(rng.uniform(0.65, 1.2))
+    seconds, share = rng.uniform(3.0, 6.5), rng.uniform(0.65, 1.2)
     t = np.arange(round((seconds + 2) * FPS)) / FPS
     path = path_of(
         1.05 * share * pace(t, 0.2, seconds), 0 * t, np.full(len(t), 1.8 * np.sqrt(share)), seconds
     )
-    lean = float(rng.uniform(-0.12, 0.02))
+    lean = rng.uniform(-0.12, 0.02)
     gait = Gait(arms=0.0, twist=0.06, bend=lean, crouch=0.01)
     tracks = walk(style, path, gait, rng, pick_side(rng))
-    half, high = float(rng.uniform(0.12, 0.24)), float(rng.uniform(0.12, 0.32))
-    front = float(rng.uniform(0.3, 0.38))
+    half, high = rng.uniform(0.12, 0.24), rng.uniform(0.12, 0.32)
+    front = rng.uniform(0.3, 0.38)
     turn = euler(tracks.yaw, 0 * tracks.yaw, 0 * tracks.yaw)
     for side in (0, 1):
         tracks.grip[:, side] = tracks.root + turned(turn, np.array([SIDES[side] * half, high, front]))

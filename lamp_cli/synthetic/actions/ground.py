@@ -37,15 +37,15 @@ from ..time_curves import FPS, bump, snap
 
 def kneel(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Kneels down on one knee or on both, and often stands back up."""
-    choice, again = int(rng.integers(3)), bool(rng.random() < 0.5)
+    choice, again = int(rng.integers(3)), rng.random() < 0.5
     side = choice if choice < 2 else pick_side(rng)
-    poses = [standing(style), one_knee(style, side, hand=bool(rng.random() < 0.5) and choice < 2)]
+    poses = [standing(style), one_knee(style, side, hand=rng.random() < 0.5 and choice < 2)]
     seconds = [1.15]
     if choice == 2:
         poses.append(both_knees(style, float(rng.choice([0.0, 0.15, 0.8]))))
         seconds.append(0.9)
-    rest = float(rng.uniform(0.7, 2.2))
-    stops = chain(style, poses, seconds, (float(rng.uniform(0.2, 0.5)), rest))
+    rest = rng.uniform(0.7, 2.2)
+    stops = chain(style, poses, seconds, (rng.uniform(0.2, 0.5), rest))
     if again:
         stops += backward(stops)[1:]
     tracks = through_poses(style, rng, stops)
@@ -75,7 +75,7 @@ def kneel(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 
 def _to_the_back(style: BodyStyle, rng: np.random.Generator) -> tuple[list[Pose], list[float]]:
-    lying = supine(style, bent=bool(rng.random() < 0.25), spread=float(rng.uniform(0, 0.6)))
+    lying = supine(style, bent=rng.random() < 0.25, spread=rng.uniform(0, 0.6))
     poses = [standing(style), crouch(style, pick_side(rng)), seated(style), reclined(style), lying]
     return poses, [0.95, 0.75, 0.8, 0.85]
 
@@ -88,9 +88,9 @@ def _to_the_stomach(style: BodyStyle, rng: np.random.Generator) -> tuple[list[Po
 
 def lie_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Lies down from standing: over a seat to the back, or over the knees to the stomach."""
-    back = bool(rng.random() < 0.6)
+    back = rng.random() < 0.6
     poses, seconds = (_to_the_back if back else _to_the_stomach)(style, rng)
-    rests = (float(rng.uniform(0.2, 0.5)), float(rng.uniform(0.6, 2.2)))
+    rests = (rng.uniform(0.2, 0.5), rng.uniform(0.6, 2.2))
     tracks = through_poses(style, rng, chain(style, poses, seconds, rests))
     ways = [
         ("lies", "down"),
@@ -128,7 +128,7 @@ def get_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
         poses, seconds = _to_a_seat(style, rng)
     else:
         poses, seconds = (_to_the_back if start == "back" else _to_the_stomach)(style, rng)
-    rests = (float(rng.uniform(0.3, 0.7)), float(rng.uniform(0.2, 1.0)))
+    rests = (rng.uniform(0.3, 0.7), rng.uniform(0.2, 1.0))
     tracks = through_poses(style, rng, backward(chain(style, poses, seconds, rests)))
     ways = [
         ("gets", "up"),
@@ -164,14 +164,14 @@ def _to_a_seat(style: BodyStyle, rng: np.random.Generator) -> tuple[list[Pose], 
     poses = [standing(style), crouch(style, pick_side(rng)), seated(style)]
     if rng.random() < 0.5:
         return [*poses, cross_legged(pick_side(rng))], [0.95, 0.75, 0.9]
-    return [*poses, legs_out(bool(rng.random() < 0.5))], [0.95, 0.75, 0.9]
+    return [*poses, legs_out(rng.random() < 0.5)], [0.95, 0.75, 0.9]
 
 
 def sit_on_floor(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Sits down on the floor, cross-legged or with the legs out."""
     poses, seconds = _to_a_seat(style, rng)
     crossed = bool(poses[-1].guided[0])
-    rests = (float(rng.uniform(0.2, 0.5)), float(rng.uniform(0.7, 2.5)))
+    rests = (rng.uniform(0.2, 0.5), rng.uniform(0.7, 2.5))
     tracks = through_poses(style, rng, chain(style, poses, seconds, rests))
     ways = [
         ("sits", "down on the floor"),
@@ -200,8 +200,8 @@ def sit_on_floor(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def crawl(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Crawls ahead on hands and knees: a hand moves with the knee of the other side."""
-    cycle, stride = float(rng.uniform(1.0, 1.5)) * style.tempo, float(rng.uniform(0.36, 0.5))
-    seconds = snap(float(rng.uniform(3.5, 8.5)))
+    cycle, stride = rng.uniform(1.0, 1.5) * style.tempo, rng.uniform(0.36, 0.5)
+    seconds = snap(rng.uniform(3.5, 8.5))
     first, duty = pick_side(rng), 0.62
     tracks = style.stand(seconds, rng)
     t = np.arange(len(tracks)) / FPS
@@ -261,12 +261,12 @@ def _strides(
 
 def push_ups(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Push-ups, from straight arms to straight arms."""
-    count, period = int(rng.integers(2, 6)), float(rng.uniform(1.1, 1.9)) * style.tempo
-    start, after = snap(float(rng.uniform(0.3, 0.7))), 0.4
+    count, period = int(rng.integers(2, 6)), rng.uniform(1.1, 1.9) * style.tempo
+    start, after = snap(rng.uniform(0.3, 0.7)), 0.4
     tracks = style.stand(max(2.1, start + count * period + after), rng)
     t = np.arange(len(tracks)) / FPS
     deep = 0.5 * (1 - np.cos(2 * np.pi * np.clip((t - start) / period, 0, count)))
-    up, low = 1.235, float(rng.uniform(1.42, 1.46))
+    up, low = 1.235, rng.uniform(1.42, 1.46)
     pitch = up + (low - up) * deep
     zero = np.zeros(len(t))
     hips = euler(zero, pitch, zero)
@@ -284,7 +284,7 @@ def push_ups(style: BodyStyle, rng: np.random.Generator) -> Movement:
         middle += 0.5 * (hip - turned(hips, style.offsets[1 + side]))
     tracks.root[:] = middle * [0, 1, 1]
     joints = solve(tracks, style.offsets)
-    wide = float(rng.uniform(0.24, 0.32))
+    wide = rng.uniform(0.24, 0.32)
     z = float(joints[0, 16:18, 2].mean()) - 0.03
     tracks.grip[:] = pair((wide, WRIST_HEIGHT, z))
     tracks.hold[:] = 1.0

@@ -21,11 +21,11 @@ def jumps(
     spread: float = 0.0,
 ) -> Tracks:
     """Jumps of some heights (metres), each moving by ``step`` (x, z); ``spread`` opens every second one."""
-    crouch = float(rng.uniform(0.14, 0.24)) * (0.5 if spread else 1.0)
+    crouch = rng.uniform(0.14, 0.24) * (0.5 if spread else 1.0)
     down, up, soft = (snap(d * style.tempo) for d in (0.35, 0.25, 0.4))
     if spread:
         down, soft = 0.2, 0.2
-    clock, rest = snap(float(rng.uniform(0.2, 0.5))), style.height
+    clock, rest = snap(rng.uniform(0.2, 0.5)), style.height
     # Times, heights of the pelvis, its speeds and accelerations.
     knots = [(0.0, rest, 0.0, 0.0), (clock, rest, 0.0, 0.0)]
     flights: list[tuple[float, float]] = []
@@ -43,7 +43,7 @@ def jumps(
         clock = lift + flight + soft
     clock += snap(0.45 * style.tempo)
     knots.append((clock, rest, 0.0, 0.0))
-    tracks = style.stand(max(clock + snap(float(rng.uniform(0.2, 0.6))), 2.1), rng)
+    tracks = style.stand(max(clock + snap(rng.uniform(0.2, 0.6)), 2.1), rng)
     t = np.arange(len(tracks)) / FPS
     tracks.root[:, 1] += quintic(t, *zip(*knots, strict=True)) - rest
     moved = np.zeros(len(t))
@@ -132,7 +132,7 @@ def swing_arms(tracks: Tracks, swing: np.ndarray) -> None:
 def jump(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps on the spot, once to three times."""
     count = int(rng.choice([1, 1, 2, 3]))
-    high = float(rng.uniform(0.12, 0.4))
+    high = rng.uniform(0.12, 0.4)
     tracks = jumps(style, rng, np.full(count, high) * rng.uniform(0.9, 1.1, count), (0.0, 0.0))
     truth = {"action": "jump", "direction": "up", "count": count, "height": round(high, 2)}
     ways = with_counts(
@@ -151,7 +151,7 @@ def jump(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def jump_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps ahead, once to three times."""
-    count, far = int(rng.choice([1, 1, 2, 3])), float(rng.uniform(0.5, 1.3))
+    count, far = int(rng.choice([1, 1, 2, 3])), rng.uniform(0.5, 1.3)
     tracks = jumps(style, rng, rng.uniform(0.15, 0.3, count), (0.0, far))
     way = round(far * count, 2)
     truth = {"action": "jump forward", "direction": "forward", "count": count, "distance": way}
@@ -169,7 +169,7 @@ def jump_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def jump_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps backward, once or twice."""
-    count, far = int(rng.choice([1, 1, 2])), float(rng.uniform(0.3, 0.7))
+    count, far = int(rng.choice([1, 1, 2])), rng.uniform(0.3, 0.7)
     tracks = jumps(style, rng, rng.uniform(0.12, 0.25, count), (0.0, -far))
     ways = with_counts(
         count,
@@ -186,7 +186,7 @@ def jump_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def jump_sideways(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps to one side."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2]))
-    far = float(rng.uniform(0.4, 0.9)) * SIDES[side]
+    far = rng.uniform(0.4, 0.9) * SIDES[side]
     tracks = jumps(style, rng, rng.uniform(0.12, 0.25, count), (far, 0.0))
     name = SIDE_NAMES[side]
     truth = {"action": "jump sideways", "direction": name, "side": name, "count": count}
@@ -203,7 +203,7 @@ def jump_sideways(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def jumping_jacks(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps with legs and arms opening and closing."""
     count = int(rng.integers(2, 5))
-    tracks = jumps(style, rng, np.full(2 * count, 0.06), (0.0, 0.0), spread=float(rng.uniform(0.18, 0.28)))
+    tracks = jumps(style, rng, np.full(2 * count, 0.06), (0.0, 0.0), spread=rng.uniform(0.18, 0.28))
     width = np.abs(tracks.ankle[:, 0, 0] - tracks.ankle[:, 1, 0])
     open_share = np.clip((width - width.min()) / np.ptp(width), 0, 1)
     for side in (0, 1):

@@ -18,8 +18,8 @@ def _hands(tracks: Tracks, share: np.ndarray, goal: tuple[float, float, float]) 
 
 def squat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Squats, once to three times."""
-    count, deep = int(rng.choice([1, 1, 2, 3])), float(rng.uniform(0.3, 0.48))
-    period = float(rng.uniform(1.6, 2.4)) * style.tempo
+    count, deep = int(rng.choice([1, 1, 2, 3])), rng.uniform(0.3, 0.48)
+    period = rng.uniform(1.6, 2.4) * style.tempo
     tracks, t, start = stand_busy(style, rng, count * period, after=0.5)
     share = np.zeros(len(t))
     for at in start + period * np.arange(count):
@@ -41,12 +41,12 @@ def squat(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def sit(style: BodyStyle, rng: np.random.Generator, down: bool) -> Movement:
     """Sits ``down`` on something behind, or stands up from it."""
-    move, hold = 1.3 * style.tempo, float(rng.uniform(1.2, 2.5))
+    move, hold = 1.3 * style.tempo, rng.uniform(1.2, 2.5)
     tracks = style.stand(max(2.1, move + hold + 0.6), rng)
     t = np.arange(len(tracks)) / FPS
     share = ease((t - 0.4) / move) if down else 1 - ease((t - hold) / move)
     lean = bump((t - 0.2) / (move + 0.3)) if down else bump((t - hold + 0.25) / (move + 0.3))
-    deep = float(rng.uniform(0.36, 0.44))
+    deep = rng.uniform(0.36, 0.44)
     tracks.bend(share, low=deep, back=0.36)
     tracks.pelvis[:, 1] += 0.5 * lean - 0.05 * share
     tracks.spine[:, 1] += 0.5 * lean + 0.1 * share
@@ -117,7 +117,7 @@ def _lift_foot(
 def kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Kicks forward with one leg, once to three times."""
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
-    high, far = float(rng.uniform(0.45, 0.95)), float(rng.uniform(0.5, 0.68))
+    high, far = rng.uniform(0.45, 0.95), rng.uniform(0.5, 0.68)
     period = 1.5 * style.tempo
     tracks, t, start = stand_busy(style, rng, 0.4 + count * period, after=0.5)
     share = window(t, start - 0.2, start + 0.5 + count * period, 0.45, 0.45)
@@ -159,11 +159,11 @@ def kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def lift_knee(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Lifts a knee and stands on one leg for a while."""
-    side, hold = pick_side(rng), float(rng.uniform(0.6, 2.6))
+    side, hold = pick_side(rng), rng.uniform(0.6, 2.6)
     tracks, t, start = stand_busy(style, rng, hold + 1.8, after=0.5)
     share = window(t, start, start + hold + 1.8, 0.8, 0.8)
     _shift(tracks, window(t, start - 0.2, start + hold + 2.0, 0.7, 0.7), side, style.width)
-    path = share[:, None] * np.array([0.0, float(rng.uniform(0.32, 0.45)), 0.12])
+    path = share[:, None] * np.array([0.0, rng.uniform(0.32, 0.45), 0.12])
     _lift_foot(style, tracks, side, path, 0.4 * share, share > 1e-6)
     _hands(tracks, share, (0.85, -0.25, 0.1))
     name, other = SIDE_NAMES[side], SIDE_NAMES[1 - side]
@@ -178,7 +178,7 @@ def lift_knee(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def lunge(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Lunges forward with one leg and comes back."""
-    side, far = pick_side(rng), float(rng.uniform(0.55, 0.8))
+    side, far = pick_side(rng), rng.uniform(0.55, 0.8)
     tracks, t, start = stand_busy(style, rng, 3.4, after=0.5)
     step = keys(t, (0.0, 0.0), (start, 0.0), (start + 0.7, 1.0), (start + 2.4, 1.0), (start + 3.1, 0.0))
     low = window(t, start + 0.4, start + 2.8, 0.7, 0.7)

@@ -47,12 +47,12 @@ def _step(contacts: list[Contact], side: int, lift: float, land: float, contact:
 
 def step_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks up to something, steps over it with one high foot after the other, and walks on."""
-    high, first = float(rng.uniform(0.22, 0.48)), pick_side(rng)
+    high, first = rng.uniform(0.22, 0.48), pick_side(rng)
     before, after = int(rng.integers(0, 4)), int(rng.integers(1, 4))
-    stride, beat = float(rng.uniform(0.45, 0.6)), float(rng.uniform(0.5, 0.62)) * style.tempo
-    slow = beat * float(rng.uniform(1.5, 1.9))
+    stride, beat = rng.uniform(0.45, 0.6), rng.uniform(0.5, 0.62) * style.tempo
+    slow = beat * rng.uniform(1.5, 1.9)
     contacts = standing_contacts(style)
-    clock, z, barrier = float(rng.uniform(0.3, 0.6)), 0.0, 0.0
+    clock, z, barrier = rng.uniform(0.3, 0.6), 0.0, 0.0
     total = before + 2 + after
     for k in range(total + 1):
         side = (first + k - before) % 2
@@ -106,9 +106,9 @@ def step_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def jump_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps forward over something with both feet, knees drawn up."""
-    rise, far = float(rng.uniform(0.22, 0.42)), float(rng.uniform(0.7, 1.3))
-    tuck, deep = float(rng.uniform(0.12, 0.28)), float(rng.uniform(0.16, 0.26))
-    start = snap(float(rng.uniform(0.2, 0.5)))
+    rise, far = rng.uniform(0.22, 0.42), rng.uniform(0.7, 1.3)
+    tuck, deep = rng.uniform(0.12, 0.28), rng.uniform(0.16, 0.26)
+    start = snap(rng.uniform(0.2, 0.5))
     flight = snap(2 * np.sqrt(2 * rise / GRAVITY))
     off = start + snap(0.6 * style.tempo)
     on = off + flight
@@ -174,12 +174,12 @@ def jump_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def stairs(style: BodyStyle, rng: np.random.Generator, down: bool) -> Movement:
     """Climbs some stairs and stands on the last, or comes ``down`` some and stands on the ground."""
     steps, first = int(rng.integers(3, 7)), pick_side(rng)
-    riser, tread = float(rng.uniform(0.15, 0.2)), float(rng.uniform(0.26, 0.32))
-    beat = float(rng.uniform(0.62, 0.85)) * float(np.sqrt(style.tempo))
+    riser, tread = rng.uniform(0.15, 0.2), rng.uniform(0.26, 0.32)
+    beat = rng.uniform(0.62, 0.85) * float(np.sqrt(style.tempo))
     sign = -1.0 if down else 1.0
     base = steps * riser if down else 0.0
     contacts = standing_contacts(style, ground=base)
-    clock = float(rng.uniform(0.35, 0.6))
+    clock = rng.uniform(0.35, 0.6)
     knots = [(clock, 0.0)]
     level = {0: 0, 1: 0}
     for k in range(1, steps + 2):

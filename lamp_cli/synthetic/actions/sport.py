@@ -31,7 +31,7 @@ def _pivot(side: int, hips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def throw_underhand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Throws underhand: a step, the arm a pendulum from behind to ahead."""
     side = pick_side(rng)
-    size, tempo = float(rng.uniform(0.85, 1.1)), style.tempo * float(rng.uniform(0.85, 1.15))
+    size, tempo = rng.uniform(0.85, 1.1), style.tempo * rng.uniform(0.85, 1.15)
     tracks, clock = stage(style, rng, 2.5, tempo)
     hips = size * through(clock, (0.0, 0.0), (0.6, -0.3), (1.05, 0.35), (1.4, 0.25), (2.3, 0.0))
     step = ((0.4, 0.85, 0.0, 0.38, 0.0), (1.75, 2.25, 0.0, 0.0, 0.0))
@@ -72,7 +72,7 @@ def throw_underhand(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def catch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Catches something with both hands, high, at the chest or low, and takes it to the body."""
     level = ("high", "chest", "low")[int(rng.integers(3))]
-    away, hold = float(rng.uniform(-0.16, 0.16)), float(rng.uniform(0.2, 0.9))
+    away, hold = rng.uniform(-0.16, 0.16), rng.uniform(0.2, 0.9)
     tracks, clock = stage(style, rng, 2.3 + hold, style.tempo)
     goal = {"high": (0.62, 0.22), "chest": (0.1, 0.44), "low": (-0.42, 0.3)}[level]
     reach = window(clock, 0.0, 1.15, 0.6, 0.4)
@@ -141,12 +141,12 @@ def swing_bat(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
     The side is that of the batter's rear shoulder; the pitcher is on the other side.
     """
-    side, tempo = pick_side(rng), style.tempo * float(rng.uniform(0.85, 1.15))
-    size, level = float(rng.uniform(0.9, 1.1)), float(rng.uniform(-0.08, 0.06))
+    side, tempo = pick_side(rng), style.tempo * rng.uniform(0.85, 1.15)
+    size, level = rng.uniform(0.9, 1.1), rng.uniform(-0.08, 0.06)
     end = 3.0
     tracks, clock = stage(style, rng, end, tempo)
     hips = size * through(clock, (0.4, 0.0), (1.0, -0.3), (1.4, 0.75), (1.75, 0.9), (2.2, 0.8), (2.85, 0.0))
-    _wide(tracks, style, clock, side, end, hips, float(rng.uniform(0.08, 0.2)))
+    _wide(tracks, style, clock, side, end, hips, rng.uniform(0.08, 0.2))
     _crouch(tracks, window(clock, 0.1, 2.8, 0.6, 0.7), 0.09, 0.35)
     shift = through(clock, (0.4, 0.0), (0.95, 1.0), (1.45, -1.0), (2.0, -0.8), (2.6, 0.0))
     tracks.root[:, 0] += SIDES[side] * 0.07 * shift
@@ -179,8 +179,8 @@ def swing_bat(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def golf(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Swings a golf club: address, backswing to the named side, downswing, finish over the other shoulder."""
-    side, tempo = pick_side(rng), style.tempo * float(rng.uniform(0.85, 1.15))
-    full, hold = float(rng.uniform(0.8, 1.0)), float(rng.uniform(0.1, 0.7))
+    side, tempo = pick_side(rng), style.tempo * rng.uniform(0.85, 1.15)
+    full, hold = rng.uniform(0.8, 1.0), rng.uniform(0.1, 0.7)
     end = 3.8 + hold
     tracks, clock = stage(style, rng, end, tempo)
     done = 2.35 + hold
@@ -227,8 +227,8 @@ def golf(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def forehand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Hits a tennis forehand: shoulders turn, the other foot steps, the arm swings low to high across."""
-    side, tempo = pick_side(rng), style.tempo * float(rng.uniform(0.85, 1.15))
-    size, low = float(rng.uniform(0.85, 1.1)), float(rng.uniform(-0.6, -0.35))
+    side, tempo = pick_side(rng), style.tempo * rng.uniform(0.85, 1.15)
+    size, low = rng.uniform(0.85, 1.1), rng.uniform(-0.6, -0.35)
     tracks, clock = stage(style, rng, 2.9, tempo)
     hips = size * through(clock, (0.1, 0.0), (0.8, -0.5), (1.25, 0.35), (1.6, 0.5), (2.6, 0.0))
     steps = ((0.55, 0.98, 0.02, 0.32, 0.0), (2.1, 2.6, 0.0, 0.0, 0.0))
@@ -275,8 +275,8 @@ def forehand(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def serve(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Serves: the other hand tosses the ball up, the body arches and hits it high above the head."""
-    side, tempo = pick_side(rng), style.tempo * float(rng.uniform(0.85, 1.15))
-    size = float(rng.uniform(0.85, 1.1))
+    side, tempo = pick_side(rng), style.tempo * rng.uniform(0.85, 1.15)
+    size = rng.uniform(0.85, 1.1)
     tracks, clock = stage(style, rng, 3.7, tempo)
     hips = size * through(clock, (0.3, 0.0), (1.3, -0.5), (1.8, 0.35), (2.2, 0.45), (3.2, 0.0))
     load = through(clock, (0.5, 0.0), (1.35, 1.0), (1.72, -0.5), (2.0, 0.2), (2.6, 0.3), (3.4, 0.0))

@@ -15,8 +15,8 @@ def stand_busy(
     style: BodyStyle, rng: np.random.Generator, busy: float, after: float | None = None
 ) -> tuple[Tracks, np.ndarray, float]:
     """Standing tracks with ``busy`` seconds before the last ``after``; their times; when they begin."""
-    start = float(rng.uniform(0.2, 0.6))
-    rest = float(rng.uniform(0.3, 0.8)) if after is None else after
+    start = rng.uniform(0.2, 0.6)
+    rest = rng.uniform(0.3, 0.8) if after is None else after
     tracks = style.stand(max(2.1, start + busy + rest), rng)
     return tracks, np.arange(len(tracks)) / FPS, start
 
@@ -39,7 +39,7 @@ def _sides(rng: np.random.Generator) -> tuple[tuple[int, ...], str, tuple[str, .
 
 def stand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Stands still."""
-    tracks = style.stand(float(rng.uniform(2.2, 6.0)), rng)
+    tracks = style.stand(rng.uniform(2.2, 6.0), rng)
     ways = (
         ("stands", "still"),
         ("stands", "in place"),
@@ -54,11 +54,11 @@ def stand(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def wave(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Waves one hand or both."""
     arms, name, tails = _sides(rng)
-    count, period = int(rng.integers(3, 7)), float(rng.uniform(0.4, 0.65)) * style.tempo
+    count, period = int(rng.integers(3, 7)), rng.uniform(0.4, 0.65) * style.tempo
     tracks, t, start = stand_busy(style, rng, count * period + 1.2)
     share = window(t, start, start + count * period + 1.2, 0.6, 0.6)
     swing = np.sin(2 * np.pi * (t - start) / period) * 0.22 * style.energy
-    high = float(rng.uniform(0.45, 0.7))
+    high = rng.uniform(0.45, 0.7)
     for side in arms:
         reach(tracks, side, share, path(0.35 + swing, high, 0.15))
     tracks.spine[:, 2] += 0.05 * share * (sum(-SIDES[s] for s in arms) if len(arms) == 1 else 0.0)
@@ -75,7 +75,7 @@ def wave(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def raise_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Raises one arm or both overhead and lowers them."""
     arms, name, _ = _sides(rng)
-    hold = float(rng.uniform(0.4, 2.0))
+    hold = rng.uniform(0.4, 2.0)
     tracks, t, start = stand_busy(style, rng, hold + 2.0 * style.tempo)
     share = window(t, start, start + hold + 2.0 * style.tempo, 0.9 * style.tempo, 0.9 * style.tempo)
     for side in arms:
@@ -110,7 +110,7 @@ def arms_out(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def clap(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Claps some times."""
-    count, period = int(rng.integers(2, 7)), float(rng.uniform(0.35, 0.55)) * style.tempo
+    count, period = int(rng.integers(2, 7)), rng.uniform(0.35, 0.55) * style.tempo
     tracks, t, start = stand_busy(style, rng, count * period + 1.0)
     share = window(t, start, start + count * period + 1.0, 0.5, 0.5)
     apart = 0.5 * (1 + np.cos(2 * np.pi * np.clip((t - start - 0.5) / period, 0, count)))
@@ -125,7 +125,7 @@ def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Punches straight ahead with one fist or both in turn."""
     side, count = pick_side(rng), int(rng.integers(1, 4))
     alternating = count > 1 and rng.random() < 0.35
-    period = float(rng.uniform(0.6, 0.9)) * style.tempo
+    period = rng.uniform(0.6, 0.9) * style.tempo
     tracks, t, start = stand_busy(style, rng, count * period + 1.4)
     guard = window(t, start, start + count * period + 1.4, 0.55, 0.55)
     for arm in BOTH:
@@ -217,7 +217,7 @@ def phone(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def bow(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Bows."""
-    hold, deep = float(rng.uniform(0.2, 1.0)), float(rng.uniform(0.5, 0.95))
+    hold, deep = rng.uniform(0.2, 1.0), rng.uniform(0.5, 0.95)
     tracks, t, start = stand_busy(style, rng, hold + 2.0 * style.tempo)
     share = window(t, start, start + hold + 2.0 * style.tempo, 0.9 * style.tempo, 0.9 * style.tempo)
     tracks.bend(share, back=0.12 * deep, hips=0.55 * deep, spine=0.65 * deep)
@@ -245,7 +245,7 @@ def shake_head(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def _head(
     style: BodyStyle, rng: np.random.Generator, axis: int, action: str, ways: tuple[tuple[str, str], ...]
 ) -> Movement:
-    count, period = int(rng.integers(2, 5)), float(rng.uniform(0.6, 0.9)) * style.tempo
+    count, period = int(rng.integers(2, 5)), rng.uniform(0.6, 0.9) * style.tempo
     tracks, t, start = stand_busy(style, rng, count * period)
     wave_ = np.sin(2 * np.pi * np.clip((t - start) / period, 0, count))
     tracks.head[:, axis] += 0.4 * style.energy * wave_
@@ -301,7 +301,7 @@ def stretch(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def sway(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Sways from side to side, as in a slow dance."""
-    period, seconds = float(rng.uniform(1.1, 1.8)), float(rng.uniform(4.0, 6.5))
+    period, seconds = rng.uniform(1.1, 1.8), rng.uniform(4.0, 6.5)
     tracks, t, start = stand_busy(style, rng, seconds)
     share = window(t, start, start + seconds, 0.8, 0.8)
     swing = np.sin(2 * np.pi * (t - start) / period) * share

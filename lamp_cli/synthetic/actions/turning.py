@@ -16,7 +16,7 @@ def spin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Spins fast on the ball of one foot, once or twice around, the other foot drawn to it."""
     side, rounds = pick_side(rng), int(rng.integers(1, 3))
     sign, last = SIDES[side], (0.85 + 0.6 * rounds) * style.tempo
-    start = float(rng.uniform(0.5, 0.8))
+    start = rng.uniform(0.5, 0.8)
     tracks = style.stand(start + last + 1.3, rng)
     t = np.arange(len(tracks)) / FPS
     # Wind up a little the other way, whirl, and come to rest.
@@ -46,7 +46,7 @@ def spin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     tracks.foot[:, side, 0], tracks.foot[:, side, 1] = yaw + free_toe, 0.5 * drawn
     tracks.planted[:, side] &= drawn < 1e-6
-    high = float(rng.uniform(-0.35, 0.05))
+    high = rng.uniform(-0.35, 0.05)
     for arm in (0, 1):
         reach(tracks, arm, share, path(0.75 - 0.65 * drawn, high, 0.25 + 0.3 * drawn))
     name, clock = SIDE_NAMES[side], ("counterclockwise", "clockwise")[side]
@@ -67,7 +67,7 @@ def spin(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def jump_turn(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps and turns in the air by a half or a whole turn."""
     side, degrees = pick_side(rng), int(rng.choice([180, 180, 360]))
-    high = float(rng.uniform(0.22, 0.32)) + 0.1 * (degrees == 360)
+    high = rng.uniform(0.22, 0.32) + 0.1 * (degrees == 360)
     tracks = jumps(style, rng, np.array([high]), (0.0, 0.0))
     t = np.arange(len(tracks)) / FPS
     aloft = np.flatnonzero(~tracks.planted.any(1))
@@ -100,13 +100,13 @@ def jump_turn(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def twist(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Dances the twist: hips and feet one way, chest and arms the other, on the balls of the feet."""
-    count, period = int(rng.integers(4, 8)), float(rng.uniform(0.55, 0.85)) * style.tempo
-    start = float(rng.uniform(0.3, 0.6))
+    count, period = int(rng.integers(4, 8)), rng.uniform(0.55, 0.85) * style.tempo
+    start = rng.uniform(0.3, 0.6)
     tracks = style.stand(max(2.1, start + count * period + 0.9), rng)
     t = np.arange(len(tracks)) / FPS
     share = window(t, start, start + count * period + 0.4, 0.5, 0.5)
     swing = np.sin(2 * np.pi * (t - start) / period) * share
-    low = float(rng.uniform(0.05, 0.14))
+    low = rng.uniform(0.05, 0.14)
     tracks.root[:, 1] -= share * low * (1 + 0.4 * np.sin(2 * np.pi * (t - start) / (4 * period)))
     tracks.pelvis[:, 0] += 0.42 * style.energy * swing
     tracks.spine[:, 0] -= 0.75 * style.energy * lagged(swing, 1.0)
@@ -133,8 +133,8 @@ def twist(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def step_touch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Dances from side to side: a step, the other foot closes, and back, with swinging arms."""
     side, count = pick_side(rng), int(rng.integers(2, 5))
-    beat, wide = float(rng.uniform(0.42, 0.6)) * style.tempo, float(rng.uniform(0.28, 0.42))
-    start = float(rng.uniform(0.3, 0.6))
+    beat, wide = rng.uniform(0.42, 0.6) * style.tempo, rng.uniform(0.28, 0.42)
+    start = rng.uniform(0.3, 0.6)
     tracks = style.stand(max(2.1, start + 4 * beat * count + 0.8), rng)
     t = np.arange(len(tracks)) / FPS
     sign = SIDES[side]

@@ -40,7 +40,7 @@ def _go(
     seconds: float | None = None,
 ) -> Tracks:
     """Tracks at ``speed`` for some seconds while the heading follows ``turn`` (radians over time)."""
-    end = float(rng.uniform(3.0, 6.5)) if seconds is None else seconds
+    end = rng.uniform(3.0, 6.5) if seconds is None else seconds
     frames = round((end + 2.0) * FPS)
     t = np.arange(frames) / FPS
     headings = np.atleast_1d(turn)
@@ -65,7 +65,7 @@ def _straight(
 
 def walk_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks straight ahead."""
-    share = float(rng.uniform(0.55, 1.5))
+    share = rng.uniform(0.55, 1.5)
     tracks = _go(style, rng, WALK, 1.15 * share, 1.8 * np.sqrt(share))
     ways = (
         ("walks", "forward"),
@@ -83,7 +83,7 @@ def walk_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def walk_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks backwards."""
-    share = float(rng.uniform(0.6, 1.35))
+    share = rng.uniform(0.6, 1.35)
     gait = Gait(push=0.3, strike=0.3, clearance=0.05, arms=0.6)
     tracks = _go(style, rng, gait, 0.75 * share, 1.6 * np.sqrt(share), travel=np.pi)
     truth = {"action": "walk backward", "direction": "backward", "distance": distance(tracks)}
@@ -100,7 +100,7 @@ def walk_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def sidestep(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Steps sideways."""
-    side, share = pick_side(rng), float(rng.uniform(0.7, 1.3))
+    side, share = pick_side(rng), rng.uniform(0.7, 1.3)
     gait = Gait(push=0.15, strike=0.1, clearance=0.05, half_width=0.11, arms=0.2, twist=0.02)
     travel = np.pi / 2 if side == 0 else -np.pi / 2
     tracks = _go(style, rng, gait, 0.5 * share, 1.7 * np.sqrt(share), travel=travel)
@@ -118,8 +118,8 @@ def sidestep(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def jog(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jogs straight ahead."""
-    share = float(rng.uniform(0.8, 1.2))
-    tracks = _go(style, rng, JOG, 2.1 * share, 2.5, seconds=float(rng.uniform(2.5, 4.5)))
+    share = rng.uniform(0.8, 1.2)
+    tracks = _go(style, rng, JOG, 2.1 * share, 2.5, seconds=rng.uniform(2.5, 4.5))
     ways = (
         ("jogs", "forward"),
         ("jogs", ""),
@@ -133,8 +133,8 @@ def jog(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def run(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Runs straight ahead."""
-    share = float(rng.uniform(0.85, 1.25))
-    tracks = _go(style, rng, RUN, 3.2 * share, 2.75, seconds=float(rng.uniform(2.2, 3.8)))
+    share = rng.uniform(0.85, 1.25)
+    tracks = _go(style, rng, RUN, 3.2 * share, 2.75, seconds=rng.uniform(2.2, 3.8))
     ways = (
         ("runs", "forward"),
         ("runs", ""),
@@ -149,9 +149,9 @@ def run(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def sprint(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Sprints straight ahead: long quick strides, the trunk bent into them."""
-    top = float(rng.uniform(4.0, 4.9))
+    top = rng.uniform(4.0, 4.9)
     gait = replace(RUN, clearance=0.26, bend=0.24, arms=1.25, crouch=0.035)
-    tracks = _go(style, rng, gait, top, 3.35, seconds=float(rng.uniform(1.9, 2.9)))
+    tracks = _go(style, rng, gait, top, 3.35, seconds=rng.uniform(1.9, 2.9))
     ways = (
         ("sprints", "forward"),
         ("sprints", ""),
@@ -167,12 +167,12 @@ def sprint(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def circle(style: BodyStyle, rng: np.random.Generator, running: bool) -> Movement:
     """Walks or runs once around a circle."""
-    side, seconds = pick_side(rng), float(rng.uniform(5.0, 7.0))
+    side, seconds = pick_side(rng), rng.uniform(5.0, 7.0)
     speed = float(rng.uniform(1.7, 2.1) if running else rng.uniform(0.85, 1.2))
     gait, cadence = (JOG, 2.5) if running else (WALK, 1.85)
     frames = round((seconds + 2) * FPS)
     profile = pace(np.arange(frames) / FPS, 0.2, seconds)
-    angle = SIDES[side] * float(rng.uniform(0.85, 1.15)) * 2 * np.pi
+    angle = SIDES[side] * rng.uniform(0.85, 1.15) * 2 * np.pi
     yaw = angle * np.cumsum(profile) / profile.sum()
     tracks = _go(style, rng, gait, speed, cadence, yaw, seconds=seconds)
     clock = "counterclockwise" if side == 0 else "clockwise"
@@ -196,11 +196,11 @@ def circle(style: BodyStyle, rng: np.random.Generator, running: bool) -> Movemen
 
 def walk_curve(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks along a bend."""
-    side, seconds = pick_side(rng), float(rng.uniform(3.5, 6.0))
+    side, seconds = pick_side(rng), rng.uniform(3.5, 6.0)
     frames = round((seconds + 2) * FPS)
     angle = SIDES[side] * np.radians(rng.uniform(60, 130))
     yaw = angle * np.clip(np.arange(frames) / FPS / seconds, 0, 1)
-    tracks = _go(style, rng, WALK, float(rng.uniform(0.9, 1.3)), 1.85, yaw, seconds=seconds)
+    tracks = _go(style, rng, WALK, rng.uniform(0.9, 1.3), 1.85, yaw, seconds=seconds)
     name = SIDE_NAMES[side]
     degrees = round(float(np.degrees(angle)))
     truth = {"action": "walk in a curve", "direction": name, "side": name, "angle": degrees}
@@ -216,12 +216,12 @@ def walk_curve(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def zigzag(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks in a zigzag."""
-    seconds, period = float(rng.uniform(5.5, 7.0)), float(rng.uniform(2.2, 3.0))
+    seconds, period = rng.uniform(5.5, 7.0), rng.uniform(2.2, 3.0)
     t = np.arange(round((seconds + 2) * FPS)) / FPS
     yaw = smooth(
         np.radians(38) * np.sign(np.sin(2 * np.pi * t / period)) * (1 if pick_side(rng) else -1), 4.0
     )
-    tracks = _go(style, rng, WALK, float(rng.uniform(1.0, 1.3)), 1.9, yaw, seconds=seconds)
+    tracks = _go(style, rng, WALK, rng.uniform(1.0, 1.3), 1.9, yaw, seconds=seconds)
     ways = (
         ("walks", "in a zigzag"),
         ("walks", "in a zig zag pattern"),
@@ -318,5 +318,5 @@ _MANNERS = {
 def in_manner(action: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks on the toes, bent low, with high knees or with a limp."""
     gait, speed, cadence, ways = _MANNERS[action]
-    tracks = _go(style, rng, gait, speed * float(rng.uniform(0.85, 1.15)), cadence)
+    tracks = _go(style, rng, gait, speed * rng.uniform(0.85, 1.15), cadence)
     return _straight(action, tracks, ways)

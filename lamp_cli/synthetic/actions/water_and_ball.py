@@ -14,7 +14,7 @@ from ..time_curves import bump, through, window
 def swim(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Swims on land: front crawl, backstroke or breaststroke, standing, bent forward or leant back."""
     stroke = ("front crawl", "backstroke", "breaststroke")[int(rng.integers(3))]
-    count, period = int(rng.integers(3, 6)), float(rng.uniform(1.0, 1.4)) * style.tempo
+    count, period = int(rng.integers(3, 6)), rng.uniform(1.0, 1.4) * style.tempo
     tracks, clock = stage(style, rng, count * period + 1.4, 1.0)
     share = window(clock, 0.0, count * period + 1.3, 0.7, 0.7)
     bend = {"front crawl": 0.55, "backstroke": -0.18, "breaststroke": 0.5}[stroke] * float(
@@ -53,7 +53,7 @@ def swim(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def dribble(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Dribbles a ball with one hand, knees bent, the other arm kept between."""
     side, count = pick_side(rng), int(rng.integers(3, 8))
-    period = float(rng.uniform(0.5, 0.7)) * style.tempo
+    period = rng.uniform(0.5, 0.7) * style.tempo
     tracks, clock = stage(style, rng, count * period + 1.3, 1.0)
     end = count * period + 1.2
     share = window(clock, 0.0, end, 0.5, 0.6)
@@ -81,7 +81,7 @@ def dribble(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def shoot(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Shoots a basketball: a dip, legs and arms stretch up together, one hand follows through."""
     side = pick_side(rng)
-    tempo = style.tempo * float(rng.uniform(0.85, 1.15))
+    tempo = style.tempo * rng.uniform(0.85, 1.15)
     tracks, clock = stage(style, rng, 2.9, tempo)
     dip = bump((clock - 0.35) / 0.85, 0.6)
     tracks.bend(dip, low=0.16, back=0.05, hips=0.22)
