@@ -24,7 +24,7 @@ from .inference.retrieve import Hit, find, rank_texts, warn_of
 from .model.decoding import DecodingOptions
 from .model.generator import SamplingOptions
 from .motion.motion import Motion
-from .scoring.figures import BERTSCORE, CAPTIONS, GIVEN, OF_MOTIONS, MotionOrigin, Report, ScoreOptions
+from .scoring.figures import BERTSCORE, CAPTIONS, OF_MOTIONS, Report, ScoreOptions
 from .scoring.models import ModelChoice, Models
 from .scoring.score import score_motions, score_pairs
 from .scoring.sources import examples_of_pairs
@@ -230,7 +230,7 @@ class Model:
             return score_motions([motion for _, motion in pairs], models, options)
         if missing := [number for number, (text, _) in enumerate(pairs, 1) if not text.strip()]:
             raise ValueError(f"motion {missing[0]}: expected a pair of a sentence and a motion")
-        return score_pairs(examples_of_pairs(pairs), models, options, MotionOrigin(GIVEN))
+        return score_pairs(examples_of_pairs(pairs), models, options)
 
     def _with_captioner(self) -> Bundle:
         if self._bundle.captioner is None:

@@ -145,6 +145,10 @@ def test_scores_are_those_of_the_command_line(model: lamp.Model, folder: Path, t
     report = model.score(in_memory, metrics, seed=3)
     assert [{**m.row(), "model": "tiny"} for m in report.measurements] == rows
     assert "| LaMP-BertScore F1 |" in repr(report) and "given captions" not in repr(report)
+    made = model.score([model.generate("a person jumps", seed=7)], ["mm-dist"], seed=3).measurements
+    assert {(m.subject, m.protocol) for m in made} == {
+        ("generated", "given pairs, best of 16 by LaMP, mean query token")
+    }
     alone = model.score([clips[0]], ["physics"], seed=3)
     assert [m.value for m in alone.measurements] == [
         r["value"] for r in _lamp("score", clips[0], "--physics")

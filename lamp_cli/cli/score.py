@@ -31,7 +31,7 @@ from ..scoring.figures import (
     Report,
     ScoreOptions,
 )
-from ..scoring.lines import Line, fps_of_record, line_of_record, origin_of, require_alike
+from ..scoring.lines import Line, fps_of_record, line_of_record, require_alike
 from ..scoring.report import (
     PICTURES,
     SUFFIXES,
@@ -131,7 +131,10 @@ def score_command(
     pairs: Annotated[
         Path | None, typer.Option(help="JSON lines with text, motion and maybe ground_truth; - reads stdin.")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Data set in the HumanML3D layout.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Data set in the HumanML3D layout; beside pairs, where true motions are."),
+    ] = None,
     split: Annotated[str | None, typer.Option(help="Of --data; test when not given.")] = None,
     bertscore: Annotated[bool, typer.Option("--bertscore", help="LaMP-BertScore with its controls.")] = False,
     fid: Annotated[bool, typer.Option("--fid", help="FID.")] = False,
@@ -272,7 +275,11 @@ def _source(
     if len(named) > 1:
         raise UsageError(f"{' and '.join(named[:2])}: expected one of them")
     if files:
-        return _Source(tuple(file for name in files for file in _files(Path(name), recursive)))
+        every = [file for name in files for file in _files(Path(name), recursive)]
+        once = {file.path.resolve(): file for file in every}
+        if len(once) < len(every):
+            note(f"{len(every) - len(once)} files are named more than once and count once")
+        return _Source(tuple(once.values()))
     if pairs is not None and not dash:
         lines = [line_of_record(r, str(pairs), pairs.parent) for r in read_option(pairs, "motion")]
         return _lines(lines, str(pairs))
@@ -452,7 +459,7 @@ def _score_texts(
     if tell_seed:
         note(f"seed {options.seed}")
     if lines:
-        return score_pairs(examples, models, options, origin_of(lines), split, progress), models.name
+        return score_pairs(examples, models, options, split, progress), models.name
     assert split is not None
     return score_split(split, models, options, progress), models.name
 

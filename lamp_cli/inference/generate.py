@@ -165,7 +165,15 @@ def _motion(bundle: Bundle, draw: Draw, normalised: Tensor, options: GenerateOpt
     if options.clean_up:
         joints = clean_up(joints, features[:, -4:], bundle.skeleton)
     source = f"{bundle.config.name}, seed {options.seed}, sample {draw.sample}"
-    return Motion(joints, bundle.skeleton, bundle.config.fps, source, features, text=draw.prompt.text)
+    return Motion(
+        joints,
+        bundle.skeleton,
+        bundle.config.fps,
+        source,
+        features,
+        text=draw.prompt.text,
+        candidates=options.candidates,
+    )
 
 
 @dataclass(frozen=True)

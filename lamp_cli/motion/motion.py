@@ -25,6 +25,8 @@ class Motion:
     notes: what a reader assumed or repaired (unit, axes, floor, rate) or a model doubts, in sentences.
     rotations: local rotations (T, J, 4) as unit quaternions (w, x, y, z), where a file held them.
     text: the sentence that it belongs to.
+    candidates: of how many draws of a model it is the one that was kept; None where no model is known to have
+        made it.
     """
 
     joints: np.ndarray
@@ -35,6 +37,7 @@ class Motion:
     notes: tuple[str, ...] = ()
     rotations: np.ndarray | None = None
     text: str = ""
+    candidates: int | None = None
 
     def __len__(self) -> int:
         """Number of frames."""

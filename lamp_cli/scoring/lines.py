@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..metrics.measurement import GENERATED
-from .figures import GIVEN, MotionOrigin
-
 
 @dataclass(frozen=True)
 class Line:
@@ -61,7 +58,9 @@ def line_of_record(record: Mapping[str, Any], where: str, folder: Path | None = 
         return folder / found if folder is not None and not found.exists() else found
 
     # `lamp caption --candidates` puts its list of captions under this name.
-    candidates = record.get("candidates") if isinstance(record.get("candidates"), int) else None
+    candidates = record.get("candidates")
+    if isinstance(candidates, bool) or not isinstance(candidates, int) or candidates < 1:
+        candidates = None
     return Line(
         record["text"].strip(),
         path(record["motion"]),
@@ -90,17 +89,3 @@ def require_alike(lines: Sequence[Line]) -> None:
             f"{name} (pair {missing[0]}): has no 'caption', others have; expected one in every line or in "
             'none ("" for a captioner that said nothing)'
         )
-
-
-def origin_of(lines: Sequence[Line]) -> MotionOrigin:
-    """Motions that ``lamp generate`` made, as their lines say, are generated; others are given."""
-    made = {line.candidates for line in lines}
-    label = chosen_by_lamp(max((n for n in made if n is not None), default=1))
-    if None in made:
-        return MotionOrigin(GIVEN, f"some {label}" if label else "")
-    return MotionOrigin(GENERATED, label if len(made) == 1 or not label else f"some {label}")
-
-
-def chosen_by_lamp(candidates: int) -> str:
-    """How protocols say that LaMP itself kept the best of some draws."""
-    return f"best of {candidates} by LaMP" if candidates > 1 else ""

@@ -142,7 +142,7 @@ class MatchingFigures:
                 raise FigureNotAllowed("FID", f"needs at least {FEWEST_FOR_FID} clips, found {fewest}")
             protocol = evaluator_protocol(self._protocol, evaluator)
             if fewest <= dimensions:
-                protocol += f", too high: {fewest} clips for {dimensions} dimensions"
+                protocol += f", biased upward: {fewest} clips, {dimensions} dimensions"
             figure = Figure("FID", protocol, evaluator.name, len(made), subject)
             self.values.add(figure, frechet_inception_distance(made, real))
 

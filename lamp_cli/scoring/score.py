@@ -13,6 +13,7 @@ import numpy as np
 
 from ..data.batches import batched
 from ..inference import BATCH_SIZE
+from ..inference.embed import part_read
 from ..inference.generate import GenerateOptions
 from ..metrics.measurement import GROUND_TRUTH, Measurement
 from ..metrics.physics import PhysicalQuality
@@ -50,7 +51,7 @@ from .models import Models
 from .motion import CONTACT_BY_HEIGHT, quality_of, reconstruction_figures, report_physics, score_physics
 from .multimodality import score_given_multimodality, score_multimodality
 from .retrieval import RetrievalPool, score_retrieval
-from .sources import Example, Split, generated_examples, generated_origin, true_examples
+from .sources import Example, Split, generated_examples, generated_origin, origin_of, true_examples
 
 LONGEST = 199
 
@@ -98,6 +99,7 @@ def score_split(
         with report.refusing():
             features = (split.clips.first(number).features for number in range(count))
             report.measurements += reconstruction_figures(models.bundle, features)
+    _note_cut_texts((c.text for clip in split.clips.clips for c in clip.captions), models, report)
     return report
 
 
@@ -105,7 +107,6 @@ def score_pairs(
     examples: Sequence[Example],
     models: Models,
     options: ScoreOptions,
-    origin: MotionOrigin,
     split: Split | None = None,
     bar: ProgressBar = no_progress,
 ) -> Report:
@@ -116,14 +117,14 @@ def score_pairs(
     """
     if not examples:
         raise ValueError("no pair of text and motion")
-    report = Report()
+    report, origin = Report(), origin_of(example.motion for example in examples)
     captions = MotionCaptions(models, _captioned_figures(options))
     several = sum(len(example.captions) > 1 for example in examples)
     if several and options.wants(BERTSCORE, *MATCHING, MULTIMODALITY, RETRIEVAL):
         report.note(f"{several} motions have several sentences; the first one counts, for --captions all do")
     if options.wants(BERTSCORE, PHYSICS):
         batches = batched(examples, BATCH_SIZE)
-        _each_once(batches, len(examples), "reading motions", captions, models, options, origin, report, bar)
+        _each_once(batches, len(examples), "measuring", captions, models, options, origin, report, bar)
     if options.wants(*MATCHING, MULTIMODALITY):
         _matching_of_given(examples, models, options, origin, split, report, bar)
     if options.wants(RETRIEVAL):
@@ -135,6 +136,7 @@ def score_pairs(
     if options.wants(RECONSTRUCTION):
         with report.refusing():
             report.measurements += _reconstruction((e.motion for e in examples), models)
+    _note_cut_texts((caption.text for e in examples for caption in e.captions), models, report)
     return report
 
 
@@ -146,6 +148,20 @@ def score_motions(motions: Iterable[Motion], models: Models, options: ScoreOptio
         with report.refusing():
             report.measurements += _reconstruction(everything, models)
     return report
+
+
+def _note_cut_texts(texts: Iterable[str], models: Models, report: Report) -> None:
+    """Say when the bundle, where it reads sentences at all, does not read all of them."""
+    if models.name is None:
+        return
+    distinct = set(texts)
+    cut = sum(part_read(models.bundle, text) != text for text in distinct)
+    if cut:
+        limit = models.config.model.lamp.qformer.text_tokens
+        report.note(
+            f"{cut} of {len(distinct)} sentences have more than the {limit} word pieces that {models.name} "
+            "reads: of those it judges only the beginning"
+        )
 
 
 def _captioned_figures(options: ScoreOptions) -> str:

@@ -26,8 +26,8 @@ from ..motion.clip_length import FRAMES_PER_TOKEN
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
 from ..motion.skeleton import Skeleton
-from .figures import MotionOrigin
-from .lines import Line, chosen_by_lamp
+from .figures import GIVEN, MotionOrigin
+from .lines import Line
 
 # Retrieval has no length filter; a motion must only be long enough for one token.
 ANY_LENGTH = FramesLimit(FRAMES_PER_TOKEN, 10**9)
@@ -90,6 +90,7 @@ def read_examples(
         listed = dict.fromkeys(text for line in several for text in line.references)
         try:
             motion = load_motion(first.motion, first.fps or fps)
+            motion = dataclasses.replace(motion, candidates=first.candidates)
             truth = None if first.truth is None else load_motion(first.truth, fps)
         except (ValueError, OSError) as error:
             if leave_out is None:
@@ -196,6 +197,19 @@ def generate_for(
     """A motion for every pair's caption, as long as the pair's clip; one seed drawn from ``rng``."""
     prompts = [Prompt(pair.caption.text, len(pair.features)) for pair in pairs]
     return list(generate(bundle, prompts, dataclasses.replace(options, seed=int(rng.integers(2**31)))))
+
+
+def origin_of(motions: Iterable[Motion]) -> MotionOrigin:
+    """Who made given motions, as far as they say it: a model, and how many draws it chose from."""
+    found = {motion.candidates for motion in motions}
+    label = chosen_by_lamp(max((count for count in found if count is not None), default=1))
+    some = "some " if label and len(found) > 1 else ""
+    return MotionOrigin(GIVEN if None in found else GENERATED, some + label)
+
+
+def chosen_by_lamp(candidates: int) -> str:
+    """How protocols say that LaMP itself kept the best of some draws."""
+    return f"best of {candidates} by LaMP" if candidates > 1 else ""
 
 
 def generated_origin(options: GenerateOptions, delivered: bool) -> MotionOrigin:

@@ -508,6 +508,8 @@ def test_folders_are_measured_and_bad_files_left_out(work: Path, lamp: Lamp, tmp
     # What a folder brings may be no motion; what was named, or came down a pipe, makes the exit code 1.
     shutil.copy(work / "bad.npy", tmp_path)
     assert {r["pool"] for r in lamp(*words, tmp_path).rows} == {2}
+    twice = lamp(*words, tmp_path / "c000.npy", tmp_path)
+    assert {r["pool"] for r in twice.rows} == {2} and "1 files are named more than once" in twice.stderr
     names = [str(tmp_path / name) for name in ("c000.npy", "bad.npy", "c001.npy")]
     for done in (
         lamp(*words, *names),

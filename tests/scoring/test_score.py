@@ -47,14 +47,21 @@ from lamp_cli.scoring.figures import (
     no_progress,
 )
 from lamp_cli.scoring.language import LampBertScore, MotionCaptions, shuffled, text_figures
-from lamp_cli.scoring.lines import Line, line_of_record, origin_of, require_alike
+from lamp_cli.scoring.lines import Line, line_of_record, require_alike
 from lamp_cli.scoring.matching import Embedded, r_precision_of, score_given, score_loadings
 from lamp_cli.scoring.models import ModelChoice, Models
 from lamp_cli.scoring.motion import reconstruction_figures, score_physics
 from lamp_cli.scoring.multimodality import score_given_multimodality, score_multimodality
 from lamp_cli.scoring.retrieval import RetrievalPool, score_retrieval
 from lamp_cli.scoring.score import score_pairs
-from lamp_cli.scoring.sources import Example, generate_for, generated_origin, open_split, read_examples
+from lamp_cli.scoring.sources import (
+    Example,
+    generate_for,
+    generated_origin,
+    open_split,
+    origin_of,
+    read_examples,
+)
 from tests.conftest import wandering
 from tests.inference.test_caption import with_captioner
 from tests.inference.test_retrieve import tiny_bundle
@@ -401,9 +408,7 @@ def test_figures_of_pairs_do_not_change_with_what_else_is_measured() -> None:
     examples = examples_with_truth(5)
 
     def measured(*metrics: str) -> list[Measurement]:
-        return score_pairs(
-            examples, models_with(WordEncoder()), ScoreOptions(metrics, seed=3), OWN
-        ).measurements
+        return score_pairs(examples, models_with(WordEncoder()), ScoreOptions(metrics, seed=3)).measurements
 
     together = measured("bertscore", "captions", "mm-dist", "retrieval", "physics")
     for metric in ("bertscore", "captions", "mm-dist", "retrieval", "physics"):
@@ -428,11 +433,11 @@ def test_an_empty_caption_counts_as_nothing_said(tmp_path: Path) -> None:
     texts = [f"{word} {word} {word}" for word in "abcd"]
     examples = [example(n, text, text if n < 3 else "") for n, text in enumerate(texts)]
     options = ScoreOptions((CAPTIONS,), protocols=("raw",))
-    report = score_pairs(examples, models_with(WordEncoder()), options, OWN)
+    report = score_pairs(examples, models_with(WordEncoder()), options)
     rouge = one(report.measurements, "ROUGE-L", "captioned")
     assert (rouge.value, rouge.evaluator) == (0.75, "given captions")
     alone = [dataclasses.replace(examples[3], number=0), dataclasses.replace(examples[3], number=1)]
-    report = score_pairs(alone, models_with(WordEncoder()), options, OWN)
+    report = score_pairs(alone, models_with(WordEncoder()), options)
     assert one(report.measurements, "ROUGE-L", "captioned").value == 0.0
     lines = [Line("a", Path("a.npy"), caption="x"), Line("b", Path("b.npy"))]
     with pytest.raises(ValueError, match=r"b.npy \(pair 2\): has no 'caption', others have"):
@@ -455,8 +460,8 @@ def test_lines_of_one_motion_are_one_clip_with_several_captions(tmp_path: Path) 
     once = [Line(f"text {n}", tmp_path / f"{n}.npy") for n in range(4)]
     more = [Line(f"again {n}", tmp_path / f"../{tmp_path.name}/{n}.npy") for n in range(4)]
     options = ScoreOptions(("retrieval", "physics"), protocols=("all",))
-    alone = score_pairs(read_examples(once), models_with(WordEncoder()), options, OWN)
-    report = score_pairs(read_examples([*once, *more, *once]), models_with(WordEncoder()), options, OWN)
+    alone = score_pairs(read_examples(once), models_with(WordEncoder()), options)
+    report = score_pairs(read_examples([*once, *more, *once]), models_with(WordEncoder()), options)
     assert report.measurements == alone.measurements
     assert {m.pool for m in report.measurements} == {4}
     assert [[c.text for c in e.captions] for e in read_examples([once[0], more[0]])] == [
@@ -464,7 +469,7 @@ def test_lines_of_one_motion_are_one_clip_with_several_captions(tmp_path: Path) 
     ]
     assert "4 motions have several sentences; the first one counts, for --captions all do" in report.notes
     several = read_examples([*once, *more])
-    scored = score_pairs(several, models_with(WordEncoder()), ScoreOptions((CAPTIONS,)), OWN)
+    scored = score_pairs(several, models_with(WordEncoder()), ScoreOptions((CAPTIONS,)))
     assert {m.pool for m in scored.measurements} == {4}
     with pytest.raises(ValueError, match="its lines give different captions; expected one"):
         read_examples([dataclasses.replace(once[0], caption="x"), dataclasses.replace(more[0], caption="y")])
@@ -483,16 +488,26 @@ def test_a_line_says_its_rate_and_an_option_the_rate_of_the_others(tmp_path: Pat
         line_of_record({"text": "a", "motion": "m.npy", "fps": -1}, "here")
 
 
-def test_who_made_the_motions_of_lines() -> None:
-    lines = [Line("a", Path("a.npy"), candidates=n) for n in (16, 16, 1)]
-    assert origin_of(lines[:2]) == MotionOrigin(GENERATED, "best of 16 by LaMP")
-    assert origin_of(lines) == MotionOrigin(GENERATED, "some best of 16 by LaMP")
-    assert origin_of(lines[2:]) == MotionOrigin(GENERATED)
-    assert origin_of([Line("a", Path("a.npy"))]) == MotionOrigin(GIVEN)
-    assert origin_of([Line("a", Path("a.npy")), lines[0]]) == MotionOrigin(GIVEN, "some best of 16 by LaMP")
-    assert (
-        line_of_record({"text": "a", "motion": "b", "candidates": [{"caption": "c"}]}, "x").candidates is None
-    )
+def test_who_made_the_motions(tmp_path: Path) -> None:
+    own = Motion(wandering(HUMANML3D, 40), HUMANML3D, 20.0)
+    best, single = (dataclasses.replace(own, candidates=count) for count in (16, 1))
+    assert origin_of([best, best]) == MotionOrigin(GENERATED, "best of 16 by LaMP")
+    assert origin_of([best, single]) == MotionOrigin(GENERATED, "some best of 16 by LaMP")
+    assert origin_of([single]) == MotionOrigin(GENERATED)
+    assert origin_of([own]) == MotionOrigin(GIVEN)
+    assert origin_of([own, best]) == MotionOrigin(GIVEN, "some best of 16 by LaMP")
+    np.save(tmp_path / "m.npy", own.joints.astype(np.float32))
+    for found, kept in ((16, 16), ([{"caption": "c"}], None), (True, None), (0, None)):
+        record = {"text": "a", "motion": str(tmp_path / "m.npy"), "candidates": found}
+        [read] = read_examples([line_of_record(record, "here")])
+        assert read.motion.candidates == kept
+
+
+def test_sentences_that_are_too_long_for_the_bundle_are_noted() -> None:
+    examples = [example(0, "walk " * 40, "x"), example(1, "walk", "x")]
+    report = score_pairs(examples, models_with(WordEncoder()), ScoreOptions(("mm-dist",)))
+    [told] = [note for note in report.notes if "word pieces" in note]
+    assert told.startswith("1 of 2 sentences have more than the ")
 
 
 def test_a_body_off_the_floor_has_its_figure_or_is_named() -> None:
@@ -510,7 +525,7 @@ def test_a_body_off_the_floor_has_its_figure_or_is_named() -> None:
 def test_fid_of_few_clips_is_refused_or_marked() -> None:
     for clips, width, found in (
         (31, 4, None),
-        (40, 40, "given pairs, too high: 40 clips for 40 dimensions"),
+        (40, 40, "given pairs, biased upward: 40 clips, 40 dimensions"),
         (40, 39, "given pairs"),
     ):
         evaluator = LookedUp(clips, width)
@@ -752,13 +767,13 @@ def test_motions_an_evaluator_cannot_read_are_left_out_or_refused(tmp_path: Path
         np.save(tmp_path / f"{name}.npy", wandering(HUMANML3D, frames).astype(np.float32))
         lines.append(Line(name, tmp_path / f"{name}.npy"))
     models = models_with(WordEncoder())
-    report = score_pairs(read_examples(lines), models, ScoreOptions(("mm-dist",)), OWN)
+    report = score_pairs(read_examples(lines), models, ScoreOptions(("mm-dist",)))
     assert [m.pool for m in report.measurements] == [1]
     assert [n.split(": ")[1] for n in report.notes] == [
         f"{frames} frames; expected 4 to 199, left out" for frames in (3, 299)
     ]
-    report = score_pairs(read_examples(lines[:1]), models, ScoreOptions(("mm-dist",)), OWN)
+    report = score_pairs(read_examples(lines[:1]), models, ScoreOptions(("mm-dist",)))
     assert (report.measurements, len(report.refusals)) == ([], 1)
     np.save(tmp_path / "kit.npy", wandering(KIT, 60).astype(np.float32))
     with pytest.raises(ValueError, match=r"evaluator lamp:tiny reads humanml3d, these motions are kit"):
-        score_pairs(read_examples([Line("a", tmp_path / "kit.npy")]), models, ScoreOptions(("mm-dist",)), OWN)
+        score_pairs(read_examples([Line("a", tmp_path / "kit.npy")]), models, ScoreOptions(("mm-dist",)))
