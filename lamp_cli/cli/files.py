@@ -138,8 +138,11 @@ def require_writable(folder: Path, option: str = "") -> None:
     nearest = next((parent for parent in (folder, *folder.absolute().parents) if parent.exists()), Path())
     if not nearest.is_dir():
         raise UsageError(f"{name}: {nearest} is a file; expected a folder")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise UsageError(f"{name}: {nearest} cannot be written to; expected a folder of one's own")
+    try:
+        # Only trying tells: an administrator may write anywhere but into read-only and special folders.
+        Path(tempfile.mkdtemp(dir=nearest, prefix=".lamp-")).rmdir()
+    except OSError:
+        raise UsageError(f"{name}: {nearest} cannot be written to; expected a folder of one's own") from None
 
 
 def _move_to_free(source: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,17 @@ SKELETON_OF_FLAT_JOINTS = {63: KIT, 66: HUMANML3D}
 # Entries of an archive that holds one motion with what belongs to it (kimodo and others).
 JOINT_ENTRIES = ("posed_joints", "joints")
 RATE_ENTRIES = ("fps", "mocap_framerate", "mocap_frame_rate", "framerate")
+# What reading a damaged file raises.
+DAMAGE = (
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    OSError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 OTHER_FORMATS = {
     ".fbx": "an FBX file",
     ".c3d": "a C3D file",
@@ -157,7 +169,7 @@ def stored_rate(path: Path) -> float | None:
                 rate = float(archive[name]) if name in archive.files and archive[name].size == 1 else 0.0
                 if 0 < rate < math.inf:
                     return rate
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile):
+    except DAMAGE:
         return None
     return None
 
@@ -184,7 +196,7 @@ def _read_entries(path: Path) -> Iterator[tuple[str, np.ndarray]]:
         raise MotionFileError(f"{path}: {_other_format(path, magic)}, expected {EXPECTED} in .npy or .npz")
     try:
         yield "", np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except DAMAGE as error:
         raise MotionFileError(f"{path}: {_why_unreadable(error, 'an array')}") from None
 
 
@@ -193,7 +205,7 @@ def _archive(path: Path) -> Iterator[tuple[str, np.ndarray]]:
         with np.load(path, allow_pickle=False) as archive:
             for name in motion_entries(archive.files, path):
                 yield name, archive[name]
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         if isinstance(error, MotionFileError):
             raise
         raise MotionFileError(f"{path}: {_why_unreadable(error, 'an archive')}") from None

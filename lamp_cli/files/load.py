@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from ..motion.motion import Motion
 from ..motion.plausibility import ImplausibleMotionError, plausible_body
 from ..motion.skeleton import HUMANML3D
 from .arrays import (
+    DAMAGE,
     EXPECTED,
     MotionFileError,
     motion_of_array,
@@ -109,7 +109,7 @@ def _smpl_archive(path: Path) -> dict[str, np.ndarray] | None:
             wanted = {"poses", "root_orient", "pose_body", "trans", "betas", "gender"}
             wanted |= {"mocap_framerate", "mocap_frame_rate"}
             return {name: archive[name] for name in archive.files if name in wanted}
-    except (ValueError, EOFError, KeyError, OSError, zipfile.BadZipFile):
+    except DAMAGE:
         # What is no archive is said by the reader of arrays.
         return None
 

@@ -65,6 +65,7 @@ def plausible_body(positions: np.ndarray, skeleton: Skeleton) -> Body:
     :class:`ImplausibleMotionError` for what is no body.
     """
     joints = np.asarray(positions, dtype=np.float64)
+    _require_no_gap(joints.reshape(len(joints), -1))
     lengths = bone_lengths(joints, skeleton)
     _require_a_body(lengths, skeleton)
     joints, notes = joints.copy(), []
@@ -79,9 +80,7 @@ def require_plausible_features(features: np.ndarray, joints: np.ndarray, skeleto
 
     Raises :class:`ImplausibleMotionError`.
     """
-    empty = np.flatnonzero(~features.any(axis=1))
-    if len(empty):
-        raise ImplausibleMotionError(f"frame {empty[0]} holds only zeros: is it a gap in the recording?")
+    _require_no_gap(features)
     lengths = bone_lengths(joints, skeleton)
     size = _body_length(lengths, skeleton)
     change = _bone_change(lengths, max(size, 1e-9))
@@ -122,6 +121,13 @@ def bone_lengths(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     children = np.arange(1, skeleton.joints)
     parents = np.array(skeleton.parents)[children]
     return np.linalg.norm(joints[:, children].astype(np.float64) - joints[:, parents], axis=-1)
+
+
+def _require_no_gap(rows: np.ndarray) -> None:
+    """Refuse frames (T, C) of which some hold only zeros, as where markers were lost."""
+    empty = np.flatnonzero(~rows.any(axis=1))
+    if 0 < len(empty) < len(rows):
+        raise ImplausibleMotionError(f"frame {empty[0]} holds only zeros: is it a gap in the recording?")
 
 
 def _bone_change(lengths: np.ndarray, size: float) -> float:

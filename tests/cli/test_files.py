@@ -120,6 +120,12 @@ def test_a_folder_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="file is a file; expected a folder"):
         require_writable(tmp_path / "file" / "inner", "--output")
     require_writable(tmp_path / "new" / "inner", "--output")
-    monkeypatch.setattr(files.os, "access", lambda path, mode: False)
+    assert not (tmp_path / "new").exists() and list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+    def refuse(**_: object) -> str:
+        raise PermissionError
+
+    # An administrator may write anywhere: asking for permission tells nothing, trying does.
+    monkeypatch.setattr(files.tempfile, "mkdtemp", refuse)
     with pytest.raises(UsageError, match="cannot be written to"):
         require_writable(tmp_path / "new", "--output")

@@ -176,6 +176,25 @@ def test_normalised_features_are_refused(tmp_path, walk):
         load_motion(tmp_path / "x.npy")
 
 
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_a_damaged_archive_is_named(tmp_path, walk, write):
+    write(tmp_path / "x.npz", take=walk)
+    content = (tmp_path / "x.npz").read_bytes()
+    middle = len(content) // 2
+    for damaged in (
+        content[:middle] + content[middle + 50 :],
+        content[:middle] + bytes(50) + content[middle + 50 :],
+    ):
+        (tmp_path / "x.npz").write_bytes(damaged)
+        with pytest.raises(MotionFileError, match=r"x\.npz: cannot be read"):
+            load_motion(tmp_path / "x.npz")
+
+
+def test_a_rate_in_an_archive_that_is_no_number_is_none(tmp_path, walk):
+    np.savez(tmp_path / "x.npz", joints=walk, fps=np.array(3j))
+    assert load_motion(tmp_path / "x.npz").fps == 20
+
+
 def test_pickles_and_folders_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(MotionFileError, match="cannot be read"):

@@ -94,7 +94,7 @@ def test_rotations_and_normalised_positions_are_refused(walk):
 def test_gaps_and_spikes_are_refused_with_their_frame(walk):
     gap = walk + np.array([0.0, 0.0, 2.0])
     gap[40:44] = 0.0
-    with pytest.raises(ImplausibleMotionError, match=r"frame 4[0-3]: .* is it a gap or a spike"):
+    with pytest.raises(ImplausibleMotionError, match="frame 40 holds only zeros: is it a gap"):
         plausible_body(gap, HUMANML3D)
     lost = walk + np.array([0.0, 0.0, 2.0])
     lost[17, 20] = 0.0

@@ -15,6 +15,7 @@ from typing import IO
 import numpy as np
 
 from ...files.arrays import (
+    DAMAGE,
     JOINT_ENTRIES,
     ArrayShape,
     MotionFileError,
@@ -57,7 +58,7 @@ class MotionSource:
                 return self._motion(loaded[self.entry], fps)
         except MotionFileError as error:
             raise MotionFileError(str(error).removeprefix(f"{self.path}: ")) from None
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        except DAMAGE:
             raise MotionFileError("unreadable motion") from None
 
     def _motion(self, array: np.ndarray, fps: float | None) -> Motion:
@@ -87,7 +88,7 @@ def find_sources(path: Path, leave_out: Path | None = None) -> tuple[list[Motion
             sources += _entries(file, name)
         except MotionFileError as error:
             unreadable[name] = str(error).removeprefix(f"{file}: ")
-        except (ValueError, EOFError, OSError, zipfile.BadZipFile):
+        except DAMAGE:
             unreadable[name] = "unreadable file"
     if not sources:
         raise ValueError(f"{path}: no readable motion in it")
