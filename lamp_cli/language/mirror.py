@@ -15,7 +15,9 @@ _CLOCKWISE = re.compile(r"\b((?:counter|anti|contra)[- ]*)?clock[- ]?wise\b", re
 
 # "Right" before these is "exactly" or "at once", whatever is done.
 _ALWAYS_EXACTLY = re.compile(
-    r" (?:away|now|next to|on top|in the (?:middle|cent(?:er|re))|here|in front(?! of (?:\w+ )?left))\b", re.I
+    r" (?:away|now|next to|on top|in the (?:middle|cent(?:er|re))|t?here|up to|through|in front(?! of (?:\w+ )?left)|"
+    r"around(?=$|[.,;!]| and\b| to\b))\b",
+    re.I,
 )
 # Before these it is so unless somebody turns or goes right: "turns right after two steps".
 _MOSTLY_EXACTLY = re.compile(r" (?:after|before|when|behind|beside|above|below|back (?:up|down))\b", re.I)
@@ -30,9 +32,12 @@ _WAY_PRECEDES = re.compile(
     r"(?:e?s|e|e?d|\w?ing)? (?:\w+ly )?$",
     re.I,
 )
-# "All right", "that's right", "stands up right"; a right angle; "rights himself".
+# "Gets right up", "comes right back": at once.
+_RISE_PRECEDES = re.compile(r"\b(?:stand|sit|get|come|straighten|spring)(?:s|t?ing)? $", re.I)
+_RISE_FOLLOWS = re.compile(r" (?:back|up|down)\b", re.I)
+# "All right", "that's right", "stands up right"; a right angle; "rights himself"; "right side up".
 _CORRECT_PRECEDES = re.compile(r"\b(?:all[- ]|that'?s |(?:stand|sit|stay)(?:s|ing)? up[- ])$", re.I)
-_CORRECT_FOLLOWS = re.compile(r"[- ]?angle|s (?:him|her|it|them)sel(?:f|ves)\b", re.I)
+_CORRECT_FOLLOWS = re.compile(r"[- ]?angle|s (?:him|her|it|them)sel(?:f|ves)\b|[- ]?side[- ]up\b", re.I)
 
 # "Left" of "leave": somebody left something; has left; is left standing.
 _SUBJECT_PRECEDES = re.compile(
@@ -41,12 +46,16 @@ _SUBJECT_PRECEDES = re.compile(
     re.I,
 )
 _AND_PRECEDES = re.compile(r"^(?!.*\bright\b).*\band (?:then )?$", re.I)
-_OBJECT_FOLLOWS = re.compile(rf" (?:the|an?|his|her|their|its|this|that) (?!{_LIMB}\b)\w+", re.I)
+_OBJECT_FOLLOWS = re.compile(rf" (?:for )?(?:the|an?|his|her|their|its|this|that) (?!{_LIMB}\b)\w+", re.I)
+_WHO_PRECEDES = re.compile(r"\bwho $", re.I)
+_LIMB_FOLLOWS = re.compile(rf" {_LIMB}\b", re.I)
 _PLACE_FOLLOWS = re.compile(
     r" (?:the|his|her|their|this|that) (?:room|area|scene|house|building|place|stage)\b", re.I
 )
 _CLAUSE_ENDS = re.compile(r" *(?:$|[.,;!])")
 _BE_PRECEDES = re.compile(r"\b(?:is|are|was|were|be|been|being) $", re.I)
+# "What is left", "nothing left to do", "no room left".
+_REMAINS_PRECEDES = re.compile(r"\b(?:what(?:'?s| is| was)|nothing|anything|(?:no|any) \w+) $", re.I)
 _REMAINING_FOLLOWS = re.compile(r" (?:standing|sitting|lying|hanging|alone|behind|over)\b", re.I)
 
 
@@ -70,6 +79,10 @@ def _other_side(found: re.Match[str], text: str) -> str:
 
 
 def _is_leave(before: str, after: str) -> bool:
+    if _REMAINS_PRECEDES.search(before):
+        return True
+    if _WHO_PRECEDES.search(before):
+        return not _LIMB_FOLLOWS.match(after)
     if _BE_PRECEDES.search(before):
         return bool(_REMAINING_FOLLOWS.match(after))
     if _SUBJECT_PRECEDES.search(before):
@@ -82,7 +95,7 @@ def _is_exactly(before: str, after: str) -> bool:
         return True
     if _SIDE_PRECEDES.search(before):
         return False
-    if _ALWAYS_EXACTLY.match(after):
+    if _ALWAYS_EXACTLY.match(after) or (_RISE_PRECEDES.search(before) and _RISE_FOLLOWS.match(after)):
         return True
     return bool(_MOSTLY_EXACTLY.match(after) and not _WAY_PRECEDES.search(before))
 

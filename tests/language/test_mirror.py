@@ -26,6 +26,10 @@ from lamp_cli.language.mirror import mirror_sentence
         ("cuts a sharp right before the end", "cuts a sharp left before the end"),
         ("he has left arm up, her left is bent", "he has right arm up, her right is bent"),
         ("looks right and left the whole time", "looks left and right the whole time"),
+        ("sidesteps right around something", "sidesteps left around something"),
+        ("holds right over left", "holds left over right"),
+        ("a man who left kicks twice", "a man who right kicks twice"),
+        ("the chair is left of him, to his immediate right", "the chair is right of him, to his immediate left"),
     ],
 )
 def test_sides_are_swapped(sentence: str, mirrored: str) -> None:
@@ -48,6 +52,12 @@ def test_sides_are_swapped(sentence: str, mirrored: str) -> None:
         "stands up right, at a right angle",
         "stumbles and rights himself",
         "jumps up right next to it and lands right behind it",
+        "everything is all right",
+        "turns right around to go the other way",
+        "what is left of the box lies on the floor, nothing left to do",
+        "they left for the day, the man who left waves",
+        "walks right up to the wall, and sits right there",
+        "gets right back up and stands right side up",
     ],
 )
 def test_what_only_looks_like_a_side_stays(sentence: str) -> None:
