@@ -7,14 +7,14 @@
 # clips.jsonl and trials.jsonl (sentences: HumanML3D's for clips, CMU's own for whole trials), and
 # captions_train.jsonl (HumanML3D's training captions, without motions: made-up motions take those that are
 # true of them, LaMP learns from those of one clip that they say the same, the captioner its language).
-# BUNDLE, when given, is an earlier bundle whose motion side is gone on with.
+# BUNDLE, when given, is an earlier bundle whose networks and vocabulary are gone on with.
 set -euo pipefail
 data=$1
 output=$2
 people=(--captions "$data/captions_train.jsonl")
 earlier=()
 if [ $# -gt 2 ]; then
-    earlier=(--start-from "$3" --renew-text)
+    earlier=(--start-from "$3")
 fi
 
 lamp prepare "$data/joints.npz" --captions "$data/clips.jsonl" --captions "$data/trials.jsonl" \

@@ -23,6 +23,7 @@ from ..model.qformer import QFormerConfig
 from .bundle import DEFAULT, find_bundle
 
 AUTO, NONE, MINILM = "auto", "none", "minilm"
+BERT_BASE_WIDTH = 768
 HUB_FILES = ["model.safetensors", "vocab.txt", "tokenizer.json"]
 
 
@@ -77,7 +78,9 @@ def find_text_encoder(choice: str, qformer: QFormerConfig) -> PretrainedTextEnco
     except (ValueError, OSError) as error:
         raise ValueError(f"--text-encoder {choice}: {error}") from None
     if problem is not None:
-        raise ValueError(f"--text-encoder {choice}: {problem}; expected one that fits, or {NONE}")
+        fits = f"a BERT-family model of width {qformer.width} and {qformer.layers} layers or more"
+        example = ", such as bert-base-uncased" if qformer.width == BERT_BASE_WIDTH else ""
+        raise ValueError(f"--text-encoder {choice}: {problem}; expected {fits}{example}, or {NONE}")
     return encoder
 
 

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
-from typer.core import CompletionItem, TyperGroup
+from typer.core import CompletionItem, TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from .. import __version__
@@ -47,7 +47,7 @@ class LazyGroup(TyperGroup):
             module = importlib.import_module(COMMANDS[cmd_name][0])
         function = getattr(module, f"{cmd_name}_command")
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        alone.command(cmd_name, help=function.__doc__)(function)
+        alone.command(cmd_name, cls=PanelCommand, help=function.__doc__)(function)
         return typer.main.get_command(alone)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -77,6 +77,21 @@ class LazyGroup(TyperGroup):
 
 def _debug(ctx: Any) -> bool:
     return bool(ctx.params.get("debug"))
+
+
+class PanelCommand(TyperCommand):
+    """A subcommand whose help groups the options by their ``rich_help_panel``."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """A section for every panel, in the order of the options."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            own = "Arguments" if parameter.param_type_name == "argument" else "Options"
+            if row := parameter.get_help_record(ctx):
+                panels.setdefault(getattr(parameter, "rich_help_panel", None) or own, []).append(row)
+        for name, rows in panels.items():
+            with formatter.section(name):
+                formatter.write_dl(rows)
 
 
 app = typer.Typer(

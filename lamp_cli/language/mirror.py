@@ -15,8 +15,8 @@ _CLOCKWISE = re.compile(r"\b((?:counter|anti|contra)[- ]*)?clock[- ]?wise\b", re
 
 # "Right" before these is "exactly" or "at once", whatever is done.
 _ALWAYS_EXACTLY = re.compile(
-    r" (?:away|now|next to|on top|in the (?:middle|cent(?:er|re))|t?here|up to|through|in front(?! of (?:\w+ )?left)|"
-    r"around(?=$|[.,;!]| and\b| to\b))\b",
+    r" (?:away|now|next to|on top|in the (?:middle|cent(?:er|re))|t?here|up to|through|"
+    r"in front(?! of (?:\w+ )?left)|around(?=$|[.,;!]| and\b| to\b))\b",
     re.I,
 )
 # Before these it is so unless somebody turns or goes right: "turns right after two steps".

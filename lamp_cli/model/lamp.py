@@ -8,7 +8,6 @@ ids; knows no files and no features.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -307,16 +306,6 @@ def sinusoids(length: int, width: int) -> Tensor:
     rates = POSITION_BASE ** -(torch.arange(0, width, 2) / width)
     angles = torch.arange(length)[:, None] * rates
     return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
-
-
-_TEXT_WEIGHT = re.compile(
-    r"qformer\.(words|positions|text_norm|layers\.\d+\.(attention|text_feed))\.|word_bias$|word_transform\."
-)
-
-
-def is_text_weight(name: str) -> bool:
-    """Whether a weight of LaMP is the text transformer's, or belongs to the vocabulary."""
-    return _TEXT_WEIGHT.match(name) is not None
 
 
 def _retention(words: Sequence[Tensor], texts: Sequence[Text], targets: Sequence[Tensor]) -> Tensor:

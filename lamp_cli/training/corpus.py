@@ -17,6 +17,10 @@ from .run_record import data_fingerprint
 
 # Twenty frames are a second: shorter clips say too little to be described.
 TRAINING_LIMITS = FramesLimit(20, 10_000)
+VALIDATION_NEEDED = (
+    "the best weights are chosen by validation: prepare more than one captioned motion, or list in it some "
+    "clips that train.txt does not list"
+)
 # Enough of them for every exchange of words to be met.
 REWORDED_SENTENCES = 30_000
 
@@ -58,9 +62,11 @@ def read_corpus(data: Path, captions: Path | None) -> Corpus:
     dataset = open_dataset(data)
     statistics = weigh_up_root_and_contacts(dataset.statistics, dataset.skeleton)
     train_clips, train_report = dataset.clips("train", TRAINING_LIMITS)
+    if not (data / "val.txt").is_file():
+        raise ValueError(f"{data / 'val.txt'}: missing; {VALIDATION_NEEDED}")
     val_clips, val_report = dataset.clips("val", TRAINING_LIMITS)
     if not val_clips:
-        raise ValueError(f"{data / 'val.txt'}: no usable clip; the best weights are chosen by validation")
+        raise ValueError(f"{data / 'val.txt'}: no usable clip; {VALIDATION_NEEDED}")
     paraphrases = [] if captions is None else read_paraphrases(captions)
     reports = {"train": train_report, "val": val_report}
     return Corpus(dataset.skeleton, statistics, train_clips, val_clips, reports, paraphrases)

@@ -60,6 +60,7 @@ def _plot(axes: Axes, records: Records, labels: Mapping[str, str]) -> None:
         points = [(record["step"], record[name]) for record in records if name in record]
         if points:
             axes.plot(*zip(*points, strict=True), label=label, marker=".")
+    axes.locator_params(axis="x", integer=True)
     # A legend of nothing is a warning.
     if axes.lines:
         axes.legend(fontsize="small")

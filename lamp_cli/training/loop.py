@@ -60,9 +60,12 @@ class Stage(Protocol):
     """What the loop needs to know of a stage."""
 
     name: str
-    network: nn.Module
     figure: str
     larger_is_better: bool
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
 
     def draw(self, step: int) -> Any:
         """What all ranks learn from in this step: arrays and sentences, which another process may draw."""
@@ -82,7 +85,7 @@ class TrainingResult:
     figures: dict[str, float]
 
 
-Report = Callable[[int, dict[str, float]], None]
+Report = Callable[[int, dict[str, float] | None], None]
 
 
 def train(
@@ -98,8 +101,9 @@ def train(
 
     Writes ``last.safetensors`` (weights and optimiser), ``best.safetensors`` (weights only) and
     ``log.jsonl``. On return the network holds the best weights. ``report(step, figures)`` is called
-    after every step. What steps learn from is drawn ahead by ``workers`` processes, and the same for any
-    number of them. Raises ``ValueError`` for a checkpoint of another network.
+    after every step, and once more without figures when a validation begins. What steps learn from is drawn
+    ahead by ``workers`` processes, and the same for any number of them. Raises ``ValueError`` for a
+    checkpoint of another network.
     """
     folder.mkdir(parents=True, exist_ok=True)
     network = stage.network.to(device)
@@ -114,6 +118,7 @@ def train(
         figures["steps_per_second"] = (step - start_step) / (time.monotonic() - start_time)
         report(step, figures)
         if step % config.validate_every == 0 or step == config.steps:
+            report(step, None)
             network.eval()
             with torch.no_grad():
                 measured = stage.validate()

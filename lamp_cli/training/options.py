@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+
 from ..data.layout import ReadReport
 from ..model.captioner import LanguageModelConfig
 from .loop import TrainingConfig, TrainingResult
 from .sizes import STAGES
 
-Report = Callable[[str, int, int, dict[str, float]], None]
+Report = Callable[[str, int, int, dict[str, float] | None], None]
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,6 @@ class PretrainOptions:
     language_model: stands in the place of the captioner's own decoder.
     start_from: bundle whose networks, vocabulary and statistics the run goes on with; of networks of other
         sizes what fits is taken over.
-    renew_text: with start_from, choose the vocabulary anew; LaMP's text side and the captioner begin anew.
-    keep_text: with start_from, LaMP's text side learns nothing, so that the generator may stay.
     workers: processes that draw batches ahead; they decide nothing of the result.
     """
 
@@ -54,9 +54,28 @@ class PretrainOptions:
     captions: Path | None = None
     language_model: LanguageModelConfig | None = None
     start_from: str | None = None
-    renew_text: bool = False
-    keep_text: bool = False
     workers: int = 0
+
+
+def silent(message: str) -> None:
+    """Announce nothing."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What every stage of a call of ``pretrain`` needs beside its data and networks.
+
+    options: what decides the run.
+    device: where it computes.
+    report: called with stage, step, all steps and figures after every step, and once more with None in the
+        figures' place when the validation after the step begins.
+    announce: called with a line that a user should know.
+    """
+
+    options: PretrainOptions
+    device: torch.device
+    report: Report
+    announce: Callable[[str], None] = silent
 
 
 @dataclass(frozen=True)

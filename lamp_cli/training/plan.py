@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from ..bundle.bundle import Bundle
 from .options import PretrainOptions
 from .run_record import StageRecord, read_stage
 from .sizes import CAPTIONER, CORE
@@ -20,23 +21,29 @@ class Origin(Enum):
     START_FROM = "those of the bundle to start from"
 
 
+# The stages whose networks a stage is built on; it uses them frozen.
+FROZEN = {
+    "tokenizer": (),
+    "lamp": ("tokenizer",),
+    "generator": ("tokenizer", "lamp"),
+    CAPTIONER: ("tokenizer", "lamp"),
+}
+
+
 @dataclass(frozen=True)
 class StartFrom:
-    """The bundle to start from, as far as the plan needs to know it.
+    """The bundle to start from.
 
+    name: what the user calls it.
+    bundle: its networks, without the captioner.
     fitting: stages whose networks there are of this run's sizes.
     fingerprints: of its weights, by stage.
     """
 
     name: str
+    bundle: Bundle
     fitting: tuple[str, ...]
     fingerprints: Mapping[str, str]
-
-
-def used_frozen(stage: str, keep_text: bool = False) -> tuple[str, ...]:
-    """The stages whose networks ``stage`` is built on; with ``keep_text`` the generator reads words alone."""
-    generator = ("tokenizer",) if keep_text else ("tokenizer", "lamp")
-    return {"lamp": ("tokenizer",), "generator": generator, CAPTIONER: ("tokenizer", "lamp")}.get(stage, ())
 
 
 def plan_stages(
@@ -55,10 +62,9 @@ def plan_stages(
     weights: dict[str, str | None] = {}
     needed = max(CORE.index(stage if stage in CORE else "lamp") for stage in options.stages)
     for number, name in enumerate(CORE):
-        frozen = used_frozen(name, options.keep_text)
         record = read_stage(training / name)
-        problem = _problem(record, {each: weights.get(each) for each in frozen})
-        below = all(origins.get(each) in (Origin.START_FROM, None) for each in frozen)
+        problem = _problem(record, {each: weights.get(each) for each in FROZEN[name]})
+        below = all(origins.get(each) is Origin.START_FROM for each in FROZEN[name])
         weights[name] = record.weights if record is not None and problem is None else None
         if name in options.stages:
             origins[name] = Origin.TRAINED_NOW

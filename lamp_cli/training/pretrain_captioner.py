@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from ..bundle.bundle import Bundle, load_bundle
+from ..bundle.bundle import load_bundle
 from ..bundle.captioner import build_captioner
 from ..bundle.config import from_json, to_json
 from ..data.vocabulary import Vocabulary
@@ -22,10 +21,11 @@ from ..model.captioner import Captioner, CaptionerConfig
 from ..model.hugging_face import half_precision
 from ..model.lamp import Lamp
 from ..model.tokenizer import MotionTokenizer
-from .loop import BEST, TrainingResult, load_best_weights, train
-from .options import PretrainOptions, Report, with_overrides
-from .run_record import RUN, begin_stage, claim, finish_stage, read_object, weights_fingerprint
-from .sizes import CAPTIONER, LANGUAGE, LANGUAGE_MODEL_RATES, SIZES
+from .loop import BEST, Stage, TrainingConfig, TrainingResult, load_best_weights
+from .options import PretrainOptions, RunContext, with_overrides
+from .plan import StartFrom
+from .run_record import RUN, claim, read_object, train_stage, weights_fingerprint
+from .sizes import CAPTIONER, LANGUAGE, LANGUAGE_MODEL_RATES, SIZES, CaptionerSize
 from .stages.captioner import CaptionerStage, LanguageStage
 from .stages.lamp import PairData
 
@@ -44,76 +44,57 @@ class Frozen:
 
 
 def pretrain_captioner(
-    folder: Path,
-    options: PretrainOptions,
-    frozen: Frozen,
-    sentences: Sequence[str],
-    earlier: Captioner | None,
-    device: torch.device,
-    report: Report,
-    announce: Callable[[str], None],
+    folder: Path, frozen: Frozen, sentences: Sequence[str], earlier: Captioner | None, context: RunContext
 ) -> tuple[Captioner, dict[str, TrainingResult]]:
     """Train a captioner in ``folder``: the embedded decoder's language first, then captions of motions.
 
     ``sentences`` join the training captions for the language. An ``earlier`` captioner of the same sizes
-    is gone on with, and like a Hugging Face language model, when ``options`` name one, knows its language
+    is gone on with, and like a Hugging Face language model, when the options name one, knows its language
     already. Raises ``ValueError`` as ``pretrain``.
     """
-    size = SIZES[options.size].captioner
-    vocabulary, language_model = frozen.pairs.vocabulary, options.language_model
-    config = size.network(frozen.lamp.config.qformer, len(vocabulary), language_model)
-    training = {
-        LANGUAGE: with_overrides(LANGUAGE, size.language, options),
-        CAPTIONER: with_overrides(CAPTIONER, size.training, options),
-    }
-    learned = language_model is None and earlier is not None and _same_decoder(earlier.config, config)
-    if language_model is not None:
-        rate = options.learning_rates.get(CAPTIONER, LANGUAGE_MODEL_RATES[language_model.tuning])
-        training = {CAPTIONER: dataclasses.replace(training[CAPTIONER], learning_rate=rate)}
-    elif learned:
-        del training[LANGUAGE]
+    options, device, pairs = context.options, context.device, frozen.pairs
+    size, language_model = SIZES[options.size].captioner, options.language_model
+    config = size.network(frozen.lamp.config.qformer, len(pairs.vocabulary), language_model)
+    if earlier is not None and (language_model is not None or not _same_decoder(earlier.config, config)):
+        earlier = None
+    training = _training(size, options, learns_language=language_model is None and earlier is None)
     identity = {
         "seed": options.seed,
         "model": to_json(config),
         "training": {name: to_json(each) for name, each in training.items()},
         "captions": hashlib.sha256("\n".join(sentences).encode()).hexdigest(),
+        "start_from": None if earlier is None else weights_fingerprint(earlier),
     }
-    if learned and earlier is not None:
-        identity["start_from"] = weights_fingerprint(earlier)
     claim(folder / RUN, identity)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        network = build_captioner(config, vocabulary, _training_type(config, device))
-    if learned:
-        assert earlier is not None
+        network = build_captioner(config, pairs.vocabulary, _training_type(config, device))
+    if earlier is not None:
         network.load_state_dict(earlier.state_dict(), strict=False)
-    seed, pairs = options.seed, frozen.pairs
-    stages: dict[str, Callable[[int], Any]] = {
-        LANGUAGE: lambda size: LanguageStage(network, sentences, pairs, size, seed, device),
-        CAPTIONER: lambda size: CaptionerStage(
-            network, frozen.lamp, frozen.tokenizer, pairs, size, seed, device
-        ),
-    }
-    results = {}
-    built_on: dict[str, str] = {}
-    for name, each in training.items():
-        where = folder if name == CAPTIONER else folder / name
-        if name == CAPTIONER:
-            built_on |= frozen.fingerprints
-        if begin_stage(where, built_on):
-            announce(f"{name}: was built on weights that have changed since; it is trained again")
-        results[name] = train(
-            stages[name](each.batch_size),
-            each,
-            where,
-            seed,
-            device,
-            lambda step, figures, name=name, steps=each.steps: report(name, step, steps, figures),  # type: ignore[misc]
-            options.workers,
-        )
-        finish_stage(where, built_on, network)
-        built_on = {name: weights_fingerprint(network)}
+    results, built_on = {}, {}
+    if LANGUAGE in training:
+        each = training[LANGUAGE]
+        stage: Stage = LanguageStage(network, sentences, pairs, each.batch_size, options.seed, device)
+        results[LANGUAGE] = train_stage(stage, each, folder / LANGUAGE, {}, context)
+        built_on = {LANGUAGE: weights_fingerprint(network)}
+    each = training[CAPTIONER]
+    stage = CaptionerStage(
+        network, frozen.lamp, frozen.tokenizer, pairs, each.batch_size, options.seed, device
+    )
+    results[CAPTIONER] = train_stage(stage, each, folder, {**built_on, **frozen.fingerprints}, context)
     return network, results
+
+
+def _training(
+    size: CaptionerSize, options: PretrainOptions, learns_language: bool
+) -> dict[str, TrainingConfig]:
+    """How the captioner is trained, and before it the language of an embedded decoder."""
+    captioner = with_overrides(CAPTIONER, size.training, options)
+    if options.language_model is not None:
+        rate = options.learning_rates.get(CAPTIONER, LANGUAGE_MODEL_RATES[options.language_model.tuning])
+        captioner = dataclasses.replace(captioner, learning_rate=rate)
+    language = {LANGUAGE: with_overrides(LANGUAGE, size.language, options)} if learns_language else {}
+    return {**language, CAPTIONER: captioner}
 
 
 def _same_decoder(one: CaptionerConfig, other: CaptionerConfig) -> bool:
@@ -121,12 +102,12 @@ def _same_decoder(one: CaptionerConfig, other: CaptionerConfig) -> bool:
     return one.adapter in (None, other.adapter) and dataclasses.replace(one, adapter=other.adapter) == other
 
 
-def captioner_of(origin: Bundle, name: str | None) -> Captioner | None:
-    """The captioner of a bundle to start from, if it has one whose decoder is embedded."""
-    config = origin.config.model.captioner
+def captioner_of(start_from: StartFrom) -> Captioner | None:
+    """The captioner of the bundle to start from, if it has one whose decoder is embedded."""
+    config = start_from.bundle.config.model.captioner
     if config is None or config.embedded is None:
         return None
-    return load_bundle(str(name), torch.device("cpu"), captioner=True).captioner
+    return load_bundle(start_from.name, torch.device("cpu"), captioner=True).captioner
 
 
 def trained_captioner(folder: Path, vocabulary: Vocabulary) -> tuple[Captioner, TrainingResult]:

@@ -19,21 +19,20 @@ from ..data.word_tokens import WordList, words_of_captions
 from ..model import distributed
 from ..model.evaluator import EvaluatorTraining
 from .curves import draw_curves
-from .loop import train
-from .options import PretrainOptions, PretrainReport, Report, with_overrides
-from .run_record import RUN, claim, data_fingerprint
+from .options import PretrainReport, RunContext, with_overrides
+from .run_record import RUN, claim, data_fingerprint, train_stage
 from .sizes import SIZES
 from .stages.evaluator import EVALUATOR, LEAST_COUNT, EvaluatorData, EvaluatorStage
 
 
-def pretrain_evaluator(
-    data: Path, output: Path, options: PretrainOptions, device: torch.device, report: Report
-) -> PretrainReport:
+def pretrain_evaluator(data: Path, output: Path, context: RunContext) -> PretrainReport:
     """Train an evaluator of Guo et al.'s design on a data set folder and write it to ``output/evaluator``.
 
-    Resumes in ``output/training/evaluator``. With ``options.word_vectors`` (a folder with the ``our_vab``
-    files) its words have GloVe's vectors, which stay as they are. Raises ``ValueError`` as ``pretrain``.
+    Resumes in ``output/training/evaluator``. With ``word_vectors`` among the options (a folder with the
+    ``our_vab`` files) its words have GloVe's vectors, which stay as they are. Raises ``ValueError`` as
+    ``pretrain``.
     """
+    options = context.options
     dataset = open_dataset(data)
     statistics = weigh_up_root_and_contacts(dataset.statistics, dataset.skeleton)
     train_set, train_report = evaluation_set(dataset, "train")
@@ -65,17 +64,9 @@ def pretrain_evaluator(
         EvaluatorData(train_set, val_set, statistics, words),
         training.batch_size,
         options.seed,
-        device,
+        context.device,
     )
-    result = train(
-        stage,
-        training,
-        folder,
-        options.seed,
-        device,
-        lambda step, figures: report(EVALUATOR, step, training.steps, figures),
-        options.workers,
-    )
+    result = train_stage(stage, training, folder, {}, context)
     if distributed.rank() == 0:
         card = EvaluatorCard(output.name, dataset.skeleton.name, config, result.figures, result.step)
         save_evaluator(output / EVALUATOR, card, network.evaluator, words, statistics)

@@ -23,7 +23,8 @@ from ..data.statistics import Statistics
 from ..model import distributed
 from ..storage import write_json
 from .log import LOG
-from .loop import BEST, LAST
+from .loop import BEST, LAST, Stage, TrainingConfig, TrainingResult, load_best_weights, train
+from .options import RunContext
 
 RUN, STAGE = "run.json", "stage.json"
 
@@ -50,7 +51,10 @@ def claim(path: Path, identity: dict[str, Any]) -> None:
     before = read_object(path)
     if before != identity:
         changed = first_difference(before, identity)
-        raise ValueError(f"{path}: this folder holds a run with another {changed}; choose another --output")
+        raise ValueError(
+            f"{path}: this folder holds a run with another {changed}; choose another --output, with "
+            "--start-from to go on with the networks of a bundle"
+        )
 
 
 def first_difference(before: Any, now: Any) -> str:
@@ -79,7 +83,37 @@ def read_stage(folder: Path) -> StageRecord | None:
     return from_json(StageRecord, read_object(path), str(path)) if path.exists() else None
 
 
-def begin_stage(folder: Path, built_on: Mapping[str, str]) -> bool:
+def train_stage(
+    stage: Stage, config: TrainingConfig, folder: Path, built_on: Mapping[str, str], context: RunContext
+) -> TrainingResult:
+    """Train a stage in ``folder``, or go on, and remember the weights that it was built on and its own.
+
+    ``built_on`` are fingerprints of the weights that it uses frozen, by their stages. Of a finished stage the
+    best weights alone are kept.
+    """
+    options = context.options
+    if _begin_stage(folder, built_on):
+        context.announce(f"{stage.name}: was built on weights that have changed since; it is trained again")
+    record = read_stage(folder)
+    if record is not None and record.weights is not None and (folder / BEST).exists():
+        return load_best_weights(folder / BEST, stage.network.to(context.device))
+    result = train(
+        stage,
+        config,
+        folder,
+        options.seed,
+        context.device,
+        lambda step, figures: context.report(stage.name, step, config.steps, figures),
+        options.workers,
+    )
+    if distributed.rank() == 0:
+        record = StageRecord(dict(built_on), weights_fingerprint(stage.network))
+        write_json(folder / STAGE, dataclasses.asdict(record))
+        (folder / LAST).unlink(missing_ok=True)
+    return result
+
+
+def _begin_stage(folder: Path, built_on: Mapping[str, str]) -> bool:
     """Make ``folder`` that of a stage built on these weights.
 
     Checkpoints of a stage that was built on others are removed; returns whether there were any.
@@ -94,13 +128,6 @@ def begin_stage(folder: Path, built_on: Mapping[str, str]) -> bool:
         write_json(folder / STAGE, dataclasses.asdict(StageRecord(dict(built_on))))
     distributed.barrier()
     return stale
-
-
-def finish_stage(folder: Path, built_on: Mapping[str, str], network: nn.Module) -> None:
-    """Remember that the stage is trained, and its best weights, which ``network`` holds."""
-    if distributed.rank() == 0:
-        record = StageRecord(dict(built_on), weights_fingerprint(network))
-        write_json(folder / STAGE, dataclasses.asdict(record))
 
 
 def weights_fingerprint(network: nn.Module) -> str:

@@ -203,7 +203,7 @@ def test_what_is_not_at_hand_or_does_not_fit_gets_one_sentence(
         (
             "lamp-mini",
             _sizes(width=768),
-            "its width is 384, the model's is 768; expected one that fits, or none",
+            "its width is 384, the model's is 768; expected a BERT-family model of width 768",
         ),
         ("lamp-mini", _sizes(layers=12), "it has 6 layers, the model has 12"),
         (str(tmp_path / "absent"), _sizes(), "absent: no such folder"),

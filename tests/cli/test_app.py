@@ -15,7 +15,7 @@ import pytest
 
 from lamp_cli import __version__
 from lamp_cli.cli.app import COMMANDS
-from lamp_cli.cli.common import UsageError, _rate, motion_notes, read_records
+from lamp_cli.cli.common import UsageError, _rate, duration, motion_notes, read_records
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D
 from tests.conftest import wandering
@@ -62,6 +62,14 @@ def no_traceback(done: subprocess.CompletedProcess[str]) -> None:
 
 
 # Help and version
+
+
+def test_the_help_of_pretrain_groups_its_options_and_has_examples():
+    text = lamp("pretrain", "--help").stdout
+    sections = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert sections == ["Options:", "Stages:", "Networks and objectives:", "Text:", "This run:"]
+    assert "\n  lamp pretrain --data HumanML3D --output my-model\n" in text
+    assert "\n  torchrun --nproc-per-node 2 -m lamp_cli pretrain " in text
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -345,6 +353,14 @@ def test_no_bar_stands_on_a_terminal_while_results_go_into_a_pipe():
 @pytest.mark.parametrize(("done", "seconds", "rate"), [(3, 0.1, ""), (6, 2, "3.0/s"), (1, 20, "20.0 s each")])
 def test_rates_are_per_second_or_of_slow_steps_seconds_each(done, seconds, rate):
     assert _rate(done, seconds) == rate
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.4, "0 s"), (99, "99 s"), (600, "10 min"), (6.6 * 3600, "6.6 h"), (1_774_603, "21 days")],
+)
+def test_durations_are_said_in_the_unit_of_people(seconds, said):
+    assert duration(seconds) == said
 
 
 def test_remarks_of_many_motions_are_shown_once_a_file_and_then_counted(capsys):

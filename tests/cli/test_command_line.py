@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import load_file
 
 from lamp_cli.metrics.physics import bone_drift, penetration
-from lamp_cli.model.lamp import is_text_weight
 from lamp_cli.motion.representation import features_to_joints
 from lamp_cli.motion.skeleton import HUMANML3D
 from tests.command_line import lamp, lamp_process
@@ -175,7 +174,6 @@ def test_long_and_foreign_prompts_work(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_a_broken_bundle_names_its_file(bundle: Path, tmp_path: Path) -> None:
-    import shutil
 
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy, ignore=shutil.ignore_patterns("training"))
@@ -256,67 +254,6 @@ def test_training_goes_on_from_a_bundle_and_its_paraphrases_are_learned(bundle: 
     before = load_file(bundle / "captioner.safetensors")
     after = load_file(tmp_path / "further/training/captioner/best.safetensors")
     assert max(float((after[k] - v.float()).abs().max()) for k, v in before.items()) < 2e-3
-
-
-def test_the_text_side_can_begin_anew(bundle: Path, tmp_path: Path) -> None:
-    words = ["--data", bundle.parent / "data", "--output", tmp_path / "anew", "--renew-text"]
-    # Another seed: drawn with the bundle's own, new weights would be those that it began with.
-    words += ["--stage", "tokenizer", "--stage", "lamp", "--text-encoder", "none", "--seed", "5"]
-    for stage in ("tokenizer", "lamp"):
-        words += ["--steps", f"{stage}=1", "--batch-size", f"{stage}=4"]
-    done = pretrain(*words)
-    assert done.returncode == 2
-    assert "--renew-text: is for --start-from" in done.stderr
-    done = pretrain(*words, "--start-from", bundle)
-    assert done.returncode == 0, done.stderr
-    before = load_file(bundle / "lamp.safetensors")
-    after = load_file(tmp_path / "anew/training/lamp/best.safetensors")
-    moved = {name: float((after[name] - before[name].float()).abs().max()) for name in before}
-    assert moved["qformer.words.weight"] > 0.01
-    assert moved["qformer.layers.0.text_feed.up.weight"] > 0.01
-    assert moved["qformer.layers.0.query_feed.up.weight"] < 2e-3
-    assert moved["qformer.queries"] < 2e-3
-
-
-def test_the_motion_side_is_trained_alone_and_the_generator_stays(bundle: Path, tmp_path: Path) -> None:
-    words = ["--data", bundle.parent / "data", "--output", tmp_path / "kept", "--keep-text"]
-    words += ["--stage", "lamp", "--steps", "lamp=2", "--batch-size", "lamp=4", "--text-encoder", "none"]
-    words += ["--learning-rate", "lamp=0.01"]
-    refused = pretrain(*words)
-    assert refused.returncode == 2
-    assert "--keep-text: is for --start-from" in refused.stderr
-    words += ["--start-from", _guided_by(3.5, bundle, tmp_path)]
-    both = pretrain(*words, "--renew-text")
-    assert both.returncode == 2
-    assert "--renew-text and --keep-text both say" in both.stderr
-    larger = pretrain(*words, "--size", "base", "--stage", "tokenizer")
-    assert larger.returncode == 2
-    assert "--keep-text: expected LaMP and generator of the sizes of --start-from" in larger.stderr
-    assert not (tmp_path / "kept").exists()
-    done = pretrain(*words)
-    assert done.returncode == 0, done.stderr
-    before, after = (load_file(folder / "lamp.safetensors") for folder in (bundle, tmp_path / "kept"))
-    moved = {name: not torch.equal(after[name], before[name]) for name in before}
-    assert {name for name in moved if is_text_weight(name) and moved[name]} == set()
-    for name in ("qformer.queries", "qformer.layers.0.cross.key.weight", "text_projection.weight"):
-        assert moved[name], name
-    # What stands on words alone is that of the bundle; what reads queries is not.
-    generators = (load_file(folder / "generator.safetensors") for folder in (bundle, tmp_path / "kept"))
-    one, other = generators
-    assert all(torch.equal(one[name], other[name]) for name in one)
-    assert not (tmp_path / "kept" / "captioner.safetensors").exists()
-    # The generator's guidance is its own, not that of its size.
-    assert json.loads((tmp_path / "kept/config.json").read_text())["model"]["generator"]["guidance"] == 3.5
-
-
-def _guided_by(guidance: float, bundle: Path, folder: Path) -> Path:
-    """A copy of the bundle whose generator asks for another guidance."""
-    copy = folder / "guided"
-    shutil.copytree(bundle, copy, ignore=shutil.ignore_patterns("training"))
-    config = json.loads((copy / "config.json").read_text())
-    config["model"]["generator"]["guidance"] = guidance
-    (copy / "config.json").write_text(json.dumps(config))
-    return copy
 
 
 @pytest.mark.parametrize("rate", ["lamp=0", "lamp=2", "lamp=nan", "lamp=fast", "dance=0.1", "0.1"])

@@ -29,7 +29,10 @@ from lamp_cli.language.mirror import mirror_sentence
         ("sidesteps right around something", "sidesteps left around something"),
         ("holds right over left", "holds left over right"),
         ("a man who left kicks twice", "a man who right kicks twice"),
-        ("the chair is left of him, to his immediate right", "the chair is right of him, to his immediate left"),
+        (
+            "the chair is left of him, to his immediate right",
+            "the chair is right of him, to his immediate left",
+        ),
     ],
 )
 def test_sides_are_swapped(sentence: str, mirrored: str) -> None:

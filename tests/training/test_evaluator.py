@@ -102,7 +102,7 @@ class _Killed(Exception):
 def test_a_killed_run_goes_on_bit_identically(killed_at: int, tmp_path: Path) -> None:
     config = TrainingConfig(6, 3, 1e-3, 1e-4, 2, 0.0, validate_every=2)
 
-    def report(step: int, figures: dict[str, float]) -> None:
+    def report(step: int, figures: dict[str, float] | None) -> None:
         if step == killed_at:
             raise _Killed
 

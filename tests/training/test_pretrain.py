@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import sys
 from dataclasses import replace
@@ -23,9 +24,10 @@ from lamp_cli.model.qformer import QFormerConfig
 from lamp_cli.model.tokenizer import TokenizerConfig
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, Skeleton
+from lamp_cli.training.duration import STEP_WORK, planned_steps, seconds_left
 from lamp_cli.training.options import PretrainOptions
 from lamp_cli.training.pretrain import pretrain
-from lamp_cli.training.sizes import SIZES
+from lamp_cli.training.sizes import SIZES, Size
 from lamp_cli.training.stages.tokenizer import TokenizerStage
 from tests.conftest import wandering
 
@@ -44,6 +46,10 @@ class _Killed(Exception):
     pass
 
 
+def _ignore(*arguments: object) -> None:
+    pass
+
+
 def _model(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
     qformer = QFormerConfig(vocabulary, 16, 1, 2, 32, 32, 4, 8)
     return ModelConfig(
@@ -54,12 +60,16 @@ def _model(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
     )
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def _small() -> Size:
     """Size mini with networks that train in a moment."""
     mini = SIZES["mini"]
     captioner = replace(mini.captioner, width=16, layers=1, heads=2, adapter_rank=2)
-    monkeypatch.setitem(SIZES, "mini", replace(mini, model=_model, captioner=captioner))
+    return replace(mini, model=_model, captioner=captioner)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIZES, "mini", _small())
 
 
 @pytest.fixture
@@ -90,8 +100,9 @@ class _Run:
     def __call__(self, *stages: str, killed_at: tuple[str, int] | None = None) -> list[str]:
         """The stages of which steps were trained."""
 
-        def report(stage: str, step: int, steps: int, figures: dict[str, float]) -> None:
-            self.steps.append((stage, step))
+        def report(stage: str, step: int, steps: int, figures: dict[str, float] | None) -> None:
+            if figures is not None:
+                self.steps.append((stage, step))
             if (stage, step) == killed_at:
                 raise _Killed
 
@@ -122,6 +133,7 @@ def test_what_was_built_on_other_weights_is_trained_again_or_left_out(
     run = _Run(data, output)
     assert run(*OPTIONS.stages, "captioner") == ["tokenizer", "lamp", "generator", "language", "captioner"]
     assert run(*OPTIONS.stages, "captioner") == [] and run.lines == []
+    assert not list((output / "training").rglob("last.safetensors"))
     shutil.rmtree(output / "training/tokenizer")
     with pytest.raises(ValueError, match="stage tokenizer is not trained yet"):
         run("lamp")
@@ -186,7 +198,7 @@ def test_training_starts_from_the_shipped_text_side_without_any_other_package(
         OPTIONS, stages=("tokenizer", "lamp"), text_encoder="auto", steps={"tokenizer": 2, "lamp": 2}
     )
     lines: list[str] = []
-    pretrain(data, tmp_path / "out", options, CPU, lambda *step: None, lines.append)
+    pretrain(data, tmp_path / "out", options, CPU, _ignore, lines.append)
     assert lines == []
     vocabulary = load_vocabulary(tmp_path / "out/training/vocab.txt")
     shipped = load_vocabulary(find_bundle("lamp-mini") / "vocab.txt")
@@ -197,3 +209,67 @@ def test_training_starts_from_the_shipped_text_side_without_any_other_package(
     begin = load_file(find_bundle("lamp-mini") / "lamp.safetensors")["qformer.words.weight"].float()
     walks = words[vocabulary.pieces.index("walks")] - begin[shipped.pieces.index("walks")]
     assert float(walks.abs().max()) < 2e-3
+
+
+def test_a_generator_that_stays_keeps_its_guidance(data: Path, tmp_path: Path) -> None:
+    earlier, output = tmp_path / "earlier", tmp_path / "out"
+    _Run(data, earlier)(*OPTIONS.stages)
+    config = json.loads((earlier / "config.json").read_text())
+    config["model"]["generator"]["guidance"] = 3.5
+    (earlier / "config.json").write_text(json.dumps(config))
+    options = replace(OPTIONS, stages=("captioner",), start_from=str(earlier))
+    pretrain(data, output, options, CPU, _ignore)
+    assert json.loads((output / "config.json").read_text())["model"]["generator"]["guidance"] == 3.5
+
+
+def test_a_validation_is_reported_when_it_begins(data: Path, tmp_path: Path) -> None:
+    calls: list[tuple[int, bool]] = []
+    options = replace(OPTIONS, stages=("tokenizer",))
+    pretrain(
+        data,
+        tmp_path / "out",
+        options,
+        CPU,
+        lambda stage, step, steps, figures: calls.append((step, figures is None)),
+    )
+    assert calls == [(1, False), (2, False), (2, True), (3, False), (4, False), (4, True)]
+
+
+def test_data_without_validation_clips_says_what_to_do(data: Path, tmp_path: Path) -> None:
+    (data / "val.txt").unlink()
+    with pytest.raises(ValueError, match=r"val\.txt: missing; .*prepare more than one captioned motion"):
+        _Run(data, tmp_path / "out")()
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_time_left_counts_the_stages_that_follow() -> None:
+    planned = planned_steps(replace(OPTIONS, stages=("lamp", "captioner"), steps={"lamp": 50}))
+    assert planned == {"lamp": 50, "language": 3000, "captioner": 1000}
+    left = seconds_left(planned, "lamp", 40, 2 * STEP_WORK["lamp"])
+    assert left["lamp"] == 10 * 2 * STEP_WORK["lamp"]
+    assert left["captioner"] == pytest.approx(1000 * 2 * STEP_WORK["captioner"])
+    assert list(seconds_left(planned, "captioner", 999, 1.0)) == ["captioner"]
+    assert "language" not in planned_steps(replace(OPTIONS, stages=("captioner",), start_from="lamp-mini"))
+
+
+def _pretrain_rank(rank: int, folder: str) -> None:
+    torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
+    SIZES["mini"] = _small()
+    stages = (*OPTIONS.stages, "captioner")
+    report = pretrain(
+        Path(folder) / "data", Path(folder) / "out", replace(OPTIONS, stages=stages), CPU, _ignore
+    )
+    results = {name: [result.step, result.figures] for name, result in report.results.items()}
+    (Path(folder) / f"{rank}.json").write_text(json.dumps(results))
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_train_one_bundle(data: Path, tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(_pretrain_rank, args=(str(tmp_path),), nprocs=2)
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+    assert first == second and set(first) == set(STEPS)
+    alone = _Run(data, tmp_path / "alone")
+    alone(*OPTIONS.stages, "captioner")
+    for name in ("tokenizer", "lamp", "generator", "captioner"):
+        one, two = (load_file(tmp_path / folder / f"{name}.safetensors") for folder in ("alone", "out"))
+        assert one.keys() == two.keys()

@@ -1,0 +1,34 @@
+"""How long a run will take: the steps of every stage, and what is left of them by the rate of one."""
+
+from __future__ import annotations
+
+from .options import PretrainOptions
+from .sizes import CAPTIONER, CORE, LANGUAGE, SIZES
+from .stages.evaluator import EVALUATOR
+
+# Work of a step in relation to the tokenizer's, roughly the same in every size.
+STEP_WORK = {EVALUATOR: 1.0, "tokenizer": 1.0, "lamp": 4.8, "generator": 1.2, LANGUAGE: 0.4, CAPTIONER: 1.9}
+
+
+def planned_steps(options: PretrainOptions) -> dict[str, int]:
+    """Optimiser steps of every stage that a call trains, in their order, as if none was begun yet."""
+    size = SIZES[options.size]
+    captioner = {LANGUAGE: size.captioner.language, CAPTIONER: size.captioner.training}
+    training = {
+        EVALUATOR: size.evaluator.training,
+        **{name: size.training[name] for name in CORE},
+        **captioner,
+    }
+    # A language model and the captioner of a bundle know their language.
+    learns_language = options.language_model is None and options.start_from is None
+    stages = {*options.stages, *((LANGUAGE,) if CAPTIONER in options.stages and learns_language else ())}
+    return {name: options.steps.get(name, each.steps) for name, each in training.items() if name in stages}
+
+
+def seconds_left(planned: dict[str, int], stage: str, step: int, seconds_per_step: float) -> dict[str, float]:
+    """Seconds that ``stage``, now at ``step``, and each stage after it will take at its rate."""
+    names = list(planned)
+    later = names[names.index(stage) + 1 :] if stage in planned else []
+    unit = seconds_per_step / STEP_WORK[stage]
+    left = {stage: (planned.get(stage, step) - step) * seconds_per_step}
+    return left | {name: planned[name] * STEP_WORK[name] * unit for name in later}
