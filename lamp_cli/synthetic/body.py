@@ -30,6 +30,9 @@ ANKLE_HEIGHT = TOE_HEIGHT + FOOT_DROP
 SPINE = (3, 6, 9, 12, 15)
 SPINE_SHARES, HEAD_SHARES = (0.4, 0.35, 0.25), (0.35, 0.65)
 
+# A value in every frame (T,), or one for all.
+Curve = np.ndarray | float
+
 # Directions of the bones that only turn with the trunk, of two kinds of body: a skeleton fitted to
 # markers and the SMPL body. Clips lie between the two.
 _MARKERS = {
@@ -173,18 +176,20 @@ def turned(rotation: np.ndarray, vector: np.ndarray) -> np.ndarray:
     return (rotation @ vector[..., None])[..., 0]
 
 
-def foot_at(
-    x: np.ndarray, z: np.ndarray, yaw: np.ndarray, lift: np.ndarray, pitch: np.ndarray, side: int
-) -> np.ndarray:
-    """Ankle (T, 3) of a foot whose flat position is x, z and which is lifted and pitched.
+def place_foot(
+    tracks: Tracks, side: int, x: Curve, z: Curve, yaw: Curve, lift: Curve = 0.0, pitch: Curve = 0.0
+) -> None:
+    """Place the foot whose flat position is x, z, lifted by metres; yaw and pitch in radians.
 
     A foot with its toe down rolls over the toe, one with its toe up stands on the heel, so that the
     point in contact stays where it is.
     """
-    flat = euler(yaw, np.zeros_like(yaw), np.zeros_like(yaw))
-    rolled = euler(yaw, np.maximum(pitch, 0.0), np.zeros_like(yaw))
-    ankle = np.stack([x, ANKLE_HEIGHT + lift, z], axis=-1)
-    return ankle + turned(flat, FOOT[side]) - turned(rolled, FOOT[side])
+    tracks.foot[:, side, 0], tracks.foot[:, side, 1] = yaw, pitch
+    heading, tipped = tracks.foot[:, side].T
+    level = np.zeros_like(heading)
+    flat, rolled = euler(heading, level, level), euler(heading, np.maximum(tipped, 0.0), level)
+    ankle = np.stack(np.broadcast_arrays(x, ANKLE_HEIGHT + lift, z, heading)[:3], axis=-1)
+    tracks.ankle[:, side] = ankle + turned(flat, FOOT[side]) - turned(rolled, FOOT[side])
 
 
 def solve(tracks: Tracks, offsets: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .body import LEG, SIDES, Tracks, foot_at, turned
+from .body import LEG, SIDES, Tracks, place_foot, turned
 from .gait import swung
 from .style import BodyStyle
 from .time_curves import FPS, GRAVITY, bump, ease, lagged, quintic, smooth, through
@@ -64,10 +64,8 @@ def set_feet(tracks: Tracks, contacts: Sequence[Contact]) -> None:
             pitch += [(b.land, b.strike), (b.land + min(FALL, 0.4 * (b.leave - b.land)), b.flat)]
         pitch.append((pitch[-1][0] + 60.0, pitch[-1][1]))
         angle = through(t, *pitch)
-        tracks.ankle[:, side] = foot_at(
-            where[:, 0], where[:, 1], where[:, 2], lift + where[:, 3], angle, side
-        )
-        tracks.foot[:, side, 0], tracks.foot[:, side, 1] = where[:, 2], angle
+        x, z, yaw, ground = where.T
+        place_foot(tracks, side, x, z, yaw, lift + ground, angle)
         tracks.planted[:, side] = planted
 
 

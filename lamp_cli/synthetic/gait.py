@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .body import SIDES, Tracks, foot_at, with_goal
+from .body import SIDES, Tracks, place_foot, with_goal
 from .style import BodyStyle
 from .time_curves import FPS, GRAVITY, bump, ease, lagged, quintic, smooth, snap, through
 
@@ -172,8 +172,8 @@ def _feet(style: BodyStyle, tracks: Tracks, steps: list[_Step], gait: Gait, t: n
         pitch.append((end, pitch[-1][1]))
         where = quintic(t, [p[0] for p in place], np.array([p[1] for p in place]))
         angle = through(t, *pitch)
-        tracks.ankle[:, side] = foot_at(where[:, 0], where[:, 1], where[:, 2], lift, angle, side)
-        tracks.foot[:, side, 0], tracks.foot[:, side, 1] = where[:, 2], angle
+        x, z, yaw = where.T
+        place_foot(tracks, side, x, z, yaw, lift, angle)
 
 
 def _pelvis(

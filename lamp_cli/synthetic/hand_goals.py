@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .body import ARM, SIDES, Tracks, foot_at, shoulder_girdle, spine_and_head, turned, with_goal
+from .body import ARM, SIDES, Tracks, place_foot, shoulder_girdle, spine_and_head, turned, with_goal
 from .movement import SIDE_NAMES, pick_side
 from .style import BodyStyle
 from .time_curves import FPS, bump, drift, ease, keys, lagged, window
@@ -30,10 +30,6 @@ class Scene:
     def share(self, rise: float, fall: float) -> np.ndarray:
         """(T,) how far the action has taken over from standing."""
         return window(self.t, self.start, self.end, rise, fall)
-
-    def full(self, value: float) -> np.ndarray:
-        """(T,) the same value in every frame."""
-        return np.full(len(self.t), value)
 
 
 def begin(style: BodyStyle, rng: np.random.Generator, busy: float) -> Scene:
@@ -141,7 +137,7 @@ def step_out(scene: Scene, foot: int, far: float, go: float, back: float, share:
     x, z, yaw = scene.style.feet()[foot]
     along = far * (ease((t - go) / 0.5) - ease((t - back) / 0.5))
     lift = 0.07 * (bump((t - go) / 0.5) + bump((t - back) / 0.5))
-    tracks.ankle[:, foot] = foot_at(scene.full(x), z + along, scene.full(yaw), lift, scene.full(0.0), foot)
+    place_foot(tracks, foot, x, z + along, yaw, lift)
     tracks.planted[:, foot] &= lift < 1e-6
     tracks.root[:, 2] += 0.5 * far * share
     tracks.root[:, 1] -= 0.03 * share

@@ -46,6 +46,12 @@ def pick_side(rng: np.random.Generator) -> int:
     return int(rng.integers(2))
 
 
+def pick_hands(rng: np.random.Generator) -> tuple[tuple[int, ...], str]:
+    """One hand or both, each as likely, and what the truth calls them."""
+    choice = int(rng.integers(3))
+    return ((0, 1), "both") if choice == 2 else ((choice,), SIDE_NAMES[choice])
+
+
 def parts_of(truth: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What a truth says was done in a row or at once, each by itself."""
     if "while" in truth:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .body import ANKLE_HEIGHT, LEG, SIDES, Tracks, foot_at, trunk_offsets
+from .body import ANKLE_HEIGHT, LEG, SIDES, Tracks, place_foot, trunk_offsets
 from .time_curves import drift, frame_times
 
 
@@ -50,22 +50,14 @@ class BodyStyle:
         arm = np.tile(self.arms, (frames, 1, 1))
         arm[..., 0] += 0.025 * noise[:, 9:11]
         arm[..., 2] += 0.006 * noise[:, 11:13]
-        feet = self.feet()
-        still = np.zeros(frames)
-        ankles = [
-            foot_at(still + x, still + z, still + yaw, still, still, side)
-            for side, (x, z, yaw) in enumerate(feet)
-        ]
-        foot = np.zeros((frames, 2, 2))
-        foot[..., 0] = feet[:, 2]
-        return Tracks(
+        tracks = Tracks(
             root=root,
-            yaw=still.copy(),
+            yaw=np.zeros(frames),
             pelvis=np.zeros((frames, 3)),
             spine=0.02 * noise[:, 3:6] + [0.0, self.bend, self.lean],
             head=0.04 * noise[:, 6:9] + [0.0, self.chin, -self.lean],
-            ankle=np.stack(ankles, axis=1),
-            foot=foot,
+            ankle=np.zeros((frames, 2, 3)),
+            foot=np.zeros((frames, 2, 2)),
             knee=np.full((frames, 2), 0.06),
             planted=np.ones((frames, 2), dtype=bool),
             arm=arm,
@@ -75,6 +67,9 @@ class BodyStyle:
             kneel=np.zeros((frames, 2, 3)),
             kneeling=np.zeros((frames, 2)),
         )
+        for side, foot in enumerate(self.feet()):
+            place_foot(tracks, side, *foot)
+        return tracks
 
 
 def random_style(rng: np.random.Generator) -> BodyStyle:

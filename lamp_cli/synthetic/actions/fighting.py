@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import LEG, SIDES, Tracks, solve
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, with_counts
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_hands, pick_side, with_counts
 from ..stance import GUARD, ahead, both_hands, feet, hand, stage, stance, turn_trunk
 from ..style import BodyStyle
 from ..time_curves import in_turn, lagged, through, window
@@ -118,8 +118,7 @@ def uppercut(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def block(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Raises one forearm or both against a blow and leans back."""
-    choice, hold = int(rng.integers(3)), rng.uniform(0.3, 1.1)
-    arms = (0, 1) if choice == 2 else (choice,)
+    (arms, name), hold = pick_hands(rng), rng.uniform(0.3, 1.1)
     high, end = rng.uniform(0.3, 0.55), 1.9 + hold
     tracks, clock = stage(style, rng, end, style.tempo)
     stance(tracks, style, clock, 1 - arms[0], end, long=0.25)
@@ -127,15 +126,13 @@ def block(style: BodyStyle, rng: np.random.Generator) -> Movement:
     up = window(clock, 0.6, 1.4 + hold, 0.3, 0.5)
     for arm in arms:
         hand(tracks, arm, up, (-0.12 if len(arms) == 2 else -0.25, high, 0.5), 0.75)
-    if choice != 2:
-        turn_trunk(tracks, choice, 0.3 * up, 0.7)
+    if name != "both":
+        turn_trunk(tracks, arms[0], 0.3 * up, 0.7)
     tracks.bend(lagged(up, 1.0) * style.energy, low=0.03, back=0.09, hips=-0.1, spine=-0.3, head=0.35)
-    if choice == 2:
-        name, what = "both", "both arms"
+    what = "both arms" if name == "both" else f"the {name} arm"
+    if name == "both":
         ways = [("covers", "up with both arms"), ("holds", "both forearms in front of the face")]
     else:
-        name = SIDE_NAMES[choice]
-        what = f"the {name} arm"
         ways = [("parries", f"with the {name} hand"), ("holds", f"the {name} forearm in front of the face")]
     ways += [
         ("blocks", f"with {what}"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..body import SIDES, Tracks, euler, foot_at, turned
+from ..body import SIDES, Tracks, euler, place_foot, turned
 from ..contacts import (
     Contact,
     distance,
@@ -165,11 +165,8 @@ def hop(style: BodyStyle, rng: np.random.Generator) -> Movement:
     up = window(t, start, settle, 0.5, 0.45)
     rise = tracks.root[:, 1] - style.height
     lift = up * (rng.uniform(0.2, 0.38) + 0.8 * np.maximum(rise, 0))
-    pitch = 0.9 * up
     ahead = rng.uniform(-0.22, 0.05)
-    still = np.full(len(t), fyaw)
-    tracks.ankle[:, free] = foot_at(fx * (1 - 0.5 * up), fz + moved + ahead * up, still, lift, pitch, free)
-    tracks.foot[:, free, 1] = pitch
+    place_foot(tracks, free, fx * (1 - 0.5 * up), fz + moved + ahead * up, fyaw, lift, 0.9 * up)
     _balance(tracks, up, rise)
     where = "forward" if far else "in place"
     name = SIDE_NAMES[side]
@@ -310,10 +307,7 @@ def moonwalk(style: BodyStyle, rng: np.random.Generator) -> Movement:
         bent = window(t, begin - 0.12, begin + beat, 0.16, 0.18)
         toes[:, 1 - side] = np.maximum(toes[:, 1 - side], bent)
     for side, (x, z, yaw) in enumerate(style.feet()):
-        pitch = 0.75 * toes[:, side]
-        still = np.full(len(t), yaw)
-        tracks.ankle[:, side] = foot_at(x * 0.8 + 0 * t, z - behind[:, side], still, 0 * t, pitch, side)
-        tracks.foot[:, side, 1] = pitch
+        place_foot(tracks, side, x * 0.8, z - behind[:, side], yaw, pitch=0.75 * toes[:, side])
     place = np.stack([0 * t, -smooth(behind.mean(1), 4.0)], axis=1)
     set_pelvis(tracks, place, 0 * t, 0.0)
     set_upper(style, tracks, arms=0.7)

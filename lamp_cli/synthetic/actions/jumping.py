@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body import SIDES, Tracks, foot_at, reach
+from ..body import SIDES, Tracks, place_foot, reach
 from ..movement import SIDE_NAMES, Movement, pick_side, times_words, with_counts
 from ..style import BodyStyle
 from ..time_curves import FPS, GRAVITY, ease, keys, quintic, snap
@@ -89,8 +89,7 @@ def _feet(
                 toward = 1.0 if number % 2 == 0 else -1.0
                 open_width += toward * ease(share)
         x = x + place * step[0] + open_width * spread * SIDES[side]
-        tracks.ankle[:, side] = foot_at(x, z + place * step[1], np.full(len(t), yaw), lift, pitch, side)
-        tracks.foot[:, side, 1] = pitch
+        place_foot(tracks, side, x, z + place * step[1], yaw, lift, pitch)
 
 
 def _lean(

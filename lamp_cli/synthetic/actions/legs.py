@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body import SIDES, Tracks, foot_at, reach
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, with_counts
+from ..body import SIDES, Tracks, place_foot, reach
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_hands, pick_side, with_counts
 from ..style import BodyStyle
 from ..time_curves import FPS, bump, ease, keys, window
 from .standing import stand_busy
@@ -73,8 +73,7 @@ def sit(style: BodyStyle, rng: np.random.Generator, down: bool) -> Movement:
 
 def pick_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Bends down and picks something up with one hand or both."""
-    choice = int(rng.integers(3))
-    hands = (0, 1) if choice == 2 else (choice,)
+    hands, name = pick_hands(rng)
     low = 1.1 * style.tempo
     tracks, t, start = stand_busy(style, rng, 2 * low + 0.6, after=0.5)
     share = window(t, start, start + 2 * low + 0.6, low, low)
@@ -83,8 +82,7 @@ def pick_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
         out = 0.12 if len(hands) == 2 else 0.02
         tracks.grip[:, side] = (SIDES[side] * out, 0.12, 0.42)
         tracks.hold[:, side] = window(t, start + 0.2 * low, start + 1.8 * low + 0.6, 0.8 * low, 0.8 * low)
-    name = "both" if choice == 2 else SIDE_NAMES[choice]
-    words = "with both hands" if choice == 2 else f"with the {name} hand"
+    words = "with both hands" if name == "both" else f"with the {name} hand"
     ways = (
         ("bends", f"down and picks something up {words}"),
         ("picks", f"something up from the floor {words}"),
@@ -108,8 +106,7 @@ def _lift_foot(
 ) -> None:
     """Ankle of one foot along ``path`` (T, 3): sideways, up, forward of its place on the ground."""
     x, z, yaw = style.feet()[side]
-    still = np.zeros(len(tracks))
-    tracks.ankle[:, side] = foot_at(x + path[:, 0], z + path[:, 2], still + yaw, path[:, 1], still, side)
+    place_foot(tracks, side, x + path[:, 0], z + path[:, 2], yaw, path[:, 1])
     tracks.foot[:, side, 1] = pitch
     tracks.planted[:, side] &= ~lifted
 
@@ -188,11 +185,9 @@ def lunge(style: BodyStyle, rng: np.random.Generator) -> Movement:
     _lift_foot(style, tracks, side, path, 0.1 * arc, lifted)
     tracks.root[:, 2] += 0.5 * far * step
     tracks.root[:, 1] -= 0.28 * low + 0.04 * step
-    other, (x, z, yaw) = 1 - side, style.feet()[1 - side]
     pitch = 0.75 * window(t, start + 0.3, start + 2.9, 0.6, 0.6)
-    still = np.zeros(len(t))
-    tracks.ankle[:, other] = foot_at(still + x, still + z, still + yaw, still, pitch, other)
-    tracks.foot[:, other, 1] = pitch
+    x, z, yaw = style.feet()[1 - side]
+    place_foot(tracks, 1 - side, x, z, yaw, pitch=pitch)
     name = SIDE_NAMES[side]
     ways = (
         ("lunges", f"forward with the {name} leg"),

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..body import SIDES, Tracks, reach
 from ..hand_goals import BOTH, path
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words, with_counts
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_hands, pick_side, times_words, with_counts
 from ..style import BodyStyle
 from ..time_curves import FPS, keys, window
 
@@ -23,18 +23,17 @@ def stand_busy(
 
 def _sides(rng: np.random.Generator) -> tuple[tuple[int, ...], str, tuple[str, ...]]:
     """Arms that take part, their name in the truth, and how people say it."""
-    choice = int(rng.integers(3))
-    if choice == 2:
-        return BOTH, "both", ("with both hands", "with both arms", "using both hands")
-    name = SIDE_NAMES[choice]
-    hand = (
+    hands, name = pick_hands(rng)
+    if name == "both":
+        return hands, name, ("with both hands", "with both arms", "using both hands")
+    tails = (
         "with the {0} hand",
         "with their {0} hand",
         "using the {0} arm",
         "with his {0} arm",
         "with the {0} arm",
     )
-    return (choice,), name, tuple(words.format(name) for words in hand)
+    return hands, name, tuple(words.format(name) for words in tails)
 
 
 def stand(style: BodyStyle, rng: np.random.Generator) -> Movement:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body import SIDES, foot_at, reach
+from ..body import SIDES, place_foot, reach
 from ..hand_goals import path
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, with_counts
 from ..style import BodyStyle
@@ -32,19 +32,14 @@ def spin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.root[:, 1] += share * (0.035 - 0.1 * bump((t - start + 0.5) / 0.7))
     tracks.root[:, 2] += share * 0.02
     pitch = 0.55 * window(t, start - 0.05, start + last + 0.1, 0.25, 0.3)
-    still = np.zeros(len(t))
-    tracks.ankle[:, bears] = foot_at(still + x, still + z, yaw + toe, still, pitch, bears)
-    tracks.foot[:, bears, 0], tracks.foot[:, bears, 1] = yaw + toe, pitch
+    place_foot(tracks, bears, x, z, yaw + toe, pitch=pitch)
     free_x, free_z, free_toe = style.feet()[side]
     drawn = window(t, start - 0.05, start + last + 0.25, 0.3, 0.35)
     away = np.array([free_x - x, free_z - z])
-    local = away[None] * (1 - 0.55 * drawn[:, None]) + np.stack([still, -0.1 * drawn], -1)
+    local = away[None] * (1 - 0.55 * drawn[:, None]) + np.stack([0 * drawn, -0.1 * drawn], -1)
     c, s = np.cos(yaw), np.sin(yaw)
-    around = np.stack([c * local[:, 0] + s * local[:, 1], -s * local[:, 0] + c * local[:, 1]], -1)
-    tracks.ankle[:, side] = foot_at(
-        x + around[:, 0], z + around[:, 1], yaw + free_toe, 0.14 * drawn, 0.5 * drawn, side
-    )
-    tracks.foot[:, side, 0], tracks.foot[:, side, 1] = yaw + free_toe, 0.5 * drawn
+    out, ahead = c * local[:, 0] + s * local[:, 1], -s * local[:, 0] + c * local[:, 1]
+    place_foot(tracks, side, x + out, z + ahead, yaw + free_toe, 0.14 * drawn, 0.5 * drawn)
     tracks.planted[:, side] &= drawn < 1e-6
     high = rng.uniform(-0.35, 0.05)
     for arm in (0, 1):
@@ -112,11 +107,7 @@ def twist(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.spine[:, 0] -= 0.75 * style.energy * lagged(swing, 1.0)
     tracks.head[:, 0] += 0.3 * lagged(swing, 1.0)
     for side, (x, z, yaw) in enumerate(style.feet()):
-        turned = yaw + 0.4 * swing
-        pitch = 0.3 * share
-        still = np.zeros(len(t))
-        tracks.ankle[:, side] = foot_at(still + x, still + z, turned, still, pitch, side)
-        tracks.foot[:, side, 0], tracks.foot[:, side, 1] = turned, pitch
+        place_foot(tracks, side, x, z, yaw + 0.4 * swing, pitch=0.3 * share)
         far = 0.42 + 0.25 * swing * (1 if side == 0 else -1)
         reach(tracks, side, share, path(0.25, -0.2 + 0.08 * np.abs(swing), far))
     ways = (
@@ -161,12 +152,8 @@ def step_touch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.root[:, 1] -= share * (0.035 + 0.015 * np.cos(2 * np.pi * (t - start) / beat))
     for number, (foot, moved) in enumerate(((side, lead), (1 - side, other))):
         x, z, yaw = style.feet()[foot]
-        pitch = 0.25 * lift[number]
-        still = np.zeros(len(t))
-        tracks.ankle[:, foot] = foot_at(
-            x + sign * wide * moved, z + still, yaw + still, 0.06 * lift[number], pitch, foot
-        )
-        tracks.foot[:, foot, 1] = pitch
+        up = lift[number]
+        place_foot(tracks, foot, x + sign * wide * moved, z, yaw, 0.06 * up, 0.25 * up)
         tracks.planted[:, foot] &= lift[number] < 1e-9
     swing = np.sin(2 * np.pi * (t - start) / (4 * beat)) * share
     tracks.spine[:, 2] -= 0.1 * sign * swing
