@@ -270,7 +270,7 @@ def push_ups(style: BodyStyle, rng: np.random.Generator) -> Movement:
     pitch = up + (low - up) * deep
     zero = np.zeros(len(t))
     hips = euler(zero, pitch, zero)
-    tracks.pelvis[:] = np.stack([zero, pitch, zero], -1)
+    tracks.pelvis[:, 1] = pitch
     tracks.spine += np.array([0.0, -0.02, 0.0]) - [0.0, style.bend, style.lean]
     tracks.head += np.array([0.0, -0.3, 0.0]) - [0.0, style.chin, -style.lean]
     tracks.planted[:] = False
