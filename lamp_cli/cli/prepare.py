@@ -21,7 +21,8 @@ from .common import UsageError, counted, emit, note
 def prepare_command(
     output: Annotated[Path, typer.Option("--output", help="Folder of the data set to write.")],
     motions: Annotated[
-        Path | None, typer.Argument(help="Folder of joint arrays, or an .npz of them.")
+        Path | None,
+        typer.Argument(help="Folder of motion files (.npy, .npz, .bvh, AMASS), or one such file."),
     ] = None,
     captions: Annotated[
         list[Path] | None,
@@ -37,6 +38,10 @@ def prepare_command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of made-up and recombined motions.")] = 0,
     fps: Annotated[
         float | None, typer.Option(help="Frames per second of the joint arrays; else 20, KIT-ML 12.5.")
+    ] = None,
+    body_models: Annotated[
+        Path | None,
+        typer.Option(help="Folder of SMPL body models (.npz) for AMASS's poses; else a neutral body."),
     ] = None,
     mirror: Annotated[bool, typer.Option(help="Add every training clip mirrored.")] = True,
     val_fraction: Annotated[
@@ -70,6 +75,7 @@ def prepare_command(
             seed,
             recombine,
             () if wording is None else tuple(read_sentences(wording)),
+            body_models,
         )
     except ValueError as error:
         # It names its field, and the option is called the same.
@@ -78,7 +84,7 @@ def prepare_command(
     if force and output.exists():
         # Before anything is deleted: input that cannot be read must not cost the old data set.
         if motions is not None:
-            find_sources(motions, leave_out=output)
+            find_sources(motions, output, body_models)
         remove_prepared(output)
     with ExitStack() as stack:
         report = prepare(motions, requests, output, options, counted(stack, "preparing"))
@@ -95,6 +101,8 @@ def _show(report: PrepareReport) -> None:
         ("mirrored", f"{report.mirrored} clips", "training only"),
         ("trimmed", f"{report.trimmed} clips", "shared time with held-out clips"),
     ]
+    if unlabelled := sum(report.clips.values()) - report.captioned:
+        rows.append(("without captions", f"{unlabelled} clips", "for the motion tokenizer alone"))
     if report.windowed:
         rows.append(("windowed", f"{report.windowed} clips", "over 10 s, cut into windows"))
     if report.captions_left_out:

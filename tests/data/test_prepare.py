@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,12 @@ from lamp_cli.data.prepare.plan import LEAST_FRAMES, MOST_FRAMES, ClipPlan, plan
 from lamp_cli.data.prepare.prepare import PrepareOptions, prepare, remove_prepared
 from lamp_cli.data.prepare.synthetic import read_truth
 from lamp_cli.data.sentences import read_sentences
+from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.synthetic.corpus import agrees
 from tests.conftest import wandering
+from tests.files.test_smpl import body_model
+from tests.motion.test_plausibility import stepping
 
 FPS = 20.0
 
@@ -306,11 +310,11 @@ def test_broken_sources_are_counted_with_a_reason(motions, tmp_path):
     (motions / "torn.npy").write_bytes(b"\x93NUMPY\x01\x00")
     (motions / "text.npz").write_text("not an archive")
     report = prepare(motions, whole("take0", "nan", "absent"), tmp_path / "data", PrepareOptions())
+    assert report.dropped.pop("pickled").startswith("cannot be read: a pickled object")
     assert report.dropped == {
         "nan": "NaN or infinite numbers, first in frame 30",
         "short": f"shorter than {LEAST_FRAMES} frames",
         "table": "not a motion array",
-        "pickled": "unreadable motion",
         "torn": "unreadable file",
         "text": "unreadable file",
         "absent": "no such motion",
@@ -332,6 +336,37 @@ def test_motions_of_one_name_in_two_archives_both_stay(tmp_path):
     assert lengths == {"a": 60, "b": 61, "bob_take1": 62}
 
 
+def test_bvh_files_and_poses_of_amass_are_read_and_other_formats_named(tmp_path):
+    motions = tmp_path / "motions"
+    motions.mkdir()
+    walk = Motion(wandering(HUMANML3D, 120), HUMANML3D, 60.0, "")
+    walk.save(motions / "b.bvh")
+    walk.save(motions / "a.npz")
+    (motions / "c.fbx").write_bytes(b"Kaydara FBX Binary")
+    (motions / "a.pkl").write_bytes(b"\x80\x04")
+    requests = [ClipRequest("a", "a.npz", ("x",)), ClipRequest("b", "b.bvh", ("y",))]
+    options = PrepareOptions(30.0, mirror=False, val_fraction=0.0)
+    report = prepare(motions, requests, tmp_path / "data", options)
+    assert report.captions == 2 and report.clips == {"train": 2}
+    assert {name: reason.split(",")[0] for name, reason in report.dropped.items()} == {
+        "c.fbx": "an FBX file",
+        "a.pkl": "a pickle",
+    }
+    # Their own rate counts, and 60 frames per second become 20.
+    assert {len(np.load(file)) for file in (tmp_path / "data/new_joints").iterdir()} == {40}
+    assert [note for note in report.notes if note.startswith("SMPL poses on a neutral body")]
+    body_model(tmp_path / "bodies/smplx_neutral.npz", 55)
+    with_bodies = replace(options, body_models=tmp_path / "bodies")
+    with pytest.raises(ValueError, match="prepared from other input"):
+        prepare(motions, requests, tmp_path / "data", with_bodies)
+    report = prepare(motions, requests, tmp_path / "shaped", with_bodies)
+    assert not [note for note in report.notes if note.startswith("SMPL poses on a neutral body")]
+    one, other = (np.load(tmp_path / folder / "new_joints/a.npy") for folder in ("data", "shaped"))
+    assert one.shape == other.shape and not np.array_equal(one, other)
+    with pytest.raises(ValueError, match=r"body_models .*absent: no such folder"):
+        PrepareOptions(body_models=tmp_path / "absent")
+
+
 def test_batches_and_archives_of_one_motion_are_taken_apart(tmp_path):
     motions = tmp_path / "motions"
     motions.mkdir()
@@ -343,6 +378,16 @@ def test_batches_and_archives_of_one_motion_are_taken_apart(tmp_path):
     assert report.dropped == {} and report.captioned == 3
     assert len(np.load(tmp_path / "data/new_joints/kimodo.npy")) == 40
     assert report.notes == {"no frame rate given, 20 frames per second assumed (--fps)": 2}
+
+
+def test_a_rate_that_is_assumed_is_doubted_where_steps_are_too_slow(motions, tmp_path):
+    np.save(motions / "fast.npy", stepping(0.5, 60).astype(np.float32))
+    report = prepare(motions, whole("fast"), tmp_path / "data", PrepareOptions(mirror=False))
+    assumed = "no frame rate given, 20 frames per second assumed (--fps)"
+    doubt = "steps last longer than people's: is the true rate about 60 frames per second (--fps)?"
+    assert report.notes == {assumed: 5, doubt: 1}
+    report = prepare(motions, whole("fast"), tmp_path / "given", PrepareOptions(60.0, mirror=False))
+    assert report.notes == {}
 
 
 def test_the_rate_of_a_caption_line_counts(motions, tmp_path):
@@ -391,7 +436,7 @@ def test_text_of_windows_programs_is_read(tmp_path, encoding):
 def test_input_without_a_motion_is_refused(motions, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(ValueError, match=r"expected \.npy or .npz files, found none"):
+    with pytest.raises(ValueError, match=r"expected motion files \(\.npy, \.npz, \.bvh\), found none"):
         prepare(empty, [], tmp_path / "data", PrepareOptions())
     np.save(motions / "kit.npy", wandering(KIT, 60))
     with pytest.raises(ValueError, match=r"one skeleton .*humanml3d and kit"):

@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from ...files.load import MOTION_SUFFIXES
 from ...storage import safe_stem
 from .caption_files import ClipRequest
 
@@ -91,7 +92,7 @@ def motion_named(name: str, motions: Container[str]) -> str:
     if name in motions:
         return name
     path = PurePosixPath(name.replace("\\", "/"))
-    plain = path.with_suffix("") if path.suffix in (".npy", ".npz") else path
+    plain = path.with_suffix("") if path.suffix.lower() in MOTION_SUFFIXES else path
     return plain.as_posix() if plain.as_posix() in motions else name
 
 

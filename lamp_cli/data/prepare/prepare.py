@@ -40,7 +40,7 @@ FINGERPRINT = "prepare.json"
 PLAN_VERSION = 2
 SPLITS = ("train", "val", "test")
 
-_MotionJob = tuple[MotionSource, float, list[ClipPlan], Path, "PrepareOptions"]
+_MotionJob = tuple[MotionSource, float | None, list[ClipPlan], Path, "PrepareOptions"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class PrepareOptions:
     seed: seed of made-up and recombined clips (default 0).
     recombine: number of clips made of the real training clips (default 0).
     wording: people's sentences; those that are true of a made-up clip join its own (default none).
+    body_models: folder of SMPL body models (.npz) for AMASS's poses (None: a neutral body).
     """
 
     fps: float | None = None
@@ -65,6 +66,7 @@ class PrepareOptions:
     seed: int = 0
     recombine: int = 0
     wording: tuple[str, ...] = ()
+    body_models: Path | None = None
 
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps < math.inf:
@@ -81,6 +83,10 @@ class PrepareOptions:
             raise ValueError("wording: is for synthetic clips; expected a number of them too")
         if self.seed < 0:
             raise ValueError(f"seed {self.seed}: expected 0 or more")
+        if self.body_models is not None and not self.body_models.is_dir():
+            raise ValueError(
+                f"body_models {self.body_models}: no such folder; expected SMPL body models (.npz)"
+            )
 
 
 @dataclass
@@ -132,7 +138,7 @@ def prepare(
     """
     if motions is None and not options.synthetic:
         raise ValueError("nothing to prepare; expected motions, a number of synthetic clips, or both")
-    sources, unreadable = ([], {}) if motions is None else find_sources(motions, leave_out=output)
+    sources, unreadable = ([], {}) if motions is None else find_sources(motions, output, options.body_models)
     skeleton, sources = (HUMANML3D, []) if motions is None else _one_skeleton(sources, unreadable)
     if options.recombine and motions is None:
         raise ValueError("recombined clips are made of real ones; expected motions")
@@ -152,14 +158,16 @@ def prepare(
         trimmed=plan.trimmed,
         windowed=plan.windowed,
         captions_left_out=plan.captions_left_out,
-        dropped={**unreadable, **plan.dropped},
+        # Of a motion that cannot be read the file's reason, not that its captions find no motion.
+        dropped={**plan.dropped, **unreadable},
         notes=_assumed_rates(given, skeleton),
     )
+    assumed = set(report.notes)
     kept: list[Written] = []
     total = len(plan.clips) + options.synthetic + options.recombine
-    for done, result in enumerate(_write_all(plan.clips, by_name, rates, output, options), 1):
+    for done, result in enumerate(_write_all(plan.clips, by_name, given, output, options), 1):
         advance(done, total)
-        for note in result.notes:
+        for note in set(result.notes) - assumed:
             report.notes[note] = report.notes.get(note, 0) + 1
         if result.reason:
             report.dropped[result.id] = result.reason
@@ -261,6 +269,8 @@ def _fingerprint(sources: list[MotionSource], requests: list[ClipRequest], optio
         options.mirror,
         options.val_fraction,
     ]
+    if options.body_models is not None:
+        facts += ["body models", str(options.body_models.resolve())]
     if options.synthetic:
         facts += [options.synthetic, options.seed]
     if options.recombine:
@@ -301,7 +311,7 @@ def remove_prepared(output: Path) -> None:
 def _write_all(
     clips: list[ClipPlan],
     sources: Mapping[str, MotionSource],
-    rates: Mapping[str, float],
+    rates: Mapping[str, float | None],
     output: Path,
     options: PrepareOptions,
 ) -> Iterator[Written]:

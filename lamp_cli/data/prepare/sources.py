@@ -1,6 +1,6 @@
 """The motions that ``prepare`` starts from: a file, an archive, or a folder of them.
 
-Lists names and lengths without reading the frames, and reads one motion at a time.
+Lists names and lengths, of arrays without reading the frames, and reads one motion at a time.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ...files.arrays import (
     shape_of_motions,
     stored_rate,
 )
+from ...files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, load_motion
+from ...files.smpl import holds_poses
 from ...motion.motion import Motion
-
-SUFFIXES = (".npy", ".npz")
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,9 @@ class MotionSource:
     path: the file.
     entry: the entry within an archive, "" for none.
     number: its place in a batch.
-    shape: how the array holds motions, None when it holds none.
-    fps: frames per second that the archive names, None when it names none.
+    shape: how the array holds motions, or of other files the one motion; None when an array holds none.
+    fps: frames per second that the file names, None when it names none.
+    body_models: folder of SMPL body models for SMPL poses, None for a neutral body.
     """
 
     name: str
@@ -47,10 +48,14 @@ class MotionSource:
     number: int
     shape: ArrayShape | None
     fps: float | None = None
+    body_models: Path | None = None
 
     def load(self, fps: float | None) -> Motion:
         """Read the motion; raises :class:`MotionFileError` without the file's name, or ``OSError``."""
+        one = self.shape is not None and self.shape.count == 1
         try:
+            if one and not self.entry:
+                return load_motion(self.path, fps, self.body_models)
             loaded = np.load(self.path, allow_pickle=False)
             if not self.entry:
                 return self._motion(loaded, fps)
@@ -66,32 +71,37 @@ class MotionSource:
         return motion_of_array(array[self.number] if batch else array, str(self.path), fps)
 
 
-def find_sources(path: Path, leave_out: Path | None = None) -> tuple[list[MotionSource], dict[str, str]]:
+def find_sources(
+    path: Path, leave_out: Path | None = None, body_models: Path | None = None
+) -> tuple[list[MotionSource], dict[str, str]]:
     """All motions under ``path`` and, for each file that cannot be read, the reason.
 
     A folder is searched with its subfolders, but not in ``leave_out`` (where results are written) nor
     in hidden ones; names are relative paths without the suffix, or the entries of archives,
-    with the archive's name before them where several motions have one name. Raises ``ValueError`` when
-    there is nothing to read.
+    with the archive's name before them where several motions have one name. ``body_models`` are for SMPL
+    poses. Raises ``ValueError`` when there is nothing to read.
     """
     path = Path(path)
     if not path.exists():
         raise ValueError(f"{path}: no such file or folder")
     files = _files(path, leave_out) if path.is_dir() else [path]
     if not files:
-        raise ValueError(f"{path}: expected .npy or .npz files, found none")
+        raise ValueError(f"{path}: expected motion files ({', '.join(MOTION_SUFFIXES)}), found none")
     sources: list[MotionSource] = []
     unreadable: dict[str, str] = {}
     for file in files:
-        name = file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else file.stem
+        place = file.relative_to(path) if path.is_dir() else Path(file.name)
+        foreign = file.suffix.lower() in FOREIGN_SUFFIXES
+        name = place.as_posix() if foreign else place.with_suffix("").as_posix()
         try:
-            sources += _entries(file, name)
+            sources += _entries(file, name, body_models)
         except MotionFileError as error:
             unreadable[name] = str(error).removeprefix(f"{file}: ")
         except DAMAGE:
             unreadable[name] = "unreadable file"
     if not sources:
-        raise ValueError(f"{path}: no readable motion in it")
+        first, reason = next(iter(unreadable.items()))
+        raise ValueError(f"{path}: no readable motion in it ({first}: {reason})")
     return _with_names_of_their_own(sources, path if path.is_dir() else path.parent), unreadable
 
 
@@ -111,7 +121,8 @@ def _with_names_of_their_own(sources: list[MotionSource], root: Path) -> list[Mo
 
 
 def _files(folder: Path, leave_out: Path | None) -> list[Path]:
-    found = (f for f in folder.rglob("*") if f.suffix in SUFFIXES)
+    suffixes = MOTION_SUFFIXES + FOREIGN_SUFFIXES
+    found = (f for f in folder.rglob("*") if f.suffix.lower() in suffixes and f.is_file())
     seen = (f for f in found if not any(part.startswith(".") for part in f.relative_to(folder).parts))
     inside = None if leave_out is None else leave_out.resolve()
     if inside is None or inside == folder.resolve():
@@ -119,7 +130,11 @@ def _files(folder: Path, leave_out: Path | None) -> list[Path]:
     return sorted(f for f in seen if inside not in f.resolve().parents)
 
 
-def _entries(file: Path, name: str) -> Iterator[MotionSource]:
+def _entries(file: Path, name: str, body_models: Path | None) -> Iterator[MotionSource]:
+    if file.suffix.lower() not in (".npy", ".npz"):
+        motion = load_motion(file)
+        yield _whole_file(name, motion, motion.fps, None)
+        return
     if not zipfile.is_zipfile(file):
         with file.open("rb") as stream:
             yield from _motions(name, file, "", _shape(stream), None)
@@ -127,12 +142,21 @@ def _entries(file: Path, name: str) -> Iterator[MotionSource]:
     rate = stored_rate(file)
     with zipfile.ZipFile(file) as archive:
         members = {member.removesuffix(".npy"): member for member in archive.namelist()}
+        if holds_poses(members):
+            yield _whole_file(name, load_motion(file, rate, body_models), rate, body_models)
+            return
         entries = motion_entries(list(members), file)
         # An archive with one motion and what belongs to it goes by its own name.
         own_name = entries[0] in JOINT_ENTRIES if entries else False
         for entry in entries:
             with archive.open(members[entry]) as stream:
                 yield from _motions(name if own_name else entry, file, entry, _shape(stream), rate)
+
+
+def _whole_file(name: str, motion: Motion, fps: float | None, body_models: Path | None) -> MotionSource:
+    """The source of a file that holds one motion and no array of it."""
+    shape = ArrayShape(motion.skeleton, len(motion), 1, "tjc")
+    return MotionSource(name, Path(motion.source), "", 0, shape, fps, body_models)
 
 
 def _motions(
