@@ -222,7 +222,9 @@ def score_command(
                 options = _generating(options, candidates, steps, guidance, temperature, raw, precision)
             chosen = _Data(data, split, limit)
             report, name = _score_texts(source.lines, reader, chosen, options, networks, seed is None)
-    _tell(report)
+    if data is not None and not source.lines and _is_waiting():
+        note("lines on stdin are not read: with --data they are named by -")
+    _note_report(report)
     if not report.measurements:
         raise UsageError("nothing could be measured")
     compared = [] if earlier is None else changes(report.measurements, earlier, wanted)
@@ -278,7 +280,7 @@ def _source(
         every = [file for name in files for file in _files(Path(name), recursive)]
         once = {file.path.resolve(): file for file in every}
         if len(once) < len(every):
-            note(f"{len(every) - len(once)} files are named more than once and count once")
+            note(f"files that are named again count once: {len(every) - len(once)}")
         return _Source(tuple(once.values()))
     if pairs is not None and not dash:
         lines = [line_of_record(r, str(pairs), pairs.parent) for r in read_option(pairs, "motion")]
@@ -325,6 +327,18 @@ def _is_piped() -> bool:
         return not stat.S_ISCHR(Path(f"/dev/fd/{sys.stdin.fileno()}").stat().st_mode)
     except (OSError, ValueError):
         return True
+
+
+def _is_waiting() -> bool:
+    """True when a pipe holds lines that nobody has read; nothing is read for it."""
+    try:
+        import fcntl
+        import termios
+
+        waiting = fcntl.ioctl(sys.stdin.fileno(), termios.FIONREAD, bytes(4))
+    except (ImportError, OSError, ValueError):
+        return False
+    return int.from_bytes(waiting, sys.byteorder) > 0 and not sys.stdin.isatty()
 
 
 def _of_motions(wanted: tuple[str, ...], everything: bool) -> tuple[str, ...]:
@@ -464,7 +478,7 @@ def _score_texts(
     return score_split(split, models, options, progress), models.name
 
 
-def _tell(report: Report) -> None:
+def _note_report(report: Report) -> None:
     for remark in report.notes:
         note(remark)
     for remark in report.refusals:

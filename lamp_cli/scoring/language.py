@@ -48,7 +48,7 @@ class MotionCaptions:
 
         Raises ``FigureNotAllowed`` when one must be made and the bundle has no captioner.
         """
-        given = [e.described for e in batch if e.described is not None]
+        given = [e.given_caption for e in batch if e.given_caption is not None]
         return given if given else self._captions([((true, e.number), e.motion) for e in batch])
 
     def of_truths(self, batch: Sequence[Example]) -> list[str]:
@@ -68,7 +68,7 @@ class MotionCaptions:
     def _captions(self, motions: Sequence[tuple[tuple[bool, int], Motion]]) -> list[str]:
         new = {key: motion for key, motion in motions if key not in self._made}
         if new:
-            bundle = self._models.describing(self._figure)
+            bundle = self._models.captioning_bundle(self._figure)
             moments = caption_motions(bundle, list(new.values()), CaptionOptions())
             self._made.update(zip(new, (several[0].text for several in moments), strict=True))
         return [self._made[key] for key, _ in motions]
@@ -81,7 +81,7 @@ class LampBertScore:
         self._captions = captions
         self._origin = origin
         self._texts: list[str] = []
-        self._said: list[str] = []
+        self._predictions: list[str] = []
         self._given = False
         self._truth: list[tuple[str, str]] = []
 
@@ -90,8 +90,8 @@ class LampBertScore:
 
         Raises ``FigureNotAllowed`` when a motion needs a captioner and there is none.
         """
-        self._said += self._captions.of_motions(batch)
-        self._given |= any(e.described is not None for e in batch)
+        self._predictions += self._captions.of_motions(batch)
+        self._given |= any(e.given_caption is not None for e in batch)
         self._texts += [e.caption.text for e in batch]
         true = [e for e in batch if e.truth is not None]
         if true and not self._captions.possible:
@@ -105,25 +105,27 @@ class LampBertScore:
 
         The idf comes from the texts that are compared with, the same for the first and the shuffled row.
         """
-        whose = GIVEN_CAPTIONS if self._given else self._captions.name
-        rows = [(self._origin.subject, whose, self._said, self._texts)]
+        captioner = GIVEN_CAPTIONS if self._given else self._captions.name
+        rows = [(self._origin.subject, captioner, self._predictions, self._texts)]
         if self._truth:
-            described, texts = ([pair[n] for pair in self._truth] for n in (0, 1))
-            rows.append((GROUND_TRUTH, self._captions.name, described, texts))
+            true_captions, texts = ([pair[n] for pair in self._truth] for n in (0, 1))
+            rows.append((GROUND_TRUTH, self._captions.name, true_captions, texts))
         else:
             report.note(f"{LAMP_BERTSCORE}: no ground-truth row, because no true motion was described")
         if len(set(self._texts)) > 1:
-            rows.append((SHUFFLED, whose, self._said, shuffled(self._texts, options.stream(BERTSCORE))))
+            rows.append(
+                (SHUFFLED, captioner, self._predictions, shuffled(self._texts, options.stream(BERTSCORE)))
+            )
         else:
             report.note(f"{LAMP_BERTSCORE}: no row of shuffled texts, because there is only one text")
         protocol = self._origin.labelled(bertscore_protocol(models.bertscore))
         found = []
-        for subject, whose, said, texts in rows:
-            score = bert_score(said, [[text] for text in texts], models.encoder, models.bertscore)
+        for subject, captioner, predictions, texts in rows:
+            score = bert_score(predictions, [[text] for text in texts], models.encoder, models.bertscore)
             for name, values in _parts(score).items():
-                judge = f"{whose}; {models.encoder.name}"
+                judge = f"{captioner}; {models.encoder.name}"
                 value, interval = mean_and_interval(values)
-                where = (protocol, judge, len(said), 1, options.seed, subject)
+                where = (protocol, judge, len(predictions), 1, options.seed, subject)
                 found.append(Measurement(f"{LAMP_BERTSCORE} {name}", value, interval, *where))
         return found
 
@@ -169,35 +171,35 @@ def score_captions(
     predictions: list[str] = []
     allowed: list[tuple[Caption, ...]] = []
     pairs: list[list[Embedded]] = [[] for _ in evaluators]
-    whose = captions.name
+    captioner = captions.name
     for batch in batches:
         said = captions.of_motions(batch, true=origin is None)
-        if batch[0].described is not None:
-            whose = GIVEN_CAPTIONS
+        if batch[0].given_caption is not None:
+            captioner = GIVEN_CAPTIONS
         predictions += said
         allowed += [example.references or example.captions for example in batch]
         features = [example.motion.to_features()[:LONGEST_CLIP] for example in batch]
         for evaluator, parts in zip(evaluators, pairs, strict=True):
             parts.append(embedded(evaluator, [Caption(text) for text in said], features))
     origin = origin or MotionOrigin(GENERATED)
-    report.measurements += text_figures(predictions, allowed, whose, origin, models, options)
+    report.measurements += text_figures(predictions, allowed, captioner, origin, models, options)
     if len(predictions) < 2:
         report.refuse("CIDEr-D", "its document frequencies need at least 2 clips, found 1")
     for evaluator, parts in zip(evaluators, pairs, strict=True):
-        _match(joined(parts), evaluator, whose, origin, options, report)
+        _match(joined(parts), evaluator, captioner, origin, options, report)
 
 
 def text_figures(
     predictions: Sequence[str],
     captions: Sequence[Sequence[Caption]],
-    whose: str,
+    captioner: str,
     origin: MotionOrigin,
     models: Models,
     options: ScoreOptions,
 ) -> list[Measurement]:
     """All figures on words by the protocols asked for; predictions are scored as they were made.
 
-    ``captions`` are those that each prediction is compared with; ``whose`` says who made the predictions.
+    ``captions`` are those that each prediction is compared with; ``captioner`` says who made the predictions.
     BERTScore reads whole sentences: it is the same for protocols of the same references.
     """
     named = options.named_protocols(CAPTIONS)
@@ -210,7 +212,7 @@ def text_figures(
         for kind in dict.fromkeys(protocol.references for protocol in chosen)
     }
     for protocol in chosen:
-        shared = (None, origin.labelled(protocol.label), whose, pool, 1, seed, CAPTIONED)
+        shared = (None, origin.labelled(protocol.label), captioner, pool, 1, seed, CAPTIONED)
         figures = caption_figures(predictions, compared[protocol.references], protocol)
         found += [Measurement(name, value, *shared) for name, value in figures.items()]
     for kind, several in compared.items():
@@ -218,7 +220,7 @@ def text_figures(
         how = origin.labelled(f"{kind}, {bertscore_protocol(models.bertscore)}")
         for name, values in _parts(score).items():
             value, interval = mean_and_interval(values)
-            where = (how, f"{whose}; {models.encoder.name}", pool, 1, seed, CAPTIONED)
+            where = (how, f"{captioner}; {models.encoder.name}", pool, 1, seed, CAPTIONED)
             found.append(Measurement(f"BERTScore {name}", value, interval, *where))
     return found
 
@@ -226,13 +228,13 @@ def text_figures(
 def _match(
     pairs: Embedded,
     evaluator: Evaluator,
-    whose: str,
+    captioner: str,
     origin: MotionOrigin,
     options: ScoreOptions,
     report: Report,
 ) -> None:
     """R-precision in both directions and MM-Dist of captions against their motions."""
-    values, judge, base = Repeated(), f"{evaluator.name}; {whose}", origin.labelled("guo")
+    values, judge, base = Repeated(), f"{evaluator.name}; {captioner}", origin.labelled("guo")
     with report.refusing():
         for direction in DIRECTIONS:
             protocol = evaluator_protocol(base, evaluator, matched=True)

@@ -85,7 +85,7 @@ class Models:
         """Whether the bundle has a captioner."""
         return self.config.model.captioner is not None
 
-    def describing(self, figure: str) -> Bundle:
+    def captioning_bundle(self, figure: str) -> Bundle:
         """The bundle with its captioner; raises ``FigureNotAllowed`` for ``figure`` when it has none."""
         if not self.captions:
             reason = f"{self.config.name} has no captioner; `lamp pretrain --stage captioner` trains one"

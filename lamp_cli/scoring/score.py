@@ -7,6 +7,7 @@ figures that were asked for; how a figure is measured stands in the module of it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -27,6 +28,7 @@ from .figures import (
     MATCHING,
     MULTIMODALITY,
     PHYSICS,
+    R_PRECISION,
     RECONSTRUCTION,
     RETRIEVAL,
     RETRIEVED,
@@ -121,7 +123,11 @@ def score_pairs(
     captions = MotionCaptions(models, _captioned_figures(options))
     several = sum(len(example.captions) > 1 for example in examples)
     if several and options.wants(BERTSCORE, *MATCHING, MULTIMODALITY, RETRIEVAL):
-        report.note(f"{several} motions have several sentences; the first one counts, for --captions all do")
+        report.note(f"motions of several sentences: {several}; the first one counts, for --captions all do")
+    texts = Counter(example.caption.text for example in examples)
+    repeated = sum(count > 1 for count in texts.values())
+    if repeated and options.wants(R_PRECISION, RETRIEVAL):
+        report.note(f"sentences of several motions: {repeated}; only the own motion counts as found")
     if options.wants(BERTSCORE, PHYSICS):
         batches = batched(examples, BATCH_SIZE)
         _each_once(batches, len(examples), "measuring", captions, models, options, origin, report, bar)
@@ -129,10 +135,10 @@ def score_pairs(
         _matching_of_given(examples, models, options, origin, split, report, bar)
     if options.wants(RETRIEVAL):
         _retrieval_of_given(examples, models, options, origin, report, bar)
-    if options.wants(CAPTIONS) and (told := _of_length(examples, report)):
-        skeleton = told[0].motion.skeleton
-        batches = batched(told, BATCH_SIZE)
-        _captions(batches, len(told), skeleton, captions, models, options, origin, report, bar)
+    if options.wants(CAPTIONS) and (readable := _of_length(examples, report)):
+        skeleton = readable[0].motion.skeleton
+        batches = batched(readable, BATCH_SIZE)
+        _captions(batches, len(readable), skeleton, captions, models, options, origin, report, bar)
     if options.wants(RECONSTRUCTION):
         with report.refusing():
             report.measurements += _reconstruction((e.motion for e in examples), models)
@@ -184,7 +190,7 @@ def _each_once(
     """LaMP-BertScore and physical quality, of the same motions."""
     qualities: dict[str, list[PhysicalQuality]] = {}
     language = LampBertScore(captions, origin)
-    captioning, told = options.wants(BERTSCORE), 0
+    captioning, captioned = options.wants(BERTSCORE), 0
     with bar(count, f"{title}, captioning" if captioning else title) as advance:
         for batch in batches:
             if captioning and (long := _of_length(batch, report)):
@@ -192,11 +198,11 @@ def _each_once(
                 captioning = False
                 with report.refusing():
                     language.add(long, report)
-                    captioning, told = True, told + len(long)
+                    captioning, captioned = True, captioned + len(long)
             if options.wants(PHYSICS):
                 _add_physics(batch, origin.subject, qualities)
             advance(len(batch), "")
-    if captioning and told:
+    if captioning and captioned:
         report.measurements += language.measurements(models, options, report)
     report_physics(qualities, origin.labelled(CONTACT_BY_HEIGHT), options.seed, report)
 

@@ -41,7 +41,7 @@ class Example:
     captions: sentences that are true of it; it was made for the first one.
     motion: the motion that is scored.
     truth: the true motion.
-    described: what a captioner said of the motion; it may be empty.
+    given_caption: what a captioner said of the motion; it may be empty.
     references: what captions are compared with; ``captions`` when empty.
     """
 
@@ -49,7 +49,7 @@ class Example:
     captions: tuple[Caption, ...]
     motion: Motion
     truth: Motion | None = None
-    described: str | None = None
+    given_caption: str | None = None
     references: tuple[Caption, ...] = ()
 
     @property

@@ -1,6 +1,6 @@
 """Token embeddings of a Hugging Face encoder at one layer, for BERTScore.
 
-The only file of this folder that runs a network; torch and transformers are imported when it does.
+Torch and transformers are imported when a network is loaded.
 A name that is no folder goes to the Hugging Face hub (or its cache); a folder never does.
 """
 

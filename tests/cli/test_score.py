@@ -262,6 +262,15 @@ def test_stdin_that_nobody_writes_to_is_not_waited_for(work: Path) -> None:
     assert piped(input="") == "True\n"
 
 
+def test_lines_that_a_data_set_leaves_unread_are_noted(work: Path) -> None:
+    words = ["score", "--data", work / "data", "--limit", "2", "--reconstruction", *rest(work)]
+    command = [sys.executable, "-m", "lamp_cli", *map(str, words)]
+    done = subprocess.run(command, input='{"text": "a", "motion": "b"}', capture_output=True, text=True)
+    assert done.returncode == 0 and "lines on stdin are not read" in done.stderr
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0 and "stdin" not in done.stderr
+
+
 def test_files_are_measured_without_torch(work: Path) -> None:
     files = [str(work / f"data/new_joints/c00{n}.npy") for n in range(3)]
     code = (
@@ -509,7 +518,9 @@ def test_folders_are_measured_and_bad_files_left_out(work: Path, lamp: Lamp, tmp
     shutil.copy(work / "bad.npy", tmp_path)
     assert {r["pool"] for r in lamp(*words, tmp_path).rows} == {2}
     twice = lamp(*words, tmp_path / "c000.npy", tmp_path)
-    assert {r["pool"] for r in twice.rows} == {2} and "1 files are named more than once" in twice.stderr
+    assert {r["pool"] for r in twice.rows} == {
+        2
+    } and "files that are named again count once: 1" in twice.stderr
     names = [str(tmp_path / name) for name in ("c000.npy", "bad.npy", "c001.npy")]
     for done in (
         lamp(*words, *names),

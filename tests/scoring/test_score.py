@@ -467,7 +467,7 @@ def test_lines_of_one_motion_are_one_clip_with_several_captions(tmp_path: Path) 
     assert [[c.text for c in e.captions] for e in read_examples([once[0], more[0]])] == [
         ["text 0", "again 0"]
     ]
-    assert "4 motions have several sentences; the first one counts, for --captions all do" in report.notes
+    assert "motions of several sentences: 4; the first one counts, for --captions all do" in report.notes
     several = read_examples([*once, *more])
     scored = score_pairs(several, models_with(WordEncoder()), ScoreOptions((CAPTIONS,)))
     assert {m.pool for m in scored.measurements} == {4}
@@ -501,6 +501,12 @@ def test_who_made_the_motions(tmp_path: Path) -> None:
         record = {"text": "a", "motion": str(tmp_path / "m.npy"), "candidates": found}
         [read] = read_examples([line_of_record(record, "here")])
         assert read.motion.candidates == kept
+
+
+def test_a_sentence_of_several_motions_is_noted() -> None:
+    examples = [example(n, "walk", "x") for n in range(3)]
+    report = score_pairs(examples, models_with(WordEncoder()), ScoreOptions(("retrieval",)))
+    assert any(note.startswith("sentences of several motions: 1") for note in report.notes)
 
 
 def test_sentences_that_are_too_long_for_the_bundle_are_noted() -> None:
