@@ -35,10 +35,10 @@ def lamp(
     *words: str | Path, stdin: str | bytes = "", cwd: Path | None = None, terminal: bool = False
 ) -> Done:
     """Call ``lamp`` within this process: a new one would import torch for every call."""
-    given = stdin.encode() if isinstance(stdin, str) else stdin
+    given = io.BufferedReader(io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin))
     out, err = _Stream(terminal), _Stream(False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given), encoding="utf-8"))
+        patch.setattr(sys, "stdin", io.TextIOWrapper(given, encoding="utf-8"))
         if cwd is not None:
             patch.chdir(cwd)
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:

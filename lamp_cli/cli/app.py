@@ -27,6 +27,7 @@ COMMANDS = {
     "retrieve": ("lamp_cli.cli.retrieve", "Search a motion library by words or by example."),
     "caption": ("lamp_cli.cli.caption", "Say in a sentence what each motion shows."),
     "render": ("lamp_cli.cli.render", "Draw motions: videos, pictures, or a page to look around in."),
+    "convert": ("lamp_cli.cli.convert", "Convert motion files: joints, BVH, SMPL poses."),
     "score": ("lamp_cli.cli.score", "Measure motions and models by the field's protocols."),
 }
 

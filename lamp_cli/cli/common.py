@@ -246,10 +246,10 @@ def rate_of(record: dict[str, Any], otherwise: float | None) -> float | None:
     return fps
 
 
-def check_fps(fps: float | None) -> None:
-    """Raise ``UsageError`` for a ``--fps`` that is no rate."""
+def check_fps(fps: float | None, option: str = "--fps") -> None:
+    """Raise ``UsageError`` for an option that is no rate."""
     if fps is not None and not 0 < fps <= FASTEST:
-        raise UsageError(f"--fps {fps:g}: expected frames per second above 0, up to {FASTEST}")
+        raise UsageError(f"{option} {fps:g}: expected frames per second above 0, up to {FASTEST}")
 
 
 @contextmanager

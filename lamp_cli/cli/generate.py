@@ -29,14 +29,14 @@ from .common import (
     read_records,
     stdin_lines,
 )
-from .files import COMPANIONS, PICTURE_FORMATS, OutputFiles, formats_option, require_writable
+from .files import COMPANIONS, PICTURE_FORMATS, SAVED_FORMATS, OutputFiles, formats_option, require_writable
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
     from ..inference.generate import Prompt
     from ..motion.motion import Motion
 
-FORMATS = ("npy", *PICTURE_FORMATS)
+FORMATS = (*SAVED_FORMATS, *PICTURE_FORMATS)
 # A length behind a sentence as MoMask writes it; NA leaves it to the model.
 LENGTH = re.compile(r"(?<=\S)#(\d+|NA)$")
 
@@ -80,7 +80,9 @@ def generate_command(
     precision: Annotated[str, typer.Option(help="fp32; or bf16, faster where the device has it.")] = "fp32",
     model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    formats: Annotated[str, typer.Option("--format", help="Of npy, mp4, gif, webp, png.")] = "npy,mp4",
+    formats: Annotated[
+        str, typer.Option("--format", help="Of npy, bvh, npz, mp4, gif, webp, png.")
+    ] = "npy,mp4",
     raw: Annotated[bool, typer.Option("--raw", help="Leave feet and bones as they were made.")] = False,
     features: Annotated[bool, typer.Option("--features", help="Also write the frame features.")] = False,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(),
@@ -113,7 +115,7 @@ def generate_command(
     note_remarks(remarks, "the motion is")
     sampling = SamplingOptions(steps, guidance, temperature)
     options = GenerateOptions(seed, samples, sampling, not raw, candidates, precision)
-    if set(wanted) - {"npy"}:
+    if set(wanted) & set(PICTURE_FORMATS):
         note_missing_signs(prompt.text for prompt in work)
     outputs = OutputFiles(force)
     together: list[Motion] = []
@@ -150,9 +152,11 @@ def _write(
     """Write one motion's files under one free name; their paths by key."""
     writers: dict[str, Callable[[Path], Any]] = {}
     keys: dict[str, str] = {}
+    # What the next command of a pipe reads.
+    main = min((kind for kind in wanted if kind in SAVED_FORMATS), key=SAVED_FORMATS.index, default="")
     for kind in wanted:
-        writers[f".{kind}"] = motion.save if kind == "npy" else motion.render
-        keys[f".{kind}"] = {"npy": "motion", "mp4": "video"}.get(kind, kind)
+        writers[f".{kind}"] = motion.save if kind in SAVED_FORMATS else motion.render
+        keys[f".{kind}"] = {main: "motion", "mp4": "video"}.get(kind, kind)
     if features:
         writers["_features.npy"] = partial(write_array, array=motion.to_features())
         keys["_features.npy"] = "features"
@@ -164,7 +168,7 @@ def _write_together(
     motions: list[Motion], wanted: tuple[str, ...], output: Path, outputs: OutputFiles
 ) -> None:
     """Several samples of one prompt in one picture, beside the ones of their own."""
-    kinds = [kind for kind in wanted if kind != "npy"]
+    kinds = [kind for kind in wanted if kind in PICTURE_FORMATS]
     if len(motions) == 1 or not kinds:
         return
     from ..render.camera import SceneOptions

@@ -60,6 +60,15 @@ OTHER_FORMATS = {
     ".glb": "a glTF file",
     ".gltf": "a glTF file",
 }
+# How a file of another format becomes one that is read.
+WAYS_OUT = {
+    ".fbx": (
+        '; Blender makes it a BVH file, which is read: blender -b --python-expr "import bpy; '
+        "bpy.ops.import_scene.fbx(filepath='IN.fbx'); bpy.ops.export_anim.bvh(filepath='OUT.bvh', "
+        'frame_end=int(bpy.data.actions[0].frame_range[1]))"'
+    ),
+    ".c3d": "; its markers are no joints: export the skeleton that was solved from them as BVH",
+}
 FORMAT_OF_FIRST_BYTES = (
     (b"Kaydar", ".fbx"),
     (b"glTF", ".glb"),
@@ -193,7 +202,8 @@ def _read_entries(path: Path) -> Iterator[tuple[str, np.ndarray]]:
         yield from _archive(path)
         return
     if magic != b"\x93NUMPY":
-        raise MotionFileError(f"{path}: {_other_format(path, magic)}, expected {EXPECTED} in .npy or .npz")
+        found, way_out = _other_format(path, magic)
+        raise MotionFileError(f"{path}: {found}, expected {EXPECTED} in .npy or .npz{way_out}")
     try:
         yield "", np.load(path, allow_pickle=False)
     except DAMAGE as error:
@@ -259,11 +269,12 @@ def _joints(array: np.ndarray, shape: ArrayShape, source: str, fps: float | None
     return Motion(body.joints, shape.skeleton, fps or shape.skeleton.fps, source, notes=notes)
 
 
-def _other_format(path: Path, first_bytes: bytes) -> str:
+def _other_format(path: Path, first_bytes: bytes) -> tuple[str, str]:
+    """What the file is, and a way out."""
     suffix = next(
         (s for start, s in FORMAT_OF_FIRST_BYTES if first_bytes.startswith(start)), path.suffix.lower()
     )
-    return OTHER_FORMATS.get(suffix, "not a .npy or .npz file")
+    return OTHER_FORMATS.get(suffix, "not a .npy or .npz file"), WAYS_OUT.get(suffix, "")
 
 
 def _why_unreadable(error: BaseException, kind: str) -> str:

@@ -149,7 +149,7 @@ def save_bvh(path: Path, motion: Motion, scale: str = "cm") -> None:
     # Adding 0 makes a rounded -0 a 0.
     rows = np.round(rows, 6) + 0.0
     lines = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in rows.tolist())
-    times = f"Frames: {len(rows)}\nFrame Time: {1 / motion.fps:.8f}"
+    times = f"Frames: {len(rows)}\nFrame Time: {1 / motion.fps:.10f}"
     write_text(path, f"HIERARCHY\n{_written_joint(0, found, units)}MOTION\n{times}\n{lines}\n")
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from .inverse_kinematics import two_bones
+from .plausibility import bone_lengths
+from .representation import joints_to_features
 from .skeleton import Skeleton
 
 # A foot joint above this bears nothing, whatever its contact says, metres.
@@ -45,6 +48,20 @@ def clean_up(joints: np.ndarray, contacts: np.ndarray, skeleton: Skeleton) -> np
             result[:, feet[side : side + 2], ::2], resting[:, side : side + 2]
         )
     return above_floor(with_feet_moved(result, offsets, skeleton), skeleton).astype(joints.dtype)
+
+
+def clean_up_recording(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Joints (T, J, 3) in metres at the skeleton's own rate, cleaned up as generated ones; the body stays.
+
+    Bones get their usual lengths, and a foot joint rests where the frame features would say so. Raises
+    ``ValueError`` for fewer than two frames, and for skeletons whose ankles are not known (KIT-ML).
+    """
+    if not _has_ankles(skeleton):
+        raise ValueError(f"{skeleton.name}'s joints cannot be cleaned up; expected those of humanml3d")
+    contacts = joints_to_features(joints, skeleton)[:, -4:]
+    lengths = (0.0, *np.median(bone_lengths(joints, skeleton), axis=0).tolist())
+    body = replace(skeleton, bone_lengths=lengths)
+    return clean_up(joints, np.concatenate([contacts, contacts[-1:]]), body)
 
 
 def above_floor(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:

@@ -147,6 +147,12 @@ def test_other_formats_are_named(tmp_path, name, content, found):
         load_motion(tmp_path / name)
 
 
+def test_an_fbx_file_is_refused_with_a_way_out(tmp_path):
+    (tmp_path / "x.fbx").write_bytes(b"Kaydara FBX Binary")
+    with pytest.raises(MotionFileError, match=r"blender -b --python-expr .*export_anim"):
+        load_motion(tmp_path / "x.fbx")
+
+
 def test_what_is_assumed_or_repaired_is_noted(tmp_path, walk):
     np.save(tmp_path / "x.npy", walk * 100)
     motion = load_motion(tmp_path / "x.npy")

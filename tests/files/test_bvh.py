@@ -254,7 +254,7 @@ def test_a_written_motion_is_read_back(scale: str, tmp_path: Path) -> None:
 def test_the_rest_pose_is_a_t_pose(tmp_path: Path) -> None:
     bent().save(tmp_path / "a.bvh")
     text = (tmp_path / "a.bvh").read_text()
-    assert "Frame Time: 0.05000000" in text and "-0.000000" not in text
+    assert "Frame Time: 0.0500000000" in text and "-0.000000" not in text
     assert re.search(r"ROOT Hips\n\{\n  OFFSET 0\.0{6} 0\.0{6} 0\.0{6}\n  CHANNELS 6 Xposition", text)
     clip = read_bvh(tmp_path / "a.bvh")
     assert set(clip.channels[1]) == {"zrotation", "yrotation", "xrotation"}

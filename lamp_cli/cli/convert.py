@@ -1,0 +1,168 @@
+"""``lamp convert``: motion files into files of another format."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..storage import safe_stem
+from .common import (
+    MotionInput,
+    Skipped,
+    UsageError,
+    check_fps,
+    emit,
+    motion_inputs,
+    motion_notes,
+    note,
+    stdin_inputs,
+)
+from .files import SAVED_FORMATS, OutputFiles, require_place, require_writable
+
+if TYPE_CHECKING:
+    from ..motion.motion import Motion
+
+
+class Scale(str, Enum):
+    """Unit of a BVH file."""
+
+    cm = "cm"
+    m = "m"
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What is written and where.
+
+    kind: the format.
+    file: the one file to write, None to write into ``folder`` under the names of the motions.
+    folder: see ``file``.
+    fps: its rate, None for the motion's own.
+    scale: its unit.
+    clean: whether the motion is cleaned up.
+    """
+
+    kind: str
+    file: Path | None
+    folder: Path
+    fps: float | None
+    scale: Scale
+    clean: bool
+
+    def converted(self, motion: Motion) -> Motion:
+        """The motion as it is written, with a note where its rate changes unasked."""
+        from ..motion.clean_up import clean_up_recording
+
+        fps, notes = self.fps or motion.fps, motion.notes
+        if self.kind == "npy" and self.fps is None and motion.fps != motion.skeleton.fps:
+            fps = motion.skeleton.fps
+            notes = (
+                *notes,
+                f"resampled to {fps:g} frames per second, because .npy keeps no rate (--output-fps)",
+            )
+        if self.clean:
+            motion = _at_rate(motion, motion.skeleton.fps)
+            motion = replace(motion, joints=clean_up_recording(motion.joints, motion.skeleton))
+        return replace(_at_rate(motion, fps), notes=notes)
+
+
+def convert_command(
+    motions: Annotated[
+        list[str] | None,
+        typer.Argument(help="IN and OUT; or with --format any files or folders, - or none reads stdin."),
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Folders within folders too.")] = False,
+    kind: Annotated[
+        str | None, typer.Option("--format", help="npy, bvh, or npz: SMPL poses as AMASS has them.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder to write to, with --format.")] = Path("."),
+    fps: Annotated[float | None, typer.Option(help="Frames per second of joint files; else 20.")] = None,
+    output_fps: Annotated[
+        float | None,
+        typer.Option(help="Resample to this; else as it is, and 20 in .npy, which keeps no rate."),
+    ] = None,
+    scale: Annotated[Scale, typer.Option(help="Unit of .bvh files.")] = Scale.cm,
+    clean: Annotated[
+        bool,
+        typer.Option("--clean", help="Hold planted feet still and above the floor, as in generated motions."),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+) -> None:
+    """Convert motion files: joints, BVH and SMPL poses, each into each."""
+    check_fps(fps)
+    check_fps(output_fps, "--output-fps")
+    names, place = motions or [], None
+    if kind is None:
+        if len(names) != 2:
+            raise UsageError("expected IN and OUT, or --format and any number of motions")
+        place = Path(names[1])
+        require_place(place, "OUT", SAVED_FORMATS)
+        names, kind = names[:1], place.suffix.lower().removeprefix(".")
+    elif kind not in SAVED_FORMATS:
+        raise UsageError(f"--format {kind}: expected one of {', '.join(SAVED_FORMATS)}")
+    require_writable(output, "--output")
+    from_stdin = "-" in names or not names
+    if from_stdin and sys.stdin.isatty():
+        raise UsageError("no motion; expected motion files, a folder, or file names on stdin")
+    target = _Target(kind, place, output, output_fps, scale, clean)
+    inputs, outputs, skipped, written = (
+        motion_inputs(names, recursive),
+        OutputFiles(force),
+        Skipped(),
+        0,
+    )
+    with ExitStack() as stack:
+        show_notes = stack.enter_context(motion_notes())
+        for item in chain(inputs, stdin_inputs(stack, skipped) if from_stdin else ()):
+            try:
+                takes = item.read(fps) if place is None else _only(item, list(item.read(fps)))
+                for take, motion in takes:
+                    converted = target.converted(motion)
+                    path = _write(converted, item, take, target, outputs)
+                    show_notes(converted)
+                    record = {**item.record, "source": item.name, **({"take": take} if take else {})}
+                    record |= {"motion": str(path), "frames": len(converted), "fps": converted.fps}
+                    emit(record, str(path), as_json)
+                    written += 1
+            except (ValueError, OSError) as error:
+                skipped.add_input(item, error)
+    if written and kind == "npz":
+        note("SMPL poses move a neutral body: the lengths of bones and the twist of hands and feet are lost")
+    skipped.finish()
+    if not written:
+        raise UsageError("no motion; the input is empty")
+
+
+def _only(item: MotionInput, takes: Sequence[tuple[str, Motion]]) -> Sequence[tuple[str, Motion]]:
+    if len(takes) != 1:
+        raise UsageError(f"{item.name}: holds {len(takes)} motions; expected one, or --format and --output")
+    return takes
+
+
+def _write(motion: Motion, item: MotionInput, take: str, target: _Target, outputs: OutputFiles) -> Path:
+    writer = partial(motion.save, scale=target.scale.value)
+    if target.file is not None:
+        return outputs.write_one(target.file, writer)
+    stem, suffix = item.path.stem, f".{target.kind}"
+    return outputs.write(target.folder, safe_stem(f"{stem}_{take}") if take else stem, {suffix: writer})[
+        suffix
+    ]
+
+
+def _at_rate(motion: Motion, fps: float) -> Motion:
+    from ..motion.transform import resample
+
+    if fps == motion.fps:
+        return motion
+    joints = resample(motion.joints, motion.fps, fps)
+    return replace(motion, joints=joints, fps=fps, features=None, rotations=None)

@@ -1,0 +1,102 @@
+"""``lamp convert`` through the real command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lamp_cli.files.load import load_motion
+from lamp_cli.metrics.physics import bone_drift
+from lamp_cli.motion.joint_rotations import joint_rotations
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from tests.command_line import lamp
+from tests.conftest import wandering
+
+
+@pytest.fixture
+def joints(tmp_path: Path) -> np.ndarray:
+    """A motion whose bones keep their lengths; it lies in ``a.npy``."""
+    found = joint_rotations(wandering(HUMANML3D, 30), HUMANML3D, 20.0).joints().astype(np.float32)
+    np.save(tmp_path / "a.npy", found)
+    return found
+
+
+def test_a_motion_goes_through_every_format_and_comes_back(joints: np.ndarray, tmp_path: Path) -> None:
+    for source, place in (("a.npy", "a.bvh"), ("a.bvh", "b.npz"), ("b.npz", "c.bvh"), ("c.bvh", "c.npy")):
+        done = lamp("convert", source, place, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == {"source": source, "motion": place, "frames": 30, "fps": 20.0}
+    assert np.abs(load_motion(tmp_path / "a.bvh").joints - joints).max() < 0.03
+    assert load_motion(tmp_path / "c.npy").joints.shape == joints.shape
+    assert "neutral body" in lamp("convert", "a.bvh", "d.npz", cwd=tmp_path).stderr
+
+
+def test_folders_archives_and_lines_of_stdin_are_converted(joints: np.ndarray, tmp_path: Path) -> None:
+    np.savez(tmp_path / "many.npz", first=joints, second=joints[:20])
+    lines = json.dumps({"motion": str(tmp_path / "a.npy"), "text": "a person walks"}) + "\nmissing.npy\n"
+    words = ("--format", "bvh", "--output", "out")
+    done = lamp("convert", "many.npz", "-", *words, cwd=tmp_path, stdin=lines)
+    assert (done.returncode, "missing.npy" in done.stderr) == (1, True)
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["motion"] for record in records] == [
+        str(Path("out") / name) for name in ("many_first.bvh", "many_second.bvh", "a.bvh")
+    ]
+    assert [record["frames"] for record in records] == [30, 20, 30]
+    assert (records[0]["take"], records[2]["text"]) == ("first", "a person walks")
+    again = lamp("convert", "out", *words, cwd=tmp_path)
+    assert [Path(json.loads(line)["motion"]).name for line in again.stdout.splitlines()] == [
+        "a_2.bvh",
+        "many_first_2.bvh",
+        "many_second_2.bvh",
+    ]
+
+
+def test_rates_and_units_are_kept_or_said(joints: np.ndarray, tmp_path: Path) -> None:
+    lamp("convert", "a.npy", "a.bvh", "--fps", "60", "--scale", "m", cwd=tmp_path)
+    motion = load_motion(tmp_path / "a.bvh")
+    assert (motion.fps, motion.notes) == (60.0, ())
+    done = lamp("convert", "a.bvh", "b.npy", cwd=tmp_path)
+    assert "20 frames per second" in done.stderr
+    assert json.loads(done.stdout)["frames"] == 10
+    done = lamp("convert", "a.bvh", "c.bvh", "--output-fps", "30", cwd=tmp_path)
+    assert (json.loads(done.stdout)["frames"], load_motion(tmp_path / "c.bvh").fps) == (15, 30.0)
+
+
+def test_clean_holds_feet_and_keeps_the_body(joints: np.ndarray, tmp_path: Path) -> None:
+    shaken = joints + np.random.default_rng(0).normal(0, 0.004, joints.shape) - [0, 0.03, 0]
+    np.save(tmp_path / "b.npy", shaken.astype(np.float32))
+    done = lamp("convert", "b.npy", "c.npy", "--clean", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    clean = np.load(tmp_path / "c.npy")
+    assert clean[..., 1].min() > -1e-4 and bone_drift(clean) < 0.1 < bone_drift(shaken)
+    assert np.linalg.norm(clean - joints, axis=-1).mean() < 0.05
+    np.save(tmp_path / "kit.npy", wandering(KIT, 20).astype(np.float32))
+    assert "cannot be cleaned up" in lamp("convert", "kit.npy", "k.npy", "--clean", cwd=tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("a.npy",), "expected IN and OUT, or --format"),
+        (("a.npy", "b.npy", "c.bvh"), "expected IN and OUT, or --format"),
+        (("a.npy", "a.fbx"), "expected a name ending in .npy, .bvh, .npz"),
+        (("a.npy", "--format", "fbx"), "expected one of npy, bvh, npz"),
+        (("kit.npy", "kit.npz"), "SMPL poses need HumanML3D's joints"),
+        (("many.npz", "a.bvh"), "holds 2 motions"),
+        (("missing.npy", "a.bvh"), "missing.npy"),
+        (("a.npy", "a.bvh", "--output-fps", "0"), "--output-fps 0"),
+    ],
+)
+def test_what_cannot_be_converted_is_said_and_nothing_is_written(
+    words: tuple[str, ...], said: str, joints: np.ndarray, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "kit.npy", wandering(KIT, 10).astype(np.float32))
+    np.savez(tmp_path / "many.npz", a=joints, b=joints)
+    before = sorted(tmp_path.iterdir())
+    done = lamp("convert", *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "") and said in done.stderr
+    assert len(done.stderr.splitlines()) == 1 or "frames per second" in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
