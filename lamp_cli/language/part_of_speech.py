@@ -35,6 +35,11 @@ _CLOSED = {
 }
 _TAG_OF = {word: tag for tag, words in reversed(_CLOSED.items()) for word in words.split()}
 
+# Words of grammar: they bind others together.
+FUNCTION_WORDS = frozenset(
+    word for tag in ("DET", "PRON", "ADP", "CCONJ", "SCONJ", "PART", "AUX") for word in _CLOSED[tag].split()
+)
+
 _VERBS = frozenset(
     """
     walk run jog jump hop skip step turn spin kick punch throw catch wave clap raise lift lower move

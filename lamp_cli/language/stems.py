@@ -8,21 +8,16 @@ from __future__ import annotations
 import re
 
 from .english import BASE_OF, IRREGULAR_VERBS
+from .part_of_speech import FUNCTION_WORDS
 
-# Besides the closed classes: whoever moves, of whom no motion speaks.
-_WITHOUT_MEANING = frozenset(
+# Words of grammar, whoever moves (no motion speaks of them), and words that only stress or refer.
+_WITHOUT_MEANING = FUNCTION_WORDS.union(
     """
     person people human individual figure character man men guy gentleman woman women lady boy girl kid child
-    children adult dude fellow somebody actor performer athlete dancer player
-    a an the this that these those each every some any another no all both he she it they him her them his
-    its their himself herself itself themselves who which what someone somebody something anyone anything
-    one you your we our i my in on at by with from of into onto over under around about across through up
-    down off out above below behind between beside near against towards toward along during before after
-    without within upon past as for and or but nor then while if because although though when whenever
-    where until since like to not is are was were be been being am has have had does do did can could will
-    will would may might must should there here also just very so too than again
+    children adult dude fellow actor performer athlete dancer player
+    his her its their your our my which what there here also just very so too than again
     """.split()
-)
+).difference("forwards backwards everyone everything nothing".split())
 
 
 def stem(word: str) -> str:

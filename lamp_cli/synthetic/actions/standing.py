@@ -229,21 +229,15 @@ def bow(style: BodyStyle, rng: np.random.Generator) -> Movement:
     return Movement(tracks, {"action": "bow"}, ways, manners_of(style.tempo))
 
 
-def nod(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Nods the head."""
-    ways = (("nods", ""), ("nods", "the head"), ("nods", "yes"), ("moves", "the head up and down"))
-    return _head(style, rng, 1, "nod", ways)
-
-
-def shake_head(style: BodyStyle, rng: np.random.Generator) -> Movement:
-    """Shakes the head."""
-    ways = (("shakes", "the head"), ("shakes", "their head no"), ("turns", "the head from side to side"))
-    return _head(style, rng, 0, "shake head", ways)
-
-
-def _head(
-    style: BodyStyle, rng: np.random.Generator, axis: int, action: str, ways: tuple[tuple[str, str], ...]
-) -> Movement:
+def move_head(action: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
+    """Nods ("nod") or shakes the head ("shake head")."""
+    axis, ways = {
+        "nod": (1, (("nods", ""), ("nods", "the head"), ("nods", "yes"), ("moves", "the head up and down"))),
+        "shake head": (
+            0,
+            (("shakes", "the head"), ("shakes", "their head no"), ("turns", "the head from side to side")),
+        ),
+    }[action]
     count, period = int(rng.integers(2, 5)), rng.uniform(0.6, 0.9) * style.tempo
     tracks, t, start = stand_busy(style, rng, count * period)
     wave_ = np.sin(2 * np.pi * np.clip((t - start) / period, 0, count))
