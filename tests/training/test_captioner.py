@@ -95,7 +95,7 @@ def test_the_figures_are_those_of_every_validation_caption() -> None:
     assert 0 <= figures["word_accuracy"] <= 100
 
 
-def _undisturbed(stage):  # type: ignore[no-untyped-def]
+def undisturbed(stage):  # type: ignore[no-untyped-def]
     for module in stage.network.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -104,7 +104,7 @@ def _undisturbed(stage):  # type: ignore[no-untyped-def]
 
 def test_captions_are_learned_from_motions() -> None:
     """Overfitting six clips, each caption is found again from its own query outputs and no other's."""
-    stage = _undisturbed(stage_of("captioner"))
+    stage = undisturbed(stage_of("captioner"))
     network, texts = stage.network, list(WORDS)
     queries = torch.randn(6, 5, 16, generator=torch.Generator().manual_seed(0))
     words = _words(stage, texts)
@@ -116,47 +116,6 @@ def test_captions_are_learned_from_motions() -> None:
     network.eval()
     found = network.captions(queries.flip(0), [], DecodingOptions(beams=3), [])
     assert [stage._tokenizer.decode(sentences[0].ids) for sentences in found] == texts[::-1]
-
-
-# What of a captioner each kind of step trains; without motions the projection has no part.
-KINDS = {
-    "language": {"decoder"},
-    "captioner": {"decoder", "projection"},
-    "adapted": {"decoder", "projection", "adapter"},
-}
-
-
-def _gradients(rank: int, ranks: int, folder: str) -> None:
-    """Every kind of step on this rank's half of the batch; rank 0 saves the gradients."""
-    from safetensors.torch import save_file
-
-    if ranks > 1:
-        torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=ranks)
-    for kind in KINDS:
-        stage = _undisturbed(stage_of(kind))
-        network = stage.network
-        if ranks > 1:
-            network = torch.nn.parallel.DistributedDataParallel(network, find_unused_parameters=True)
-        network(*stage.batch(stage.draw(0)), torch.Generator())["loss"].backward()
-        if rank == 0:
-            grads = {n: p.grad for n, p in stage.network.named_parameters() if p.grad is not None}
-            save_file(grads, Path(folder) / f"{kind}_{ranks}.safetensors")
-    if ranks > 1:
-        torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
-
-
-def test_two_ranks_with_half_the_batch_give_the_gradients_of_one(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(_gradients, args=(2, str(tmp_path)), nprocs=2)
-    _gradients(0, 1, str(tmp_path))
-    for kind, trained in KINDS.items():
-        one, two = (load_file(tmp_path / f"{kind}_{n}.safetensors") for n in (1, 2))
-        assert {name.split(".")[0] for name in one} == trained
-        # As in the test of LaMP's gradients: fp32 numbers added in another order.
-        rounding = torch.finfo(torch.float32).eps * max(float(value.abs().max()) for value in one.values())
-        for name in one:
-            gradient = torch.zeros_like(one[name]) if name not in two else two[name]
-            torch.testing.assert_close(gradient, one[name], rtol=1e-3, atol=64 * rounding)
 
 
 # The command line

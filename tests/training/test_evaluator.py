@@ -119,34 +119,6 @@ def test_a_killed_run_goes_on_bit_identically(killed_at: int, tmp_path: Path) ->
         assert torch.equal(whole[name], resumed[name]), name
 
 
-def _gradients(rank: int, world: int, folder: str) -> None:
-    from safetensors.torch import save_file
-
-    if world > 1:
-        torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=world)
-    made = stage()
-    made._batch_size = 4
-    network = made.network.eval()
-    if world > 1:
-        network = torch.nn.parallel.DistributedDataParallel(network, find_unused_parameters=True)
-    network(*made.batch(made.draw(0)), torch.Generator())["loss"].backward()
-    if rank == 0:
-        grads = {n: p.grad for n, p in made.network.named_parameters()}
-        save_file(grads, Path(folder) / f"of_{world}.safetensors")
-    if world > 1:
-        torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
-
-
-def test_two_ranks_with_half_the_batch_give_the_gradients_of_one(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(_gradients, args=(2, str(tmp_path)), nprocs=2)
-    _gradients(0, 1, str(tmp_path))
-    one, two = (load_file(tmp_path / f"of_{n}.safetensors") for n in (1, 2))
-    assert one.keys() == two.keys()
-    for name in one:
-        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5)
-
-
 def test_training_learns_to_match(tmp_path: Path) -> None:
     """Four clips, each still at a place of its own, are told apart by their sentences."""
     names = ("a man walks", "he jumps", "she turns left", "it sits")

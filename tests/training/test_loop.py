@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from lamp_cli.training import loop
 from lamp_cli.training.curves import curves_figure, read_logs
 from lamp_cli.training.log import TrainingLog, read_log
 from lamp_cli.training.loop import TrainingConfig, train
@@ -19,7 +17,7 @@ CPU = torch.device("cpu")
 CONFIG = TrainingConfig(4, 2, 1e-2, 1e-3, 1, 0.0, validate_every=2)
 
 
-class _Line(torch.nn.Module):
+class _Slope(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.slope = torch.nn.Parameter(torch.zeros(1))
@@ -28,7 +26,7 @@ class _Line(torch.nn.Module):
         return {"loss": ((self.slope - x) ** 2).mean()}
 
 
-class _Stage:
+class Line:
     """A line through drawn points, whose validation figures are given."""
 
     name = "line"
@@ -36,7 +34,7 @@ class _Stage:
     larger_is_better = False
 
     def __init__(self, errors: list[float]):
-        self.network: torch.nn.Module = _Line()
+        self.network: torch.nn.Module = _Slope()
         self._errors = iter(errors)
 
     def draw(self, step: int) -> int:
@@ -49,7 +47,7 @@ class _Stage:
         return {"error": next(self._errors)}
 
 
-def _ignore(*arguments: Any) -> None:
+def ignore(*arguments: Any) -> None:
     pass
 
 
@@ -57,16 +55,16 @@ def _ignore(*arguments: Any) -> None:
     ("errors", "best"), [([float("nan"), 3.0], 4), ([3.0, float("nan")], 2), ([float("nan")] * 2, 2)]
 )
 def test_any_number_is_better_than_none(errors: list[float], best: int, tmp_path: Path) -> None:
-    assert train(_Stage(errors), CONFIG, tmp_path, 0, CPU, _ignore).step == best
+    assert train(Line(errors), CONFIG, tmp_path, 0, CPU, ignore).step == best
 
 
 def test_a_log_line_cut_short_at_the_end_does_not_stop_a_run(tmp_path: Path) -> None:
-    train(_Stage([3.0, 2.0]), CONFIG, tmp_path, 0, CPU, _ignore)
+    train(Line([3.0, 2.0]), CONFIG, tmp_path, 0, CPU, ignore)
     log = tmp_path / "log.jsonl"
     whole = read_log(log)
     log.write_text(log.read_text() + '{"step": 6, "loss": 0.')
     assert read_log(log) == whole
-    train(_Stage([]), CONFIG, tmp_path, 0, CPU, _ignore)
+    train(Line([]), CONFIG, tmp_path, 0, CPU, ignore)
     assert [json.loads(line) for line in log.read_text().splitlines()] == whole
 
 
@@ -86,28 +84,6 @@ def test_a_single_validation_is_drawn_as_a_point() -> None:
     )
     lines = [line for axes in figure.axes for line in axes.lines]
     assert len(lines) == 3 and all(line.get_marker() == "." for line in lines)
-
-
-def _train_slowly_written(rank: int, folder: str) -> None:
-    torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
-    write = loop._save_weights
-
-    def slowly(*arguments: Any) -> None:
-        time.sleep(0.5)
-        write(*arguments)
-
-    loop._save_weights = slowly
-    stage = _Stage([3.0, 2.0])
-    result = train(stage, CONFIG, Path(folder) / "run", 0, CPU, _ignore)
-    slope = float(stage.network.state_dict()["slope"])
-    (Path(folder) / f"{rank}.json").write_text(json.dumps([result.step, slope]))
-    torch.distributed.destroy_process_group()
-
-
-def test_every_rank_goes_on_with_the_best_that_the_first_wrote(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(_train_slowly_written, args=(str(tmp_path),), nprocs=2)
-    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
-    assert first == second and first[0] == 4 and first[1] > 0
 
 
 def test_the_process_group_ends_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
