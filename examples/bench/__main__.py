@@ -38,7 +38,10 @@ def rate(work: Callable[[], object], count: float, seconds: float = 3.0) -> floa
 
 
 def motion_benchmarks() -> dict[str, float]:
-    """The representation and the renderer, frames per second."""
+    """The representation, files and the renderer, frames per second."""
+    from lamp_cli.files.bvh import load_bvh, save_bvh
+    from lamp_cli.motion.joint_rotations import joint_rotations
+    from lamp_cli.motion.motion import Motion
     from lamp_cli.motion.representation import features_to_joints, joints_to_features
     from lamp_cli.motion.skeleton import HUMANML3D
     from lamp_cli.render.video import render_motions
@@ -47,10 +50,14 @@ def motion_benchmarks() -> dict[str, float]:
     joints = wandering(HUMANML3D, 197)
     features = joints_to_features(joints, HUMANML3D)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "a.mp4"
+        path, bvh = Path(folder) / "a.mp4", Path(folder) / "a.bvh"
+        motion = Motion(joints, HUMANML3D, 20.0)
         return {
             "joints to features, frames/s": rate(lambda: joints_to_features(joints, HUMANML3D), 196),
             "features to joints, frames/s": rate(lambda: features_to_joints(features, HUMANML3D), 196),
+            "joints to rotations, frames/s": rate(lambda: joint_rotations(joints, HUMANML3D, 20.0), 197),
+            "BVH written, frames/s": rate(lambda: save_bvh(bvh, motion), 197),
+            "BVH read, frames/s": rate(lambda: load_bvh(bvh), 197),
             "video 480x480, frames/s": rate(lambda: render_motions([joints], 20.0, ["a walk"], path), 197),
         }
 

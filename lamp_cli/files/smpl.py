@@ -121,7 +121,6 @@ def save_poses(path: Path, motion: Motion) -> None:
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
-            allow_pickle=False,
             surface_model_type="smplx",
             gender="neutral",
             betas=np.zeros(16, dtype=np.float32),

@@ -12,7 +12,7 @@ from lamp_cli.files.load import load_motion
 from lamp_cli.metrics.physics import bone_drift
 from lamp_cli.motion.joint_rotations import joint_rotations
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
-from tests.command_line import lamp
+from tests.command_line import lamp, lamp_process
 from tests.conftest import wandering
 
 
@@ -32,6 +32,12 @@ def test_a_motion_goes_through_every_format_and_comes_back(joints: np.ndarray, t
     assert np.abs(load_motion(tmp_path / "a.bvh").joints - joints).max() < 0.03
     assert load_motion(tmp_path / "c.npy").joints.shape == joints.shape
     assert "neutral body" in lamp("convert", "a.bvh", "d.npz", cwd=tmp_path).stderr
+
+
+def test_a_process_of_its_own_prints_one_line_per_file(joints: np.ndarray, tmp_path: Path) -> None:
+    done = lamp_process("convert", "a.npy", "--format", "bvh", "--output", "out", cwd=tmp_path)
+    assert [row["motion"] for row in done.rows] == [str(Path("out") / "a.bvh")]
+    assert load_motion(tmp_path / "out" / "a.bvh").joints.shape == joints.shape
 
 
 def test_folders_archives_and_lines_of_stdin_are_converted(joints: np.ndarray, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from lamp_cli.bundle.bundle import save_bundle
 from lamp_cli.bundle.training_sentences import TrainingSentences
 from lamp_cli.cli.app import main
+from lamp_cli.files.load import load_motion
 from tests.inference.test_retrieve import tiny_bundle
 
 
@@ -70,6 +71,12 @@ def test_lengths_beside_sentences_are_used(generate: Callable[..., Done]) -> Non
     # What the command prints asks for the same again.
     again = generate(stdin="\n".join(json.dumps(record) for record in done.records))
     assert [r["frames"] for r in again.records] == [120, 40, 132, 16, 16]
+
+
+def test_rotations_are_written_for_other_programs(generate: Callable[..., Done]) -> None:
+    record = generate("a person jumps", "--frames", "40", "--format", "npz,bvh").records[0]
+    assert (record["motion"], record["npz"]) == ("a_person_jumps.bvh", "a_person_jumps.npz")
+    assert [len(load_motion(record[key])) for key in ("motion", "npz")] == [40, 40]
 
 
 def test_a_number_before_a_sentence_is_said_to_be_a_word(generate: Callable[..., Done]) -> None:
