@@ -10,7 +10,7 @@
     vocab.txt                WordPiece vocabulary
     Mean.npy Std.npy         statistics the networks were trained with
     training_sentences.safetensors, training_words.txt
-                             what it remembers of the sentences it learned motions from
+                             a summary of the sentences it was trained on
     README.md                model card
 
 Loads, saves and verifies; knows no training and no task.
@@ -34,12 +34,12 @@ from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
 from ..motion.skeleton import Skeleton, skeleton_named
 from ..storage import write_json, write_text
-from .captioner import build_captioner, save_architecture
 from .card import is_model_card, model_card
 from .config import BundleConfig, ModelConfig, read_config_file, to_json
 from .device import torch_device
+from .language_model import build_captioner, save_architecture
 from .training_sentences import TrainingSentences, load_training_sentences, save_training_sentences
-from .weights import Undrawn, load_weights, save_weights
+from .weights import SkipInitialisation, load_weights, save_weights
 
 DEFAULT = "lamp-mini"
 HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.npy", "*.model"]
@@ -49,8 +49,16 @@ HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.npy", "*.model"]
 class Bundle:
     """Networks in evaluation mode, with what they need to read text and write motion.
 
-    ``captioner`` is None when the bundle has none or it was not asked for, ``training_sentences`` when the
-    bundle remembers none.
+    config: sizes, names and figures.
+    skeleton: of the motions.
+    statistics: mean and standard deviation that features are normalised with.
+    vocabulary: word pieces.
+    tokenizer: motion tokenizer.
+    lamp: language-motion model.
+    text_to_motion: generator, its condition and the length head.
+    device: of all networks.
+    captioner: None when the bundle has none or it was not asked for.
+    training_sentences: None when the bundle has no summary of them.
     """
 
     config: BundleConfig
@@ -147,14 +155,21 @@ def load_bundle(name: str | Path, device: str | torch.device, captioner: bool = 
             f"{folder / 'vocab.txt'}: {len(vocabulary)} pieces, "
             f"config.json says {config.model.lamp.qformer.vocabulary}"
         )
-    with Undrawn():
+    with SkipInitialisation():
         networks = build_networks(config.model, vocabulary.decoder)
     for file, network in zip(("tokenizer", "lamp", "generator"), networks, strict=True):
         load_weights(folder / f"{file}.safetensors", network, device)
     statistics = load_statistics(folder, skeleton.feature_size)
-    describing = _load_captioner(folder, config, vocabulary, device) if captioner else None
-    remembered = load_training_sentences(folder)
-    return Bundle(config, skeleton, statistics, vocabulary, *networks, device, describing, remembered)
+    return Bundle(
+        config,
+        skeleton,
+        statistics,
+        vocabulary,
+        *networks,
+        device,
+        captioner=_load_captioner(folder, config, vocabulary, device) if captioner else None,
+        training_sentences=load_training_sentences(folder),
+    )
 
 
 def add_captioner(bundle: Bundle, name: str | Path) -> Bundle:
@@ -176,7 +191,7 @@ def _load_captioner(
             f"{folder}: this bundle has no captioner; `lamp pretrain --stage captioner` trains one"
         )
     if sizes.embedded is not None:
-        with Undrawn():
+        with SkipInitialisation():
             captioner = build_captioner(sizes, vocabulary, torch.float32)
         load_weights(folder / "captioner.safetensors", captioner, device)
         return captioner

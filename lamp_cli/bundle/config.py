@@ -26,7 +26,16 @@ Config = TypeVar("Config")
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of every network; a bundle may be without a captioner."""
+    """Sizes of every network.
+
+    tokenizer: motion tokenizer.
+    lamp: language-motion model.
+    generator: masked transformer.
+    length: length head.
+    captioner: None in a bundle without one.
+
+    Raises ``ValueError`` for sizes that do not fit each other.
+    """
 
     tokenizer: TokenizerConfig
     lamp: LampConfig
@@ -51,7 +60,18 @@ def _without_dropout(qformer: QFormerConfig) -> QFormerConfig:
 
 @dataclass(frozen=True)
 class BundleConfig:
-    """``config.json``: the skeleton by name, the networks' sizes, and where they come from."""
+    """Content of ``config.json``.
+
+    name: of the bundle.
+    skeleton: its name.
+    fps: frames per second of the motions.
+    model: sizes of the networks.
+    figures: of each stage on the validation split.
+    steps: at which each stage was best, the one that is kept.
+    format: version of the bundle's files.
+
+    Raises ``ValueError`` for an unknown skeleton.
+    """
 
     name: str
     skeleton: str

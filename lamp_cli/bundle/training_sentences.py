@@ -1,9 +1,9 @@
-"""What a bundle remembers of the sentences it learned motions from.
+"""A summary of the sentences that a bundle was trained on.
 
-    training_sentences.safetensors   embeddings (N, D) of sentences that lie among all of them
+    training_sentences.safetensors   embeddings (N, D) of some of them, spread over all
     training_words.txt               a line per stem of a meaningful word, and in how many sentences it is
 
-Loads and saves; ``inference/familiarity`` makes it and asks it. Bundles of earlier versions have none.
+Loads and saves; ``inference/familiarity`` makes and uses it. Bundles of earlier versions have none.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ EMBEDDINGS, WORDS = "training_sentences.safetensors", "training_words.txt"
 
 @dataclass(frozen=True)
 class TrainingSentences:
-    """What is kept of many sentences.
+    """What is kept of the sentences.
 
-    stems             stems of their words, and in how many sentences each is; None where nobody counted
-    embeddings        unit vectors (N, D) of some of them
-    least_similarity  the cosine to the nearest of them that all but a few validation sentences reach
+    stems: of their words, and in how many sentences each is; None where that is not known.
+    embeddings: unit vectors (N, D) of some of them.
+    least_similarity: the cosine to the nearest embedding that all but a few validation sentences reach.
     """
 
     stems: Mapping[str, int | None]

@@ -16,10 +16,10 @@ from ..model.state import first_misfit
 from ..storage import replacing
 
 
-class Undrawn(TorchFunctionMode):
-    """Leaves initial numbers undrawn, which would cost a second: every one is about to be read from a file.
+class SkipInitialisation(TorchFunctionMode):
+    """Networks built within it have no initial weights: drawing them takes time, and a file replaces them.
 
-    The meta device would spare the memory too, but brings in a part of torch that takes as long to import.
+    The meta device would also save the memory, but needs a part of torch that is slow to import.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -22,7 +22,13 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class MotionBatch:
-    """Normalised features (B, T, C) float32, zero beyond ``lengths`` (B,) frames, and their sentences."""
+    """Motions with one sentence each.
+
+    features: normalised, (B, T, C) float32, zero on padding.
+    lengths: of the motions, (B,), in frames.
+    texts: the sentences.
+    clip_numbers: of the clips that the motions are from, (B,).
+    """
 
     features: np.ndarray
     lengths: np.ndarray

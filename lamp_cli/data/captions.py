@@ -21,10 +21,12 @@ CAPTION_KEYS = ("captions", "caption", "text", "description")
 
 @dataclass(frozen=True)
 class Caption:
-    """One sentence about a clip, or about ``start``..``end`` seconds of it (0, 0: the whole clip).
+    """One sentence about a clip or a part of it.
 
-    An infinite ``end`` is the clip's end. ``tokens`` are the field's ``word/POS`` pairs, which its
-    released evaluator reads.
+    text: the sentence.
+    tokens: the field's ``word/POS`` pairs, which its released evaluator reads.
+    start: of the part, in seconds.
+    end: of the part, in seconds; infinite: the clip's end. 0 for both: the whole clip.
     """
 
     text: str

@@ -17,10 +17,16 @@ FOLDERS = ("new_joints", "new_joint_vecs", "texts")
 
 
 @dataclass(frozen=True)
-class Written:
-    """A clip of the data set with its length in feature frames, or the ``reason`` why it is none.
+class WrittenExample:
+    """What became of one clip that was to be written.
 
-    ``notes`` say what the reader of its motion repaired.
+    id: name of its files.
+    split: of the data set.
+    frames: of features; 0 when it was not written.
+    captions: number of them.
+    mirrored: whether its mirror image was written too.
+    reason: why it was not written; empty when it was.
+    notes: what the reader of its motion repaired, in sentences.
     """
 
     id: str

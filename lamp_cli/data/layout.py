@@ -33,10 +33,12 @@ LEAST_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Clip:
-    """One training example: features (T, 12J-1) float32 and the sentences that are true of it.
+    """One training example.
 
-    ``wordings`` are true of it too, in words that no caption should be learned from: more of them than of
-    captions, and chosen for variety.
+    id: name of its files; a sub-clip's with the caption's number.
+    features: (T, 12J-1) float32, not normalised.
+    captions: sentences that are true of it.
+    wordings: further sentences, chosen for variety, that text encoders learn from and captioners do not.
     """
 
     id: str

@@ -62,8 +62,8 @@ def compute_statistics(clips: Iterable[np.ndarray], skeleton: Skeleton) -> Stati
     return Statistics(mean.astype(np.float32), std.astype(np.float32))
 
 
-def weigh_up_root_and_contacts(statistics: Statistics, skeleton: Skeleton) -> Statistics:
-    """The statistics used in training: root and contact std divided by the feature bias of 5."""
+def with_feature_bias(statistics: Statistics, skeleton: Skeleton) -> Statistics:
+    """The statistics used in training: std of root and contacts divided by the field's feature bias of 5."""
     std = statistics.std.copy()
     turn, step, height, *_, contacts = column_groups(skeleton)
     for group in (turn, step, height, contacts):
@@ -78,18 +78,23 @@ def save_statistics(folder: Path, statistics: Statistics) -> None:
 
 
 def load_statistics(folder: Path, size: int) -> Statistics:
-    """Read ``Mean.npy`` and ``Std.npy``; raises ``ValueError`` when they are not (size,) and positive."""
+    """Read ``Mean.npy`` and ``Std.npy`` of ``size`` numbers; raises ``ValueError`` as ``read_statistics``."""
+    return read_statistics(folder / "Mean.npy", folder / "Std.npy", size)
+
+
+def read_statistics(mean: Path, std: Path, size: int) -> Statistics:
+    """Read two files of ``size`` numbers; raises ``ValueError`` unless all are finite, ``std`` positive."""
     arrays = []
-    for name in ("Mean.npy", "Std.npy"):
+    for path in (mean, std):
         try:
-            array = np.load(folder / name, allow_pickle=False).astype(np.float32)
+            array = np.load(path, allow_pickle=False)
         except FileNotFoundError:
-            raise ValueError(f"{folder / name}: missing; it holds the features' statistics") from None
-        except (ValueError, EOFError) as error:
-            raise ValueError(f"{folder / name}: cannot be read as an array ({error})") from None
-        if array.shape != (size,) or not np.isfinite(array).all():
-            raise ValueError(f"{folder / name}: expected {size} finite numbers, found shape {array.shape}")
-        arrays.append(array)
+            raise ValueError(f"{path}: missing; it holds the features' statistics") from None
+        except (ValueError, EOFError, OSError) as error:
+            raise ValueError(f"{path}: cannot be read as an array ({error})") from None
+        if array.shape != (size,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise ValueError(f"{path}: expected {size} finite numbers, found shape {array.shape}")
+        arrays.append(array.astype(np.float32))
     if (arrays[1] <= 0).any():
-        raise ValueError(f"{folder / 'Std.npy'}: expected positive numbers")
+        raise ValueError(f"{std}: expected positive numbers")
     return Statistics(*arrays)

@@ -19,7 +19,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.trainers import WordPieceTrainer
 
 DECODER_TOKEN = "[DEC]"
-COUNTED_TOGETHER = 10_000
+SENTENCES_AT_ONCE = 10_000
 
 
 class Vocabulary:
@@ -58,12 +58,12 @@ class Vocabulary:
             row[: len(ids)] = ids
         return encoded, encoded != self.padding
 
-    def part_read(self, text: str, limit: int) -> str:
-        """What :meth:`encode` keeps of a sentence: all of it, or its beginning."""
+    def truncated(self, text: str, limit: int) -> str:
+        """The sentence, or the beginning of it that :meth:`encode` keeps within ``limit`` tokens."""
         encoded = self._tokenizer.encode(text[: 200 * limit])
         if len(encoded.ids) <= limit:
             return text
-        # The last piece that is kept is followed by [SEP].
+        # The last token that is kept is [SEP].
         return text[: encoded.offsets[limit - 2][1]]
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -101,7 +101,7 @@ def pieces_of_bert(folder: Path) -> list[str]:
     return sorted(model["vocab"], key=model["vocab"].get)
 
 
-def trimmed(pieces: Sequence[str], size: int, sentences: Sequence[str] = ()) -> list[int]:
+def trim_vocabulary(pieces: Sequence[str], size: int, sentences: Sequence[str] = ()) -> list[int]:
     """Ids of a smaller vocabulary in which every word can still be spelled, at most about ``size``.
 
     BERT's vocabulary runs from special tokens and characters to words by falling frequency, so the
@@ -111,20 +111,20 @@ def trimmed(pieces: Sequence[str], size: int, sentences: Sequence[str] = ()) -> 
     always = [n for n, p in enumerate(pieces) if _is_basic(p)]
     words = [n for n, p in enumerate(pieces) if not _is_basic(p) and p.isascii() and "unused" not in p]
     wanted = set(words)
-    used = [n for n in _by_use(pieces, sentences) if n in wanted]
+    used = [n for n in _by_frequency(pieces, sentences) if n in wanted]
     words = list(dict.fromkeys([*used, *words]))
     return sorted(always + words[: max(0, size - len(always))])
 
 
-def _by_use(pieces: Sequence[str], sentences: Sequence[str]) -> list[int]:
+def _by_frequency(pieces: Sequence[str], sentences: Sequence[str]) -> list[int]:
     """Ids of the pieces that sentences use, the most used first."""
     if not sentences:
         return []
     vocabulary = Vocabulary([*pieces, DECODER_TOKEN])
     used: Counter[int] = Counter()
-    # Some at a time: what the tokenizer says of each takes far more memory than the sentence.
-    for begin in range(0, len(sentences), COUNTED_TOGETHER):
-        encoded = vocabulary._tokenizer.encode_batch(sentences[begin : begin + COUNTED_TOGETHER])
+    # A part at a time: encodings take far more memory than sentences.
+    for begin in range(0, len(sentences), SENTENCES_AT_ONCE):
+        encoded = vocabulary._tokenizer.encode_batch(sentences[begin : begin + SENTENCES_AT_ONCE])
         used.update(n for encoding in encoded for n in encoding.ids)
     return sorted(used, key=lambda n: (-used[n], n))
 
@@ -137,24 +137,24 @@ def _is_basic(piece: str) -> bool:
 def learn_pieces(sentences: Sequence[str], size: int) -> list[str]:
     """About ``size`` pieces of which the sentences' words are made, the same for the same sentences.
 
-    WordPiece training: what is most often side by side becomes one piece, so that common words are one.
+    WordPiece training: the pieces that most often follow each other become one, so that common words are one.
     Special tokens, ASCII characters and all others of the sentences are always among them.
     """
     normalizer = BertNormalizer(lowercase=True)
     characters = sorted({c for text in sentences for c in normalizer.normalize_str(text) if not c.isspace()})
     others = [c for c in characters if not c.isascii()]
-    always = [*english_pieces(), *others, *(f"##{c}" for c in others)]
+    always = [*ascii_pieces(), *others, *(f"##{c}" for c in others)]
     tokenizer = Tokenizer(WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = BertPreTokenizer()
-    # Characters are given an order here: the trainer's own is that of a hash table, another in every process.
+    # Characters are ordered here: the trainer's own order is a hash table's, another in every process.
     trainer = WordPieceTrainer(vocab_size=max(size, len(always)), special_tokens=always, show_progress=False)
     tokenizer.train_from_iterator(sentences, trainer)
     numbers = tokenizer.get_vocab()
     return sorted(numbers, key=lambda piece: numbers[piece])
 
 
-def english_pieces() -> list[str]:
+def ascii_pieces() -> list[str]:
     """Special tokens and ASCII characters: what every vocabulary holds, and too little for training."""
     letters = [chr(c) for c in range(33, 127)]
     return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]

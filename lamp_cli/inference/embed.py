@@ -75,9 +75,9 @@ def encode_text(vocabulary: Vocabulary, texts: Sequence[str], limit: int, device
     return Text(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
 
 
-def part_read(bundle: Bundle, text: str) -> str:
-    """The part of a sentence that the bundle reads: all of it, unless it has too many word pieces."""
-    return bundle.vocabulary.part_read(text, bundle.lamp.config.qformer.text_tokens)
+def truncate(bundle: Bundle, text: str) -> str:
+    """The sentence, or the beginning of it that the bundle reads of one with too many word pieces."""
+    return bundle.vocabulary.truncated(text, bundle.lamp.config.qformer.text_tokens)
 
 
 def words_on_device(batch: WordBatch, device: torch.device) -> TaggedWords:

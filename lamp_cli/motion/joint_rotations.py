@@ -114,7 +114,7 @@ def joint_rotations(
         rest = _own_rest(bones, skeleton)
     else:
         rest = np.asarray(offsets, dtype=np.float64)
-        bones = _unit(bones) * _length(rest)
+        bones = rotation.unit(bones) * _length(rest)
     world = _world_rotations(bones, rest, skeleton, fps)
     local = world.copy()
     for joint in skeleton.order:
@@ -132,7 +132,7 @@ def _own_rest(bones: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """The T-pose (J, 3) with the lengths of bones (T, J, 3), and their angles at pelvis and chest."""
     rest = t_pose(skeleton)
     lengths = np.median(np.linalg.norm(bones, axis=-1), axis=0)
-    rest = _unit(rest) * lengths[:, None]
+    rest = rotation.unit(rest) * lengths[:, None]
     for joint in (0, _chest(skeleton)):
         children = _children(joint, skeleton)
         for _ in range(RIGID_FITS):
@@ -157,7 +157,7 @@ def _world_rotations(bones: np.ndarray, rest: np.ndarray, skeleton: Skeleton, fp
         else:
             above = world[:, skeleton.parents[joint]]
             kept = rotation.rotate(above, rest[children[0]])
-            direction = _unit(_mended(bones[:, children[0]], astray[:, joint], kept))
+            direction = rotation.unit(_mended(bones[:, children[0]], astray[:, joint], kept))
             turn = _swung(above, rest[children[0]], direction)
             world[:, joint] = _twisted(turn, direction, *sides[joint]) if joint in sides else turn
         for child in children:
@@ -193,20 +193,20 @@ def _limb_sides(
     sides = {}
     for names, axis in _LIMBS:
         start, middle, end = (skeleton.joint_names.index(name) for name in names)
-        hinge, upper = np.array(axis), _unit(bones[:, middle])
-        resting = _unit(rest[middle])
+        hinge, upper = np.array(axis), rotation.unit(bones[:, middle])
+        resting = rotation.unit(rest[middle])
         trunk = rigid[max(joint for joint in _path(start, skeleton) if joint in rigid)]
         shortest = rotation.rotate(_swung(trunk, resting, upper), hinge)
         # Of opposite directions no way is the shortest.
         alike = np.sum(rotation.rotate(trunk, resting) * upper, axis=-1, keepdims=True)
         evidence = [
-            _axis_of_bend(upper, _unit(bones[:, end]), resting, _unit(rest[end]), hinge),
-            SHORTEST_WAY_WEIGHT * (1 + alike) / 2 * _unit(_across(shortest, upper)),
+            _axis_of_bend(upper, rotation.unit(bones[:, end]), resting, rotation.unit(rest[end]), hinge),
+            SHORTEST_WAY_WEIGHT * (1 + alike) / 2 * rotation.unit(_across(shortest, upper)),
         ]
         for foot in (skeleton.left_foot, skeleton.right_foot):
             if end in _path(foot[1], skeleton):
-                toes = _unit(_from_to(end, foot[1], bones, skeleton))
-                rest_toes = _unit(_from_to(end, foot[1], rest[None], skeleton)[0])
+                toes = rotation.unit(_from_to(end, foot[1], bones, skeleton))
+                rest_toes = rotation.unit(_from_to(end, foot[1], rest[None], skeleton)[0])
                 evidence.append(FOOT_WEIGHT * _axis_beside(upper, toes, resting, rest_toes, hinge))
         along = hinge @ resting
         found = along * upper + np.sqrt(1 - along**2) * _least_twist(upper, evidence, fps)
@@ -231,7 +231,7 @@ def _axis_of_bend(
     aside = hinge @ rest_lower - along * np.sum(upper * lower, axis=-1)
     aside = np.clip(aside / np.sqrt(1 - along**2), -sine, sine)
     lean = np.arcsin(aside / np.maximum(sine, 1e-9))
-    turned = rotation.rotate(_about(upper, -lean), _unit(normal))
+    turned = rotation.rotate(_about(upper, -lean), rotation.unit(normal))
     return np.asarray(turned * (sine**2 - aside**2)[:, None])
 
 
@@ -285,7 +285,7 @@ def _least_twist(direction: np.ndarray, evidence: list[np.ndarray], fps: float) 
     reluctance to twist are least squares, once on the circle and then on its unrolled angle.
     """
     any_way = np.where(np.abs(direction[:, :1]) < 0.7, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
-    base = _unit(_across(any_way, direction))
+    base = rotation.unit(_across(any_way, direction))
     other = np.cross(direction, base)
     moved = rotation.rotate(rotation.between(direction[:-1], direction[1:]), base[:-1])
     carried = np.zeros(len(direction))
@@ -322,7 +322,7 @@ def _smoothed(pull: np.ndarray, weights: np.ndarray, reluctance: float) -> np.nd
 
 def _swung(above: np.ndarray, rest: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """``above`` (T, 4), the parent's turn, and from there the shortest turn of a bone to ``direction``."""
-    return rotation.multiply(rotation.between(rotation.rotate(above, _unit(rest)), direction), above)
+    return rotation.multiply(rotation.between(rotation.rotate(above, rotation.unit(rest)), direction), above)
 
 
 def _twisted(turn: np.ndarray, direction: np.ndarray, resting: np.ndarray, side: np.ndarray) -> np.ndarray:
@@ -373,7 +373,3 @@ def _across(v: np.ndarray, direction: np.ndarray) -> np.ndarray:
 
 def _length(v: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.norm(v, axis=-1, keepdims=True))
-
-
-def _unit(v: np.ndarray) -> np.ndarray:
-    return v / np.maximum(_length(v), 1e-12)

@@ -2,8 +2,8 @@
 
 Files say nothing of their unit, axes or floor, and the same shape holds rotations as well as positions. What
 can be told for certain is repaired and said; what is no body is refused with the likely reason. The limits
-stand well outside what 1,065 takes of real motion capture hold (children, crawling, lying, acrobatics and
-climbing among them), all of which pass unchanged.
+are well outside what real motion capture holds, that of children, crawling, lying, acrobatics and climbing
+included, which passes unchanged.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ UNITS = (
     ("centimetres", 0.01, 80.0, 220.0),
     ("millimetres", 0.001, 600.0, 2200.0),
 )
-# Legs over trunk: 0.9 to 1.7 in real takes.
+# Legs over trunk.
 LEG_TO_TRUNK = (0.3, 4.0)
-# Left over right of the long bones: within 13 % in real takes.
+# Left over right of the long bones, or right over left.
 LEFT_TO_RIGHT = 1.8
-# Share of the body's length by which a bone strays from its usual length a quarter of the time: under 1 % in
-# real takes, above 8 % in rotations and normalised numbers. Raw output of networks (features) strays more.
+# Share of the body's length by which a bone differs from its usual length a quarter of the time: rotations
+# and normalised numbers differ more, real takes much less. Features from networks differ more than takes.
 BONE_CHANGE = 0.06
 BONE_CHANGE_OF_FEATURES = 0.1
 # A bone this much (of the body) longer or shorter than usual is a lost marker, not a bone.

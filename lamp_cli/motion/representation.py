@@ -124,26 +124,26 @@ def require_joints(joints: np.ndarray, skeleton: Skeleton) -> None:
         raise ValueError("joints hold NaN or infinite numbers")
 
 
-def _quirky_facing(positions: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Per-frame rotation (T, 4) of the facing to +z, as the released data has it: not as intended.
+def _facing_as_released(positions: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Rotation (T, 4) that turns each frame's facing to +z, as the released data has it.
 
-    The field's code hands the hips over in swapped order (but not the shoulders), smooths the
-    forward vector over time, and forces frame 0 to the identity. Published features, statistics and
-    checkpoints all contain this, so it is copied here and nowhere else.
+    It is not the true facing: the field's code swaps the hips (but not the shoulders), smooths the
+    forward vector over time, and sets frame 0 to the identity. Published features, statistics and
+    checkpoints all contain this.
     """
-    forward = np.cross(UP, _unit(_across(positions, skeleton, hips_swapped=True)))
-    facing = rotation.between(_unit(gaussian_smooth(forward, sigma=20.0)), FORWARD)
+    forward = np.cross(UP, rotation.unit(_across(positions, skeleton, hips_swapped=True)))
+    facing = rotation.between(rotation.unit(gaussian_smooth(forward, sigma=20.0)), FORWARD)
     facing[0] = [1.0, 0.0, 0.0, 0.0]
     return facing
 
 
 def _true_turns(features: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Column 0 (..., T) with the sign mended in the frames where a body turns past its own back.
+    """Column 0 (..., T) with the right sign in the frames where a body turns past its own back.
 
     There the facing quaternion jumps to its negative and the released features hold the turn with
-    the wrong sign, which would throw the heading off by twice the turn. Positions and displacements
-    of the same frame tell the true turn: positions(t) + displacements(t) are positions(t+1) turned
-    back. A sign is mended only when it is plainly wrong, so that noisy features stay as they are.
+    the wrong sign, an error of twice the turn in the heading. Positions and displacements of the same
+    frame give the true turn: positions(t) + displacements(t) are positions(t+1) turned back. A sign is
+    changed only where it is clearly wrong, so that noisy features stay as they are.
     """
     turns = features[..., 0].copy()
     if features.shape[-2] < 2:
@@ -155,13 +155,13 @@ def _true_turns(features: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     root_step = features[..., start : start + 3]
     steps = features[..., start + 3 : start + 3 + size].reshape(shape)
     moved = (here + steps - root_step[..., None, :])[..., :-1, :, :]
-    there = here[..., 1:, :, :]
-    sine = np.sum(moved[..., 2] * there[..., 0] - moved[..., 0] * there[..., 2], axis=-1)
-    cosine = np.sum(moved[..., 0] * there[..., 0] + moved[..., 2] * there[..., 2], axis=-1)
-    seen = np.arctan2(sine, cosine) / 2.0
-    told = turns[..., :-1]
-    wrong = (np.abs(told) > 0.01) & (np.abs(seen + told) < 0.3 * np.abs(told))
-    turns[..., :-1] = np.where(wrong, -told, told)
+    following = here[..., 1:, :, :]
+    sine = np.sum(moved[..., 2] * following[..., 0] - moved[..., 0] * following[..., 2], axis=-1)
+    cosine = np.sum(moved[..., 0] * following[..., 0] + moved[..., 2] * following[..., 2], axis=-1)
+    measured = np.arctan2(sine, cosine) / 2.0
+    stored = turns[..., :-1]
+    wrong = (np.abs(stored) > 0.01) & (np.abs(measured + stored) < 0.3 * np.abs(stored))
+    turns[..., :-1] = np.where(wrong, -stored, stored)
     return turns
 
 
@@ -171,13 +171,13 @@ def _inverse_kinematics(positions: np.ndarray, skeleton: Skeleton) -> np.ndarray
     Every chain starts from the facing, also the arms, which branch off the spine: the field's choice.
     """
     result = np.empty((*positions.shape[:2], 4))
-    facing = _quirky_facing(positions, skeleton)
+    facing = _facing_as_released(positions, skeleton)
     result[:, 0] = facing
     rest = np.array(skeleton.rest_directions, dtype=np.float64)
     for chain in skeleton.chains:
         world = facing
         for parent, child in pairwise(chain):
-            bone = rotation.between(rest[child], _unit(positions[:, child] - positions[:, parent]))
+            bone = rotation.between(rest[child], rotation.unit(positions[:, child] - positions[:, parent]))
             result[:, child] = rotation.multiply(rotation.inverse(world), bone)
             world = rotation.multiply(world, result[:, child])
     return result
@@ -197,11 +197,7 @@ def _across(joints: np.ndarray, skeleton: Skeleton, hips_swapped: bool) -> np.nd
 
 
 def _unit_forward(across: np.ndarray) -> np.ndarray:
-    return _unit(np.cross(UP, across))
-
-
-def _unit(v: np.ndarray) -> np.ndarray:
-    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-12)
+    return rotation.unit(np.cross(UP, across))
 
 
 def gaussian_smooth(signal: np.ndarray, sigma: float) -> np.ndarray:

@@ -43,8 +43,13 @@ def between(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     q = np.concatenate([w[..., None], np.cross(u, v)], axis=-1)
     norm = np.linalg.norm(q, axis=-1, keepdims=True)
     other = np.where(np.abs(u[..., :1]) < 0.9, [1.0, 0.0, 0.0], [0.0, 0.0, 1.0])
-    half_turn = np.concatenate([np.zeros_like(w)[..., None], _unit(np.cross(u, other))], axis=-1)
+    half_turn = np.concatenate([np.zeros_like(w)[..., None], unit(np.cross(u, other))], axis=-1)
     return np.where(norm > 1e-12, q / np.maximum(norm, 1e-12), half_turn)
+
+
+def unit(v: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) at length 1; a vector of length 0 stays as it is."""
+    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-12)
 
 
 def about_y(angle: np.ndarray) -> np.ndarray:
@@ -81,7 +86,3 @@ def to_axis_angle(q: np.ndarray) -> np.ndarray:
     sine = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)
     angle = 2 * np.arctan2(sine, np.abs(q[..., :1]))
     return q[..., 1:] * np.where(q[..., :1] < 0, -1.0, 1.0) * angle / np.maximum(sine, 1e-12)
-
-
-def _unit(v: np.ndarray) -> np.ndarray:
-    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-12)

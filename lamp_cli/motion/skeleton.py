@@ -20,10 +20,22 @@ import numpy as np
 class Skeleton:
     """A joint tree together with the constants of its corpus (Guo et al., CVPR 2022).
 
-    ``chains`` lists the joints from root or branch to tip in the field's order; ``rest_directions``
-    holds the unit direction of each joint from its parent in the rest pose; ``bone_lengths`` (metres)
-    are those of the corpus's reference clip and are what retargeting produces. An empty
-    ``bone_lengths`` means that the reference is unknown and clips keep their own lengths.
+    name: of the corpus.
+    joint_names: in the order of the arrays.
+    chains: joints from root or branch to tip, in the field's order.
+    rest_directions: of each joint from its parent in the rest pose, unit vectors.
+    bone_lengths: from each joint to its parent in the corpus's reference clip, metres, which retargeting
+        produces; empty: the reference is not known and clips keep their own lengths.
+    left: joints of the left side.
+    right: joints of the right side, in the order of ``left``.
+    hips: left and right.
+    shoulders: left and right.
+    leg: the two joints whose bones are the length that retargeting scales by.
+    left_foot: ankle or heel, and toe.
+    right_foot: ankle or heel, and toe.
+    fps: frames per second.
+    contact_threshold: of a foot joint's squared displacement from frame to frame, in the features' unit.
+    feature_units_per_metre: 1 for metres, 1000 for millimetres.
     """
 
     name: str

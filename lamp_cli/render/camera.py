@@ -11,7 +11,16 @@ from ..motion.representation import gaussian_smooth
 
 @dataclass(frozen=True)
 class SceneOptions:
-    """Size of one picture in pixels, and where the camera stands (degrees; metres)."""
+    """What a picture looks like.
+
+    width: pixels.
+    height: pixels.
+    azimuth: of the camera around the body, degrees.
+    elevation: of the camera above the horizon, degrees.
+    field_of_view: vertical, degrees.
+    least_distance: from the camera to the body, metres.
+    style: ``body``, solid limbs, or ``skeleton``, thin lines.
+    """
 
     width: int = 480
     height: int = 480

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from ..bundle.bundle import Bundle
-from ..bundle.evaluator import TrainedEvaluator, is_evaluator, load_evaluator_folder
 from ..bundle.released_evaluator import load_released_evaluator, require_released_evaluator
+from ..bundle.trained_evaluator import TrainedEvaluator, is_evaluator, load_evaluator_folder
 from ..data.captions import Caption
 from ..data.evaluation_set import padded
 from ..inference.embed import embed_motions, embed_texts, similarity, words_on_device

@@ -14,7 +14,7 @@ import torch
 
 from ..bundle.bundle import Bundle, find_bundle, load_bundle, read_config
 from ..bundle.config import BundleConfig
-from ..bundle.evaluator import is_evaluator
+from ..bundle.trained_evaluator import is_evaluator
 from ..inference.precision import FP32, in_precision
 from ..metrics.bertscore import BertScoreConfig
 from ..metrics.measurement import FigureNotAllowed

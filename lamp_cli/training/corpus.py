@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.layout import Clip, FramesLimit, ReadReport, open_dataset
 from ..data.sentences import read_paraphrases
-from ..data.statistics import Statistics, weigh_up_root_and_contacts
+from ..data.statistics import Statistics, with_feature_bias
 from ..motion.skeleton import Skeleton
 from ..synthetic.corpus import reworded
 from .run_record import data_fingerprint
@@ -60,7 +60,7 @@ class Corpus:
 def read_corpus(data: Path, captions: Path | None) -> Corpus:
     """A data set folder, and a file of more ``captions``; raises ``ValueError`` when there is no val clip."""
     dataset = open_dataset(data)
-    statistics = weigh_up_root_and_contacts(dataset.statistics, dataset.skeleton)
+    statistics = with_feature_bias(dataset.statistics, dataset.skeleton)
     train_clips, train_report = dataset.clips("train", TRAINING_LIMITS)
     if not (data / "val.txt").is_file():
         raise ValueError(f"{data / 'val.txt'}: missing; {VALIDATION_NEEDED}")

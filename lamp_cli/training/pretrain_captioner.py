@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from ..bundle.bundle import load_bundle
-from ..bundle.captioner import build_captioner
 from ..bundle.config import from_json, to_json
+from ..bundle.language_model import build_captioner
 from ..data.vocabulary import Vocabulary
 from ..model.captioner import Captioner, CaptionerConfig
 from ..model.hugging_face import half_precision

@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 
 from ..bundle.config import to_json
-from ..bundle.evaluator import EvaluatorCard, save_evaluator
 from ..bundle.released_evaluator import load_word_vectors
+from ..bundle.trained_evaluator import TrainedEvaluatorConfig, save_evaluator
 from ..data.evaluation_set import EvaluationSet, evaluation_set
 from ..data.layout import open_dataset
-from ..data.statistics import Statistics, weigh_up_root_and_contacts
+from ..data.statistics import Statistics, with_feature_bias
 from ..data.word_tokens import WordList, words_of_captions
 from ..model import distributed
 from ..model.evaluator import EvaluatorTraining
@@ -34,7 +34,7 @@ def pretrain_evaluator(data: Path, output: Path, context: RunContext) -> Pretrai
     """
     options = context.options
     dataset = open_dataset(data)
-    statistics = weigh_up_root_and_contacts(dataset.statistics, dataset.skeleton)
+    statistics = with_feature_bias(dataset.statistics, dataset.skeleton)
     train_set, train_report = evaluation_set(dataset, "train")
     val_set, val_report = evaluation_set(dataset, "val")
     size = SIZES[options.size].evaluator
@@ -68,7 +68,7 @@ def pretrain_evaluator(data: Path, output: Path, context: RunContext) -> Pretrai
     )
     result = train_stage(stage, training, folder, {}, context)
     if distributed.rank() == 0:
-        card = EvaluatorCard(output.name, dataset.skeleton.name, config, result.figures, result.step)
+        card = TrainedEvaluatorConfig(output.name, dataset.skeleton.name, config, result.figures, result.step)
         save_evaluator(output / EVALUATOR, card, network.evaluator, words, statistics)
         draw_curves(output / "training")
     return PretrainReport({EVALUATOR: result}, {"train": train_report, "val": val_report})

@@ -23,9 +23,6 @@ CAPTIONER = "captioner"
 LANGUAGE = "language"
 STAGES = (*CORE, CAPTIONER)
 TOKENIZER_WINDOW = 64
-# Of 2, 3 and 4 the one with which two actions in a row succeed most often (93 sentences of made-up
-# validation clips and the third prompts of the judge); single actions do as well at 2, and FID
-# is a little better there.
 MINI_GUIDANCE = 3.0
 
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from lamp_cli.bundle.bundle import find_bundle, read_config
 from lamp_cli.bundle.config import read_config_file
-from lamp_cli.bundle.evaluator import EvaluatorCard
-from lamp_cli.bundle.weights import Undrawn
+from lamp_cli.bundle.trained_evaluator import TrainedEvaluatorConfig
+from lamp_cli.bundle.weights import SkipInitialisation
 from lamp_cli.model.evaluator import EvaluatorConfig, MatchingEvaluator
 from lamp_cli.model.state import first_misfit
 
@@ -48,15 +48,15 @@ def test_a_file_that_is_missing_or_no_json_is_named(tmp_path: Path) -> None:
 
 
 def test_an_evaluators_config_is_not_a_bundles(tmp_path: Path) -> None:
-    card = asdict(EvaluatorCard("judge", "humanml3d", EvaluatorConfig()))
+    card = asdict(TrainedEvaluatorConfig("judge", "humanml3d", EvaluatorConfig()))
     path = written(tmp_path, card)
-    assert read_config_file(path, EvaluatorCard, "an evaluator").network == EvaluatorConfig()
+    assert read_config_file(path, TrainedEvaluatorConfig, "an evaluator").network == EvaluatorConfig()
     shipped = find_bundle("lamp-mini") / "config.json"
     with pytest.raises(ValueError, match="not an evaluator, kind: expected 'evaluator', found None"):
-        read_config_file(shipped, EvaluatorCard, "an evaluator")
+        read_config_file(shipped, TrainedEvaluatorConfig, "an evaluator")
     path = written(tmp_path, {**card, "skeleton": "kit"})
     with pytest.raises(ValueError, match="263 features do not fit skeleton kit"):
-        read_config_file(path, EvaluatorCard, "an evaluator")
+        read_config_file(path, TrainedEvaluatorConfig, "an evaluator")
 
 
 def test_the_first_tensor_that_does_not_fit_is_named() -> None:
@@ -72,7 +72,7 @@ def test_undrawn_networks_have_the_shapes_of_drawn_ones_and_draw_nothing() -> No
     config = EvaluatorConfig(words=5, movement_hidden=8, movement_width=8, motion_hidden=8, text_hidden=8)
     drawn = MatchingEvaluator(config).state_dict()
     before = torch.random.get_rng_state()
-    with Undrawn():
+    with SkipInitialisation():
         network = MatchingEvaluator(config)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert first_misfit(network, drawn) is None

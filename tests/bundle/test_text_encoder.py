@@ -15,13 +15,13 @@ import torch
 from lamp_cli.bundle.bundle import load_bundle
 from lamp_cli.bundle.config import BundleConfig, from_json, to_json
 from lamp_cli.bundle.text_encoder import find_text_encoder, vocabulary_for
-from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces, load_vocabulary, trimmed
+from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, ascii_pieces, load_vocabulary, trim_vocabulary
 from lamp_cli.model.bert import initialise_from_bert
 from lamp_cli.model.qformer import QFormer, QFormerConfig, Text
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.training.sizes import SIZES
 
-PIECES = [*english_pieces(), "jump", "##s", "##ing", "walk", "left"]
+PIECES = [*ascii_pieces(), "jump", "##s", "##ing", "walk", "left"]
 
 
 def test_words_split_into_known_pieces_and_come_back() -> None:
@@ -66,7 +66,7 @@ def test_trimmed_keeps_characters_and_the_commonest_words() -> None:
         "of",
         "zebra",
     ]
-    assert [pieces[i] for i in trimmed(pieces, 9)] == [
+    assert [pieces[i] for i in trim_vocabulary(pieces, 9)] == [
         *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##a", "the", "of")
     ]
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from lamp_cli.bundle.bundle import save_bundle
-from lamp_cli.bundle.evaluator import EvaluatorCard, save_evaluator
+from lamp_cli.bundle.trained_evaluator import TrainedEvaluatorConfig, save_evaluator
 from lamp_cli.cli.app import main
 from lamp_cli.data.examples import write_example
 from lamp_cli.data.statistics import Statistics, save_statistics
@@ -213,7 +213,7 @@ def test_the_sample_evaluation_set_is_the_default(
 
 def test_a_bundle_brings_its_own_judge(work: Path, lamp: Lamp, tmp_path: Path) -> None:
     shutil.copytree(work / "tiny", tmp_path / "judged")
-    card = EvaluatorCard("mine", "humanml3d", SMALL)
+    card = TrainedEvaluatorConfig("mine", "humanml3d", SMALL)
     torch.manual_seed(0)
     statistics = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
     network = MatchingEvaluator(SMALL)
@@ -236,7 +236,7 @@ def test_a_bundle_brings_its_own_judge(work: Path, lamp: Lamp, tmp_path: Path) -
 def test_two_evaluators_of_one_name_are_two(work: Path, lamp: Lamp, tmp_path: Path) -> None:
     for number in range(2):
         torch.manual_seed(number)
-        card = EvaluatorCard("mine", "humanml3d", SMALL)
+        card = TrainedEvaluatorConfig("mine", "humanml3d", SMALL)
         statistics = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
         save_evaluator(
             tmp_path / f"e{number}", card, MatchingEvaluator(SMALL), WordList(VOCABULARY), statistics

@@ -13,7 +13,7 @@ from lamp_cli.data.statistics import (
     compute_statistics,
     load_statistics,
     save_statistics,
-    weigh_up_root_and_contacts,
+    with_feature_bias,
 )
 from lamp_cli.motion.skeleton import HUMANML3D
 
@@ -132,7 +132,7 @@ def test_statistics_match_numpy_and_are_even_within_groups():
     assert sum(g.stop - g.start for g in groups) == 263
     for group in groups:
         np.testing.assert_allclose(found.std[group], frames.std(axis=0)[group].mean(), rtol=1e-5)
-    weighed = weigh_up_root_and_contacts(found, HUMANML3D)
+    weighed = with_feature_bias(found, HUMANML3D)
     np.testing.assert_allclose(weighed.std[:4] * 5, found.std[:4])
     np.testing.assert_allclose(weighed.std[-4:] * 5, found.std[-4:])
     np.testing.assert_array_equal(weighed.std[4:259], found.std[4:259])

@@ -16,11 +16,11 @@ import pytest
 import torch
 
 from lamp_cli.bundle.bundle import Bundle, load_bundle, save_bundle
-from lamp_cli.bundle.captioner import build_captioner
 from lamp_cli.bundle.config import BundleConfig, from_json, to_json
+from lamp_cli.bundle.language_model import build_captioner
 from lamp_cli.cli.app import main
 from lamp_cli.data.sentences import read_sentences
-from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces, trimmed
+from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, ascii_pieces, trim_vocabulary
 from lamp_cli.files.load import load_motion
 from lamp_cli.inference.caption import CaptionOptions, ScoredCaption, caption, caption_features, pieces_of
 from lamp_cli.inference.caption_tokens import caption_tokenizer, caption_words, tidy
@@ -161,7 +161,7 @@ def test_word_pieces_come_back_as_people_write() -> None:
     assert tidy("a person ' s hand , then the left - foot ( again ) .") == (
         "a person's hand, then the left-foot (again)."
     )
-    pieces = [*english_pieces(), "walk", "##ing", DECODER_TOKEN]
+    pieces = [*ascii_pieces(), "walk", "##ing", DECODER_TOKEN]
     bundle = with_captioner()
     assert bundle.captioner is not None
     tokenizer = caption_tokenizer(bundle.captioner, Vocabulary(pieces))
@@ -212,13 +212,13 @@ def test_files_without_sentences_are_named(tmp_path: Path, content: str | bytes,
 
 
 def test_the_vocabulary_holds_the_words_of_sentences_first() -> None:
-    pieces = [*english_pieces(), "the", "of", "zebra", "walk", "##ing", "[unused1]"]
-    basic = len(english_pieces())
-    kept = trimmed(pieces, basic + 3, ["the walking", "walking zebra walk"])
+    pieces = [*ascii_pieces(), "the", "of", "zebra", "walk", "##ing", "[unused1]"]
+    basic = len(ascii_pieces())
+    kept = trim_vocabulary(pieces, basic + 3, ["the walking", "walking zebra walk"])
     assert [pieces[i] for i in kept[basic:]] == ["zebra", "walk", "##ing"] or (
         [pieces[i] for i in kept[basic:]] == ["the", "walk", "##ing"]
     )
-    assert [pieces[i] for i in trimmed(pieces, basic + 2)[basic:]] == ["the", "of"]
+    assert [pieces[i] for i in trim_vocabulary(pieces, basic + 2)[basic:]] == ["the", "of"]
 
 
 # Bundles
@@ -281,7 +281,7 @@ def test_captioner_configs_survive_json_and_mistakes_are_named() -> None:
 def test_the_mini_captioner_is_at_most_12_mb() -> None:
     from lamp_cli.training.sizes import SIZES
 
-    vocabulary = Vocabulary([*english_pieces(), DECODER_TOKEN])
+    vocabulary = Vocabulary([*ascii_pieces(), DECODER_TOKEN])
     config = SIZES["mini"].captioner.network(SIZES["mini"].model(HUMANML3D, 8001).lamp.qformer, 8001, None)
     with torch.device("meta"):
         captioner = build_captioner(config, vocabulary, torch.float32)

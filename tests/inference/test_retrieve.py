@@ -16,7 +16,7 @@ from lamp_cli.bundle.bundle import Bundle, build_networks
 from lamp_cli.bundle.config import BundleConfig, ModelConfig
 from lamp_cli.data.samples import sample_library
 from lamp_cli.data.statistics import Statistics
-from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces
+from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, ascii_pieces
 from lamp_cli.files.arrays import motion_of_array
 from lamp_cli.inference.embed import embed_motions, embed_texts, encode_text, motion_context, similarity
 from lamp_cli.inference.index.index import update_index
@@ -44,7 +44,7 @@ from tests.conftest import wandering
 def tiny_bundle() -> Bundle:
     """Networks of a few weights, not trained: enough for everything but the ranking's sense."""
     torch.manual_seed(0)
-    vocabulary = Vocabulary([*english_pieces(), DECODER_TOKEN])
+    vocabulary = Vocabulary([*ascii_pieces(), DECODER_TOKEN])
     model = ModelConfig(
         TokenizerConfig(width=16, codes=16, code_width=8),
         LampConfig(QFormerConfig(len(vocabulary), 16, 2, 2, 32, 49, 12, 8), 16, 24),

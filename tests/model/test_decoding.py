@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lamp_cli.bundle.captioner import load_language_model
+from lamp_cli.bundle.language_model import load_language_model
 from lamp_cli.model.captioner import Captioner, CaptionerConfig, LanguageModelConfig
 from lamp_cli.model.decoder import CausalDecoder, DecoderConfig, EmbeddedDecoder
 from lamp_cli.model.decoding import DecodingOptions, Sentence, beam_search, nucleus_sampling

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from lamp_cli.bundle.evaluator import EvaluatorCard, save_evaluator
 from lamp_cli.bundle.released_evaluator import read_plain_pickle
+from lamp_cli.bundle.trained_evaluator import TrainedEvaluatorConfig, save_evaluator
 from lamp_cli.data.captions import Caption
 from lamp_cli.data.evaluation_set import padded
 from lamp_cli.data.statistics import Statistics
@@ -420,7 +420,7 @@ def test_the_evaluator_is_chosen_by_name(folder: Path, tmp_path: Path) -> None:
         load_evaluators([str(folder)], no_bundle, CPU)
     network = MatchingEvaluator(SMALL).eval()
     statistics = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
-    card = EvaluatorCard("mine", "humanml3d", SMALL)
+    card = TrainedEvaluatorConfig("mine", "humanml3d", SMALL)
     save_evaluator(tmp_path / "b/evaluator", card, network, WordList(VOCABULARY), statistics)
     for place in ("b", "b/evaluator"):
         [evaluator] = load_evaluators([str(tmp_path / place)], no_bundle, CPU)
@@ -451,7 +451,7 @@ def test_small_evaluators_stay_small() -> None:
 def test_lamp_features_judge_by_the_best_query_token() -> None:
     from lamp_cli.bundle.bundle import Bundle, build_networks
     from lamp_cli.bundle.config import BundleConfig, ModelConfig
-    from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces
+    from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, ascii_pieces
     from lamp_cli.model.generator import GeneratorConfig
     from lamp_cli.model.lamp import LampConfig
     from lamp_cli.model.length import LengthConfig
@@ -459,7 +459,7 @@ def test_lamp_features_judge_by_the_best_query_token() -> None:
     from lamp_cli.model.tokenizer import TokenizerConfig
     from lamp_cli.motion.skeleton import HUMANML3D
 
-    vocabulary = Vocabulary([*english_pieces(), DECODER_TOKEN])
+    vocabulary = Vocabulary([*ascii_pieces(), DECODER_TOKEN])
     model = ModelConfig(
         TokenizerConfig(width=8, codes=16, code_width=8),
         LampConfig(

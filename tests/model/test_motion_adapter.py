@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from lamp_cli.bundle.bundle import load_bundle, save_bundle
-from lamp_cli.bundle.captioner import build_captioner
 from lamp_cli.bundle.config import ModelConfig, from_json, to_json
+from lamp_cli.bundle.language_model import build_captioner
 from lamp_cli.inference.caption import CaptionOptions, caption_features
 from lamp_cli.model.captioner import CaptionerConfig
 from lamp_cli.model.decoder import DecoderConfig

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from lamp_cli.bundle.bundle import load_bundle
-from lamp_cli.bundle.captioner import build_captioner
+from lamp_cli.bundle.language_model import build_captioner
 from lamp_cli.cli.app import main
 from lamp_cli.model.captioner import CaptionerConfig, LanguageModelConfig
 from lamp_cli.model.decoder import DecoderConfig
@@ -224,11 +224,11 @@ def test_a_new_run_keeps_the_words_of_its_captions(data: Path, tmp_path: Path) -
     encoder = tmp_path / "encoder"
     encoder.mkdir()
     from lamp_cli.bundle.text_encoder import vocabulary_for
-    from lamp_cli.data.vocabulary import english_pieces, pieces_of_bert
+    from lamp_cli.data.vocabulary import ascii_pieces, pieces_of_bert
 
     common = [f"word{k}" for k in range(50)]
-    (encoder / "vocab.txt").write_text("\n".join([*english_pieces(), *common, "hops", "bends"]))
-    size = len(english_pieces()) + 3
+    (encoder / "vocab.txt").write_text("\n".join([*ascii_pieces(), *common, "hops", "bends"]))
+    size = len(ascii_pieces()) + 3
     plain, _ = vocabulary_for(pieces_of_bert(encoder), size, ())
     assert "hops" not in plain.pieces and "word2" in plain.pieces
     informed, _ = vocabulary_for(pieces_of_bert(encoder), size, SENTENCES)

@@ -18,7 +18,7 @@ from lamp_cli.cli.pretrain import _drawing_processes, pretrain_command
 from lamp_cli.data.batches import PairSampler, ParaphraseSampler, WindowSampler
 from lamp_cli.data.layout import Clip
 from lamp_cli.data.statistics import Statistics
-from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, english_pieces
+from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, ascii_pieces
 from lamp_cli.model.lamp import Lamp, LampConfig
 from lamp_cli.model.qformer import QFormer, QFormerConfig
 from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
@@ -54,7 +54,7 @@ def _tokenizer() -> MotionTokenizer:
 
 
 def _lamp_stage(dropout: float = 0.1, text_encoder: QFormer | None = None) -> LampStage:
-    vocabulary = Vocabulary([*english_pieces(), DECODER_TOKEN])
+    vocabulary = Vocabulary([*ascii_pieces(), DECODER_TOKEN])
     tokenizer = _tokenizer()
     qformer = QFormerConfig(len(vocabulary), 16, 2, 2, 32, 20, 12, 8, dropout=dropout)
     lamp = Lamp(LampConfig(qformer=qformer, codes=16, embedding_width=8), vocabulary.decoder)
@@ -343,7 +343,7 @@ def test_of_a_network_of_other_sizes_what_fits_is_taken_over() -> None:
 def test_a_run_keeps_the_vocabulary_it_began_with(tmp_path: Path) -> None:
     corpus = Corpus(HUMANML3D, STATISTICS, _clips(6, 0), _clips(3, 1), {}, ())
     first, _ = _vocabulary(corpus, None, tmp_path, SIZES["mini"], None)
-    other = Vocabulary([*english_pieces(), "walks", DECODER_TOKEN])
+    other = Vocabulary([*ascii_pieces(), "walks", DECODER_TOKEN])
     assert first.pieces != other.pieces
     other.save(tmp_path / "vocab.txt")
     again, _ = _vocabulary(corpus, None, tmp_path, SIZES["mini"], None)

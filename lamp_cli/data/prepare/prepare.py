@@ -25,7 +25,7 @@ from ...motion.transform import mirror, resample
 from ...processes import in_parallel
 from ...storage import write_json, write_text
 from ...synthetic.corpus import RealClip, peoples_sentences
-from ..examples import FOLDERS, Written, frames_written, write_example
+from ..examples import FOLDERS, WrittenExample, frames_written, write_example
 from ..layout import WORDINGS
 from ..statistics import compute_statistics, save_statistics
 from .caption_files import ClipRequest
@@ -163,7 +163,7 @@ def prepare(
         notes=_assumed_rates(given, skeleton),
     )
     assumed = set(report.notes)
-    kept: list[Written] = []
+    kept: list[WrittenExample] = []
     total = len(plan.clips) + options.synthetic + options.recombine
     for done, result in enumerate(_write_all(plan.clips, by_name, given, output, options), 1):
         advance(done, total)
@@ -314,7 +314,7 @@ def _write_all(
     rates: Mapping[str, float | None],
     output: Path,
     options: PrepareOptions,
-) -> Iterator[Written]:
+) -> Iterator[WrittenExample]:
     ordered = sorted(clips, key=lambda clip: clip.motion)
     jobs: list[_MotionJob | SyntheticJob] = [
         (sources[name], rates[name], list(group), output, options)
@@ -326,7 +326,7 @@ def _write_all(
         yield from results
 
 
-def _real_training_clips(clips: list[ClipPlan], kept: list[Written], output: Path) -> list[RealClip]:
+def _real_training_clips(clips: list[ClipPlan], kept: list[WrittenExample], output: Path) -> list[RealClip]:
     train = {written.id for written in kept if written.split == "train"}
     return [
         RealClip(clip.id, output / "new_joints" / f"{clip.id}.npy", clip.captions)
@@ -335,7 +335,9 @@ def _real_training_clips(clips: list[ClipPlan], kept: list[Written], output: Pat
     ]
 
 
-def _recombine(real: list[RealClip], output: Path, options: PrepareOptions) -> Iterator[tuple[Written, str]]:
+def _recombine(
+    real: list[RealClip], output: Path, options: PrepareOptions
+) -> Iterator[tuple[WrittenExample, str]]:
     """Write the recombined clips; the real ones must be there already."""
     jobs: list[RecombinationJob] = recombination_jobs(
         options.recombine, options.seed, options.mirror, real, output, TRUTH_FOLDER, options.workers
@@ -344,11 +346,11 @@ def _recombine(real: list[RealClip], output: Path, options: PrepareOptions) -> I
         yield from results
 
 
-def _write_job(job: _MotionJob | SyntheticJob) -> list[Written]:
+def _write_job(job: _MotionJob | SyntheticJob) -> list[WrittenExample]:
     return write_synthetic(job) if isinstance(job, SyntheticJob) else _write_motion(job)
 
 
-def _write_motion(job: _MotionJob) -> list[Written]:
+def _write_motion(job: _MotionJob) -> list[WrittenExample]:
     """Write all clips of one motion; a clip that is already there is only counted."""
     source, fps, clips, output, options = job
     results = {clip.id: _already_there(clip, output, options) for clip in clips}
@@ -357,7 +359,7 @@ def _write_motion(job: _MotionJob) -> list[Written]:
         try:
             motion = source.load(fps)
         except (MotionFileError, OSError) as error:
-            return [Written(clip.id, clip.split, 0, reason=str(error)) for clip in clips]
+            return [WrittenExample(clip.id, clip.split, 0, reason=str(error)) for clip in clips]
         for clip in missing:
             results[clip.id] = _write_clip(clip, motion.joints, motion.fps, motion.skeleton, output, options)
         first = results[missing[0].id]
@@ -365,12 +367,12 @@ def _write_motion(job: _MotionJob) -> list[Written]:
     return [result for result in results.values() if result is not None]
 
 
-def _already_there(clip: ClipPlan, output: Path, options: PrepareOptions) -> Written | None:
+def _already_there(clip: ClipPlan, output: Path, options: PrepareOptions) -> WrittenExample | None:
     frames = frames_written(clip.id, output)
     mirrored = _mirrored(clip, options)
     if frames is None or (mirrored and frames_written(f"M{clip.id}", output) is None):
         return None
-    return Written(clip.id, clip.split, frames, len(clip.captions), mirrored)
+    return WrittenExample(clip.id, clip.split, frames, len(clip.captions), mirrored)
 
 
 def _mirrored(clip: ClipPlan, options: PrepareOptions) -> bool:
@@ -380,19 +382,19 @@ def _mirrored(clip: ClipPlan, options: PrepareOptions) -> bool:
 
 def _write_clip(
     clip: ClipPlan, joints: np.ndarray, fps: float, skeleton: Skeleton, output: Path, options: PrepareOptions
-) -> Written:
+) -> WrittenExample:
     part = joints[round(clip.start * fps) : round(clip.end * fps)]
     part = resample(part, fps, skeleton.fps) if len(part) > 1 else part
     if len(part) < LEAST_FRAMES:
-        return Written(clip.id, clip.split, 0, reason=f"shorter than {LEAST_FRAMES} frames")
+        return WrittenExample(clip.id, clip.split, 0, reason=f"shorter than {LEAST_FRAMES} frames")
     write_example(clip.id, part, clip.captions, skeleton, output)
     if _mirrored(clip, options):
         sentences = tuple(mirror_sentence(text) for text in clip.captions)
         write_example(f"M{clip.id}", mirror(part, skeleton), sentences, skeleton, output)
-    return Written(clip.id, clip.split, len(part) - 1, len(clip.captions), _mirrored(clip, options))
+    return WrittenExample(clip.id, clip.split, len(part) - 1, len(clip.captions), _mirrored(clip, options))
 
 
-def _write_splits(kept: list[Written], output: Path, report: PrepareReport) -> None:
+def _write_splits(kept: list[WrittenExample], output: Path, report: PrepareReport) -> None:
     names: dict[str, list[str]] = {split: [] for split in SPLITS}
     mirrored: list[str] = []
     for clip in sorted(kept, key=lambda clip: clip.id):

@@ -15,7 +15,7 @@ from pathlib import Path
 from ...motion.skeleton import HUMANML3D
 from ...storage import write_json
 from ...synthetic.corpus import RealClip, Recombiner
-from ..examples import Written, frames_written, write_example
+from ..examples import WrittenExample, frames_written, write_example
 
 CLIPS_PER_JOB = 32
 # Reading the captions costs each job the same, so that there are few of them.
@@ -54,7 +54,7 @@ def recombination_jobs(
     ]
 
 
-def write_recombined(job: RecombinationJob) -> list[tuple[Written, str]]:
+def write_recombined(job: RecombinationJob) -> list[tuple[WrittenExample, str]]:
     """Write the clips of a job and return them with their kinds; one that is there is only counted."""
     found = {number: _already_there(f"R{number:06d}", job) for number in range(job.first, job.last)}
     missing = [number for number, written in found.items() if written is None]
@@ -65,20 +65,22 @@ def write_recombined(job: RecombinationJob) -> list[tuple[Written, str]]:
     return [written for written in found.values() if written is not None]
 
 
-def _already_there(name: str, job: RecombinationJob) -> tuple[Written, str] | None:
+def _already_there(name: str, job: RecombinationJob) -> tuple[WrittenExample, str] | None:
     frames = frames_written(name, job.output)
     if frames is None:
         return None
     lines = (job.output / "texts" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     truth = json.loads((job.output / job.truth / f"{name}.json").read_text(encoding="utf-8"))
-    return Written(name, "train", frames, len(lines)), truth["recombined"]
+    return WrittenExample(name, "train", frames, len(lines)), truth["recombined"]
 
 
-def _write(number: int, recombiner: Recombiner, job: RecombinationJob) -> tuple[Written, str]:
+def _write(number: int, recombiner: Recombiner, job: RecombinationJob) -> tuple[WrittenExample, str]:
     name = f"R{number:06d}"
     clip = recombiner.clip(job.seed, number)
     if clip is None:
-        return Written(name, "train", 0, reason="no real clips that match"), ""
+        return WrittenExample(name, "train", 0, reason="no real clips that match"), ""
     write_json(job.output / job.truth / f"{name}.json", clip.provenance)
     write_example(name, clip.joints, clip.captions, HUMANML3D, job.output)
-    return Written(name, "train", len(clip.joints) - 1, len(clip.captions)), clip.provenance["recombined"]
+    return WrittenExample(name, "train", len(clip.joints) - 1, len(clip.captions)), clip.provenance[
+        "recombined"
+    ]

@@ -19,7 +19,7 @@ import numpy as np
 from ...motion.skeleton import HUMANML3D
 from ...storage import write_json, write_text
 from ...synthetic.corpus import PeoplesSentences, further_wordings, numbered_clip
-from ..examples import Written, frames_written, write_example
+from ..examples import WrittenExample, frames_written, write_example
 from ..layout import WORDINGS
 
 FOLDER = "truth"
@@ -50,19 +50,19 @@ def synthetic_jobs(count: int, seed: int, output: Path, people: PeoplesSentences
     return [SyntheticJob(n, min(n + CLIPS_PER_JOB, count), seed, output, people) for n in begins]
 
 
-def write_synthetic(job: SyntheticJob) -> list[Written]:
+def write_synthetic(job: SyntheticJob) -> list[WrittenExample]:
     """Write the clips of a job; one that is already there is only counted."""
     return [_write(number, job) for number in range(job.first, job.last)]
 
 
-def _write(number: int, job: SyntheticJob) -> Written:
+def _write(number: int, job: SyntheticJob) -> WrittenExample:
     name, split = f"S{number:06d}", HELD_OUT.get(number % 40, "train")
     frames = frames_written(name, job.output)
     if frames is not None:
         if split == "train" and not (job.output / WORDINGS / f"{name}.txt").is_file():
             write_wordings(number, read_truth(job.output, name) or {}, job.seed, job.output)
         lines = (job.output / "texts" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-        return Written(name, split, frames, len(lines))
+        return WrittenExample(name, split, frames, len(lines))
     clip = numbered_clip(job.seed, number)
     write_json(job.output / FOLDER / f"{name}.json", clip.truth)
     if split == "train":
@@ -71,7 +71,7 @@ def _write(number: int, job: SyntheticJob) -> Written:
     fitting = people.fitting(clip.truth, PEOPLES_CAPTIONS, np.random.default_rng([job.seed, number, 1]))
     captions = clip.captions + fitting
     write_example(name, clip.joints, captions, HUMANML3D, job.output)
-    return Written(name, split, len(clip.joints) - 1, len(captions))
+    return WrittenExample(name, split, len(clip.joints) - 1, len(captions))
 
 
 def write_wordings(number: int, truth: Mapping[str, Any], seed: int, output: Path) -> None:

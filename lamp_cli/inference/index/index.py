@@ -4,9 +4,9 @@
       shard-HASH.safetensors  embeddings of some windows; the header says what they are of
       lock, lock-holder       one process at a time updates the index
 
-Keyed by the files' content and by what embeddings depend on, so a renamed file costs nothing, and a changed
-file or another bundle is embedded anew. Shards are written whole; a kill loses at most the one being
-computed. Those that nothing uses are deleted.
+Keyed by the files' content and by what embeddings depend on, so a renamed file is not embedded again, and
+a changed file is, as is every file for another bundle. Shards are written whole; a kill loses at most the
+one being computed. Those that nothing uses are deleted.
 """
 
 from __future__ import annotations
@@ -51,9 +51,12 @@ def default_folder(library: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class WindowSource:
-    """Where a searched window comes from: frames ``start`` to ``end``, at the bundle's rate, of a take.
+    """Where a searched window comes from.
 
-    ``path`` is relative to the library's folder; ``take`` names an archive's entry, else it is empty.
+    path: of the file, relative to the library's folder.
+    take: the entry of an archive; empty for a file of one motion.
+    start: first frame of the window in the take, at the bundle's rate.
+    end: frame after the last one.
     """
 
     path: str
@@ -67,9 +70,9 @@ class IndexReport:
     """What an update did.
 
     files: in the library.
-    embedded: of them, computed now.
-    reused: of them, known already.
-    unreadable: takes that were left out, with the reason.
+    embedded: files that were new or changed.
+    reused: files that were in the index already.
+    unreadable: takes that were left out, and why.
     notes: sentences on what was assumed or repaired in reading, with the takes.
     """
 
@@ -82,9 +85,12 @@ class IndexReport:
 
 @dataclass(frozen=True)
 class MotionIndex:
-    """The windows of a library and, in the same order, the rows of ``blocks`` that hold their embeddings.
+    """The windows of a library and their embeddings.
 
-    ``fps`` is the rate that its joint arrays were read with; None for the skeleton's.
+    root: the library's folder.
+    fps: rate that its joint arrays were read with; None for the skeleton's.
+    windows: what is searched.
+    blocks: whose rows, one block after the other, are the windows' embeddings.
     """
 
     root: Path

@@ -32,9 +32,13 @@ LARGE_FILE = 1 << 23
 
 @dataclass(frozen=True)
 class Window:
-    """Features (T, C) of frames ``start``..``end`` of a take; ``take`` is empty for a .npy file.
+    """A part of a take that fits the model.
 
-    ``notes`` is what the take's reader assumed or repaired.
+    take: the entry of an archive; empty for a file of one motion.
+    start: first frame in the take, at the skeleton's rate.
+    end: frame after the last one.
+    features: (T, C).
+    notes: what the take's reader assumed or repaired, in sentences.
     """
 
     take: str

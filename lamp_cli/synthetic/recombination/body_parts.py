@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from ...motion.rotation import unit
 from ..time_curves import ease
 
 # Shoulder, elbow, wrist of the left and the right arm.
@@ -22,9 +23,9 @@ def chest_frame(joints: np.ndarray) -> np.ndarray:
 
     The whole trunk tells up: single bones of the spine stand differently on different bodies.
     """
-    up = _unit(joints[:, 12] - joints[:, 0])
+    up = unit(joints[:, 12] - joints[:, 0])
     left = joints[:, 16] - joints[:, 17]
-    left = _unit(left - np.sum(left * up, -1, keepdims=True) * up)
+    left = unit(left - np.sum(left * up, -1, keepdims=True) * up)
     return np.stack([left, up, np.cross(left, up)], axis=-1)
 
 
@@ -47,7 +48,7 @@ def with_arms(legs: np.ndarray, arms: np.ndarray, sides: tuple[int, ...], whole:
             other = arms[:count, joint].astype(np.float64) - arms[:count, parent]
             other = (carry @ other[..., None])[..., 0]
             length = np.linalg.norm(bone, axis=-1, keepdims=True)
-            mixed = _unit(bone[:count] + share * (other - bone[:count])) * length[:count]
+            mixed = unit(bone[:count] + share * (other - bone[:count])) * length[:count]
             result[:count, joint] = result[:count, parent] + mixed
             result[count:, joint] = result[count:, parent] + bone[count:]
     return result
@@ -59,7 +60,3 @@ def _share(frames: int, count: int, whole: bool) -> np.ndarray:
     begins = np.ones(frames) if whole else ease(at / BLEND_FRAMES)
     ends = np.ones(frames) if whole and count == frames else 1 - ease((at - count + 1) / BLEND_FRAMES + 1)
     return begins * ends
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)

@@ -22,15 +22,26 @@ from ..model.evaluator import EvaluatorConfig, MatchingEvaluator
 from ..motion.skeleton import Skeleton, skeleton_named
 from ..storage import write_json
 from .config import read_config_file, to_json
-from .weights import Undrawn, load_weights, save_weights
+from .weights import SkipInitialisation, load_weights, save_weights
 
 FORMAT = 1
 KIND = "evaluator"
 
 
 @dataclass(frozen=True)
-class EvaluatorCard:
-    """``config.json``: what the evaluator reads, its sizes, and how well it did on validation."""
+class TrainedEvaluatorConfig:
+    """Content of ``config.json``.
+
+    name: of the evaluator.
+    skeleton: its name.
+    network: sizes.
+    figures: on the validation split.
+    step: at which they were best, the one that is kept.
+    kind: tells an evaluator's folder from a bundle.
+    format: version of the folder's files.
+
+    Raises ``ValueError`` for a skeleton that the network does not fit.
+    """
 
     name: str
     skeleton: str
@@ -47,7 +58,15 @@ class EvaluatorCard:
 
 @dataclass(frozen=True)
 class TrainedEvaluator:
-    """An evaluator's network in evaluation mode, its words and its own statistics."""
+    """An evaluator that is ready for use.
+
+    name: of the evaluator.
+    skeleton: of the motions that it reads.
+    network: in evaluation mode.
+    words: the words that it knows.
+    statistics: mean and standard deviation that features are normalised with.
+    device: of the network.
+    """
 
     name: str
     skeleton: Skeleton
@@ -58,14 +77,18 @@ class TrainedEvaluator:
 
 
 def save_evaluator(
-    folder: Path, card: EvaluatorCard, network: MatchingEvaluator, words: WordList, statistics: Statistics
+    folder: Path,
+    config: TrainedEvaluatorConfig,
+    network: MatchingEvaluator,
+    words: WordList,
+    statistics: Statistics,
 ) -> None:
     """Write the folder; weights as 16-bit floats, ``config.json`` last, so that a half one is not loaded."""
     folder.mkdir(parents=True, exist_ok=True)
     save_weights(folder / "evaluator.safetensors", network)
     words.save(folder / "words.txt")
     save_statistics(folder, statistics)
-    write_json(folder / "config.json", to_json(card))
+    write_json(folder / "config.json", to_json(config))
 
 
 def is_evaluator(folder: Path) -> bool:
@@ -82,16 +105,18 @@ def load_evaluator_folder(folder: Path, device: torch.device) -> TrainedEvaluato
 
     Raises ``ValueError`` naming the file that is missing, cut short or of other sizes.
     """
-    card = read_config_file(folder / "config.json", EvaluatorCard, "an evaluator")
-    skeleton = skeleton_named(card.skeleton)
+    config = read_config_file(folder / "config.json", TrainedEvaluatorConfig, "an evaluator")
+    skeleton = skeleton_named(config.skeleton)
     words = load_words(folder / "words.txt")
-    if len(words) != card.network.words:
-        raise ValueError(f"{folder / 'words.txt'}: {len(words)} words, config.json says {card.network.words}")
-    with Undrawn():
-        network = MatchingEvaluator(card.network)
+    if len(words) != config.network.words:
+        raise ValueError(
+            f"{folder / 'words.txt'}: {len(words)} words, config.json says {config.network.words}"
+        )
+    with SkipInitialisation():
+        network = MatchingEvaluator(config.network)
     load_weights(folder / "evaluator.safetensors", network, device)
     # Weights read one by one are not the one piece of memory that the GRUs' kernels want.
     for module in (network.motion_encoder, network.text_encoder):
         module.gru.flatten_parameters()
     statistics = load_statistics(folder, skeleton.feature_size)
-    return TrainedEvaluator(card.name, skeleton, network, words, statistics, device)
+    return TrainedEvaluator(config.name, skeleton, network, words, statistics, device)
