@@ -52,15 +52,15 @@ class EvaluationSet:
         """One loading of the whole set in its own order: every clip once, its caption and crop drawn."""
         return [self.draw(number, rng) for number in range(len(self.clips))]
 
-    def batches(self, rng: np.random.Generator, size: int = POOL) -> list[list[EvaluationPair]]:
-        """One loading in a drawn order, in batches of ``size``, the last incomplete one dropped.
+    def batches(self, rng: np.random.Generator) -> list[list[EvaluationPair]]:
+        """One loading in a drawn order, in batches of 32, the last incomplete one dropped.
 
         Raises ``ValueError`` when there is not even one whole batch.
         """
-        if len(self.clips) < size:
-            raise ValueError(f"{len(self.clips)} clips; the protocol needs at least one batch of {size}")
-        order = rng.permutation(len(self.clips))[: len(self.clips) // size * size]
-        return [[self.draw(int(n), rng) for n in part] for part in order.reshape(-1, size)]
+        if len(self.clips) < POOL:
+            raise ValueError(f"{len(self.clips)} clips; the protocol needs at least one batch of {POOL}")
+        order = rng.permutation(len(self.clips))[: len(self.clips) // POOL * POOL]
+        return [[self.draw(int(n), rng) for n in part] for part in order.reshape(-1, POOL)]
 
     def draw(self, number: int, rng: np.random.Generator) -> EvaluationPair:
         """One clip with a caption and a crop drawn from ``rng``."""

@@ -1,4 +1,4 @@
-"""Motions and sentences in LaMP's shared space: what retrieval and scoring stand on.
+"""Motions and sentences in LaMP's shared space, which retrieval and scoring compare them in.
 
 Source: LaMP section 3 (LaMP-Feat): the query tokens' projections and [CLS]'s, as in the contrastive loss.
 """

@@ -1,4 +1,4 @@
-"""How familiar a sentence is to a bundle: whether it lies near the sentences whose motions it learned.
+"""How familiar a sentence is to a bundle: whether it is near the sentences that the bundle was trained on.
 
 A generator always makes something; for a sentence unlike all it has learned, that is a guess. Signs are
 words that such sentences lack, negations, and the distance to the nearest one in LaMP's space.
@@ -71,7 +71,7 @@ def remarks_on(bundle: Bundle, texts: Sequence[str]) -> dict[str, Remark]:
     return remarks
 
 
-def remember_sentences(
+def summarise_sentences(
     lamp: Lamp,
     vocabulary: Vocabulary,
     training: Sequence[str],

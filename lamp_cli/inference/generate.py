@@ -26,7 +26,7 @@ from . import BATCH_SIZE
 from .embed import encode_text
 from .precision import FP32, in_precision
 
-# What a sentence's log-likelihood given the motion weighs beside the contrastive logit.
+# Weight of a sentence's log-likelihood given the motion; the contrastive logit has the weight 1.
 LIKELIHOOD_SHARE = 1 / 3
 
 
@@ -153,7 +153,7 @@ def _generate_batch(bundle: Bundle, draws: Sequence[Draw], options: GenerateOpti
         Text(text.ids[sentence_of_row], text.mask[sentence_of_row]),
         bundle.lamp.project_words(words)[sentence_of_row],
     )
-    chosen = _nearest(bundle, embedded, features, tokens, options.candidates)
+    chosen = _best_candidates(bundle, embedded, features, tokens, options.candidates)
     for draw, row in zip(draws, chosen, strict=True):
         frames = draw.prompt.frames or int(tokens[row]) * bundle.tokenizer.config.frames_per_token
         yield _motion(bundle, draw, features[row, :frames], options)
@@ -184,14 +184,14 @@ class _EmbeddedText:
     embedding: Tensor
 
 
-def _nearest(
+def _best_candidates(
     bundle: Bundle, sentences: _EmbeddedText, features: Tensor, tokens: Tensor, candidates: int
 ) -> list[int]:
-    """Of every ``candidates`` rows in turn the one whose motion is nearest to its sentence.
+    """Of every ``candidates`` consecutive rows the one whose motion fits its sentence best.
 
-    ``features`` (B, T, C) are normalised. Nearness is the contrastive logit, and a share of the sentence's
-    log-likelihood given the motion, where LaMP was trained to generate it: the one is about the sentence as
-    a whole, the other about every word.
+    ``features`` (B, T, C) are normalised. The fit is the contrastive logit, which is about the sentence as a
+    whole, plus a share of the sentence's log-likelihood given the motion, which is about every word, where
+    LaMP was trained for text generation.
     """
     if candidates == 1:
         return list(range(len(features)))
@@ -200,13 +200,13 @@ def _nearest(
     motion = bundle.lamp.motion_context(bundle.tokenizer.latents(features, lengths), mask < tokens[:, None])
     lamp = bundle.lamp
     queries, likelihood = lamp.log_likelihood(motion, sentences.text)
-    nearness = (
+    fit = (
         motion_text_similarity(lamp.project_queries(queries), sentences.embedding).diagonal()
         / lamp.temperature
     )
     if lamp.config.text_generation:
-        nearness = nearness + LIKELIHOOD_SHARE * likelihood
-    best = nearness.unflatten(0, (-1, candidates)).argmax(1)
+        fit = fit + LIKELIHOOD_SHARE * likelihood
+    best = fit.unflatten(0, (-1, candidates)).argmax(1)
     return (best + candidates * torch.arange(len(best), device=best.device)).tolist()
 
 

@@ -1,4 +1,4 @@
-"""The words of a sentence that a model has hardly met, and what it does not understand of the others.
+"""The words of a sentence that are rare or missing in a model's training sentences, and its negations.
 
 Knows words and their counts, no network.
 """
@@ -17,7 +17,7 @@ from ..language.stems import meaningful_words, stem
 # A word in fewer sentences than these has hardly been learned, or in fewer than this share of those that
 # the most used word is in: of few sentences no word is in many.
 FEW_SENTENCES, SMALL_SHARE = 5, 0.005
-# What says nothing of a motion: who is spoken to, and courtesy.
+# Words that describe no motion: forms of address and courtesy.
 _ADDRESSES = frozenset("me us yourself myself ourselves please kids let lets re ll ve".split())
 # Who moves is no part of the motion: occupations and kin, by their endings.
 _PERSON = re.compile(
@@ -45,7 +45,7 @@ class KnownWords:
         return stem(word) in self._counts
 
     def is_common(self, word: str) -> bool:
-        """Whether more than a few training sentences have it, or nobody counted."""
+        """Whether more than a few training sentences have it, or their number is not known."""
         count = self._counts.get(stem(word), 0)
         return count is None or count >= self._few
 
@@ -75,7 +75,7 @@ def word_reason(text: str, known: KnownWords) -> str | None:
     words = [w for w in meaningful_words(folded) if w not in _ADDRESSES and w not in persons]
     unknown = [word for word in words if not known.is_known(word)]
     rare = [word for word in words if word not in unknown and not known.is_common(word)]
-    # Among known words a rare one changes little; where it is half of what is said, all hangs on it.
+    # A rare word among known ones changes little; not so where it is half of the sentence.
     if 2 * len(unknown + rare) < len(words):
         rare = []
     reasons = []

@@ -29,8 +29,8 @@ class CausalDecoder(nn.Module, ABC):
     """A causal language model that reads vectors, so that a prefix need not be words.
 
     ``width`` is the width of those vectors, ``begin`` the ids every sentence begins with (none for some
-    models), ``end`` the id that ends one. Padding must stand on the right, where causal attention never
-    shows it to a real token.
+    models), ``end`` the id that ends one. Padding must be on the right, where causal attention keeps
+    real tokens from it.
     """
 
     width: int

@@ -1,4 +1,4 @@
-"""Sentences out of a causal decoder: beam search and nucleus sampling, both with its cache.
+"""Sentences from a causal decoder: beam search and nucleus sampling, both with its cache.
 
 Sources: beam search with finished hypotheses ranked by mean log-probability and the early stop of
 `transformers` (``early_stopping=False``), so that the two agree token for token; nucleus sampling after
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .decoder import CausalDecoder
 
-# Scores of what does not exist: finite, because infinity minus itself is no number.
+# Scores of beams that do not exist: finite, because infinity minus itself is no number.
 IMPOSSIBLE = -1e9
 
 
@@ -56,13 +56,11 @@ class DecodingOptions:
 
 
 @torch.no_grad()
-def beam_search(
-    model: CausalDecoder, prefix: Tensor, beams: int, max_tokens: int, length_penalty: float = 1.0
-) -> list[list[Sentence]]:
+def beam_search(model: CausalDecoder, prefix: Tensor, beams: int, max_tokens: int) -> list[list[Sentence]]:
     """The ``beams`` best sentences after each prefix (B, S, W), the best first.
 
-    A sentence ends with the model's end token or after ``max_tokens``. Scores are summed
-    log-probabilities over length ** ``length_penalty``. The model must be in evaluation mode.
+    A sentence ends with the model's end token or after ``max_tokens``. Scores are mean
+    log-probabilities per token, the end included. The model must be in evaluation mode.
     """
     size, device = len(prefix), prefix.device
     logits, cache = model.start(prefix)
@@ -79,10 +77,10 @@ def beam_search(
         scores, parent, token = _best_continuations(logits, scores, 2 * beams)
         grown = torch.cat([_rows(running, parent), token[..., None]], -1)
         ends = (token == model.end) | (length == max_tokens)
-        finished.add(active, grown[:, :beams], scores[:, :beams] / length**length_penalty, ends[:, :beams])
+        finished.add(active, grown[:, :beams], scores[:, :beams] / length, ends[:, :beams])
         scores, kept = scores.masked_fill(ends, IMPOSSIBLE).topk(beams)
         # A prefix is done when its best running beam can no longer enter its list of hypotheses.
-        better = scores[:, 0] / length**length_penalty > finished.worst(active)
+        better = scores[:, 0] / length > finished.worst(active)
         if length == max_tokens or not better.any():
             break
         continuing = better.nonzero()[:, 0]

@@ -77,7 +77,7 @@ class TokenizerConfig:
 
 
 class MaskedConv(nn.Conv1d):
-    """1-D convolution that takes a clip's padding for zeros, whatever stands there."""
+    """1-D convolution that reads a clip's padding as zeros, whatever it holds."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, C, T) with mask (B, 1, T), 1 on real frames."""

@@ -51,7 +51,7 @@ TWIST_SECONDS = 0.02
 # spine's first bone has no length, the line to the chest how the pelvis is.
 LINE_WEIGHT = 0.003
 # A joint that pelvis or chest could not place leads its bone back, by a turn of at most this in radians.
-MOST_MENDED = 0.3
+MOST_CORRECTION = 0.3
 SHORTEST_BONE = 1e-4
 RIGID_FITS = 3
 
@@ -147,7 +147,7 @@ def _world_rotations(bones: np.ndarray, rest: np.ndarray, skeleton: Skeleton, fp
     sides = _spine_sides(rigid, skeleton) | _limb_sides(bones, rest, rigid, skeleton, fps)
     world = np.zeros((*bones.shape[:2], 4))
     # How far each joint lies from where it was.
-    astray = np.zeros(bones.shape)
+    error = np.zeros(bones.shape)
     for joint in (0, *skeleton.order):
         children = _children(joint, skeleton)
         if joint in rigid:
@@ -157,23 +157,23 @@ def _world_rotations(bones: np.ndarray, rest: np.ndarray, skeleton: Skeleton, fp
         else:
             above = world[:, skeleton.parents[joint]]
             kept = rotation.rotate(above, rest[children[0]])
-            direction = rotation.unit(_mended(bones[:, children[0]], astray[:, joint], kept))
+            direction = rotation.unit(_corrected(bones[:, children[0]], error[:, joint], kept))
             turn = _swung(above, rest[children[0]], direction)
             world[:, joint] = _twisted(turn, direction, *sides[joint]) if joint in sides else turn
         for child in children:
             placed = rotation.rotate(world[:, joint], rest[child])
-            astray[:, child] = astray[:, joint] + placed - bones[:, child]
+            error[:, child] = error[:, joint] + placed - bones[:, child]
     return world
 
 
-def _mended(bone: np.ndarray, astray: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def _corrected(bone: np.ndarray, error: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """A bone (T, 3) that leads back from where its joint strays to, as far as its length allows.
 
     Where it has no length it is ``kept``, as it was in the parent.
     """
     bone = np.where(_length(bone) > SHORTEST_BONE, bone, kept)
-    most = MOST_MENDED * _length(bone)
-    return np.asarray(bone - astray * np.minimum(1.0, most / np.maximum(_length(astray), 1e-9)))
+    most = MOST_CORRECTION * _length(bone)
+    return np.asarray(bone - error * np.minimum(1.0, most / np.maximum(_length(error), 1e-9)))
 
 
 def _spine_sides(
@@ -198,10 +198,10 @@ def _limb_sides(
         trunk = rigid[max(joint for joint in _path(start, skeleton) if joint in rigid)]
         shortest = rotation.rotate(_swung(trunk, resting, upper), hinge)
         # Of opposite directions no way is the shortest.
-        alike = np.sum(rotation.rotate(trunk, resting) * upper, axis=-1, keepdims=True)
+        cosine = np.sum(rotation.rotate(trunk, resting) * upper, axis=-1, keepdims=True)
         evidence = [
             _axis_of_bend(upper, rotation.unit(bones[:, end]), resting, rotation.unit(rest[end]), hinge),
-            SHORTEST_WAY_WEIGHT * (1 + alike) / 2 * rotation.unit(_across(shortest, upper)),
+            SHORTEST_WAY_WEIGHT * (1 + cosine) / 2 * rotation.unit(_across(shortest, upper)),
         ]
         for foot in (skeleton.left_foot, skeleton.right_foot):
             if end in _path(foot[1], skeleton):

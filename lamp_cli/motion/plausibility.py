@@ -1,9 +1,9 @@
-"""Is it a body that stands on a floor? One check for every reader of joint positions.
+"""Whether positions are those of a human body on a floor: one check for every reader of joint positions.
 
 Files say nothing of their unit, axes or floor, and the same shape holds rotations as well as positions. What
-can be told for certain is repaired and said; what is no body is refused with the likely reason. The limits
-are well outside what real motion capture holds, that of children, crawling, lying, acrobatics and climbing
-included, which passes unchanged.
+is certain is repaired and reported; what is no body is refused with the likely reason. The limits are well
+outside what real motion capture holds, that of children, crawling, lying, acrobatics and climbing included,
+which passes unchanged.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def _require_no_gap(rows: np.ndarray) -> None:
 
 def _bone_change(lengths: np.ndarray, size: float) -> float:
     """How far the least steady bone is from its usual length a quarter of the time, over ``size``."""
-    stray = np.abs(lengths - np.median(lengths, axis=0))
-    return float(np.percentile(stray, 75, axis=0).max()) / size
+    deviation = np.abs(lengths - np.median(lengths, axis=0))
+    return float(np.percentile(deviation, 75, axis=0).max()) / size
 
 
 def _require_a_body(lengths: np.ndarray, skeleton: Skeleton) -> None:
@@ -147,9 +147,9 @@ def _require_a_body(lengths: np.ndarray, skeleton: Skeleton) -> None:
             f"bones change their length by {change:.0%} of the body: are these rotations or normalised "
             "numbers instead of positions?"
         )
-    stray = np.abs(lengths - usual)
-    frame, bone = np.unravel_index(int(stray.argmax()), stray.shape)
-    if stray[frame, bone] > BONE_JUMP * size:
+    deviation = np.abs(lengths - usual)
+    frame, bone = np.unravel_index(int(deviation.argmax()), deviation.shape)
+    if deviation[frame, bone] > BONE_JUMP * size:
         name = skeleton.joint_names[bone + 1]
         raise ImplausibleMotionError(
             f"frame {frame}: the bone to {name} is {lengths[frame, bone] / usual[bone]:.1f} times as long as "

@@ -37,7 +37,7 @@ from ..bundle.text_encoder import (
     vocabulary_for,
 )
 from ..data.vocabulary import Vocabulary, load_vocabulary
-from ..inference.familiarity import remember_sentences
+from ..inference.familiarity import summarise_sentences
 from ..model import distributed
 from ..model.bert import initialise_from_bert
 from ..model.captioner import Captioner
@@ -315,7 +315,7 @@ def _bundle(run: _Run, captioner: Captioner | None, results: dict[str, TrainingR
         run.text_to_motion.to(device).eval(),
         device,
         None if captioner is None else captioner.eval(),
-        remember_sentences(run.lamp, pairs.vocabulary, training, validation, device),
+        summarise_sentences(run.lamp, pairs.vocabulary, training, validation, device),
     )
 
 

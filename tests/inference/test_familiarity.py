@@ -11,7 +11,7 @@ import torch
 
 from lamp_cli.bundle.bundle import load_bundle, save_bundle
 from lamp_cli.bundle.training_sentences import load_training_sentences, save_training_sentences
-from lamp_cli.inference.familiarity import remember_sentences, spread, unfamiliar_reasons
+from lamp_cli.inference.familiarity import spread, summarise_sentences, unfamiliar_reasons
 from lamp_cli.language.stems import meaningful_words, stem, stems_of
 
 WALKING = ["a person walks forward", "a man is walking slowly", "someone walks in a circle", "he walked back"]
@@ -68,7 +68,7 @@ def test_spread_points_leave_none_far_away() -> None:
 @pytest.fixture(scope="module")
 def bundle():  # type: ignore[no-untyped-def]
     loaded = load_bundle("lamp-mini", torch.device("cpu"))
-    remembered = remember_sentences(
+    remembered = summarise_sentences(
         loaded.lamp, loaded.vocabulary, WALKING, ["a woman walks forward"], loaded.device
     )
     return dataclasses.replace(loaded, training_sentences=remembered)
@@ -106,7 +106,7 @@ def test_words_without_counts_are_those_of_earlier_bundles(bundle, tmp_path: Pat
 
 def test_sentences_are_needed(bundle) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match="no sentences"):
-        remember_sentences(bundle.lamp, bundle.vocabulary, [], ["a"], bundle.device)
+        summarise_sentences(bundle.lamp, bundle.vocabulary, [], ["a"], bundle.device)
 
 
 def test_memory_survives_the_disk(bundle, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

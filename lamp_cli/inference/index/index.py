@@ -160,7 +160,7 @@ class _Shard:
 
 @contextmanager
 def _locked(folder: Path, notify: Notify) -> Iterator[None]:
-    """One process at a time; who has to wait is told for whom."""
+    """One process at a time; one that has to wait is told which process it waits for."""
     folder.mkdir(parents=True, exist_ok=True)
     lock, holder = FileLock(folder / "lock"), folder / "lock-holder"
     try:
