@@ -75,7 +75,7 @@ def encode_text(vocabulary: Vocabulary, texts: Sequence[str], limit: int, device
     return Text(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
 
 
-def truncate(bundle: Bundle, text: str) -> str:
+def part_read(bundle: Bundle, text: str) -> str:
     """The sentence, or the beginning of it that the bundle reads of one with too many word pieces."""
     return bundle.vocabulary.truncated(text, bundle.lamp.config.qformer.text_tokens)
 

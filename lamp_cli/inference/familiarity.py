@@ -20,7 +20,7 @@ from ..data.batches import batched
 from ..data.vocabulary import Vocabulary
 from ..language.stems import stems_of
 from ..model.lamp import Lamp
-from .embed import encode_text, truncate
+from .embed import encode_text, part_read
 from .known_words import KnownWords, negation_reason, quoted, word_reason
 
 CHUNK = 256
@@ -66,7 +66,7 @@ def remarks_on(bundle: Bundle, texts: Sequence[str]) -> dict[str, Remark]:
     knows = bundle.training_sentences is not None
     remarks = {}
     for text, reason in zip(distinct, unfamiliar_reasons(bundle, distinct), strict=True):
-        part = truncate(bundle, text)
+        part = part_read(bundle, text)
         remarks[text] = Remark(reason is None if knows else None, reason, None if part == text else part)
     return remarks
 

@@ -136,6 +136,22 @@ def test_codes_see_every_word_and_no_padding_between_them(causal: bool) -> None:
     assert torch.allclose(before, short, atol=1e-5)
 
 
+def test_training_replaces_a_share_of_the_conditions_by_the_null_condition() -> None:
+    """Classifier-free guidance needs both (Ho and Salimans 2022)."""
+    torch.manual_seed(0)
+    codes, lengths = torch.randint(SMALL.codes, (64, 8)), torch.full((64,), 8)
+    one, other = torch.randn(64, SMALL.condition_width), torch.randn(64, SMALL.condition_width)
+
+    def loss(share: float, vectors: torch.Tensor) -> float:
+        model = _model()
+        model.config = dataclasses.replace(SMALL, condition_dropout=share)
+        condition = Condition.single(vectors)
+        return float(model.losses(codes, lengths, condition, torch.Generator().manual_seed(1))["loss"])
+
+    assert loss(1.0, one) == loss(1.0, other) == loss(0.0, torch.zeros_like(one))
+    assert len({loss(0.0, one), loss(0.5, one), loss(1.0, one)}) == 3
+
+
 def test_the_null_condition_is_one_vector_of_zeros() -> None:
     words = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(2))
     condition = Condition(words, torch.tensor([[True, True, False], [True, True, True]]))
