@@ -123,8 +123,36 @@ def test_motions_are_found_compared_and_scored(model: lamp.Model, folder: Path) 
     found = model.retrieve("a person jumps", folder / "clips")
     assert [(line["motion"], line["score"]) for line in lines] == [(hit.motion, hit.score) for hit in found]
     values = model.similarity(motion, ["a person jumps", "someone sits"])
+    (folder / "texts.txt").write_text("a person jumps\nsomeone sits\n")
+    words = [
+        "retrieve",
+        folder / "clips/clip0.npy",
+        "--texts",
+        folder / "texts.txt",
+        "--model",
+        folder / "tiny",
+    ]
+    scores = {line["text"]: line["score"] for line in _lamp(*words)}
+    assert values == [scores["a person jumps"], scores["someone sits"]]
     alone = [model.similarity(motion, text) for text in ("a person jumps", "someone sits")]
     assert values == pytest.approx(alone, abs=1e-5)
+
+
+def test_what_reading_assumed_and_what_a_model_doubts_is_said(model: lamp.Model, folder: Path) -> None:
+    with pytest.warns(UserWarning, match=r"clip0\.npy: no frame rate given, 20 frames per second assumed"):
+        model.caption(folder / "clips/clip0.npy")
+    with pytest.warns(UserWarning, match=r"clip0\.npy, clip1\.npy: no frame rate given"):
+        model.retrieve("jump", folder / "clips")
+    motion = lamp.load_motion(folder / "clips/clip0.npy", fps=20)
+    sentence = "he never ever jumps over anything"
+    cut = "has more word pieces than this model reads"
+    with pytest.warns(UserWarning, match=cut):
+        model.similarity(motion, sentence)
+    with pytest.warns(UserWarning, match=cut):
+        model.retrieve(sentence, folder / "clips")
+    made = model.generate(sentence, seed=1, candidates=1, frames=8)
+    assert any("negations are not understood" in note for note in made.notes)
+    assert any(cut in note for note in made.notes)
 
 
 def test_moments_of_a_long_take_have_times(model: lamp.Model) -> None:

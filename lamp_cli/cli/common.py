@@ -142,8 +142,7 @@ def stdin_lines() -> Iterable[str]:
 
     Raises ``UsageError`` for bytes that are no text.
     """
-    buffer = getattr(sys.stdin, "buffer", None)
-    begin = buffer.peek(16) if buffer is not None else b""
+    begin = _first_bytes_of_stdin()
     if begin.startswith((b"\xff\xfe", b"\xfe\xff")):
         from ..storage import decode_text
 
@@ -225,14 +224,18 @@ def stdin_inputs(stack: ExitStack, skipped: Skipped) -> Iterator[MotionInput]:
 
 def motion_file_on_stdin(stack: ExitStack) -> Path | None:
     """Where the bytes of the motion file that stdin is are kept until ``stack`` closes; None for lines."""
-    buffer = getattr(sys.stdin, "buffer", None)
-    begin = buffer.peek(16) if buffer is not None else b""
+    begin = _first_bytes_of_stdin()
     suffix = next((suffix for magic, suffix in MAGIC.items() if begin.startswith(magic)), None)
-    if suffix is None or buffer is None:
+    if suffix is None:
         return None
     path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lamp-"))) / f"stdin{suffix}"
-    path.write_bytes(buffer.read())
+    path.write_bytes(sys.stdin.buffer.read())
     return path
+
+
+def _first_bytes_of_stdin() -> bytes:
+    peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
+    return b"" if peek is None else peek(16)
 
 
 def rate_of(record: dict[str, Any], otherwise: float | None) -> float | None:

@@ -43,13 +43,12 @@ class Style(str, Enum):
 
 @dataclass(frozen=True)
 class _Shown:
-    """A motion to draw: its record, its name for files, its title, joints (T, J, 3) and their rate."""
+    """A motion to draw: its record, its name for files, and its title."""
 
     record: dict[str, Any]
     name: str
     title: str
-    joints: Any
-    fps: float
+    motion: Motion
 
 
 def render_command(
@@ -137,7 +136,7 @@ def _with_names(item: MotionInput, take: str, motion: Motion, title: str | None)
     name = safe_stem(f"{path.stem}_{take}") if take else path.stem
     shown = title if title is not None else str(sentence or (take or path.stem).replace("_", " "))
     record = {"motion": item.name, **record, **({"take": take} if take else {})}
-    return _Shown(record, name, shown, motion.joints, motion.fps)
+    return _Shown(record, name, shown, motion)
 
 
 def _each(
@@ -153,14 +152,15 @@ def _each(
 
     titles: set[str] = set()
     with progress(total or 1, "rendering") as advance:
-        for motion in shown:
-            if motion.title not in titles:
-                note_missing_signs([motion.title])
-                titles.add(motion.title)
-            writer = partial(render_motions, [motion.joints], motion.fps, [motion.title], options=options)
-            paths = outputs.write(output, motion.name, {f".{kind}": writer for kind in wanted})
+        for item in shown:
+            if item.title not in titles:
+                note_missing_signs([item.title])
+                titles.add(item.title)
+            motion = item.motion
+            writer = partial(render_motions, [motion.joints], motion.fps, [item.title], options=options)
+            paths = outputs.write(output, item.name, {f".{kind}": writer for kind in wanted})
             files = {"video" if kind == "mp4" else kind: str(paths[f".{kind}"]) for kind in wanted}
-            record = {**motion.record, **files, "frames": len(motion.joints), "fps": motion.fps}
+            record = {**item.record, **files, "frames": len(motion), "fps": motion.fps}
             emit(record, "  ".join(files.values()), as_json)
             advance(1 if total else 0, "")
     if not titles:
@@ -172,10 +172,11 @@ def _all(every: list[_Shown], key: str, options: Any, path: Path) -> None:
     from ..render.video import render_motions
     from ..render.viewer import write_viewer
 
-    rate = every[0].fps
-    if any(s.fps != rate for s in every):
+    motions = [s.motion for s in every]
+    rate = motions[0].fps
+    if any(motion.fps != rate for motion in motions):
         note(f"motions of several frame rates are shown at {rate:g} frames per second")
-    joints = [s.joints if s.fps == rate else resample(s.joints, s.fps, rate) for s in every]
+    joints = [resample(motion.joints, motion.fps, rate) for motion in motions]
     titles = [s.title for s in every]
     if key == "html":
         write_viewer(joints, rate, titles, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from lamp_cli.bundle.bundle import save_bundle
 from lamp_cli.bundle.training_sentences import TrainingSentences
 from lamp_cli.cli.app import main
 from lamp_cli.files.load import load_motion
+from tests.command_line import lamp
 from tests.inference.test_retrieve import tiny_bundle
 
 
@@ -150,3 +152,48 @@ def test_force_replaces_what_was_there_before_and_nothing_of_its_own(generate: C
     assert names[0] == names[1] and len(names[0]) == 4
     kept = generate(*words)
     assert not {r["motion"] for r in kept.records} & names[0]
+
+
+def test_generating_imports_no_transformers(bundle: Path, tmp_path: Path) -> None:
+    words = ["generate", "jump", "--model", str(bundle), "--output", str(tmp_path), "--format", "npy"]
+    code = (
+        f"import sys\nfrom lamp_cli.cli.app import main\ntry:\n    main({words!r})\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "print([m for m in ('transformers', 'peft', 'matplotlib', 'av') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--seconds", "-3"], "--seconds -3: expected a length above 0"),
+        (["--frames", "99999"], "this model makes motions of 4 to"),
+        (["--device", "nonsense"], "--device nonsense: expected"),
+        (["--output", "/proc/nothing"], "/proc cannot be written to"),
+    ],
+)
+def test_no_seed_is_printed_before_a_mistake(
+    bundle: Path, tmp_path: Path, words: list[str], message: str
+) -> None:
+    rest = ["--model", bundle, "--format", "npy"] + ([] if "--output" in words else ["--output", tmp_path])
+    done = lamp("generate", "jump", *words, *rest)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("lamp: ") and message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("encoding", "start"), [("utf-16", b""), ("cp1252", b""), ("utf-8", b"\xef\xbb\xbf")]
+)
+def test_sentences_of_windows_programs_are_read_from_files_and_stdin_alike(
+    bundle: Path, tmp_path: Path, encoding: str, start: bytes
+) -> None:
+    text = start + 'jump\r\n{"text": "a caf\u00e9"}\r\n'.encode(encoding)
+    (tmp_path / "prompts.txt").write_bytes(text)
+    rest = ["--model", bundle, "--frames", "8", "--candidates", "1", "--steps", "1", "--format", "npy"]
+    for words, stdin in ((["--prompts", tmp_path / "prompts.txt"], b""), (["--prompts", "-"], text)):
+        done = lamp("generate", *words, *rest, "--output", tmp_path, stdin=stdin)
+        assert [row["text"] for row in done.rows] == ["jump", "a caf\u00e9"]
+    refused = lamp("generate", *rest, "--output", tmp_path, stdin=b"\x93NUMPY\x01\x00")
+    assert refused.returncode == 2 and "stdin: expected lines of text" in refused.stderr

@@ -17,12 +17,8 @@ from PIL import Image
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.render.fonts import missing_signs
 from lamp_cli.render.viewer import write_viewer
+from tests.command_line import lamp, lamp_process
 from tests.conftest import wandering
-
-
-def lamp(*words: str | Path, cwd: Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lamp_cli", *map(str, words)]
-    return subprocess.run(command, cwd=cwd, input=stdin or "", capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture
@@ -63,7 +59,7 @@ def page_of(path: Path) -> dict:
 
 def test_each_motion_becomes_a_video_and_other_keys_pass_through(clips: Path) -> None:
     lines = '{"motion": "one.npy", "text": "a walk", "mine": 7}\nmany.npz\n'
-    done = lamp("render", "-", "--size", "64", "--output", "out", cwd=clips, stdin=lines)
+    done = lamp_process("render", "-", "--size", "64", "--output", "out", cwd=clips, stdin=lines)
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [Path(r["video"]).name for r in records] == ["one.mp4", "many_a.mp4", "many_b.mp4"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import pytest
 from lamp_cli.bundle.bundle import save_bundle
 from lamp_cli.data.samples import sample_library
 from lamp_cli.motion.skeleton import HUMANML3D
+from tests.command_line import lamp
 from tests.conftest import wandering
 from tests.inference.test_retrieve import tiny_bundle
 
@@ -35,28 +34,18 @@ def library(tmp_path: Path) -> Path:
     return root
 
 
-def lamp(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lamp_cli", *map(str, words)]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120)
-
-
-def records(done: subprocess.CompletedProcess[str]) -> list[dict]:
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 def test_it_searches_by_words_and_copies(library: Path, model: Path, tmp_path: Path) -> None:
     rest = ["--library", library, "--model", model]
     done = lamp("retrieve", "a person walks", *rest, "-k", "2", "--copy-to", tmp_path / "found")
-    found = records(done)
+    found = done.rows
     assert [r["rank"] for r in found] == [1, 2]
     assert all(Path(r["motion"]).is_file() and r["query"] == "a person walks" for r in found)
     assert all(r["ranked_by"] == "score" and "matching" not in r for r in found)
     assert len(list((tmp_path / "found").iterdir())) in (1, 2)
     assert done.stderr.count("broken") == 1
-    reranked = records(lamp("retrieve", "a person walks", *rest, "-k", "2", "--rerank", "3"))
+    reranked = lamp("retrieve", "a person walks", *rest, "-k", "2", "--rerank", "3").rows
     assert all(r["ranked_by"] == "score + matching" and 0 < r["matching"] < 1 for r in reranked)
-    long_query = records(lamp("retrieve", "a person walks " * 30, *rest, "-k", "1"))
+    long_query = lamp("retrieve", "a person walks " * 30, *rest, "-k", "1").rows
     assert len(long_query) == 1
 
 
@@ -66,9 +55,9 @@ def test_lines_of_stdin_are_queries_with_a_rate_of_their_own(
     np.save(tmp_path / "fast.npy", wandering(HUMANML3D, 241))
     lines = [{"motion": str(tmp_path / "fast.npy"), "fps": 120, "mine": 3}, {"text": "a person walks"}]
     rest = ["--library", library, "--model", model, "-k", "1"]
-    found = records(lamp("retrieve", *rest, stdin="\n".join(map(json.dumps, lines))))
+    found = lamp("retrieve", *rest, stdin="\n".join(map(json.dumps, lines))).rows
     assert [(r["query"], r.get("mine")) for r in found] == [(lines[0]["motion"], 3), ("a person walks", None)]
-    given = records(lamp("retrieve", tmp_path / "fast.npy", "--fps", "120", *rest))
+    given = lamp("retrieve", tmp_path / "fast.npy", "--fps", "120", *rest).rows
     assert given[0]["end"] < 250 / 120 + 0.1
     wrong = [{"motion": "x.npy", "fps": "fast"}, {"motion": "absent.npy"}, {"other": 1}, lines[1]]
     done = lamp("retrieve", *rest, stdin="\n".join(map(json.dumps, wrong)))
@@ -83,20 +72,9 @@ def test_lines_of_stdin_are_queries_with_a_rate_of_their_own(
 
 
 def test_a_motion_file_itself_on_stdin_is_a_query(library: Path, model: Path, tmp_path: Path) -> None:
-    words = [
-        sys.executable,
-        "-m",
-        "lamp_cli",
-        "retrieve",
-        "-",
-        "--library",
-        str(library),
-        "--model",
-        str(model),
-    ]
-    with (library / "walk.npy").open("rb") as stdin:
-        done = subprocess.run([*words, "-k", "1"], stdin=stdin, capture_output=True, text=True, timeout=120)
-    [found] = records(done)
+    content = (library / "walk.npy").read_bytes()
+    done = lamp("retrieve", "-", "--library", library, "--model", model, "-k", "1", stdin=content)
+    [found] = done.rows
     assert found["query"] == "-" and "-: no frame rate given" in done.stderr.splitlines()[0]
 
 
@@ -157,14 +135,14 @@ def test_what_has_no_effect_or_no_meaning_is_refused(
 def test_sentences_are_ranked_for_a_motion_file_only(library: Path, model: Path, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("a person walks\nhe sits\n")
     rest = ["--texts", tmp_path / "texts.txt", "--model", model]
-    ranked = records(lamp("retrieve", library / "walk.npy", *rest))
+    ranked = lamp("retrieve", library / "walk.npy", *rest).rows
     assert sorted(r["text"] for r in ranked) == ["a person walks", "he sits"]
     text = f"{'very ' * 40}slowly"
     (tmp_path / "texts.txt").write_bytes(f"{text}\r\nun caf\u00e9\r\n".encode("cp1252"))
     cut = lamp("retrieve", library / "walk.npy", *rest)
-    assert {r["text"] for r in records(cut)} == {text, "un caf\u00e9"}
+    assert {r["text"] for r in cut.rows} == {text, "un caf\u00e9"}
     assert "more word pieces than this model reads" in cut.stderr
-    assert sum("truncated_to" in r for r in records(cut)) == 1
+    assert sum("truncated_to" in r for r in cut.rows) == 1
     refused = lamp("retrieve", "a sentence", *rest)
     assert refused.returncode == 2 and "'a sentence' is no motion file" in refused.stderr
 
@@ -181,6 +159,6 @@ def test_without_a_library_a_sample_is_searched(
     monkeypatch.setattr("lamp_cli.data.samples.LIBRARY_CLIPS", 4)
     folder = sample_library()
     done = lamp("retrieve", "a person jumps", "-k", "2", "--model", model)
-    found = records(done)
+    found = done.rows
     assert len(found) == 2 and all(r["caption"] for r in found)
     assert str(folder) in done.stderr
