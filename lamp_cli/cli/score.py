@@ -238,8 +238,10 @@ def score_command(
     if fail_on_regression and (worse := regressions(compared)):
         count = f"{len(worse)} figure" if len(worse) == 1 else f"{len(worse)} figures"
         note(f"lamp: {count} got worse than {baseline}, or cannot be compared with it:")
+        # Those that are gone have been named already.
         for change in worse:
-            note(f"  {sentence(change)}")
+            if change.verdict is not Verdict.GONE:
+                note(f"  {sentence(change)}")
         raise typer.Exit(1)
     skipped.finish()
 

@@ -83,10 +83,9 @@ class BertScore:
     recall: np.ndarray
     f1: np.ndarray
 
-    def mean(self) -> dict[str, float]:
-        """The means by name: ``precision``, ``recall``, ``F1``."""
-        means = (float(v.mean()) for v in (self.precision, self.recall, self.f1))
-        return dict(zip(("precision", "recall", "F1"), means, strict=True))
+    def parts(self) -> dict[str, np.ndarray]:
+        """All three by printed name."""
+        return {"precision": self.precision, "recall": self.recall, "F1": self.f1}
 
 
 def bert_score(

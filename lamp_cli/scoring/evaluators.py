@@ -53,7 +53,7 @@ class GuoEvaluator:
 
     def __init__(self, trained: TrainedEvaluator, released: bool = False):
         self._trained = trained
-        self._name = trained.name if released else f"{trained.name} ({digest_of(trained)})"
+        self._name = trained.name if released else f"{trained.name} ({_digest(trained)})"
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> GuoEvaluator:
@@ -202,7 +202,7 @@ def require_evaluators(choices: Sequence[str]) -> None:
             _trained(choice)
 
 
-def digest_of(trained: TrainedEvaluator) -> str:
+def _digest(trained: TrainedEvaluator) -> str:
     """Eight digits that change with an evaluator's weights or statistics."""
     digest = hashlib.sha256(trained.statistics.mean.tobytes() + trained.statistics.std.tobytes())
     for value in trained.network.state_dict().values():

@@ -15,7 +15,7 @@ from ..data.captions import Caption
 from ..data.word_tokens import tokens_of
 from ..inference.caption import CaptionOptions
 from ..inference.caption import caption as caption_motions
-from ..metrics.bertscore import BertScore, BertScoreConfig, bert_score
+from ..metrics.bertscore import BertScoreConfig, bert_score
 from ..metrics.captioning import CAPTION_PROTOCOLS, caption_figures
 from ..metrics.captions import references
 from ..metrics.matching import DIRECTIONS, POOL, mm_dist
@@ -122,7 +122,7 @@ class LampBertScore:
         found = []
         for subject, captioner, predictions, texts in rows:
             score = bert_score(predictions, [[text] for text in texts], models.encoder, models.bertscore)
-            for name, values in _parts(score).items():
+            for name, values in score.parts().items():
                 judge = f"{captioner}; {models.encoder.name}"
                 value, interval = mean_and_interval(values)
                 where = (protocol, judge, len(predictions), 1, options.seed, subject)
@@ -218,7 +218,7 @@ def text_figures(
     for kind, several in compared.items():
         score = bert_score(predictions, several, models.encoder, models.bertscore)
         how = origin.labelled(f"{kind}, {bertscore_protocol(models.bertscore)}")
-        for name, values in _parts(score).items():
+        for name, values in score.parts().items():
             value, interval = mean_and_interval(values)
             where = (how, f"{captioner}; {models.encoder.name}", pool, 1, seed, CAPTIONED)
             found.append(Measurement(f"BERTScore {name}", value, interval, *where))
@@ -251,7 +251,3 @@ def _match(
 def _tokens(caption: Caption) -> tuple[str, ...]:
     """``word/POS`` tokens; a sentence without letters keeps what it has."""
     return tokens_of(caption) or tuple(f"{word}/OTHER" for word in caption.text.split())
-
-
-def _parts(score: BertScore) -> dict[str, np.ndarray]:
-    return {"precision": score.precision, "recall": score.recall, "F1": score.f1}
