@@ -258,7 +258,7 @@ class _Display:
     """One progress bar per stage, opened at the stage's first step; and how long all stages will take."""
 
     def __init__(self, stack: ExitStack, options: PretrainOptions):
-        from ..training.duration import planned_steps
+        from ..training.estimate import planned_steps
 
         self._stack = stack
         self._planned = planned_steps(options)
@@ -283,7 +283,7 @@ class _Display:
 
     def _all_stages(self, step: int) -> str:
         """The time left for all stages by the rate of this one, once that is known; the first time a note."""
-        from ..training.duration import seconds_left
+        from ..training.estimate import seconds_left
 
         seconds = time.monotonic() - self._began
         if step == self._first or seconds < SECONDS_BEFORE_ESTIMATE:

@@ -31,6 +31,7 @@ from ..bundle.bundle import Bundle, build_networks, load_bundle, require_bundle_
 from ..bundle.config import BundleConfig, ModelConfig, to_json
 from ..bundle.text_encoder import (
     AUTO,
+    PretrainedTextEncoder,
     find_text_encoder,
     ids_in_encoder,
     vocabulary_fingerprint,
@@ -50,7 +51,7 @@ from .curves import draw_curves
 from .loop import BEST, Stage, TrainingConfig, TrainingResult, load_best_weights
 from .options import PretrainOptions, PretrainReport, Report, RunContext, silent, with_overrides
 from .plan import FROZEN, Origin, StartFrom, other_weights, plan_stages
-from .pretrain_captioner import Frozen, captioner_of, pretrain_captioner, trained_captioner
+from .pretrain_captioner import CaptionerInput, captioner_of, pretrain_captioner, trained_captioner
 from .pretrain_evaluator import pretrain_evaluator
 from .run_record import RUN, claim, read_stage, train_stage, weights_fingerprint
 from .sizes import CAPTIONER, CORE, LANGUAGE, SIZES, TOKENIZER_WINDOW, Size
@@ -148,6 +149,9 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
     """Networks drawn anew or taken from a bundle; claims ``folder`` for this run."""
     options, size = context.options, SIZES[context.options.size]
     earlier = None if options.start_from is None else load_bundle(options.start_from, torch.device("cpu"))
+    if earlier is not None and earlier.skeleton is not corpus.skeleton:
+        kinds = f"{earlier.skeleton.name}'s skeleton, the data have {corpus.skeleton.name}'s"
+        raise ValueError(f"{options.start_from}: the bundle has {kinds}; expected a bundle of the same")
     encoder = find_text_encoder(options.text_encoder, size.model(corpus.skeleton, 1).lamp.qformer)
     pieces = None if encoder is None else encoder.pieces
     vocabulary, kept = _vocabulary(corpus, earlier, folder, size, pieces)
@@ -177,22 +181,33 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
     if earlier is not None and origins.get("generator") is Origin.START_FROM:
         guidance = earlier.config.model.generator.guidance
         model = dataclasses.replace(model, generator=dataclasses.replace(model.generator, guidance=guidance))
-    # The initial weights come from torch's own stream, which takes no generator.
-    with torch.random.fork_rng():
-        torch.manual_seed(options.seed)
-        tokenizer, lamp, text_to_motion = build_networks(model, vocabulary.decoder)
-        if encoder is not None:
-            initialise_from_bert(lamp.qformer, encoder.weights, kept)
-    text_encoder = None if encoder is None else copy.deepcopy(lamp.qformer)
+    networks, text_encoder = _networks(model, vocabulary, encoder, kept, options.seed)
     if earlier is not None:
-        for name, network in zip(CORE, (tokenizer, lamp, text_to_motion), strict=True):
+        for name, network in zip(CORE, networks, strict=True):
             _take_over(network, earlier.networks()[name])
     statistics = corpus.statistics if earlier is None else earlier.statistics
     # Groups of one sentence say nothing about wording.
     groups = [group for group in corpus.paraphrases if len(group) > 1]
     pairs = PairData(corpus.train, corpus.val, statistics, vocabulary, groups, size.reworded_share)
-    networks = tokenizer, lamp, text_to_motion
     return _Run(context, corpus, folder, start_from, origins, model, training, *networks, text_encoder, pairs)
+
+
+def _networks(
+    model: ModelConfig,
+    vocabulary: Vocabulary,
+    encoder: PretrainedTextEncoder | None,
+    kept: list[int],
+    seed: int,
+) -> tuple[tuple[MotionTokenizer, Lamp, TextToMotion], QFormer | None]:
+    """Networks drawn anew, the text transformer begun as ``encoder``, if any; and a copy of that."""
+    # The initial weights come from torch's own stream, which takes no generator.
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        networks = build_networks(model, vocabulary.decoder)
+        if encoder is None:
+            return networks, None
+        initialise_from_bert(networks[1].qformer, encoder.weights, kept)
+    return networks, copy.deepcopy(networks[1].qformer)
 
 
 def _start_from(bundle: Bundle, name: str, model: ModelConfig) -> StartFrom:
@@ -272,8 +287,8 @@ def _captioner(run: _Run) -> tuple[Captioner | None, dict[str, TrainingResult]]:
     wanted = understands or CAPTIONER in run.context.options.stages
     earlier = captioner_of(run.start_from) if run.start_from is not None and wanted else None
     if CAPTIONER in run.context.options.stages:
-        frozen = Frozen(run.lamp, run.tokenizer, run.pairs, built_on)
-        return pretrain_captioner(folder, frozen, run.corpus.sentences, earlier, run.context)
+        given = CaptionerInput(run.lamp, run.tokenizer, run.pairs, built_on)
+        return pretrain_captioner(folder, given, run.corpus.sentences, earlier, run.context)
     record = read_stage(folder)
     if record is not None:
         frozen_before = {name: record.built_on.get(name, "") for name in built_on}

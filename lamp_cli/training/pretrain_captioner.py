@@ -31,7 +31,7 @@ from .stages.lamp import PairData
 
 
 @dataclass(frozen=True)
-class Frozen:
+class CaptionerInput:
     """What the captioner is built on: LaMP and the motion tokenizer, trained, and the pairs of the corpus.
 
     ``fingerprints`` are those of the weights of both.
@@ -44,7 +44,11 @@ class Frozen:
 
 
 def pretrain_captioner(
-    folder: Path, frozen: Frozen, sentences: Sequence[str], earlier: Captioner | None, context: RunContext
+    folder: Path,
+    given: CaptionerInput,
+    sentences: Sequence[str],
+    earlier: Captioner | None,
+    context: RunContext,
 ) -> tuple[Captioner, dict[str, TrainingResult]]:
     """Train a captioner in ``folder``: the embedded decoder's language first, then captions of motions.
 
@@ -52,9 +56,9 @@ def pretrain_captioner(
     is gone on with, and like a Hugging Face language model, when the options name one, knows its language
     already. Raises ``ValueError`` as ``pretrain``.
     """
-    options, device, pairs = context.options, context.device, frozen.pairs
+    options, device, pairs = context.options, context.device, given.pairs
     size, language_model = SIZES[options.size].captioner, options.language_model
-    config = size.network(frozen.lamp.config.qformer, len(pairs.vocabulary), language_model)
+    config = size.network(given.lamp.config.qformer, len(pairs.vocabulary), language_model)
     if earlier is not None and (language_model is not None or not _same_decoder(earlier.config, config)):
         earlier = None
     training = _training(size, options, learns_language=language_model is None and earlier is None)
@@ -78,10 +82,8 @@ def pretrain_captioner(
         results[LANGUAGE] = train_stage(stage, each, folder / LANGUAGE, {}, context)
         built_on = {LANGUAGE: weights_fingerprint(network)}
     each = training[CAPTIONER]
-    stage = CaptionerStage(
-        network, frozen.lamp, frozen.tokenizer, pairs, each.batch_size, options.seed, device
-    )
-    results[CAPTIONER] = train_stage(stage, each, folder, {**built_on, **frozen.fingerprints}, context)
+    stage = CaptionerStage(network, given.lamp, given.tokenizer, pairs, each.batch_size, options.seed, device)
+    results[CAPTIONER] = train_stage(stage, each, folder, {**built_on, **given.fingerprints}, context)
     return network, results
 
 

@@ -23,6 +23,7 @@ CAPTIONER = "captioner"
 LANGUAGE = "language"
 STAGES = (*CORE, CAPTIONER)
 TOKENIZER_WINDOW = 64
+# Two actions in a row need more guidance than a single one.
 MINI_GUIDANCE = 3.0
 
 
@@ -80,9 +81,8 @@ class EvaluatorSize:
 
 
 def _mini(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
-    # All six layers of MiniLM: what its first four make of a sentence says less than its bare words.
-    # No dropout: on two processor cores no run is long enough to learn a corpus by heart, and drawing
-    # dropout's random numbers takes a quarter of a step's time there.
+    # All six layers of MiniLM: fewer say less of a sentence than its bare words.
+    # No dropout: no run of this size is long enough to learn a corpus by heart.
     qformer = QFormerConfig(
         vocabulary=vocabulary,
         width=384,
@@ -144,7 +144,7 @@ def _paper(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
 
 
 def _guidance(skeleton: Skeleton) -> float:
-    # The paper's, by data set.
+    # That of the authors' code, by data set.
     return 2.0 if skeleton.name == "kit" else 4.0
 
 
@@ -196,7 +196,6 @@ _SMALL_EVALUATOR = EvaluatorConfig(
 # Guo et al.'s own sizes; 300 epochs of HumanML3D in batches of 32 are about 200,000 steps.
 _GUO_EVALUATOR = EvaluatorSize(EvaluatorConfig(), _evaluator_training(200_000, 1e-4, 2000), 10_000)
 
-# 10 MB in half precision at 8,000 words.
 _SMALL_CAPTIONER = CaptionerSize(
     256,
     4,

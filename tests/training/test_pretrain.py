@@ -23,8 +23,8 @@ from lamp_cli.model.length import LengthConfig
 from lamp_cli.model.qformer import QFormerConfig
 from lamp_cli.model.tokenizer import TokenizerConfig
 from lamp_cli.motion.representation import joints_to_features
-from lamp_cli.motion.skeleton import HUMANML3D, Skeleton
-from lamp_cli.training.duration import STEP_WORK, planned_steps, seconds_left
+from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
+from lamp_cli.training.estimate import STEP_WORK, planned_steps, seconds_left
 from lamp_cli.training.options import PretrainOptions
 from lamp_cli.training.pretrain import pretrain
 from lamp_cli.training.sizes import SIZES, Size
@@ -72,21 +72,24 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "mini", _small())
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+def _dataset(root: Path, skeleton: Skeleton) -> Path:
     """A data set of six clips in the field's layout."""
-    root = tmp_path / "data"
     for folder in ("new_joint_vecs", "texts"):
         (root / folder).mkdir(parents=True)
     for number in range(6):
-        features = joints_to_features(wandering(HUMANML3D, 70 + number, number), HUMANML3D)
+        features = joints_to_features(wandering(skeleton, 70 + number, number), skeleton)
         np.save(root / f"new_joint_vecs/{number}.npy", features.astype(np.float32))
         (root / f"texts/{number}.txt").write_text(f"a person walks {number}\nhe turns\n")
     (root / "train.txt").write_text("".join(f"{n}\n" for n in range(4)))
     (root / "val.txt").write_text("4\n5\n")
-    np.save(root / "Mean.npy", np.zeros(263, np.float32))
-    np.save(root / "Std.npy", np.ones(263, np.float32))
+    np.save(root / "Mean.npy", np.zeros(skeleton.feature_size, np.float32))
+    np.save(root / "Std.npy", np.ones(skeleton.feature_size, np.float32))
     return root
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return _dataset(tmp_path / "data", HUMANML3D)
 
 
 class _Run:
@@ -239,6 +242,13 @@ def test_data_without_validation_clips_says_what_to_do(data: Path, tmp_path: Pat
     (data / "val.txt").unlink()
     with pytest.raises(ValueError, match=r"val\.txt: missing; .*prepare more than one captioned motion"):
         _Run(data, tmp_path / "out")()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bundle_of_another_skeleton_is_refused(tmp_path: Path) -> None:
+    data, options = _dataset(tmp_path / "kit", KIT), replace(OPTIONS, start_from="lamp-mini")
+    with pytest.raises(ValueError, match="the bundle has humanml3d's skeleton, the data have kit's"):
+        pretrain(data, tmp_path / "out", options, CPU, _ignore)
     assert not (tmp_path / "out").exists()
 
 

@@ -300,7 +300,7 @@ def test_the_shipped_generator_is_the_one_that_its_size_trains() -> None:
     shipped = read_config(find_bundle("lamp-mini")).model
     assert SIZES["mini"].model(HUMANML3D, 8001).generator == shipped.generator
     assert shipped.generator.remaining_tokens and shipped.generator.guidance == 3.0
-    # The paper's, by data set.
+    # That of the authors' code, by data set.
     for size in ("base", "paper"):
         guidance = [SIZES[size].model(skeleton, 100).generator.guidance for skeleton in (HUMANML3D, KIT)]
         assert guidance == [4.0, 2.0]
