@@ -81,6 +81,24 @@ def test_the_matching_loss_leaves_the_movement_encoder_alone() -> None:
     assert all(together[n].abs().sum() > 0 for n in together if n.startswith("evaluator.text_encoder"))
 
 
+def test_the_size_and_the_steps_of_movements_count_a_thousandth_of_the_error() -> None:
+    """Guo et al.'s weights, clip by clip, each of its own length."""
+    made = stage()
+    [batch] = made.batch(made.draw(0))
+    network: EvaluatorTraining = made.network.eval()  # type: ignore[assignment]
+    movements = 50 * network.evaluator.movement_encoder(batch.features[..., :-4])
+    decoded = network.decoder(movements)
+    parts: dict[str, list[Tensor]] = {"error": [], "size": [], "steps": []}
+    for row, frames in enumerate(batch.lengths.tolist()):
+        own = movements[row, : frames // 4]
+        parts["error"].append((decoded[row, :frames] - batch.features[row, :frames]).abs().mean(-1))
+        parts["size"].append(own.abs().mean(-1))
+        parts["steps"].append(own.diff(dim=0).abs().mean(-1))
+    error, size, steps = (torch.cat(each).mean() for each in parts.values())
+    found = network._autoencoder_loss(batch, movements)
+    torch.testing.assert_close(found, error + 0.001 * size + 0.001 * steps)
+
+
 def test_reconstruction_does_not_see_padding() -> None:
     made = stage()
     [batch] = made.batch(made.draw(0))
