@@ -24,7 +24,7 @@ MINI = sizes.SIZES["mini"]
 def small_model(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
     """The networks of ``mini``, a few numbers wide."""
     mini = MINI.model(skeleton, vocabulary)
-    qformer = replace(mini.lamp.qformer, width=16, layers=2, heads=2, feed_forward=32, context_width=16)
+    qformer = replace(mini.lamp.qformer, width=16, layers=1, heads=2, feed_forward=32, context_width=16)
     return ModelConfig(
         replace(mini.tokenizer, width=16, codes=16, code_width=16, encoder_width=16),
         replace(mini.lamp, qformer=qformer, embedding_width=16, codes=16),

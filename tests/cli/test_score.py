@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,6 @@ import torch
 
 from lamp_cli.bundle.bundle import save_bundle
 from lamp_cli.bundle.trained_evaluator import TrainedEvaluatorConfig, save_evaluator
-from lamp_cli.cli.app import main
 from lamp_cli.data.examples import write_example
 from lamp_cli.data.statistics import Statistics, save_statistics
 from lamp_cli.data.word_tokens import WordList
@@ -29,6 +26,7 @@ from lamp_cli.model.evaluator import MatchingEvaluator
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.scoring.figures import FIGURES, METRICS
 from lamp_cli.scoring.report import read_report, table, write_report
+from tests.command_line import lamp
 from tests.conftest import wandering
 from tests.inference.test_caption import with_captioner
 from tests.inference.test_retrieve import tiny_bundle
@@ -37,46 +35,6 @@ from tests.model.test_evaluator import SMALL, VOCABULARY
 KEYS = ["metric", "value", "interval", "protocol", "evaluator", "pool", "repetitions", "seed", "subject"]
 VERBS = ("walks", "runs", "jumps", "kicks", "waves", "sits")
 WAYS = ("slowly", "quickly", "left", "right", "twice", "back")
-
-
-@dataclasses.dataclass
-class Done:
-    """What a call of the command line left behind."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-    @property
-    def rows(self) -> list[dict]:  # type: ignore[type-arg]
-        assert self.returncode == 0, self.stderr
-        return [json.loads(line) for line in self.stdout.splitlines()]
-
-
-Lamp = Callable[..., Done]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def lamp(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Lamp:
-    """The command line within this process: a new one would import torch for every call."""
-
-    def call(*words: str | Path, stdin: str = "", terminal: bool = False) -> Done:
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in words])
-        return Done(end.value.code or 0, *capsys.readouterr())  # type: ignore[arg-type]
-
-    return call
 
 
 def write_data(folder: Path, count: int, split: str = "test") -> Path:
@@ -119,7 +77,7 @@ ONE = ["--candidates", "1"]
 # Where motions come from
 
 
-def test_generated_motions_are_scored_down_the_pipe(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+def test_generated_motions_are_scored_down_the_pipe(work: Path, tmp_path: Path) -> None:
     prompts = tmp_path / "p.txt"
     prompts.write_text("a person jumps\nsomeone kicks\nsomeone kicks high\n")
     words = ["generate", "--prompts", prompts, "--model", work / "tiny", "--seed", "1", "--frames", "40"]
@@ -152,7 +110,7 @@ def test_generated_motions_are_scored_down_the_pipe(work: Path, lamp: Lamp, tmp_
     assert given.rows[0]["evaluator"].startswith("given captions; ")
 
 
-def test_a_manifest_names_true_motions(work: Path, lamp: Lamp) -> None:
+def test_a_manifest_names_true_motions(work: Path) -> None:
     words = ["score", "--pairs", work / "pairs.jsonl", "--bertscore", "--fid", "--mm-dist", *rest(work)]
     done = lamp(*words, *ENCODER)
     found = {(r["metric"], r["subject"]): r for r in done.rows}
@@ -168,7 +126,7 @@ def test_a_manifest_names_true_motions(work: Path, lamp: Lamp) -> None:
     assert [r["pool"] for r in few.rows] == [3, 3]
 
 
-def test_true_motions_are_found_by_their_sentences(work: Path, lamp: Lamp) -> None:
+def test_true_motions_are_found_by_their_sentences(work: Path) -> None:
     line = {"text": "a person walks slowly", "motion": str(work / "data/new_joints/c003.npy")}
     other = {"text": "said nowhere", "motion": str(work / "data/new_joints/c004.npy")}
     lines = "".join(json.dumps(x) + "\n" for x in (line, other))
@@ -180,7 +138,7 @@ def test_true_motions_are_found_by_their_sentences(work: Path, lamp: Lamp) -> No
     assert found["MM-Dist", "given"]["pool"] == 2
 
 
-def test_a_data_set_is_measured_by_everything(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+def test_a_data_set_is_measured_by_everything(work: Path, tmp_path: Path) -> None:
     words = ["score", "--data", work / "data", "--all", "--repetitions", "2", *rest(work), *ENCODER, *ONE]
     done = lamp(*words, "--output", tmp_path / "a.jsonl")
     rows = done.rows
@@ -202,7 +160,7 @@ def test_a_data_set_is_measured_by_everything(work: Path, lamp: Lamp, tmp_path: 
 
 
 def test_the_sample_evaluation_set_is_the_default(
-    work: Path, lamp: Lamp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lamp_cli.cli.score._is_piped", lambda: False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -211,7 +169,7 @@ def test_the_sample_evaluation_set_is_the_default(
     assert {(r["subject"], r["pool"]) for r in rows} == {("generated", 3), ("ground-truth", 3)}
 
 
-def test_a_bundle_brings_its_own_judge(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+def test_a_bundle_brings_its_own_judge(work: Path, tmp_path: Path) -> None:
     shutil.copytree(work / "tiny", tmp_path / "judged")
     card = TrainedEvaluatorConfig("mine", "humanml3d", SMALL)
     torch.manual_seed(0)
@@ -233,7 +191,7 @@ def test_a_bundle_brings_its_own_judge(work: Path, lamp: Lamp, tmp_path: Path) -
     ]
 
 
-def test_two_evaluators_of_one_name_are_two(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+def test_two_evaluators_of_one_name_are_two(work: Path, tmp_path: Path) -> None:
     for number in range(2):
         torch.manual_seed(number)
         card = TrainedEvaluatorConfig("mine", "humanml3d", SMALL)
@@ -296,7 +254,7 @@ def test_files_are_measured_without_torch(work: Path) -> None:
     assert len(done.stderr.splitlines()) == 3 and done.stderr.count("20 frames per second assumed") == 3
 
 
-def test_files_go_through_the_tokenizer(work: Path, lamp: Lamp) -> None:
+def test_files_go_through_the_tokenizer(work: Path) -> None:
     file = work / "data/new_joints/c000.npy"
     rows = lamp("score", file, file, "--all", "--model", work / "tiny").rows
     assert {FIGURES[r["metric"]].metric for r in rows} == {"physics", "reconstruction"}
@@ -309,7 +267,7 @@ def test_files_go_through_the_tokenizer(work: Path, lamp: Lamp) -> None:
 # What is printed
 
 
-def test_people_get_a_table_and_pipes_get_lines(work: Path, lamp: Lamp) -> None:
+def test_people_get_a_table_and_pipes_get_lines(work: Path) -> None:
     words = ["score", "--pairs", work / "pairs.jsonl", "--bertscore", *rest(work), *ENCODER]
     shown = lamp(*words, terminal=True).stdout
     assert "LaMP-BertScore F1" in shown and "ground-truth" in shown and "shuffled" in shown
@@ -340,7 +298,7 @@ def test_files_hold_every_figure(suffix: str, tmp_path: Path) -> None:
     assert table(figures).head[:3] == ("figure", "value", "ground-truth")
 
 
-def test_a_picture_is_drawn_of_it(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+def test_a_picture_is_drawn_of_it(work: Path, tmp_path: Path) -> None:
     words = ["score", "--pairs", work / "pairs.jsonl", *rest(work)]
     earlier = tmp_path / "a.jsonl"
     earlier.write_text(lamp(*words, "--mm-dist").stdout)
@@ -381,7 +339,7 @@ def test_a_closed_pipe_ends_printing_and_not_the_work(work: Path, tmp_path: Path
 # Baselines
 
 
-def test_a_baseline_marks_what_moved(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+def test_a_baseline_marks_what_moved(work: Path, tmp_path: Path) -> None:
     words = ["score", "--pairs", work / "pairs.jsonl", "--physics", "--mm-dist", *rest(work)]
     rows = lamp(*words).rows
     same = tmp_path / "same.jsonl"
@@ -457,7 +415,7 @@ def test_a_baseline_marks_what_moved(work: Path, lamp: Lamp, tmp_path: Path) -> 
         (["--physics", "--data", "@data", "--device", "tpu"], "--device tpu"),
     ],
 )
-def test_mistakes_get_one_sentence(work: Path, lamp: Lamp, words: list[str], message: str) -> None:
+def test_mistakes_get_one_sentence(work: Path, words: list[str], message: str) -> None:
     named = [str(work / w[1:]) if w.startswith("@") else w for w in words]
     done = lamp("score", *named, "--model", work / "tiny", "--seed", "0")
     assert (done.returncode, done.stdout) == (2, "")
@@ -502,15 +460,13 @@ def test_mistakes_get_one_sentence(work: Path, lamp: Lamp, words: list[str], mes
         (["--physics", "--pairs", "@pairs.jsonl", "--force"], "--force: belongs to --output and --plot"),
     ],
 )
-def test_options_that_would_change_nothing_are_refused(
-    work: Path, lamp: Lamp, words: list[str], message: str
-) -> None:
+def test_options_that_would_change_nothing_are_refused(work: Path, words: list[str], message: str) -> None:
     named = [str(work / w[1:]) if w.startswith("@") else w for w in words]
     done = lamp("score", *named, "--model", work / "tiny", "--seed", "0")
     assert (done.returncode, done.stdout) == (2, "") and f"lamp: {message}" in done.stderr
 
 
-def test_folders_are_measured_and_bad_files_left_out(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+def test_folders_are_measured_and_bad_files_left_out(work: Path, tmp_path: Path) -> None:
     for n in range(2):
         shutil.copy(work / f"data/new_joints/c00{n}.npy", tmp_path)
     (tmp_path / "deeper").mkdir()
@@ -540,7 +496,7 @@ def test_folders_are_measured_and_bad_files_left_out(work: Path, lamp: Lamp, tmp
     assert {json.loads(line)["pool"] for line in done.stdout.splitlines()} == {2}
 
 
-def test_pairs_are_measured_at_their_rate(work: Path, lamp: Lamp, tmp_path: Path) -> None:
+def test_pairs_are_measured_at_their_rate(work: Path, tmp_path: Path) -> None:
     file = str(work / "data/new_joints/c000.npy")
 
     def jitter(*words: str | Path, **line: float) -> float:
@@ -551,7 +507,7 @@ def test_pairs_are_measured_at_their_rate(work: Path, lamp: Lamp, tmp_path: Path
     assert jitter("--fps", "40") == jitter(fps=40) == jitter("--fps", "60", fps=40) == 8 * jitter()
 
 
-def test_bertscores_encoder_reads_in_the_precision_that_is_asked_for(work: Path, lamp: Lamp) -> None:
+def test_bertscores_encoder_reads_in_the_precision_that_is_asked_for(work: Path) -> None:
     words = ["score", "--bertscore", "--pairs", work / "pairs.jsonl", *rest(work), *ENCODER]
     done = lamp(*words, "--precision", "bf16")
     if has_bf16(torch.device("cpu")):
@@ -561,14 +517,14 @@ def test_bertscores_encoder_reads_in_the_precision_that_is_asked_for(work: Path,
     assert all(r["evaluator"].endswith(", layer 2") for r in lamp(*words).rows)
 
 
-def test_a_wrong_evaluator_is_told_before_anything_is_loaded(work: Path, lamp: Lamp) -> None:
+def test_a_wrong_evaluator_is_told_before_anything_is_loaded(work: Path) -> None:
     words = ["--bertscore", "--fid", "--data", work / "data", "--seed", "0"]
     for wrong, told in (("nobody", "evaluator nobody: expected guo:PATH"), (f"guo:{work}", "no finest.tar")):
         done = lamp("score", *words, "--evaluator", wrong, "--model", work / "no model either")
         assert done.returncode == 2 and told in done.stderr
 
 
-def test_a_figure_that_cannot_be_measured_leaves_the_others(work: Path, lamp: Lamp) -> None:
+def test_a_figure_that_cannot_be_measured_leaves_the_others(work: Path) -> None:
     words = ["score", "--pairs", work / "pairs.jsonl", "--seed", "0"]
     done = lamp(*words, "--bertscore", "--r-precision", "--physics", *ENCODER, "--model", work / "mute")
     assert {FIGURES[r["metric"]].metric for r in done.rows} == {"physics"}
@@ -579,7 +535,7 @@ def test_a_figure_that_cannot_be_measured_leaves_the_others(work: Path, lamp: La
     assert nothing.stderr.splitlines()[-1] == "lamp: nothing could be measured"
 
 
-def test_a_drawn_seed_is_told(work: Path, lamp: Lamp) -> None:
+def test_a_drawn_seed_is_told(work: Path) -> None:
     words = ["score", "--pairs", work / "pairs.jsonl", "--mm-dist", "--model", work / "tiny"]
     done = lamp(*words)
     assert f"seed {done.rows[0]['seed']}" in done.stderr.splitlines()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import runpy
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +19,21 @@ from safetensors.torch import load_file, save_file
 
 from lamp_cli.bundle.bundle import load_bundle, save_bundle
 from lamp_cli.synthetic.corpus import synthetic_clip_of
+from tests.command_line import Done
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def _average(*arguments: Path | str) -> subprocess.CompletedProcess[str]:
-    script = str(EXAMPLES / "average_generators.py")
-    return subprocess.run([sys.executable, script, *map(str, arguments)], capture_output=True, text=True)
+def _average(*arguments: Path | str) -> Done:
+    """``average_generators.py`` within this process: a new one would import torch for every call."""
+    script, out, err = str(EXAMPLES / "average_generators.py"), io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", [script, *map(str, arguments)])
+        try:
+            runpy.run_path(script, run_name="__main__")
+        except SystemExit as end:
+            return Done(1, out.getvalue(), f"{err.getvalue()}{end.code}\n")
+    return Done(0, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +16,6 @@ import torch
 from lamp_cli.bundle.bundle import Bundle, load_bundle, save_bundle
 from lamp_cli.bundle.config import BundleConfig, from_json, to_json
 from lamp_cli.bundle.language_model import build_captioner
-from lamp_cli.cli.app import main
 from lamp_cli.data.sentences import read_sentences
 from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, ascii_pieces, trim_vocabulary
 from lamp_cli.files.load import load_motion
@@ -30,6 +27,7 @@ from lamp_cli.model.decoder import DecoderConfig
 from lamp_cli.model.decoding import DecodingOptions
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from tests.command_line import Done, lamp
 from tests.conftest import wandering
 from tests.inference.test_retrieve import tiny_bundle
 from tests.model.test_decoding import save_language_model
@@ -292,30 +290,6 @@ def test_the_mini_captioner_is_at_most_12_mb() -> None:
 # The command line
 
 
-@dataclasses.dataclass
-class Done:
-    """What a call of the command line left behind."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def lamp(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
-    """The command line within this process: a new one would import torch for every call."""
-
-    def call(*words: str | Path, stdin: str = "", terminal: bool = False) -> Done:
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in words])
-        return Done(end.value.code or 0, *capsys.readouterr())  # type: ignore[arg-type]
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle, two clips in nested folders, a long take, an archive, and files that are no good."""
@@ -339,7 +313,7 @@ def records(done: Done) -> list[dict]:  # type: ignore[type-arg]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_files_folders_and_archives_are_captioned(work: Path, lamp: Callable[..., Done]) -> None:
+def test_files_folders_and_archives_are_captioned(work: Path) -> None:
     rest = ["--model", work / "tiny"]
     done = lamp("caption", work / "clips", work / "many.npz", "--recursive", *rest)
     found = records(done)
@@ -359,9 +333,7 @@ def test_files_folders_and_archives_are_captioned(work: Path, lamp: Callable[...
     assert [Path(r["motion"]).name for r in records(lamp("caption", work / "clips", *rest))] == ["a.npy"]
 
 
-def test_the_rate_of_joints_is_an_option_or_stands_in_the_line(
-    work: Path, lamp: Callable[..., Done], tmp_path: Path
-) -> None:
+def test_the_rate_of_joints_is_an_option_or_stands_in_the_line(work: Path, tmp_path: Path) -> None:
     joints = wandering(HUMANML3D, 60, 1)
     slow, fast = tmp_path / "slow.npy", tmp_path / "fast.npy"
     np.save(slow, joints[::3].astype(np.float32))
@@ -380,14 +352,14 @@ def test_the_rate_of_joints_is_an_option_or_stands_in_the_line(
     assert "--fps 0" in lamp("caption", fast, "--fps", "0", *rest).stderr
 
 
-def test_a_long_take_in_one_sentence_gets_a_hint(work: Path, lamp: Callable[..., Done]) -> None:
+def test_a_long_take_in_one_sentence_gets_a_hint(work: Path) -> None:
     rest = ["--model", work / "tiny"]
     assert "long.npy (25 s): longer than" in lamp("caption", work / "long.npy", *rest).stderr
     for words in (["long.npy", "--moments"], ["clips/a.npy"]):
         assert "longer than" not in lamp("caption", work / words[0], *words[1:], *rest).stderr
 
 
-def test_motions_in_other_formats_are_named(work: Path, lamp: Callable[..., Done], tmp_path: Path) -> None:
+def test_motions_in_other_formats_are_named(work: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.load(work / "clips/a.npy"))
     for name in ("b.fbx", "c.c3d", "notes.txt"):
         (tmp_path / name).write_text("x")
@@ -397,9 +369,7 @@ def test_motions_in_other_formats_are_named(work: Path, lamp: Callable[..., Done
     assert len(left_out) == 2 and "b.fbx: an FBX file" in left_out[0] and "c.c3d: a C3D file" in left_out[1]
 
 
-def test_lines_on_stdin_are_names_or_objects_whose_other_keys_stay(
-    work: Path, lamp: Callable[..., Done]
-) -> None:
+def test_lines_on_stdin_are_names_or_objects_whose_other_keys_stay(work: Path) -> None:
     lines = f"{work / 'clips/a.npy'}\n\n" + json.dumps({"motion": str(work / "long.npy"), "mine": [7]})
     found = records(lamp("caption", "-", "--model", work / "tiny", "--moments", stdin=lines))
     assert [r.get("mine") for r in found] == [None, *[[7]] * (len(found) - 1)]
@@ -408,7 +378,7 @@ def test_lines_on_stdin_are_names_or_objects_whose_other_keys_stay(
     assert all(a["end"] == b["start"] for a, b in itertools.pairwise(found[1:]))
 
 
-def test_candidates_have_scores_and_a_seed_repeats_a_drawing(work: Path, lamp: Callable[..., Done]) -> None:
+def test_candidates_have_scores_and_a_seed_repeats_a_drawing(work: Path) -> None:
     rest = [work / "clips/a.npy", "--model", work / "tiny"]
     [record] = records(lamp("caption", *rest, "--candidates", "3", "--beams", "2", "--prompt", "a"))
     assert len(record["candidates"]) == 3
@@ -433,9 +403,7 @@ def test_candidates_have_scores_and_a_seed_repeats_a_drawing(work: Path, lamp: C
         ([], "no motion"),
     ],
 )
-def test_mistakes_get_one_sentence(
-    work: Path, lamp: Callable[..., Done], words: list[str], message: str
-) -> None:
+def test_mistakes_get_one_sentence(work: Path, words: list[str], message: str) -> None:
     named = [str(work / w) if (work / w).exists() or w == "absent.npy" else w for w in words]
     done = lamp("caption", *named, "--model", work / "tiny", "--seed", "0")
     assert (done.returncode, done.stdout) == (2, "")
@@ -443,7 +411,7 @@ def test_mistakes_get_one_sentence(
     assert message in sentence and all("no frame rate given" in line for line in notes)
 
 
-def test_people_get_the_caption_alone_or_behind_its_file(work: Path, lamp: Callable[..., Done]) -> None:
+def test_people_get_the_caption_alone_or_behind_its_file(work: Path) -> None:
     def shown(*words: str | Path) -> list[list[str]]:
         done = lamp("caption", *words, "--model", work / "tiny", terminal=True)
         assert done.returncode == 0, done.stderr
@@ -460,9 +428,7 @@ def test_people_get_the_caption_alone_or_behind_its_file(work: Path, lamp: Calla
     assert len(several) == 3 and several[0][1] == text and float(several[0][0]) >= float(several[2][0])
 
 
-def test_generated_motions_are_captioned_down_the_pipe(
-    work: Path, lamp: Callable[..., Done], tmp_path: Path
-) -> None:
+def test_generated_motions_are_captioned_down_the_pipe(work: Path, tmp_path: Path) -> None:
     words = ["generate", "a person jumps", "--model", work / "tiny", "--seed", "1", "--frames", "40"]
     made = lamp(*words, "--format", "npy", "--output", tmp_path)
     assert made.returncode == 0, made.stderr

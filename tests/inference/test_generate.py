@@ -13,9 +13,13 @@ import torch
 from lamp_cli.bundle.bundle import Bundle, load_bundle
 from lamp_cli.inference.embed import embed_motions, embed_texts, encode_text, motion_context, similarity
 from lamp_cli.inference.generate import LIKELIHOOD_SHARE, GenerateOptions, Prompt, draws_of, generate
+from lamp_cli.model.generator import SamplingOptions
 from lamp_cli.motion.motion import Motion
 
 SENTENCES = ("a person walks", "someone jumps twice", "he waves with the left hand")
+
+
+FEW_ROUNDS = SamplingOptions(steps=4)
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +27,9 @@ def loaded() -> Bundle:
     return load_bundle("lamp-mini", torch.device("cpu"))
 
 
-def _kept(bundle: Bundle, candidates: int) -> list[Motion]:
-    options = GenerateOptions(seed=3, samples=2, candidates=candidates)
-    return list(generate(bundle, [Prompt(text) for text in SENTENCES], options))
+def _kept(bundle: Bundle, candidates: int, samples: int = 1) -> list[Motion]:
+    options = GenerateOptions(3, samples, FEW_ROUNDS, candidates=candidates)
+    return list(generate(bundle, [Prompt(text, 40) for text in SENTENCES], options))
 
 
 @torch.no_grad()
@@ -40,14 +44,14 @@ def _nearness(bundle: Bundle, motion: Motion) -> float:
 
 def test_more_candidates_come_nearer_to_the_sentence(loaded: Bundle) -> None:
     # The draws of fewer candidates are among those of more, so nearness can only grow.
-    by_count = [[_nearness(loaded, motion) for motion in _kept(loaded, count)] for count in (1, 2, 5, 9)]
+    by_count = [[_nearness(loaded, motion) for motion in _kept(loaded, count)] for count in (1, 3, 8)]
     for fewer, more in pairwise(by_count):
         assert all(b >= a - 2e-3 for a, b in zip(fewer, more, strict=True))
     assert np.mean(by_count[-1]) > np.mean(by_count[0]) + 1e-3
 
 
 def test_samples_of_one_prompt_have_candidates_of_their_own(loaded: Bundle) -> None:
-    first, second = _kept(loaded, 3)[:2]
+    first, second = _kept(loaded, 3, samples=2)[:2]
     assert first.text == second.text == SENTENCES[0]
     assert first.features.shape != second.features.shape or not np.array_equal(
         first.features, second.features
@@ -71,10 +75,10 @@ def test_fewer_than_one_candidate_is_refused() -> None:
 
 
 def test_a_batch_of_prompts_keeps_what_each_keeps_alone(loaded: Bundle) -> None:
-    together = _kept(loaded, 20)[::2]
+    together = _kept(loaded, 12)
     for motion in together:
-        options = GenerateOptions(seed=3, candidates=20)
-        alone = next(generate(loaded, [Prompt(motion.text)], options))
+        options = GenerateOptions(3, 1, FEW_ROUNDS, candidates=12)
+        alone = next(generate(loaded, [Prompt(motion.text, 40)], options))
         np.testing.assert_allclose(alone.features, motion.features, atol=1e-3)
 
 
@@ -87,7 +91,7 @@ def test_the_likelihood_has_a_part_only_where_sentences_were_to_be_generated(
     kept = {}
     for share in (0.0, 100.0):
         monkeypatch.setattr("lamp_cli.inference.generate.LIKELIHOOD_SHARE", share)
-        kept[share] = [[motion.features for motion in _kept(bundle, 8)] for bundle in (loaded, without)]
+        kept[share] = [[motion.features for motion in _kept(bundle, 4)] for bundle in (loaded, without)]
     same = [
         all(np.array_equal(a, b) for a, b in zip(*which, strict=True))
         for which in zip(kept[0.0], kept[100.0], strict=True)

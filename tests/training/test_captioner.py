@@ -123,7 +123,9 @@ def test_captions_are_learned_from_motions() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def small() -> Iterator[None]:
-    with mini_is_small():
+    with mini_is_small(), pytest.MonkeyPatch.context() as patch:
+        # Drawing takes longer than training does here; tests of curves and of the command line draw.
+        patch.setattr("lamp_cli.training.pretrain.draw_curves", lambda folder: None)
         yield
 
 

@@ -17,19 +17,15 @@ from safetensors.torch import load_file
 from lamp_cli.bundle.bundle import find_bundle
 from lamp_cli.bundle.config import ModelConfig
 from lamp_cli.data.vocabulary import load_vocabulary
-from lamp_cli.model.generator import GeneratorConfig
-from lamp_cli.model.lamp import LampConfig
-from lamp_cli.model.length import LengthConfig
-from lamp_cli.model.qformer import QFormerConfig
-from lamp_cli.model.tokenizer import TokenizerConfig
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
 from lamp_cli.training.estimate import STEP_WORK, planned_steps, seconds_left
 from lamp_cli.training.options import PretrainOptions
 from lamp_cli.training.pretrain import pretrain
-from lamp_cli.training.sizes import SIZES, Size
+from lamp_cli.training.sizes import SIZES
 from lamp_cli.training.stages.tokenizer import TokenizerStage
 from tests.conftest import wandering
+from tests.small_size import small_model, small_size
 
 CPU = torch.device("cpu")
 STEPS = dict.fromkeys(("tokenizer", "lamp", "generator", "language", "captioner"), 4)
@@ -50,26 +46,11 @@ def _ignore(*arguments: object) -> None:
     pass
 
 
-def _model(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
-    qformer = QFormerConfig(vocabulary, 16, 1, 2, 32, 32, 4, 8)
-    return ModelConfig(
-        TokenizerConfig(width=8, codes=16, code_width=8),
-        LampConfig(qformer=qformer, codes=16, embedding_width=8),
-        GeneratorConfig(16, 16, 16, 1, 2, 32),
-        LengthConfig(16, 16),
-    )
-
-
-def _small() -> Size:
-    """Size mini with networks that train in a moment."""
-    mini = SIZES["mini"]
-    captioner = replace(mini.captioner, width=16, layers=1, heads=2, adapter_rank=2)
-    return replace(mini, model=_model, captioner=captioner)
-
-
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SIZES, "mini", _small())
+    monkeypatch.setitem(SIZES, "mini", small_size())
+    # Drawing takes longer than training does here; tests of curves and of the command line draw.
+    monkeypatch.setattr("lamp_cli.training.pretrain.draw_curves", _ignore)
 
 
 def _dataset(root: Path, skeleton: Skeleton) -> Path:
@@ -191,10 +172,10 @@ def test_training_starts_from_the_shipped_text_side_without_any_other_package(
     mini = SIZES["mini"]
 
     def wide(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
-        text = QFormerConfig(vocabulary, 384, 1, 12, 1536, 32, 32, 8)
-        model = _model(skeleton, vocabulary)
+        model = small_model(skeleton, vocabulary)
+        text = replace(model.lamp.qformer, width=384, heads=12, feed_forward=1536)
         lamp, generator = replace(model.lamp, qformer=text), replace(model.generator, condition_width=384)
-        return replace(model, lamp=lamp, generator=generator, length=LengthConfig(384, 16))
+        return replace(model, lamp=lamp, generator=generator, length=replace(model.length, text_width=384))
 
     monkeypatch.setitem(SIZES, "mini", replace(mini, model=wide))
     options = replace(
@@ -264,7 +245,7 @@ def test_the_time_left_counts_the_stages_that_follow() -> None:
 
 def _pretrain_rank(rank: int, folder: str) -> None:
     torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
-    SIZES["mini"] = _small()
+    SIZES["mini"] = small_size()
     stages = (*OPTIONS.stages, "captioner")
     report = pretrain(
         Path(folder) / "data", Path(folder) / "out", replace(OPTIONS, stages=stages), CPU, _ignore
