@@ -27,7 +27,7 @@ from .motion.motion import Motion
 from .scoring.figures import BERTSCORE, CAPTIONS, OF_MOTIONS, Report, ScoreOptions
 from .scoring.models import ModelChoice, Models
 from .scoring.score import score_motions, score_pairs
-from .scoring.sources import examples_of_pairs
+from .scoring.scored_motions import examples_of_pairs
 
 if TYPE_CHECKING:
     import torch

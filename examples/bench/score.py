@@ -24,7 +24,7 @@ from lamp_cli.metrics.distribution import frechet_inception_distance
 from lamp_cli.metrics.measurement import GENERATED
 from lamp_cli.motion.skeleton import HUMANML3D, Skeleton
 from lamp_cli.scoring.figures import MATCHING, MotionOrigin, Report, ScoreOptions, no_progress
-from lamp_cli.scoring.matching import score_loadings
+from lamp_cli.scoring.generation import score_loadings
 from lamp_cli.scoring.models import ModelChoice, Models
 from lamp_cli.synthetic.corpus import phrasebook
 

@@ -13,7 +13,7 @@ import typer
 
 from ..data.prepare.caption_files import read_requests
 from ..data.prepare.prepare import PrepareOptions, PrepareReport, prepare, remove_prepared
-from ..data.prepare.sources import find_sources
+from ..data.prepare.takes import find_sources
 from ..data.sentences import read_sentences
 from .common import UsageError, counted, emit, note
 

@@ -31,7 +31,7 @@ from ..scoring.figures import (
     Report,
     ScoreOptions,
 )
-from ..scoring.lines import Line, fps_of_record, line_of_record, require_alike
+from ..scoring.lines import Line, fps_of_record, line_of_record, require_captions_of_all_or_none
 from ..scoring.report import (
     PICTURES,
     SUFFIXES,
@@ -317,7 +317,7 @@ def _from_stdin(metrics: Sequence[str], stack: ExitStack, skipped: Skipped) -> _
 def _lines(lines: Sequence[Line], where: str) -> _Source:
     if not lines:
         raise UsageError(f"{where}: no pair of text and motion; the input is empty")
-    require_alike(lines)
+    require_captions_of_all_or_none(lines)
     return _Source(lines=tuple(lines))
 
 
@@ -409,7 +409,7 @@ def _score_files(
     files: Sequence[_File], reader: _Reader, options: ScoreOptions, networks: _Networks
 ) -> tuple[Report, str | None]:
     """Figures of motion files; the physical ones load no model and no torch."""
-    from ..scoring.motion import score_physics
+    from ..scoring.motion_quality import score_physics
 
     found = _read_files(files, reader)
     if options.metrics == (PHYSICS,):
@@ -451,7 +451,7 @@ def _score_texts(
     from ..scoring.evaluators import require_evaluators
     from ..scoring.models import ModelChoice, Models
     from ..scoring.score import score_pairs, score_split
-    from ..scoring.sources import open_split, read_examples, sample_split
+    from ..scoring.scored_motions import open_split, read_examples, sample_split
 
     encoder, layer, config = bertscore_setting(networks.encoder, networks.layer, networks.preset)
     require_evaluators(networks.evaluators)

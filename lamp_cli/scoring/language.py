@@ -24,9 +24,9 @@ from ..motion.clip_length import LONGEST_CLIP
 from ..motion.motion import Motion
 from .evaluators import Evaluator
 from .figures import BERTSCORE, CAPTIONED, CAPTIONS, Figure, MotionOrigin, Repeated, Report, ScoreOptions
-from .matching import Embedded, embedded, evaluator_protocol, joined, r_precision_of
+from .generation import Embedded, embedded, evaluator_protocol, joined, r_precision_of
 from .models import Models
-from .sources import Example
+from .scored_motions import Example
 
 LAMP_BERTSCORE = "LaMP-BertScore"
 # Who introduced ranking in which direction.

@@ -80,7 +80,7 @@ def fps_of_record(record: Mapping[str, Any], where: str) -> float | None:
     return fps
 
 
-def require_alike(lines: Sequence[Line]) -> None:
+def require_captions_of_all_or_none(lines: Sequence[Line]) -> None:
     """Raise ``ValueError`` for lines some of which have a caption and some have none, naming the first."""
     missing = [number for number, line in enumerate(lines, 1) if line.caption is None]
     if missing and len(missing) < len(lines):

@@ -16,7 +16,7 @@ from ..metrics.distribution import MULTIMODALITY_PROTOCOLS, MultimodalityProtoco
 from ..metrics.measurement import FigureNotAllowed
 from .evaluators import Evaluator
 from .figures import MULTIMODALITY, Figure, MotionOrigin, ProgressBar, Repeated, Report, ScoreOptions
-from .matching import GIVEN_PAIRS, GUO, FeatureGenerator, evaluator_protocol
+from .generation import GIVEN_PAIRS, GUO, FeatureGenerator, evaluator_protocol
 
 
 def multimodality_protocols(options: ScoreOptions) -> list[MultimodalityProtocol]:

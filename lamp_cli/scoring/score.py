@@ -38,8 +38,7 @@ from .figures import (
     ScoreOptions,
     no_progress,
 )
-from .language import LAMP_BERTSCORE, LampBertScore, MotionCaptions, score_captions
-from .matching import (
+from .generation import (
     GIVEN_PAIRS,
     Embedded,
     embedded,
@@ -49,11 +48,18 @@ from .matching import (
     score_loadings,
     with_motions,
 )
+from .language import LAMP_BERTSCORE, LampBertScore, MotionCaptions, score_captions
 from .models import Models
-from .motion import CONTACT_BY_HEIGHT, quality_of, reconstruction_figures, report_physics, score_physics
+from .motion_quality import (
+    CONTACT_BY_HEIGHT,
+    quality_of,
+    reconstruction_figures,
+    report_physics,
+    score_physics,
+)
 from .multimodality import score_given_multimodality, score_multimodality
-from .retrieval import RetrievalPool, score_retrieval
-from .sources import Example, Split, generated_examples, generated_origin, origin_of, true_examples
+from .recall import RetrievalPool, score_retrieval
+from .scored_motions import Example, Split, generated_examples, generated_origin, origin_of, true_examples
 
 LONGEST = 199
 

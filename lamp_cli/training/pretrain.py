@@ -46,11 +46,10 @@ from ..model.lamp import Lamp
 from ..model.qformer import QFormer
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
-from .corpus import Corpus, read_corpus
 from .curves import draw_curves
 from .loop import BEST, Stage, TrainingConfig, TrainingResult, load_best_weights
 from .options import PretrainOptions, PretrainReport, Report, RunContext, silent, with_overrides
-from .plan import FROZEN, Origin, StartFrom, other_weights, plan_stages
+from .origins import FROZEN, Origin, StartFrom, other_weights, plan_stages
 from .pretrain_captioner import CaptionerInput, captioner_of, pretrain_captioner, trained_captioner
 from .pretrain_evaluator import pretrain_evaluator
 from .run_record import RUN, claim, read_stage, train_stage, weights_fingerprint
@@ -59,6 +58,7 @@ from .stages.evaluator import EVALUATOR
 from .stages.generator import GeneratorStage
 from .stages.lamp import LampStage, PairData
 from .stages.tokenizer import TokenizerData, TokenizerStage
+from .training_set import Corpus, read_corpus
 
 VOCABULARY = "vocab.txt"
 # What must agree for a stage to stay as it is in a bundle to start from.

@@ -23,7 +23,7 @@ from ..model.lamp import Lamp
 from ..model.tokenizer import MotionTokenizer
 from .loop import BEST, Stage, TrainingConfig, TrainingResult, load_best_weights
 from .options import PretrainOptions, RunContext, with_overrides
-from .plan import StartFrom
+from .origins import StartFrom
 from .run_record import RUN, claim, read_object, train_stage, weights_fingerprint
 from .sizes import CAPTIONER, LANGUAGE, LANGUAGE_MODEL_RATES, SIZES, CaptionerSize
 from .stages.captioner import CaptionerStage, LanguageStage

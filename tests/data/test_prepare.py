@@ -14,7 +14,7 @@ import pytest
 
 from lamp_cli.data.layout import FramesLimit, open_dataset
 from lamp_cli.data.prepare.caption_files import ClipRequest, read_requests
-from lamp_cli.data.prepare.plan import LEAST_FRAMES, MOST_FRAMES, ClipPlan, plan_clips
+from lamp_cli.data.prepare.clip_spans import LEAST_FRAMES, MOST_FRAMES, ClipPlan, plan_clips
 from lamp_cli.data.prepare.prepare import PrepareOptions, prepare, remove_prepared
 from lamp_cli.data.prepare.synthetic import read_truth
 from lamp_cli.data.sentences import read_sentences

@@ -25,7 +25,7 @@ from lamp_cli.model.generator import SamplingOptions
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
-from lamp_cli.scoring import motion as score_motion
+from lamp_cli.scoring import motion_quality
 from lamp_cli.scoring.bertscore_encoders import (
     RememberingEncoder,
     bert_encoder,
@@ -46,15 +46,15 @@ from lamp_cli.scoring.figures import (
     ScoreOptions,
     no_progress,
 )
+from lamp_cli.scoring.generation import Embedded, r_precision_of, score_given, score_loadings
 from lamp_cli.scoring.language import LampBertScore, MotionCaptions, shuffled, text_figures
-from lamp_cli.scoring.lines import Line, line_of_record, require_alike
-from lamp_cli.scoring.matching import Embedded, r_precision_of, score_given, score_loadings
+from lamp_cli.scoring.lines import Line, line_of_record, require_captions_of_all_or_none
 from lamp_cli.scoring.models import ModelChoice, Models
-from lamp_cli.scoring.motion import reconstruction_figures, score_physics
+from lamp_cli.scoring.motion_quality import reconstruction_figures, score_physics
 from lamp_cli.scoring.multimodality import score_given_multimodality, score_multimodality
-from lamp_cli.scoring.retrieval import RetrievalPool, score_retrieval
+from lamp_cli.scoring.recall import RetrievalPool, score_retrieval
 from lamp_cli.scoring.score import score_pairs
-from lamp_cli.scoring.sources import (
+from lamp_cli.scoring.scored_motions import (
     Example,
     generate_for,
     generated_origin,
@@ -441,7 +441,7 @@ def test_an_empty_caption_counts_as_nothing_said(tmp_path: Path) -> None:
     assert one(report.measurements, "ROUGE-L", "captioned").value == 0.0
     lines = [Line("a", Path("a.npy"), caption="x"), Line("b", Path("b.npy"))]
     with pytest.raises(ValueError, match=r"b.npy \(pair 2\): has no 'caption', others have"):
-        require_alike(lines)
+        require_captions_of_all_or_none(lines)
 
 
 def test_true_motions_captioned_by_us_stand_in_no_row_of_given_captions() -> None:
@@ -708,7 +708,7 @@ def test_a_tokenizer_that_loses_nothing_has_no_error(monkeypatch: pytest.MonkeyP
         seen.extend(map(len, batch))
         return batch
 
-    monkeypatch.setattr(score_motion, "decoded_features", lossless)
+    monkeypatch.setattr(motion_quality, "decoded_features", lossless)
     figures = reconstruction_figures(tiny_bundle(), features)
     assert seen == [40, 196]
     assert {m.metric: (round(m.value, 6), m.pool) for m in figures} == {
@@ -722,9 +722,9 @@ def test_a_tokenizer_that_loses_nothing_has_no_error(monkeypatch: pytest.MonkeyP
 def test_clips_are_decoded_as_if_alone() -> None:
     bundle = tiny_bundle()
     features = [joints_to_features(wandering(HUMANML3D, n, n), HUMANML3D) for n in (41, 81)]
-    together = score_motion.decoded_features(bundle, features)
+    together = motion_quality.decoded_features(bundle, features)
     for clip, decoded in zip(features, together, strict=True):
-        [alone] = score_motion.decoded_features(bundle, [clip])
+        [alone] = motion_quality.decoded_features(bundle, [clip])
         assert decoded.shape == clip.shape
         np.testing.assert_allclose(decoded, alone, atol=1e-4)
 

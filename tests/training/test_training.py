@@ -23,7 +23,6 @@ from lamp_cli.model.lamp import Lamp, LampConfig
 from lamp_cli.model.qformer import QFormer, QFormerConfig
 from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
-from lamp_cli.training.corpus import Corpus
 from lamp_cli.training.draws import drawn_ahead
 from lamp_cli.training.loop import Stage, TrainingConfig, learning_rate, train
 from lamp_cli.training.options import PretrainOptions, PretrainReport, with_overrides
@@ -32,6 +31,7 @@ from lamp_cli.training.run_record import claim
 from lamp_cli.training.sizes import CORE, SIZES
 from lamp_cli.training.stages.lamp import LampStage, PairData
 from lamp_cli.training.stages.tokenizer import TokenizerData, TokenizerStage
+from lamp_cli.training.training_set import Corpus
 
 CPU = torch.device("cpu")
 STATISTICS = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))

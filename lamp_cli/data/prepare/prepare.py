@@ -29,11 +29,11 @@ from ..examples import FOLDERS, WrittenExample, frames_written, write_example
 from ..layout import WORDINGS
 from ..statistics import compute_statistics, save_statistics
 from .caption_files import ClipRequest
-from .plan import LEAST_FRAMES, ClipPlan, motion_named, plan_clips
+from .clip_spans import LEAST_FRAMES, ClipPlan, motion_named, plan_clips
 from .recombined import RecombinationJob, recombination_jobs, write_recombined
-from .sources import MotionSource, find_sources
 from .synthetic import FOLDER as TRUTH_FOLDER
 from .synthetic import SyntheticJob, synthetic_jobs, write_synthetic
+from .takes import MotionSource, find_sources
 
 FINGERPRINT = "prepare.json"
 # Raised when the same input gives other clips, so that a run does not go on where an older program stopped.

@@ -45,7 +45,7 @@ from .figures import (
     Report,
     ScoreOptions,
 )
-from .sources import Split
+from .scored_motions import Split
 
 GUO = "guo"
 GIVEN_PAIRS = "given pairs"
