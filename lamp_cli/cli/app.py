@@ -17,7 +17,8 @@ from typer.core import CompletionItem, TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from .. import __version__
-from .common import note, reported_errors, set_encodings
+from .common import note, reported_errors
+from .inputs import set_encodings
 
 # Name -> the module that holds its function NAME_command, and its line in ``lamp --help``.
 COMMANDS = {

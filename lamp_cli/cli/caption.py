@@ -14,20 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..inference import BATCH_SIZE
-from .common import (
-    MotionInput,
-    Skipped,
-    UsageError,
-    check_fps,
-    device_option,
-    emit,
-    motion_inputs,
-    motion_notes,
-    name_several,
-    note,
-    progress,
-    stdin_inputs,
-)
+from .common import UsageError, device_option, emit, motion_notes, name_several, note
+from .inputs import MotionInput, Skipped, check_fps, motion_inputs, stdin_inputs
+from .progress import progress
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle

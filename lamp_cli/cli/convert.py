@@ -15,18 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..storage import safe_stem
-from .common import (
-    MotionInput,
-    Skipped,
-    UsageError,
-    check_fps,
-    emit,
-    motion_inputs,
-    motion_notes,
-    note,
-    stdin_inputs,
-)
+from .common import UsageError, emit, motion_notes, note
 from .files import SAVED_FORMATS, OutputFiles, require_place, require_writable
+from .inputs import MotionInput, Skipped, check_fps, motion_inputs, stdin_inputs
 
 if TYPE_CHECKING:
     from ..motion.motion import Motion

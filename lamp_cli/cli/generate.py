@@ -16,20 +16,10 @@ import typer
 from ..inference.known_words import quoted
 from ..inference.precision import check_precision
 from ..storage import safe_stem, write_array
-from .common import (
-    Skipped,
-    UsageError,
-    device_option,
-    emit,
-    note,
-    note_missing_signs,
-    note_remarks,
-    progress,
-    read_option,
-    read_records,
-    stdin_lines,
-)
+from .common import UsageError, device_option, emit, note, note_missing_signs, note_remarks
 from .files import COMPANIONS, PICTURE_FORMATS, SAVED_FORMATS, OutputFiles, formats_option, require_writable
+from .inputs import Skipped, read_option, read_records, stdin_lines
+from .progress import progress
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle

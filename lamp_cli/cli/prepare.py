@@ -15,7 +15,8 @@ from ..data.prepare.caption_files import read_requests
 from ..data.prepare.prepare import PrepareOptions, PrepareReport, prepare, remove_prepared
 from ..data.prepare.takes import find_sources
 from ..data.sentences import read_sentences
-from .common import UsageError, counted, emit, note
+from .common import UsageError, emit, note
+from .progress import counted
 
 
 def prepare_command(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import Advance, UsageError, device_option, duration, emit, note, progress
+from .common import UsageError, device_option, emit, note
+from .progress import Advance, duration, progress
 
 if TYPE_CHECKING:
     from ..training.options import PretrainOptions

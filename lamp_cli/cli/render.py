@@ -15,20 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..storage import safe_stem
-from .common import (
-    MotionInput,
-    Skipped,
-    UsageError,
-    check_fps,
-    emit,
-    motion_inputs,
-    motion_notes,
-    note,
-    note_missing_signs,
-    progress,
-    stdin_inputs,
-)
+from .common import UsageError, emit, motion_notes, note, note_missing_signs
 from .files import PICTURE_FORMATS, OutputFiles, formats_option, require_place, require_writable
+from .inputs import MotionInput, Skipped, check_fps, motion_inputs, stdin_inputs
+from .progress import progress
 
 if TYPE_CHECKING:
     from ..motion.motion import Motion

@@ -15,23 +15,18 @@ import typer
 
 from ..data.sentences import read_sentences
 from .common import (
-    Skipped,
     UsageError,
-    check_fps,
-    counted,
     device_option,
     emit,
-    motion_file_on_stdin,
     motion_notes,
     name_several,
     note,
     note_missing_signs,
     note_remarks,
-    rate_of,
-    read_records,
-    stdin_lines,
 )
 from .files import OutputFiles, require_place, require_writable
+from .inputs import Skipped, check_fps, motion_file_on_stdin, rate_of, read_records, stdin_lines
+from .progress import counted
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle

@@ -44,19 +44,10 @@ from ..scoring.report import (
     table,
     write_report,
 )
-from .common import (
-    Skipped,
-    UsageError,
-    device_option,
-    emit,
-    motion_files_of,
-    motion_notes,
-    note,
-    progress,
-    read_option,
-    stdin_inputs,
-)
+from .common import UsageError, device_option, emit, motion_notes, note
 from .files import OutputFiles, require_writable
+from .inputs import Skipped, motion_files_of, read_option, stdin_inputs
+from .progress import progress
 
 if TYPE_CHECKING:
     from ..motion.motion import Motion

@@ -15,7 +15,9 @@ import pytest
 
 from lamp_cli import __version__
 from lamp_cli.cli.app import COMMANDS
-from lamp_cli.cli.common import UsageError, _rate, duration, motion_notes, read_records
+from lamp_cli.cli.common import UsageError, motion_notes
+from lamp_cli.cli.inputs import read_records
+from lamp_cli.cli.progress import _rate, duration
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D
 from tests.conftest import wandering

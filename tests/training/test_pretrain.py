@@ -53,7 +53,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lamp_cli.training.pretrain.draw_curves", _ignore)
 
 
-def _dataset(root: Path, skeleton: Skeleton) -> Path:
+def dataset(root: Path, skeleton: Skeleton) -> Path:
     """A data set of six clips in the field's layout."""
     for folder in ("new_joint_vecs", "texts"):
         (root / folder).mkdir(parents=True)
@@ -70,7 +70,7 @@ def _dataset(root: Path, skeleton: Skeleton) -> Path:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    return _dataset(tmp_path / "data", HUMANML3D)
+    return dataset(tmp_path / "data", HUMANML3D)
 
 
 class _Run:
@@ -227,7 +227,7 @@ def test_data_without_validation_clips_says_what_to_do(data: Path, tmp_path: Pat
 
 
 def test_a_bundle_of_another_skeleton_is_refused(tmp_path: Path) -> None:
-    data, options = _dataset(tmp_path / "kit", KIT), replace(OPTIONS, start_from="lamp-mini")
+    data, options = dataset(tmp_path / "kit", KIT), replace(OPTIONS, start_from="lamp-mini")
     with pytest.raises(ValueError, match="the bundle has humanml3d's skeleton, the data have kit's"):
         pretrain(data, tmp_path / "out", options, CPU, _ignore)
     assert not (tmp_path / "out").exists()
@@ -241,26 +241,3 @@ def test_the_time_left_counts_the_stages_that_follow() -> None:
     assert left["captioner"] == pytest.approx(1000 * 2 * STEP_WORK["captioner"])
     assert list(seconds_left(planned, "captioner", 999, 1.0)) == ["captioner"]
     assert "language" not in planned_steps(replace(OPTIONS, stages=("captioner",), start_from="lamp-mini"))
-
-
-def _pretrain_rank(rank: int, folder: str) -> None:
-    torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
-    SIZES["mini"] = small_size()
-    stages = (*OPTIONS.stages, "captioner")
-    report = pretrain(
-        Path(folder) / "data", Path(folder) / "out", replace(OPTIONS, stages=stages), CPU, _ignore
-    )
-    results = {name: [result.step, result.figures] for name, result in report.results.items()}
-    (Path(folder) / f"{rank}.json").write_text(json.dumps(results))
-    torch.distributed.destroy_process_group()
-
-
-def test_two_processes_train_one_bundle(data: Path, tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(_pretrain_rank, args=(str(tmp_path),), nprocs=2)
-    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
-    assert first == second and set(first) == set(STEPS)
-    alone = _Run(data, tmp_path / "alone")
-    alone(*OPTIONS.stages, "captioner")
-    for name in ("tokenizer", "lamp", "generator", "captioner"):
-        one, two = (load_file(tmp_path / folder / f"{name}.safetensors") for folder in ("alone", "out"))
-        assert one.keys() == two.keys()

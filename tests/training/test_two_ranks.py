@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from lamp_cli.bundle.bundle import load_bundle
+from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.training import loop
 from lamp_cli.training.loop import Stage, train
+from lamp_cli.training.pretrain import pretrain
+from lamp_cli.training.sizes import SIZES
+from tests.small_size import small_size
 from tests.training import test_captioner, test_evaluator, test_loop, test_training
+from tests.training.test_pretrain import OPTIONS as PRETRAINING
+from tests.training.test_pretrain import dataset
 
 
 def _evaluator_stage() -> Stage:
@@ -52,7 +60,7 @@ def _gradients(stage: Stage, ranks: int) -> dict[str, torch.Tensor]:
 
 
 def _rank(rank: int, folder: str) -> None:
-    """One of two processes: every stage's gradients, then a training whose first rank writes slowly."""
+    """One of two processes: every stage's gradients, a training written slowly, a pretraining as a whole."""
     torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
     for name, make in STAGES.items():
         gradients = _gradients(make(), 2)
@@ -69,6 +77,13 @@ def _rank(rank: int, folder: str) -> None:
     result = train(stage, test_loop.CONFIG, Path(folder) / "run", 0, test_loop.CPU, test_loop.ignore)
     slope = float(stage.network.state_dict()["slope"])
     (Path(folder) / f"{rank}.json").write_text(json.dumps([result.step, slope]))
+    loop._save_weights = write
+    SIZES["mini"] = small_size()
+    options = replace(PRETRAINING, stages=(*PRETRAINING.stages, "captioner"))
+    data, output = Path(folder) / "data", Path(folder) / "bundle"
+    report = pretrain(data, output, options, test_loop.CPU, test_loop.ignore)
+    results = {name: [result.step, result.figures] for name, result in report.results.items()}
+    (Path(folder) / f"pretrained_{rank}.json").write_text(json.dumps(results))
     torch.distributed.destroy_process_group()
 
 
@@ -76,6 +91,7 @@ def _rank(rank: int, folder: str) -> None:
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes left behind; started once, each imports torch anew."""
     folder = tmp_path_factory.mktemp("ranks")
+    dataset(folder / "data", HUMANML3D)
     torch.multiprocessing.spawn(_rank, args=(str(folder),), nprocs=2)
     return folder
 
@@ -97,3 +113,10 @@ def test_two_ranks_with_half_the_batch_give_the_gradients_of_one(name: str, rank
 def test_every_rank_goes_on_with_the_best_that_the_first_wrote(ranks: Path) -> None:
     first, second = (json.loads((ranks / f"{rank}.json").read_text()) for rank in range(2))
     assert first == second and first[0] == 4 and first[1] > 0
+
+
+def test_two_processes_train_one_bundle(ranks: Path) -> None:
+    first, second = (json.loads((ranks / f"pretrained_{rank}.json").read_text()) for rank in range(2))
+    assert first == second and set(first) == set(PRETRAINING.steps)
+    bundle = load_bundle(ranks / "bundle", test_loop.CPU, captioner=True)
+    assert {"tokenizer", "lamp", "generator", "captioner"} <= set(bundle.config.steps)

@@ -1,0 +1,112 @@
+"""Progress of long work on stderr: a bar on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from .common import note
+
+if TYPE_CHECKING:
+    pass
+
+
+SECONDS_BETWEEN_LINES = 15.0
+LEAST_SECONDS_OF_A_RATE = 0.5
+Advance = Callable[[int, str], None]
+
+
+@contextmanager
+def progress(total: int, title: str) -> Iterator[Advance]:
+    """Yield ``advance(count, detail)``: a bar with rate and time left on a terminal, else plain lines.
+
+    Plain lines too when stdout is a pipe: what reads it may print results onto the same terminal, into
+    the middle of a bar.
+    """
+    if sys.stderr.isatty() and not _is_pipe(sys.stdout):
+        with _bar(total, title) as advance:
+            yield advance
+        return
+    done, shown = 0, time.monotonic()
+    began = shown
+
+    def advance_plainly(count: int, detail: str) -> None:
+        nonlocal done, shown
+        done += count
+        now = time.monotonic()
+        if now - shown < SECONDS_BETWEEN_LINES:
+            return
+        shown = now
+        left = (now - began) / max(done, 1) * (total - done)
+        note(f"{title}: {done}/{total}, {duration(left)} left {detail}".rstrip())
+
+    yield advance_plainly
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that people would say it in."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+
+
+def _is_pipe(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def counted(stack: ExitStack, title: str, detail: str = "") -> Callable[[int, int], None]:
+    """``show(done, total)`` for work whose total is known once it begins: the bar opens then."""
+    opened: list[Advance] = []
+    before = 0
+
+    def show(done: int, total: int) -> None:
+        nonlocal before
+        if not opened:
+            opened.append(stack.enter_context(progress(total, title)))
+        opened[0](done - before, detail)
+        before = done
+
+    return show
+
+
+@contextmanager
+def _bar(total: int, title: str) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}", markup=False),
+    )
+    # By default rich takes over stdout too and writes it to stderr: results would never reach a pipe.
+    shared = sys.stdout.isatty()
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=shared) as bar:
+        task = bar.add_task(title, total=total, rate="", detail="")
+        began = time.monotonic()
+
+        def advance(count: int, detail: str) -> None:
+            done = bar.tasks[0].completed + count
+            bar.update(task, advance=count, rate=_rate(done, time.monotonic() - began), detail=detail)
+
+        yield advance
+
+
+def _rate(done: float, seconds: float) -> str:
+    """Steps per second, or of slow ones seconds per step; nothing before there is anything to say."""
+    if done <= 0 or seconds < LEAST_SECONDS_OF_A_RATE:
+        return ""
+    return f"{done / seconds:.1f}/s" if done >= seconds else f"{seconds / done:.1f} s each"
