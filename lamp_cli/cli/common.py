@@ -80,11 +80,11 @@ def _internal(error: Exception, debug: bool) -> str:
 def _fail(error: BaseException, code: int, debug: bool) -> None:
     if debug:
         traceback.print_exception(error)
-    note(f"lamp: {sentence_of(error)}")
+    note(f"lamp: {error_sentence(error)}")
     _leave(code)
 
 
-def sentence_of(error: BaseException) -> str:
+def error_sentence(error: BaseException) -> str:
     """What went wrong, on one line."""
     message = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .common import UsageError, note, sentence_of
+from .common import UsageError, error_sentence, note
 
 if TYPE_CHECKING:
     from ..motion.motion import Motion
@@ -50,7 +50,7 @@ class Skipped:
     def add(self, error: Exception, counts: bool = True) -> None:
         """Name one; what a folder brings may be no motion and does not count."""
         self.count += counts
-        note(f"left out: {sentence_of(error)}")
+        note(f"left out: {error_sentence(error)}")
 
     def add_input(self, item: MotionInput, error: Exception) -> None:
         """Name a file of a folder or of stdin; raises ``error`` for a file that was named itself."""

@@ -297,7 +297,8 @@ def test_a_full_disk_under_stdout_is_1_and_one_sentence(work):
 
 SHOWN = """
 import sys
-from lamp_cli.cli.common import emit, progress
+from lamp_cli.cli.common import emit
+from lamp_cli.cli.progress import progress
 with progress(2, "working [on it]") as advance:
     for number in range(2):
         emit({"number": number, "text": "\\u8df3"}, f"human {number}", "--json" in sys.argv)
@@ -376,7 +377,7 @@ def test_remarks_of_many_motions_are_shown_once_a_file_and_then_counted(capsys):
 
 def test_plain_progress_comes_at_intervals():
     code = (
-        "import lamp_cli.cli.common as c\nc.SECONDS_BETWEEN_LINES = -1\n"
+        "import lamp_cli.cli.progress as c\nc.SECONDS_BETWEEN_LINES = -1\n"
         "with c.progress(4, 'working') as advance:\n    advance(0, '')\n    advance(3, 'loss 2')\n"
     )
     lines = python(code).stderr.splitlines()
