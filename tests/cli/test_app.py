@@ -1,4 +1,4 @@
-"""The promises every subcommand shares, kept by real processes; ``lamp prepare`` from end to end."""
+"""The promises every subcommand shares, most kept by real processes; ``lamp prepare`` from end to end."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from lamp_cli.cli.inputs import read_records
 from lamp_cli.cli.progress import _rate, duration
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D
+from tests.command_line import lamp as lamp_within
 from tests.conftest import wandering
 
 LAMP = [sys.executable, "-m", "lamp_cli"]
@@ -116,15 +117,15 @@ def test_version(flag):
 
 
 def test_a_mistyped_command_suggests_the_nearest():
-    done = lamp("genrate", "a person jumps")
+    done = lamp_within("genrate", "a person jumps")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "lamp: No such command 'genrate', did you mean 'generate'; see lamp --help\n"
 
 
 def test_help_is_a_word_too():
     assert lamp("help").stdout == lamp("--help").stdout
-    assert lamp("help", "render").stdout == lamp("render", "--help").stdout
-    assert lamp("help", "nonsense").returncode == 2
+    assert lamp_within("help", "render").stdout == lamp_within("render", "--help").stdout
+    assert lamp_within("help", "nonsense").returncode == 2
 
 
 def completions(line: str) -> tuple[list[str], set[str]]:
@@ -160,7 +161,7 @@ def test_the_shell_completes_commands_and_options_without_torch():
     "words", [["nonsense"], ["--nonsense"], ["prepare"], ["prepare", "a", "--workers", "0"]]
 )
 def test_bad_usage_is_2_with_nothing_on_stdout(words):
-    done = lamp(*words)
+    done = lamp_within(*words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr
     no_traceback(done)
@@ -178,7 +179,7 @@ def test_bad_usage_is_2_with_nothing_on_stdout(words):
 )
 def test_a_users_mistake_is_2_and_one_sentence(work, replaced, message):
     swap = {work / old: work / new for old, new in replaced.items()}
-    done = lamp(*(swap.get(word, word) for word in prepare_words(work)))
+    done = lamp_within(*(swap.get(word, word) for word in prepare_words(work)))
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr and len(done.stderr.splitlines()) == 1
     no_traceback(done)
@@ -186,7 +187,7 @@ def test_a_users_mistake_is_2_and_one_sentence(work, replaced, message):
 
 @pytest.mark.parametrize("words", [["--fps", "0"], ["--fps", "nan"], ["--val-fraction", "nan"]])
 def test_impossible_numbers_name_the_option(work, words):
-    done = lamp(*prepare_words(work, *words))
+    done = lamp_within(*prepare_words(work, *words))
     assert (done.returncode, done.stdout) == (2, "")
     assert words[0] in done.stderr
     no_traceback(done)
@@ -435,7 +436,7 @@ def test_prepare_from_end_to_end(work):
 
 
 def test_prepare_options_reach_the_data_set(work):
-    done = lamp(*prepare_words(work, "--fps", "40", "--no-mirror", "--val-fraction", "0", "--json"))
+    done = lamp_within(*prepare_words(work, "--fps", "40", "--no-mirror", "--val-fraction", "0", "--json"))
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert (record["clips"], record["mirrored"]) == ({"train": 4}, 0)
@@ -443,15 +444,15 @@ def test_prepare_options_reach_the_data_set(work):
 
 
 def test_other_input_needs_force_which_deletes_nothing_before_the_input_is_read(work):
-    assert lamp(*prepare_words(work)).returncode == 0
+    assert lamp_within(*prepare_words(work)).returncode == 0
     other = prepare_words(work, "--no-mirror")
-    refused = lamp(*other)
+    refused = lamp_within(*other)
     assert refused.returncode == 2 and "use --force to replace it" in refused.stderr
     (work / "empty").mkdir()
     nothing = [work / "empty" if word == work / "motions" else word for word in other]
-    assert lamp(*nothing, "--force").returncode == 2
+    assert lamp_within(*nothing, "--force").returncode == 2
     assert (work / "data/new_joints/m0.npy").is_file()
-    replaced = lamp(*other, "--force")
+    replaced = lamp_within(*other, "--force")
     assert replaced.returncode == 0, replaced.stderr
     assert not list((work / "data/new_joints").glob("Mm*"))
 
