@@ -32,6 +32,8 @@ class TokenizerConfig:
     stages: halvings of the frame rate; a token is 2 ** stages frames.
     residual_blocks: of one stage.
     dilation_growth: from one residual block's convolution to the next one's.
+    mirrored_dilations: they grow in the decoder's stages and shrink in the encoder's; without, they shrink in
+        both, as in the release, MoMask and T2M-GPT.
     codebook_decay: of the exponential moving averages that codebooks learn by.
     commitment_weight: of the commitment loss.
     position_weight: of the loss of joint positions, which the reconstruction loss holds too.
@@ -49,6 +51,7 @@ class TokenizerConfig:
     stages: int = 2
     residual_blocks: int = 3
     dilation_growth: int = 3
+    mirrored_dilations: bool = True
     codebook_decay: float = 0.99
     commitment_weight: float = 0.02
     position_weight: float = 0.5
@@ -158,7 +161,8 @@ class Decoder(nn.Module):
     def __init__(self, config: TokenizerConfig):
         super().__init__()
         width = config.width
-        dilations = [config.dilation_growth**k for k in range(config.residual_blocks)]
+        growing = [config.dilation_growth**k for k in range(config.residual_blocks)]
+        dilations = growing if config.mirrored_dilations else growing[::-1]
         self.first = MaskedConv(config.code_width, width, 3, padding=1)
         self.blocks = nn.ModuleList(
             nn.ModuleList(ResidualBlock(width, d) for d in dilations) for _ in range(config.stages)

@@ -29,6 +29,16 @@ def test_four_frames_are_one_token() -> None:
     assert tokenizer.decode(tokenizer.encode(features)).shape == features.shape
 
 
+@pytest.mark.parametrize(("mirrored", "expected"), [(True, [1, 3, 9]), (False, [9, 3, 1])])
+def test_dilations_of_the_decoder_are_mirrored_or_those_of_the_encoder(
+    mirrored: bool, expected: list[int]
+) -> None:
+    tokenizer = MotionTokenizer(replace(SMALL, mirrored_dilations=mirrored))
+    for half, dilations in ((tokenizer.encoder, [9, 3, 1]), (tokenizer.decoder, expected)):
+        for blocks in half.blocks:
+            assert [block.dilated.dilation[0] for block in blocks] == dilations
+
+
 def test_codes_are_the_same_under_autocast() -> None:
     """Inference computes them in fp32; what learns from codes must meet the same ones in training."""
     tokenizer = _tokenizer()
