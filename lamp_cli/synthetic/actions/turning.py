@@ -140,11 +140,11 @@ def step_touch(style: BodyStyle, rng: np.random.Generator) -> Movement:
             (1, at + 2 * beat, -1),
             (0, at + 3 * beat, -1),
         ):
-            moved = go * ease((t - begin) / (0.8 * beat))
+            step = go * ease((t - begin) / (0.8 * beat))
             if foot == 0:
-                lead += moved
+                lead += step
             else:
-                other += moved
+                other += step
             lift[foot] += bump((t - begin) / (0.8 * beat))
     place = smooth((lead + other) / 2, 2.0)
     tracks.root[:, 0] += sign * wide * place
