@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,14 @@ from ..data.vocabulary import (
     pieces_of_bert,
     trim_vocabulary,
 )
-from ..model.bert import WORDS, layer_count, weights_by_bert_names
+from ..model.bert import WORD_BIAS, WORDS, layer_count, weights_by_bert_names, with_current_names
 from ..model.qformer import QFormerConfig
 from .bundle import DEFAULT, find_bundle
 
 AUTO, NONE, MINILM = "auto", "none", "minilm"
-BERT_BASE_WIDTH = 768
-HUB_FILES = ["model.safetensors", "vocab.txt", "tokenizer.json"]
+BERT_BASE, BERT_BASE_WIDTH = "bert-base-uncased", 768
+SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
+WORD_FILES = ["vocab.txt", "tokenizer.json"]
 
 
 @dataclass(frozen=True)
@@ -60,31 +62,37 @@ class PretrainedTextEncoder:
         return None
 
 
-def find_text_encoder(choice: str, qformer: QFormerConfig) -> PretrainedTextEncoder | None:
+def find_text_encoder(
+    choice: str, qformer: QFormerConfig, automatic: str = DEFAULT
+) -> PretrainedTextEncoder | None:
     """The encoder that ``--text-encoder`` names: a BERT-family model or the text side of a bundle.
 
-    ``auto`` is the shipped bundle's where it fits the sizes of ``qformer``, else none; ``minilm`` the one of
-    the optional package; ``none`` is none; else a folder or a hub name. Raises ``ValueError`` when what
-    is asked for is not at hand or does not fit.
+    ``auto`` is ``automatic``, which the size of the networks names: the shipped bundle's where it fits the
+    sizes of ``qformer``, else none; any other must be at hand. ``minilm`` is the one of the optional package;
+    ``none`` is none; else a folder or a hub name. Raises ``ValueError`` when what is asked for is not at
+    hand or does not fit.
     """
-    if choice == NONE:
+    named = automatic if choice == AUTO else choice
+    if named == NONE:
         return None
-    if choice == AUTO:
+    if choice == AUTO and named == DEFAULT:
         shipped = text_transformer_of_bundle(find_bundle(DEFAULT), DEFAULT)
         return shipped if shipped.misfit(qformer) is None else None
+    option = f"--text-encoder {choice}" + (f": {named}" if named != choice else "")
     try:
-        encoder = _named(choice)
+        encoder = _encoder_named(named)
         problem = encoder.misfit(qformer)
     except (ValueError, OSError) as error:
-        raise ValueError(f"--text-encoder {choice}: {error}") from None
+        hint = f"; --text-encoder FOLDER names a copy of it, {NONE} does without" if choice == AUTO else ""
+        raise ValueError(f"{option}: {error}{hint}") from None
     if problem is not None:
         fits = f"a BERT-family model of width {qformer.width} and {qformer.layers} layers or more"
-        example = ", such as bert-base-uncased" if qformer.width == BERT_BASE_WIDTH else ""
-        raise ValueError(f"--text-encoder {choice}: {problem}; expected {fits}{example}, or {NONE}")
+        example = f", such as {BERT_BASE}" if qformer.width == BERT_BASE_WIDTH else ""
+        raise ValueError(f"{option}: {problem}; expected {fits}{example}, or {NONE}")
     return encoder
 
 
-def _named(choice: str) -> PretrainedTextEncoder:
+def _encoder_named(choice: str) -> PretrainedTextEncoder:
     if choice == MINILM:
         folder = default_text_encoder()
         if folder is None:
@@ -103,46 +111,75 @@ def _named(choice: str) -> PretrainedTextEncoder:
 
 
 def _from_hub(choice: str) -> Path:
+    """The folder of a hub name, as an earlier download left it where there was one."""
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
         raise ValueError("is no folder; to load it by hub name, install huggingface_hub") from None
     try:
-        return Path(snapshot_download(choice, allow_patterns=HUB_FILES))
+        cached = Path(snapshot_download(choice, allow_patterns=[], local_files_only=True))
+    except (ValueError, OSError):
+        cached = Path()
+    if _weights_file(cached) and any((cached / name).is_file() for name in WORD_FILES):
+        return cached
+    try:
+        folder = Path(snapshot_download(choice, allow_patterns=[SAFETENSORS, *WORD_FILES]))
+        if not _weights_file(folder):
+            folder = Path(snapshot_download(choice, allow_patterns=[PICKLE, *WORD_FILES]))
     except (ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].rstrip(".")
         known = f"{AUTO}, {DEFAULT}, {MINILM}, {NONE}"
-        raise ValueError(f"none of {known}, no folder, and not on the hub ({reason})") from None
+        raise ValueError(
+            f"none of {known}, no folder, not in the Hugging Face cache, and not on the hub ({reason})"
+        ) from None
+    return folder
 
 
 def text_transformer_of_bundle(folder: Path, name: str) -> PretrainedTextEncoder:
-    """The text transformer of a bundle's LaMP model."""
+    """The text transformer of a bundle's LaMP model, and its head that generates text."""
     pieces = load_vocabulary(folder / "vocab.txt").pieces
-    weights = weights_by_bert_names(_tensors(folder / "lamp.safetensors", "qformer."))
+    weights = weights_by_bert_names(_tensors(folder / "lamp.safetensors"))
     known = [number for number, piece in enumerate(pieces) if piece != DECODER_TOKEN]
-    weights[WORDS] = weights[WORDS][known]
+    weights |= {key: weights[key][known] for key in (WORDS, WORD_BIAS)}
     return PretrainedTextEncoder(name, [pieces[number] for number in known], weights)
 
 
 def _bert_family(folder: Path, name: str) -> PretrainedTextEncoder:
     pieces = pieces_of_bert(folder)
-    tensors = _tensors(folder / "model.safetensors")
-    weights = {key.removeprefix("bert."): value for key, value in tensors.items()}
+    path = _weights_file(folder)
+    if path is None:
+        raise ValueError(f"{folder}: expected the weights as {SAFETENSORS} or {PICKLE}, found neither")
+    weights = with_current_names(_tensors(path) if path.name == SAFETENSORS else _pickled_tensors(path))
     if WORDS not in weights:
         raise ValueError(f"not a BERT-family encoder: {WORDS} is missing")
+    if len(pieces) != len(weights[WORDS]):
+        raise ValueError(f"{folder}: {len(pieces)} word pieces, {path.name} has {len(weights[WORDS])}")
     return PretrainedTextEncoder(name, pieces, weights)
 
 
-def _tensors(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
-    """The tensors whose names begin with ``prefix``, without it."""
+def _weights_file(folder: Path) -> Path | None:
+    return next((folder / name for name in (SAFETENSORS, PICKLE) if (folder / name).is_file()), None)
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
-        raise ValueError(f"{path}: missing; a text encoder is a folder with safetensors weights")
+        raise ValueError(f"{path}: missing; a text encoder is a folder with weights")
     try:
         with safe_open(path, framework="pt") as file:
-            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
-            return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path}: cannot be read, perhaps cut short ({error})") from None
+
+
+def _pickled_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a pickle that holds nothing else, which alone is safe to open."""
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise ValueError(f"{path}: no checkpoint of weights alone ({str(error).splitlines()[0]})") from None
+    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise ValueError(f"{path}: expected tensors by name, found {type(found).__name__}")
+    return found
 
 
 def default_text_encoder() -> Path | None:

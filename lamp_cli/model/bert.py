@@ -1,8 +1,8 @@
 """Start the Q-Former's text side from a pretrained BERT-family encoder.
 
 Source: BLIP-2 and LaMP section 3: self-attention, text feed-forwards and embeddings are the encoder's,
-the query feed-forwards start as copies of the text ones, cross-attention is initialised at random.
-Works on tensors by name; knows no files.
+the query feed-forwards start as copies of the text ones, cross-attention is initialised at random; the
+head that generates text is the encoder's own word-prediction head. Works on tensors by name; knows no files.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from .lamp import Lamp
 from .qformer import Layer, QFormer
 
 # Our module -> the name in BERT's layers.
@@ -28,6 +29,31 @@ _PARTS = {
 WORDS = "embeddings.word_embeddings.weight"
 _POSITIONS, _SEGMENTS = "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight"
 
+_HEAD = "cls.predictions."
+WORD_BIAS = f"{_HEAD}bias"
+# Lamp's module -> the name in BERT's word-prediction head.
+_HEAD_PARTS = {
+    "word_transform.0.weight": f"{_HEAD}transform.dense.weight",
+    "word_transform.0.bias": f"{_HEAD}transform.dense.bias",
+    "word_transform.2.weight": f"{_HEAD}transform.LayerNorm.weight",
+    "word_transform.2.bias": f"{_HEAD}transform.LayerNorm.bias",
+    "word_bias": WORD_BIAS,
+}
+
+
+def with_current_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A BERT checkpoint's tensors as ``transformers`` names an encoder's today.
+
+    Files converted from BERT's first release, bert-base-uncased's among them, say ``gamma`` and ``beta`` of
+    a norm's weight and bias; those of a model with a head begin with ``bert.``.
+    """
+    return {
+        name.removeprefix("bert.")
+        .replace("LayerNorm.gamma", "LayerNorm.weight")
+        .replace("LayerNorm.beta", "LayerNorm.bias"): value
+        for name, value in weights.items()
+    }
+
 
 def layer_count(weights: Mapping[str, Tensor]) -> int:
     """How many layers a BERT encoder has."""
@@ -35,8 +61,9 @@ def layer_count(weights: Mapping[str, Tensor]) -> int:
     return len(layers)
 
 
-def weights_by_bert_names(qformer: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The text side of a Q-Former's tensors under BERT's names, as ``initialise_from_bert`` reads them."""
+def weights_by_bert_names(lamp: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The text side of a Lamp's tensors under BERT's names, as the functions below read them."""
+    qformer = {k.removeprefix("qformer."): v for k, v in lamp.items() if k.startswith("qformer.")}
     positions = qformer["positions.weight"]
     weights = {
         WORDS: qformer["words.weight"],
@@ -51,7 +78,7 @@ def weights_by_bert_names(qformer: Mapping[str, Tensor]) -> dict[str, Tensor]:
             for kind in ("weight", "bias"):
                 name = f"encoder.layer.{number}.{theirs}.{kind}"
                 weights[name] = qformer[f"layers.{number}.{ours}.{kind}"]
-    return weights
+    return weights | {theirs: lamp[ours] for ours, theirs in _HEAD_PARTS.items()}
 
 
 @torch.no_grad()
@@ -61,7 +88,7 @@ def initialise_from_bert(qformer: QFormer, weights: Mapping[str, Tensor], kept: 
     ``kept`` are the ids of BERT's vocabulary that ours holds, in our order; tokens of ours beyond
     them are initialised at random. Raises ``ValueError`` when the sizes differ.
     """
-    weights = {name.removeprefix("bert."): value for name, value in weights.items()}
+    weights = with_current_names(weights)
     config = qformer.config
     words = _weight(weights, WORDS)
     if words.shape[1] != config.width:
@@ -85,6 +112,27 @@ def initialise_from_bert(qformer: QFormer, weights: Mapping[str, Tensor], kept: 
     for number, layer in enumerate(qformer.layers):
         assert isinstance(layer, Layer)
         _initialise_layer(layer, weights, f"encoder.layer.{number}.")
+
+
+def word_head_misfit(weights: Mapping[str, Tensor], width: int) -> str | None:
+    """Why the word-prediction head of a model of this width cannot start from BERT's; None when it can."""
+    missing = [name for name in _HEAD_PARTS.values() if name not in weights]
+    if missing:
+        return f"has no word-prediction head ({missing[0]} is missing)"
+    dense = tuple(weights[_HEAD_PARTS["word_transform.0.weight"]].shape)
+    return None if dense == (width, width) else f"has a word-prediction head of another size, {dense}"
+
+
+@torch.no_grad()
+def initialise_word_head(lamp: Lamp, weights: Mapping[str, Tensor], kept: Sequence[int]) -> None:
+    """Copy BERT's word-prediction head into the one that generates text; ``kept`` as above.
+
+    The output vectors are the word embeddings in both. ``word_head_misfit`` must be None.
+    """
+    for ours, theirs in _HEAD_PARTS.items():
+        if ours != "word_bias":
+            lamp.get_parameter(ours).copy_(weights[theirs])
+    lamp.word_bias[: len(kept)] = weights[WORD_BIAS][list(kept)].float()
 
 
 def _initialise_layer(layer: Layer, weights: Mapping[str, Tensor], prefix: str) -> None:

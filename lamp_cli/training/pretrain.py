@@ -40,7 +40,7 @@ from ..bundle.text_encoder import (
 from ..data.vocabulary import Vocabulary, load_vocabulary
 from ..inference.familiarity import summarise_sentences
 from ..model import distributed
-from ..model.bert import initialise_from_bert
+from ..model.bert import initialise_from_bert, initialise_word_head, word_head_misfit
 from ..model.captioner import Captioner
 from ..model.lamp import Lamp
 from ..model.qformer import QFormer
@@ -152,12 +152,15 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
     if earlier is not None and earlier.skeleton is not corpus.skeleton:
         kinds = f"{earlier.skeleton.name}'s skeleton, the data have {corpus.skeleton.name}'s"
         raise ValueError(f"{options.start_from}: the bundle has {kinds}; expected a bundle of the same")
-    encoder = find_text_encoder(options.text_encoder, size.model(corpus.skeleton, 1).lamp.qformer)
+    qformer = size.model(corpus.skeleton, 1).lamp.qformer
+    encoder = find_text_encoder(options.text_encoder, qformer, size.text_encoder)
     pieces = None if encoder is None else encoder.pieces
     vocabulary, kept = _vocabulary(corpus, earlier, folder, size, pieces)
     encoder = encoder if kept else None
     if encoder is None and options.text_encoder == AUTO and "lamp" in options.stages:
         context.announce(_without_encoder(earlier is None, options.size))
+    if encoder is not None and earlier is None and "lamp" in options.stages:
+        _announce_word_head(encoder, qformer.width, context)
     model = _with_ablations(size.model(corpus.skeleton, len(vocabulary)), options)
     start_from = None if earlier is None else _start_from(earlier, str(options.start_from), model)
     origins = plan_stages(folder, options, start_from, context.announce)
@@ -207,6 +210,8 @@ def _networks(
         if encoder is None:
             return networks, None
         initialise_from_bert(networks[1].qformer, encoder.weights, kept)
+        if word_head_misfit(encoder.weights, model.lamp.qformer.width) is None:
+            initialise_word_head(networks[1], encoder.weights, kept)
     return networks, copy.deepcopy(networks[1].qformer)
 
 
@@ -231,6 +236,12 @@ def _vocabulary(
         sentences = corpus.vocabulary_sentences(reworded_too=size.reworded_share > 0)
         return vocabulary_for(pieces, size.vocabulary, sentences)
     return vocabulary, ids_in_encoder(pieces, vocabulary)
+
+
+def _announce_word_head(encoder: PretrainedTextEncoder, width: int, context: RunContext) -> None:
+    problem = word_head_misfit(encoder.weights, width)
+    if problem is not None:
+        context.announce(f"text encoder {encoder.name} {problem}: LaMP's begins at random")
 
 
 def _without_encoder(new_words: bool, size: str) -> str:

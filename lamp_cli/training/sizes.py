@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ..bundle.bundle import DEFAULT
 from ..bundle.config import ModelConfig
+from ..bundle.text_encoder import BERT_BASE
 from ..model.captioner import CaptionerConfig, LanguageModelConfig
 from ..model.decoder import DecoderConfig
 from ..model.evaluator import EvaluatorConfig
@@ -31,7 +33,8 @@ MINI_GUIDANCE = 3.0
 class Size:
     """Networks for a skeleton and a vocabulary, how each stage is trained, how many words are kept.
 
-    A ``reworded_share`` of the sentences is put in other words: for a corpus that has few of its own.
+    A ``reworded_share`` of the sentences is put in other words: for a corpus that has few of its own. The
+    ``text_encoder`` is what LaMP's text side starts from unless another is named.
     """
 
     model: Callable[[Skeleton, int], ModelConfig]
@@ -40,6 +43,7 @@ class Size:
     evaluator: EvaluatorSize
     captioner: CaptionerSize
     reworded_share: float = 0.0
+    text_encoder: str = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -236,5 +240,6 @@ SIZES = {
         30_522,
         _GUO_EVALUATOR,
         _PAPER_CAPTIONER,
+        text_encoder=BERT_BASE,
     ),
 }
