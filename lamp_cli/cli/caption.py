@@ -15,11 +15,20 @@ import typer
 
 from ..inference import BATCH_SIZE
 from .common import UsageError, device_option, emit, motion_notes, name_several, note
-from .inputs import MotionInput, Skipped, check_fps, motion_inputs, stdin_inputs
+from .inputs import (
+    BodyModels,
+    JointMap,
+    MotionInput,
+    Skipped,
+    motion_inputs,
+    reading_option,
+    stdin_inputs,
+)
 from .progress import progress
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
+    from ..files.reading import Reading
     from ..inference.caption import CaptionOptions, Moment, Piece
     from ..motion.motion import Motion
 
@@ -43,6 +52,8 @@ def caption_command(
     fps: Annotated[
         float | None, typer.Option(help="Frames per second of joint files whose line gives none; else 20.")
     ] = None,
+    body_models: BodyModels = None,
+    joint_map: JointMap = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Motions captioned at once.")] = BATCH_SIZE,
     model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -53,7 +64,7 @@ def caption_command(
     from_stdin = "-" in names or not names
     if from_stdin and sys.stdin.isatty():
         raise UsageError("no motion; expected motion files, a folder, or file names on stdin")
-    check_fps(fps)
+    reading = reading_option(fps, body_models, joint_map)
     inputs = motion_inputs(names, recursive)
     if nucleus is not None and seed is None:
         seed = secrets.randbelow(2**31)
@@ -68,7 +79,7 @@ def caption_command(
     bundle = load_bundle(model, device_option(device), captioner=True)
     alone = len(inputs) == 1 and not inputs[0].found and not from_stdin
     stack, skipped = ExitStack(), Skipped()
-    reader = _Reader(bundle, fps, skipped, stack.enter_context(motion_notes()))
+    reader = _Reader(bundle, reading, skipped, stack.enter_context(motion_notes()))
     everything = chain(inputs, stdin_inputs(stack, skipped) if from_stdin else ())
     captioned, anything = caption_pieces(bundle, reader.pieces(everything), options), False
     with stack, nullcontext(_silent) if from_stdin else progress(len(inputs), "captioning") as advance:
@@ -102,7 +113,7 @@ class _Reader:
     """Reads motions and cuts them into pieces; what a folder or stdin brings may hold none.
 
     bundle: whose pieces.
-    fps: of joint files, where their line gives none.
+    reading: how files are read.
     skipped: where lines of stdin that cannot be read are named.
     show_notes: shows what the reader of a motion assumed.
     read: takes whose pieces were given.
@@ -110,7 +121,7 @@ class _Reader:
     """
 
     bundle: Bundle
-    fps: float | None
+    reading: Reading
     skipped: Skipped
     show_notes: Callable[[Motion], None]
     read: deque[_Take] = field(default_factory=deque)
@@ -127,7 +138,7 @@ class _Reader:
     def _pieces_of_file(self, item: MotionInput) -> Iterator[list[Piece]]:
         from ..inference.caption import pieces_of
 
-        for entry, motion in item.read(self.fps):
+        for entry, motion in item.read(self.reading):
             self.show_notes(motion)
             pieces = pieces_of(self.bundle, motion)
             if len(pieces) > 1:

@@ -17,7 +17,16 @@ import typer
 from ..storage import safe_stem
 from .common import UsageError, emit, motion_notes, note
 from .files import SAVED_FORMATS, OutputFiles, require_place, require_writable
-from .inputs import MotionInput, Skipped, check_fps, motion_inputs, stdin_inputs
+from .inputs import (
+    BodyModels,
+    JointMap,
+    MotionInput,
+    Skipped,
+    check_fps,
+    motion_inputs,
+    reading_option,
+    stdin_inputs,
+)
 
 if TYPE_CHECKING:
     from ..motion.motion import Motion
@@ -77,6 +86,8 @@ def convert_command(
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder to write to, with --format.")] = Path("."),
     fps: Annotated[float | None, typer.Option(help="Frames per second of joint files; else 20.")] = None,
+    body_models: BodyModels = None,
+    joint_map: JointMap = None,
     output_fps: Annotated[
         float | None,
         typer.Option(help="Resample to this; else as it is, and 20 in .npy, which keeps no rate."),
@@ -90,7 +101,7 @@ def convert_command(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
 ) -> None:
     """Convert motion files: joints, BVH and SMPL poses, each into each."""
-    check_fps(fps)
+    reading = reading_option(fps, body_models, joint_map)
     check_fps(output_fps, "--output-fps")
     names, place = motions or [], None
     if kind is None:
@@ -116,7 +127,7 @@ def convert_command(
         show_notes = stack.enter_context(motion_notes())
         for item in chain(inputs, stdin_inputs(stack, skipped) if from_stdin else ()):
             try:
-                takes = item.read(fps) if place is None else _only(item, list(item.read(fps)))
+                takes = item.read(reading) if place is None else _only(item, list(item.read(reading)))
                 for take, motion in takes:
                     converted = target.converted(motion)
                     path = _write(converted, item, take, target, outputs)

@@ -10,19 +10,32 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .common import UsageError, error_sentence, note
 
 if TYPE_CHECKING:
+    from ..files.reading import Reading
     from ..motion.motion import Motion
 
 
 # The first bytes of a motion file on stdin -> its suffix.
 MAGIC = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"HIERARCHY": ".bvh", b"glTF": ".glb"}
 FASTEST = 1000
+
+# Options of every command that reads motions, beside --fps.
+BodyModels = Annotated[
+    Path | None,
+    typer.Option(
+        "--body-models", help="Folder of SMPL body models (.npz) for SMPL poses; else a neutral body."
+    ),
+]
+JointMap = Annotated[
+    Path | None,
+    typer.Option("--map", help="File that names a skeleton's joints, a line each: left_hip = LeftThigh."),
+]
 
 
 def set_encodings() -> None:
@@ -148,8 +161,8 @@ class MotionInput:
         """As people know it; ``-`` for stdin itself."""
         return str(self.record.get("motion", self.path))
 
-    def read(self, fps: float | None) -> Iterator[tuple[str, Motion]]:
-        """Each motion with its entry within the file; ``fps`` for joints whose line gives none.
+    def read(self, reading: Reading) -> Iterator[tuple[str, Motion]]:
+        """Each motion with its entry within the file; a line may name the rate.
 
         Raises ``ValueError`` for what is no motion, ``OSError`` for a file that cannot be read.
         """
@@ -157,7 +170,7 @@ class MotionInput:
 
         path = str(self.path)
         try:
-            for motion in load_motions(self.path, rate_of(self.record, fps)):
+            for motion in load_motions(self.path, reading.at(rate_of(self.record))):
                 take = motion.source.removeprefix(path)
                 yield take.removeprefix(":"), replace(motion, source=f"{self.name}{take}")
         except ValueError as error:
@@ -216,15 +229,26 @@ def _first_bytes_of_stdin() -> bytes:
     return b"" if peek is None else peek(16)
 
 
-def rate_of(record: dict[str, Any], otherwise: float | None) -> float | None:
-    """The rate that a line gives; raises ``UsageError`` for one that is no rate."""
+def rate_of(record: dict[str, Any]) -> float | None:
+    """The rate that a line gives, None when it gives none; raises ``UsageError`` for one that is no rate."""
     fps = record.get("fps")
     if fps is None:
-        return otherwise
+        return None
     if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= FASTEST:
         where = record.get("motion") or record.get("text")
         raise UsageError(f"{where}: 'fps' is {fps!r}; expected frames per second above 0, up to {FASTEST}")
     return fps
+
+
+def reading_option(fps: float | None, body_models: Path | None, joint_map: Path | None) -> Reading:
+    """How motion files are read, as the options say; raises ``UsageError`` for one that says nothing."""
+    from ..files.joint_names import read_joint_map
+    from ..files.reading import Reading
+
+    check_fps(fps)
+    if body_models is not None and not body_models.is_dir():
+        raise UsageError(f"--body-models {body_models}: no such folder; expected one with SMPL body models")
+    return Reading(fps, body_models, () if joint_map is None else read_joint_map(joint_map))
 
 
 def check_fps(fps: float | None, option: str = "--fps") -> None:

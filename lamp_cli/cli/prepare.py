@@ -15,7 +15,9 @@ from ..data.prepare.caption_files import read_requests
 from ..data.prepare.prepare import PrepareOptions, PrepareReport, prepare, remove_prepared
 from ..data.prepare.takes import find_sources
 from ..data.sentences import read_sentences
+from ..files.joint_names import read_joint_map
 from .common import UsageError, emit, note
+from .inputs import BodyModels, JointMap
 from .progress import counted
 
 
@@ -40,10 +42,8 @@ def prepare_command(
     fps: Annotated[
         float | None, typer.Option(help="Frames per second of the joint arrays; else 20, KIT-ML 12.5.")
     ] = None,
-    body_models: Annotated[
-        Path | None,
-        typer.Option(help="Folder of SMPL body models (.npz) for AMASS's poses; else a neutral body."),
-    ] = None,
+    body_models: BodyModels = None,
+    joint_map: JointMap = None,
     mirror: Annotated[bool, typer.Option(help="Add every training clip mirrored.")] = True,
     val_fraction: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="Share held out where captions name no split.")
@@ -77,6 +77,7 @@ def prepare_command(
             recombine,
             () if wording is None else tuple(read_sentences(wording)),
             body_models,
+            () if joint_map is None else read_joint_map(joint_map),
         )
     except ValueError as error:
         # It names its field, and the option is called the same.
@@ -85,7 +86,7 @@ def prepare_command(
     if force and output.exists():
         # Before anything is deleted: input that cannot be read must not cost the old data set.
         if motions is not None:
-            find_sources(motions, output, body_models)
+            find_sources(motions, output, options.reading)
         remove_prepared(output)
     with ExitStack() as stack:
         report = prepare(motions, requests, output, options, counted(stack, "preparing"))

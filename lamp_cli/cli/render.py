@@ -17,10 +17,19 @@ import typer
 from ..storage import safe_stem
 from .common import UsageError, emit, motion_notes, note, note_missing_signs
 from .files import PICTURE_FORMATS, OutputFiles, formats_option, require_place, require_writable
-from .inputs import MotionInput, Skipped, check_fps, motion_inputs, stdin_inputs
+from .inputs import (
+    BodyModels,
+    JointMap,
+    MotionInput,
+    Skipped,
+    motion_inputs,
+    reading_option,
+    stdin_inputs,
+)
 from .progress import progress
 
 if TYPE_CHECKING:
+    from ..files.reading import Reading
     from ..motion.motion import Motion
 
 
@@ -57,13 +66,15 @@ def render_command(
     title: Annotated[str | None, typer.Option(help="Instead of the sentence or the file's name.")] = None,
     size: Annotated[int, typer.Option(min=64, max=2160, help="Height and width of a motion, pixels.")] = 480,
     fps: Annotated[float | None, typer.Option(help="Frames per second of joint files; else 20.")] = None,
+    body_models: BodyModels = None,
+    joint_map: JointMap = None,
     style: Annotated[Style, typer.Option(help="Solid limbs or thin lines.")] = Style.body,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
 ) -> None:
     """Draw motions: a video each, or all of them in one video or on one page."""
     wanted = formats_option(formats, PICTURE_FORMATS)
-    check_fps(fps)
+    reading = reading_option(fps, body_models, joint_map)
     if together is None and html is None:
         require_writable(output, "--output")
     require_place(together, "--together")
@@ -80,7 +91,7 @@ def render_command(
     outputs, skipped = OutputFiles(force), Skipped()
     with ExitStack() as stack:
         every = chain(inputs, stdin_inputs(stack, skipped) if from_stdin else ())
-        shown = _shown(every, title, fps, skipped, stack.enter_context(motion_notes()))
+        shown = _shown(every, title, reading, skipped, stack.enter_context(motion_notes()))
         if together is None and html is None:
             total = None if from_stdin else len(inputs)
             _each(shown, wanted, output, options, outputs, total, as_json)
@@ -104,14 +115,14 @@ def _at_once(
 def _shown(
     inputs: Iterable[MotionInput],
     title: str | None,
-    fps: float | None,
+    reading: Reading,
     skipped: Skipped,
     show_notes: Callable[[Motion], None],
 ) -> Iterator[_Shown]:
     """Every motion of the inputs; a file that cannot be read is an error only where it was named itself."""
     for item in inputs:
         try:
-            for take, motion in item.read(fps):
+            for take, motion in item.read(reading):
                 show_notes(motion)
                 yield _with_names(item, take, motion, title)
         except (ValueError, OSError) as error:

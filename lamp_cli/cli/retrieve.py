@@ -25,11 +25,21 @@ from .common import (
     note_remarks,
 )
 from .files import OutputFiles, require_place, require_writable
-from .inputs import Skipped, check_fps, motion_file_on_stdin, rate_of, read_records, stdin_lines
+from .inputs import (
+    BodyModels,
+    JointMap,
+    Skipped,
+    motion_file_on_stdin,
+    rate_of,
+    read_records,
+    reading_option,
+    stdin_lines,
+)
 from .progress import counted
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
+    from ..files.reading import Reading
     from ..inference.familiarity import Remark
     from ..inference.index.index import MotionIndex
     from ..inference.retrieve import Hit
@@ -61,6 +71,8 @@ def retrieve_command(
         float | None,
         typer.Option(help="Frame rate of joint arrays, in the library and of the query; 20 when not given."),
     ] = None,
+    body_models: BodyModels = None,
+    joint_map: JointMap = None,
     threshold: Annotated[float | None, typer.Option(help="Leave out matches that score lower.")] = None,
     rerank: Annotated[
         int, typer.Option(min=0, help="Order this many, at least -k, with the matching head too.")
@@ -92,7 +104,7 @@ def retrieve_command(
         _refuse("--texts ranks sentences and searches no library", of_matches | of_library)
     if force and render is None:
         raise UsageError("--force overwrites the video of --render, which is not given")
-    check_fps(fps)
+    reading = reading_option(fps, body_models, joint_map)
     if library is not None and not library.exists():
         raise UsageError(f"{library}: no such folder; expected a library of motion files")
     require_place(render, "--render")
@@ -100,7 +112,7 @@ def retrieve_command(
         require_writable(copy_to, "--copy-to")
     sentences = None if texts is None else read_sentences(texts)
     skipped = Skipped()
-    requests = [] if build_only else _requests(query, fps, rerank, count, skipped)
+    requests = [] if build_only else _requests(query, reading, rerank, count, skipped)
     if render is not None and len(requests) > 1:
         raise UsageError(f"--render shows the matches of one query; found {len(requests)}")
 
@@ -117,7 +129,7 @@ def retrieve_command(
 
         library = sample_library()
         note(f"no --library: searching the sample of synthetic motions in {library}")
-    opened = _update_index(bundle, library, index, fps, strict, build_only)
+    opened = _update_index(bundle, library, index, reading, strict, build_only)
     remarks = _remarks(bundle, [r.asked for r in requests if isinstance(r.asked, str)], "the matches are")
     kept: list[Hit] = []
     for request in requests:
@@ -129,7 +141,7 @@ def retrieve_command(
     if copy_to is not None:
         _copy(kept, copy_to)
     if render is not None and kept:
-        _render(bundle, kept, render, fps, OutputFiles(force))
+        _render(bundle, kept, render, reading, OutputFiles(force))
     skipped.finish()
 
 
@@ -141,7 +153,7 @@ def _refuse(reason: str, given: dict[str, bool]) -> None:
 
 
 def _requests(
-    query: str | None, fps: float | None, rerank: int, count: int, skipped: Skipped
+    query: str | None, reading: Reading, rerank: int, count: int, skipped: Skipped
 ) -> list[_Request]:
     """Every query with the sentence or motion that it is; of stdin bad lines are left out and named."""
     from ..inference.query import check_rerank, read_query
@@ -150,7 +162,7 @@ def _requests(
     with ExitStack() as stack, motion_notes() as show_notes:
         for words, record in _given(query, stack, skipped):
             try:
-                asked = read_query(words, rate_of(record, fps))
+                asked = read_query(words, reading.at(rate_of(record)))
                 check_rerank(rerank, count, asked)
             except (ValueError, OSError) as error:
                 if not record:
@@ -183,14 +195,14 @@ def _given(query: str | None, stack: ExitStack, skipped: Skipped) -> Iterator[tu
 
 
 def _update_index(
-    bundle: Bundle, library: Path, folder: Path | None, fps: float | None, strict: bool, build_only: bool
+    bundle: Bundle, library: Path, folder: Path | None, reading: Reading, strict: bool, build_only: bool
 ) -> MotionIndex:
     from ..inference.index.index import default_folder, update_index
 
     folder = folder or default_folder(library)
     with ExitStack() as stack:
         advance = counted(stack, "embedding", "files")
-        opened, report = update_index(bundle, library, folder, fps, advance, note)
+        opened, report = update_index(bundle, library, folder, reading, advance, note)
     for name, reason in report.unreadable.items():
         note(f"left out: {name}: {reason}")
     for sentence, names in report.notes.items():
@@ -269,12 +281,12 @@ def _copy(hits: Sequence[Hit], folder: Path) -> None:
         outputs.write(folder, path.stem, {path.suffix: partial(shutil.copy2, path)})
 
 
-def _render(bundle: Bundle, hits: Sequence[Hit], path: Path, fps: float | None, outputs: OutputFiles) -> None:
+def _render(bundle: Bundle, hits: Sequence[Hit], path: Path, reading: Reading, outputs: OutputFiles) -> None:
     from ..inference.retrieve import joints_of_hit
     from ..render.camera import SceneOptions
     from ..render.video import render_motions
 
-    motions = [joints_of_hit(bundle, hit, fps) for hit in hits]
+    motions = [joints_of_hit(bundle, hit, reading) for hit in hits]
     titles = [
         f"{rank}. {hit.take or hit.path.stem}  {hit.start:.1f}-{hit.end:.1f} s"
         for rank, hit in enumerate(hits, 1)

@@ -46,15 +46,25 @@ from ..scoring.report import (
 )
 from .common import UsageError, device_option, emit, motion_notes, note
 from .files import OutputFiles, require_writable
-from .inputs import Skipped, motion_files_of, read_option, stdin_inputs
+from .inputs import (
+    BodyModels,
+    JointMap,
+    Skipped,
+    motion_files_of,
+    read_option,
+    reading_option,
+    stdin_inputs,
+)
 from .progress import progress
 
 if TYPE_CHECKING:
+    from ..files.reading import Reading
     from ..motion.motion import Motion
 
 _PROTOCOL_HELP = "; ".join(f"of {metric}: {', '.join(names)}" for metric, names in PROTOCOLS.items())
 # Options whose name is not their parameter's.
 _OPTIONS = {name: f"bertscore-{name}" for name in ("encoder", "layer", "preset")}
+_OPTIONS |= {"body_models": "body-models", "joint_map": "map"}
 # Figures of motions that are generated when a data set is scored.
 _OF_GENERATED = (BERTSCORE, *MATCHING, MULTIMODALITY, PHYSICS)
 
@@ -80,12 +90,12 @@ class _Source:
 class _Reader:
     """How motion files are read.
 
-    fps: of joint files whose line gives none.
+    reading: what they are told; a line may name the rate of its file.
     skipped: where files that cannot be read are named.
     show: shows what the reader of a motion assumed.
     """
 
-    fps: float | None
+    reading: Reading
     skipped: Skipped
     show: Callable[[Motion], None]
 
@@ -173,6 +183,8 @@ def score_command(
     fps: Annotated[
         float | None, typer.Option(help="Frames per second of joint files whose line gives none; else 20.")
     ] = None,
+    body_models: BodyModels = None,
+    joint_map: JointMap = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,
     output: Annotated[Path | None, typer.Option(help="Also to .csv, .md, .json or .jsonl.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Picture of the figures (.png, .svg, .pdf).")] = None,
@@ -190,8 +202,7 @@ def score_command(
     wanted = tuple(m for m, yes in zip(METRICS, (*asked, reconstruction), strict=True) if yes or everything)
     if not wanted:
         raise UsageError(f"no figure asked for; expected some of --{', --'.join(METRICS)}, or --all")
-    if fps is not None and not 0 < fps <= 1000:
-        raise UsageError(f"--fps {fps:g}: expected frames per second above 0, up to 1000")
+    reading = reading_option(fps, body_models, joint_map)
     check_precision(precision)
     _check_files(output, plot, baseline, fail_on_regression)
     earlier = None if baseline is None else read_report(baseline)
@@ -205,7 +216,7 @@ def score_command(
         options = ScoreOptions(wanted, repetitions, drawn, tuple(protocol or ()), listed)
         _refuse_idle({name for name in context.params if _is_given(context, name)}, source, options)
         networks = _Networks(model, device, tuple(evaluator or ()), encoder, layer, preset, precision)
-        reader = _Reader(fps, skipped, stack.enter_context(motion_notes()))
+        reader = _Reader(reading, skipped, stack.enter_context(motion_notes()))
         if source.files:
             report, name = _score_files(source.files, reader, options, networks)
         else:
@@ -360,6 +371,7 @@ def _refuse_idle(given: Collection[str], source: _Source, options: ScoreOptions)
         (("data",), from_data or options.wants(BERTSCORE, PHYSICS, *MATCHING), "no true motion is needed"),
         (("limit",), not source.files, "every motion file that is named is measured"),
         (("fps",), not from_data, "a data set has the rate of its skeleton"),
+        (("body_models", "joint_map"), not from_data, "a data set holds joints"),
         (("candidates", "guidance", "steps", "temperature"), generated, "nothing is generated in this call"),
         (("raw",), generated and options.wants(BERTSCORE, PHYSICS), "belongs to --bertscore and --physics"),
         (("precision",), generated or reads, "nothing is generated or read by BERTScore's encoder"),
@@ -420,7 +432,7 @@ def _read_files(files: Sequence[_File], reader: _Reader) -> Iterator[Motion]:
 
     for file in files:
         try:
-            for motion in load_motions(file.path, file.fps or reader.fps):
+            for motion in load_motions(file.path, reader.reading.at(file.fps)):
                 reader.show(motion)
                 yield motion
         except (ValueError, OSError) as error:
@@ -462,7 +474,7 @@ def _score_texts(
     if lines:
         lines = lines[: data.limit]
         leave_out = reader.skipped.add if len(lines) > 1 else None
-        examples = read_examples(lines, split, reader.fps, leave_out, reader.show)
+        examples = read_examples(lines, split, reader.reading, leave_out, reader.show)
     if tell_seed:
         note(f"seed {options.seed}")
     if lines:

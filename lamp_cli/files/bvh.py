@@ -23,6 +23,7 @@ from ..motion.plausibility import ImplausibleMotionError, plausible_body
 from ..motion.skeleton import HUMANML3D
 from ..storage import write_text
 from .joint_names import END, JointPlaces, UnknownSkeletonError
+from .reading import AS_STORED, Reading
 
 AXES = {"x": 0, "y": 1, "z": 2}
 # A longer hierarchy or motion than any person's is no file of a person.
@@ -72,8 +73,8 @@ class BvhClip:
     frame_time: float
 
 
-def load_bvh(path: Path, fps: float | None = None) -> Motion:
-    """The motion of a BVH file on the corpus's 22 joints; ``fps`` stands in for the file's own rate.
+def load_bvh(path: Path, reading: Reading = AS_STORED) -> Motion:
+    """The motion of a BVH file on the corpus's 22 joints.
 
     ``Motion.notes`` says what was assumed or put in. Raises ``ValueError`` that names the file for what is no
     BVH, no body, or a skeleton whose joints cannot be told.
@@ -90,13 +91,13 @@ def load_bvh(path: Path, fps: float | None = None) -> Motion:
     if any(name in names for name in CMU_NAMES):
         places = places * CMU_METRES
     try:
-        found = JointPlaces(names, clip.parents, places)
+        found = JointPlaces(names, clip.parents, places, reading.joint_map)
         body = plausible_body(found.joints, HUMANML3D)
     except (UnknownSkeletonError, ImplausibleMotionError) as error:
         raise ValueError(f"{path}: {error}") from None
     if found.added:
         notes.append(f"the skeleton has no {', no '.join(found.added)}; put between its neighbours")
-    rate = fps or _rate(clip.frame_time)
+    rate = reading.fps or _rate(clip.frame_time)
     return Motion(body.joints, HUMANML3D, rate, str(path), notes=(*notes, *body.notes))
 
 

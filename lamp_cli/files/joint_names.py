@@ -8,12 +8,15 @@ places, no format.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from ..motion.skeleton import HUMANML3D
+from ..storage import read_text_file
 
 END = " end"
 # What a part is called, the surest name first. A name is looked for among the parts of one side.
@@ -33,18 +36,63 @@ class UnknownSkeletonError(ValueError):
     """A skeleton whose joints cannot be told; the message lists what is missing and what there is."""
 
 
+def read_joint_map(path: Path) -> tuple[tuple[str, str], ...]:
+    """Pairs of our joint and theirs from a file with a line each: ``left_hip = LeftThigh``.
+
+    Quotes are taken off and ``#`` begins a remark, so that TOML is read too, and a JSON object is. Raises
+    ``ValueError`` that names the file and what was found, ``OSError`` when the file cannot be read.
+    """
+    found: dict[str, str] = {}
+    for where, ours, theirs in _map_entries(read_text_file(path), path):
+        if ours not in HUMANML3D.joint_names:
+            known = ", ".join(HUMANML3D.joint_names)
+            raise ValueError(f"{where}: {ours!r} is no joint; expected one of {known}")
+        if ours in found:
+            raise ValueError(f"{where}: {ours} stands there twice")
+        found[ours] = theirs
+    if not found:
+        raise ValueError(f"{path}: names no joint; expected lines such as left_hip = LeftThigh")
+    return tuple(found.items())
+
+
+def _map_entries(text: str, path: Path) -> Iterator[tuple[str, str, str]]:
+    """Where it stands, our joint and theirs, of every entry."""
+    if text.lstrip().startswith("{"):
+        try:
+            yield from ((str(path), ours, str(theirs)) for ours, theirs in json.loads(text).items())
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}: not a JSON object ({error})") from None
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        words = re.sub(r"(^|\s)#.*", "", line).strip()
+        if not words:
+            continue
+        ours, equals, theirs = (part.strip().strip("\"'") for part in words.partition("="))
+        if not (equals and ours and theirs):
+            raise ValueError(f"{path}, line {number}: expected a line such as left_hip = LeftThigh")
+        yield f"{path}, line {number}", ours, theirs
+
+
 class JointPlaces:
     """The 22 joints (T, 22, 3) of a skeleton's own joints (T, N, 3), and what was put in for lack of a joint.
 
     ``names`` and ``parents`` (-1: root) describe the N joints; an end site is called by its parent's name and
-    :data:`END`. Raises :class:`UnknownSkeletonError` when a leg, an arm or the head is not found.
+    :data:`END`. ``joint_map`` says of some of the 22 which they are, see :func:`read_joint_map`. Raises
+    :class:`UnknownSkeletonError` when a leg, an arm or the head is not found.
     """
 
-    def __init__(self, names: Sequence[str], parents: Sequence[int], places: np.ndarray) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        parents: Sequence[int],
+        places: np.ndarray,
+        joint_map: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self._names = list(names)
         self._parents = list(parents)
         self._places = places
         self._parts = {index: _side_and_part(name) for index, name in enumerate(names)}
+        self._mapped = {ours: self._mapped_index(ours, theirs) for ours, theirs in joint_map}
         self.added: list[str] = []
         self.joints = self._joints()
 
@@ -52,14 +100,19 @@ class JointPlaces:
         found: dict[str, np.ndarray] = {}
         legs = {side: self._leg(side) for side in ("left", "right")}
         arms = {side: self._arm(side) for side in ("left", "right")}
-        head = self._named("", _HEAD)
+        head = self._mapped.get("head", self._named("", _HEAD))
         self._require(legs, arms, head)
-        pelvis = self._common_ancestor(*(legs[side]["hip"] for side in legs))
-        chest = self._common_ancestor(*(arms[side]["shoulder"] for side in arms))
+        pelvis = self._mapped.get("pelvis")
+        if pelvis is None:
+            pelvis = self._common_ancestor(*(legs[side]["hip"] for side in legs))
+        chest = self._mapped.get("spine3")
+        if chest is None:
+            chest = self._common_ancestor(*(arms[side]["shoulder"] for side in arms))
         found["pelvis"], found["spine3"] = self._at(pelvis), self._at(chest)
         found["head"] = self._at(head)
         found["spine1"], found["spine2"] = self._spine(pelvis, chest)
         found["neck"] = self._neck(chest, head)
+        found |= {ours: self._at(joint) for ours, joint in self._mapped.items()}
         for side in ("left", "right"):
             for part, joint in (*legs[side].items(), *arms[side].items()):
                 if joint is not None:
@@ -82,20 +135,32 @@ class JointPlaces:
         toes = self._named(side, _TOES)
         if toes is None and self._named(side, ("ankle",)) is not None:
             toes = self._named(side, ("foot",))
-        return {
-            "hip": hip,
-            "knee": knee,
-            "ankle": ankle,
-            "foot": toes if toes is not None else self._end(ankle),
-        }
+        ankle = self._mapped.get(f"{side}_ankle", ankle)
+        foot = toes if toes is not None else self._end(ankle)
+        return self._with_map(side, {"hip": hip, "knee": knee, "ankle": ankle, "foot": foot})
 
     def _arm(self, side: str) -> dict[str, int | None]:
         shoulder, collar = self._named(side, _SHOULDER), self._named(side, _COLLAR)
         if shoulder is None:
             shoulder, collar = self._named(side, ("shoulder",)), self._named(side, _COLLAR[:2])
         elbow, wrist = self._named(side, _ELBOW), self._named(side, _WRIST)
-        wrist = wrist if wrist is not None else self._end(elbow)
-        return {"collar": collar, "shoulder": shoulder, "elbow": elbow, "wrist": wrist}
+        wrist = wrist if wrist is not None else self._end(self._mapped.get(f"{side}_elbow", elbow))
+        arm = {"collar": collar, "shoulder": shoulder, "elbow": elbow, "wrist": wrist}
+        return self._with_map(side, arm)
+
+    def _with_map(self, side: str, limb: dict[str, int | None]) -> dict[str, int | None]:
+        return {part: self._mapped.get(f"{side}_{part}", joint) for part, joint in limb.items()}
+
+    def _mapped_index(self, ours: str, theirs: str) -> int:
+        for index, name in enumerate(self._names):
+            if theirs in (name, _without_prefix(name)):
+                return index
+        raise UnknownSkeletonError(
+            f"--map calls the {ours} {theirs!r}; the skeleton has {', '.join(self._own_names())}"
+        )
+
+    def _own_names(self) -> list[str]:
+        return [name for name in self._names if not name.endswith(END)]
 
     def _spine(self, pelvis: int, chest: int) -> tuple[np.ndarray, np.ndarray]:
         between = self._path(pelvis, chest)[1:-1]
@@ -126,9 +191,10 @@ class JointPlaces:
         ]
         missing += ["head"] if head is None else []
         if missing:
-            own = [name for name in self._names if not name.endswith(END)]
             raise UnknownSkeletonError(
-                f"cannot tell which joint is the {', the '.join(missing)}; the skeleton has {', '.join(own)}"
+                f"cannot tell which joint is the {', the '.join(missing)}; the skeleton has "
+                f"{', '.join(self._own_names())}; name them in a file with lines such as "
+                f"{missing[0].replace(' ', '_')} = {self._own_names()[-1]} (--map)"
             )
 
     def _named(self, side: str, names: Sequence[str]) -> int | None:
@@ -170,7 +236,7 @@ def _side_and_part(name: str) -> tuple[str, str]:
     """``mixamorig:LeftUpLeg`` is ``left``, ``upleg``; so ``thigh.L`` and ``lShin``; ``Hips`` has no side."""
     if name.endswith(END):
         return "", ""
-    own = re.sub(r"^(.*[:|])|^(Bip\w*|Bone|joint|b|jnt|m_avg)[ _]", "", name, flags=re.IGNORECASE)
+    own = _without_prefix(name)
     for pattern in (
         r"(?i:(left|right))[ _.]*(.+)",
         r"(?i:([lr]))[ _.]+(.+)",
@@ -185,6 +251,10 @@ def _side_and_part(name: str) -> tuple[str, str]:
             side, part = (groups["side"], groups["part"]) if groups else (match[1], match[2])
             return ("left" if side[0].lower() == "l" else "right"), _letters(part)
     return "", _letters(own)
+
+
+def _without_prefix(name: str) -> str:
+    return re.sub(r"^(.*[:|])|^(Bip\w*|Bone|joint|b|jnt|m_avg)[ _]", "", name, flags=re.IGNORECASE)
 
 
 def _letters(name: str) -> str:

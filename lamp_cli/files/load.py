@@ -20,6 +20,8 @@ from .arrays import (
     stored_rate,
 )
 from .bvh import load_bvh
+from .joint_names import read_joint_map
+from .reading import AS_STORED, Reading
 from .smpl import BodyModelError, holds_poses, model_joints, neutral_joints, read_poses
 
 # Files of these endings are looked for in folders; a file that is named is recognised by its content.
@@ -28,17 +30,31 @@ MOTION_SUFFIXES = (".npy", ".npz", ".bvh")
 FOREIGN_SUFFIXES = (".amc", ".asf", ".fbx", ".c3d", ".glb", ".gltf", ".csv", ".pkl")
 
 
-def load_motion(path: str | Path, fps: float | None = None, body_models: str | Path | None = None) -> Motion:
+def load_motion(
+    path: str | Path,
+    fps: float | None = None,
+    body_models: str | Path | None = None,
+    joint_map: str | Path | None = None,
+) -> Motion:
     """The one motion in a file.
 
     path: arrays of joints or features (``.npy``, ``.npz``), BVH, or SMPL poses as AMASS stores them.
     fps: frames per second, where the file does not say it, or in its place; else the corpus's are assumed.
     body_models: folder of SMPL body models (``.npz``), for SMPL poses; a neutral body when not given.
+    joint_map: file that names the joints of a skeleton whose own names do not tell, a line each:
+        ``left_hip = LeftThigh``.
 
-    Raises :class:`MotionFileError` when there is none or more than one, ``OSError`` when the file cannot be
-    read.
+    Raises :class:`MotionFileError` when there is none or more than one, ``ValueError`` for a map that is
+    none, ``OSError`` when a file cannot be read.
     """
-    motions = load_motions(path, fps, body_models)
+    bodies = None if body_models is None else Path(body_models)
+    joints = () if joint_map is None else read_joint_map(Path(joint_map))
+    return motion_of_file(path, Reading(fps, bodies, joints))
+
+
+def motion_of_file(path: str | Path, reading: Reading = AS_STORED) -> Motion:
+    """The one motion in a file, as :func:`load_motion`."""
+    motions = load_motions(path, reading)
     first = next(motions, None)
     if first is None:
         raise MotionFileError(f"{path}: the archive is empty, expected {EXPECTED}")
@@ -47,21 +63,19 @@ def load_motion(path: str | Path, fps: float | None = None, body_models: str | P
     return first
 
 
-def load_motions(
-    path: str | Path, fps: float | None = None, body_models: str | Path | None = None
-) -> Iterator[Motion]:
+def load_motions(path: str | Path, reading: Reading = AS_STORED) -> Iterator[Motion]:
     """Every motion of a file, one at a time, as :func:`load_motion`.
 
     Raises :class:`MotionFileError` at the first entry that is no motion.
     """
-    for _, motion in load_takes(path, fps, body_models):
+    for _, motion in load_takes(path, reading):
         if isinstance(motion, MotionFileError):
             raise motion
         yield motion
 
 
 def load_takes(
-    path: str | Path, fps: float | None = None, body_models: str | Path | None = None
+    path: str | Path, reading: Reading = AS_STORED
 ) -> Iterator[tuple[str, Motion | MotionFileError]]:
     """Name within the file ("" where there is one take alone) and motion of every take, or why it is none.
 
@@ -70,15 +84,15 @@ def load_takes(
     path = Path(path)
     if is_bvh(path):
         try:
-            yield "", load_bvh(path, fps)
+            yield "", load_bvh(path, reading)
         except ValueError as error:
             raise MotionFileError(str(error)) from None
         return
     poses = _smpl_archive(path)
     if poses is not None:
-        yield "", _smpl_motion(poses, path, fps, None if body_models is None else Path(body_models))
+        yield "", _smpl_motion(poses, path, reading)
         return
-    rate = fps or stored_rate(path)
+    rate = reading.fps or stored_rate(path)
     for name, array in read_arrays(path):
         source = f"{path}:{name}" if name else str(path)
         try:
@@ -114,23 +128,21 @@ def _smpl_archive(path: Path) -> dict[str, np.ndarray] | None:
         return None
 
 
-def _smpl_motion(
-    archive: dict[str, np.ndarray], path: Path, fps: float | None, body_models: Path | None
-) -> Motion:
+def _smpl_motion(archive: dict[str, np.ndarray], path: Path, reading: Reading) -> Motion:
     notes = []
     try:
         poses = read_poses(archive, str(path))
-        if body_models is None:
+        if reading.body_models is None:
             joints = neutral_joints(poses)
             notes.append("SMPL poses on a neutral body: the person's own shape is lost without body models")
         else:
-            joints = model_joints(poses, body_models)
+            joints = model_joints(poses, reading.body_models)
         body = plausible_body(joints, HUMANML3D)
     except ImplausibleMotionError as error:
         raise MotionFileError(f"{path}: {error}") from None
     except (ValueError, BodyModelError) as error:
         raise MotionFileError(str(error)) from None
-    rate = fps or poses.fps
+    rate = reading.fps or poses.fps
     notes += body.notes
     if rate is None:
         notes += notes_of_assumed_rate(body.joints, HUMANML3D)

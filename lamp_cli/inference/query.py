@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, load_motion
+from ..files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, motion_of_file
+from ..files.reading import AS_STORED, Reading
 from ..motion.motion import Motion
 
 
-def read_query(query: str, fps: float | None = None) -> str | Motion:
+def read_query(query: str, reading: Reading = AS_STORED) -> str | Motion:
     """The motion of the file that ``query`` names, else the sentence itself.
 
-    ``fps`` is the rate of joint arrays. Raises ``ValueError`` for an empty query, and for one that looks
+    ``reading`` is how that file is read. Raises ``ValueError`` for an empty query, and for one that looks
     like a path where no file is.
     """
     if not query.strip():
         raise ValueError("the query is empty; expected a sentence or a motion file")
     if _is_file(query):
-        return load_motion(Path(query), fps)
+        return motion_of_file(Path(query), reading)
     if looks_like_path(query):
         raise ValueError(f"{query}: no such file; expected a motion file or a sentence")
     return query

@@ -16,6 +16,7 @@ import torch
 
 from ..bundle.bundle import Bundle
 from ..files.load import load_takes
+from ..files.reading import AS_STORED, Reading
 from ..motion.motion import Motion
 from ..motion.transform import resample
 from .embed import embed_motions, embed_texts, encode_text, motion_context, similarity
@@ -58,21 +59,21 @@ def find(
     query: str | Motion,
     library: Path | str,
     top: int = 5,
-    fps: float | None = None,
+    reading: Reading = AS_STORED,
     rerank: int = 0,
     index_folder: Path | str | None = None,
 ) -> list[Hit]:
     """The ``top`` moments of a library nearest to a sentence or a motion, the best first.
 
-    Brings the library's index up to date first. ``query`` may name a motion file. ``fps`` is the rate of
-    joint arrays; ``rerank``, at least ``top``, hits are ordered with the matching head. Warns of takes that
-    cannot be read, of what reading assumed, and of a sentence unlike those of training. Raises ``ValueError``
-    when the library is no folder or holds no motion, or for a query that looks like a path and is none.
+    Brings the library's index up to date first. ``query`` may name a motion file. ``rerank``, at least
+    ``top``, hits are ordered with the matching head. Warns of takes that cannot be read, of what reading
+    assumed, and of a sentence unlike those of training. Raises ``ValueError`` when the library is no folder
+    or holds no motion, or for a query that looks like a path and is none.
     """
-    asked = read_query(query, fps) if isinstance(query, str) else query
+    asked = read_query(query, reading) if isinstance(query, str) else query
     check_rerank(rerank, top, asked)
     folder = Path(index_folder) if index_folder else default_folder(Path(library))
-    index, report = update_index(bundle, Path(library), folder, fps, notify=_warn)
+    index, report = update_index(bundle, Path(library), folder, reading, notify=_warn)
     for name, reason in report.unreadable.items():
         _warn(f"left out: {name}: {reason}")
     for sentence, names in report.notes.items():
@@ -178,18 +179,18 @@ def _reranked(bundle: Bundle, index: MotionIndex, text: str, hits: list[Hit]) ->
 
 def _features_of_window(bundle: Bundle, index: MotionIndex, hit: Hit) -> np.ndarray:
     start = round(hit.window[0] * bundle.config.fps)
-    windows = windows_of_file(hit.path, bundle.skeleton, index.fps)
+    windows = windows_of_file(hit.path, bundle.skeleton, index.reading)
     return next(
         w.features for w in windows if isinstance(w, Window) and (w.take, w.start) == (hit.take, start)
     )
 
 
-def joints_of_hit(bundle: Bundle, hit: Hit, fps: float | None = None) -> np.ndarray:
+def joints_of_hit(bundle: Bundle, hit: Hit, reading: Reading = AS_STORED) -> np.ndarray:
     """Joints (T, J, 3) in metres of a hit's moment, at the bundle's frame rate.
 
-    ``fps`` is the rate of joint arrays that the library was searched with.
+    ``reading`` is how the library was read.
     """
-    motion = next(motion for take, motion in load_takes(hit.path, fps) if take == hit.take)
+    motion = next(motion for take, motion in load_takes(hit.path, reading) if take == hit.take)
     if isinstance(motion, ValueError):
         raise motion
     rate = bundle.skeleton.fps

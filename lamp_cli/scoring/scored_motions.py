@@ -18,7 +18,8 @@ from ..data.captions import Caption
 from ..data.evaluation_set import EvaluationClip, EvaluationPair, EvaluationSet, evaluation_set, with_captions
 from ..data.layout import Dataset, FramesLimit, ReadReport, open_dataset
 from ..data.samples import EVALUATION_SPLIT, sample_evaluation_set
-from ..files.load import load_motion
+from ..files.load import motion_of_file
+from ..files.reading import AS_STORED, Reading
 from ..inference import BATCH_SIZE
 from ..inference.generate import GenerateOptions, Prompt, generate
 from ..metrics.measurement import GENERATED
@@ -61,14 +62,14 @@ class Example:
 def read_examples(
     lines: Sequence[Line],
     split: Split | None = None,
-    fps: float | None = None,
+    reading: Reading = AS_STORED,
     leave_out: Callable[[Exception], None] | None = None,
     show: Callable[[Motion], None] = lambda motion: None,
 ) -> list[Example]:
     """The motions of lines; several lines of one motion are one example with several captions.
 
     split: where true motions that no line names are looked up by their sentence.
-    fps: of motion files that hold joints, where their line says none.
+    reading: how motion files are read; a line may name the rate of its motion.
     leave_out: is told of a motion that cannot be read; without it that raises.
     show: is given every motion that was read.
 
@@ -89,9 +90,9 @@ def read_examples(
         texts = dict.fromkeys(line.text for line in several)
         listed = dict.fromkeys(text for line in several for text in line.references)
         try:
-            motion = load_motion(first.motion, first.fps or fps)
+            motion = motion_of_file(first.motion, reading.at(first.fps))
             motion = dataclasses.replace(motion, candidates=first.candidates)
-            truth = None if first.truth is None else load_motion(first.truth, fps)
+            truth = None if first.truth is None else motion_of_file(first.truth, reading)
         except (ValueError, OSError) as error:
             if leave_out is None:
                 raise

@@ -9,6 +9,7 @@ import pytest
 
 from lamp_cli.files.arrays import MotionFileError, save_joints
 from lamp_cli.files.load import load_motion, load_motions
+from lamp_cli.files.reading import Reading
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D
@@ -104,7 +105,7 @@ def shapes_of_the_field(walk):
 def test_shapes_that_the_field_writes_are_read(tmp_path, walk, name):
     array, count = shapes_of_the_field(walk)[name]
     np.save(tmp_path / "x.npy", array)
-    motions = list(load_motions(tmp_path / "x.npy", 20.0))
+    motions = list(load_motions(tmp_path / "x.npy", Reading(20.0)))
     assert len(motions) == count and len({m.source for m in motions}) == count
     for motion in motions:
         assert not motion.notes

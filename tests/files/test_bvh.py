@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lamp_cli.files.bvh import load_bvh, positions, read_bvh
-from lamp_cli.files.joint_names import JointPlaces, UnknownSkeletonError
+from lamp_cli.files.joint_names import JointPlaces, UnknownSkeletonError, read_joint_map
 from lamp_cli.files.load import load_motion
 from lamp_cli.files.smpl import BodyPoses, neutral_joints
 from lamp_cli.motion import rotation
@@ -307,3 +307,57 @@ def test_a_scale_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'inch': expected one of cm, m"):
         bent().save(tmp_path / "a.bvh", scale="inch")
     assert not list(tmp_path.iterdir())
+
+
+MAP = '# of my rig\nleft_hip = \'Hüfte links\'\n"right_hip" = "b"\nhead = rig:c # the crown\n'
+
+
+def test_a_map_is_read_in_the_forms_people_write(tmp_path: Path) -> None:
+    path = tmp_path / "map.txt"
+    path.write_text(MAP, encoding="utf-8")
+    assert read_joint_map(path) == (("left_hip", "Hüfte links"), ("right_hip", "b"), ("head", "rig:c"))
+    path.write_text('{"left_hip": "b 1", "head": "c"}')
+    assert read_joint_map(path) == (("left_hip", "b 1"), ("head", "c"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("left_hip LeftThigh\n", "line 1: expected a line such as"),
+        ("\nleft_hipp = a\n", "line 2: 'left_hipp' is no joint; expected one of pelvis, left_hip"),
+        ("head = a\nhead = b\n", "line 2: head stands there twice"),
+        ("# nothing\n", "names no joint"),
+    ],
+)
+def test_what_is_no_map_is_said(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "map.txt").write_text(text)
+    with pytest.raises(ValueError, match=f"map.txt.*{said}"):
+        read_joint_map(tmp_path / "map.txt")
+
+
+def test_a_map_names_joints_that_names_do_not_tell(tmp_path: Path) -> None:
+    names = [f"bone{number}" for number in range(22)]
+    path = tmp_path / "take.bvh"
+    path.write_text(bvh_of(body()[0], names))
+    with pytest.raises(
+        ValueError, match=r"cannot tell .*left hip.*bone0, bone1.*left_hip = bone\d+ \(--map\)"
+    ):
+        load_motion(path)
+    lines = [f"{ours} = {theirs}\n" for ours, theirs in zip(HUMANML3D.joint_names, names, strict=True)]
+    (tmp_path / "map.txt").write_text("".join(lines))
+    assert np.allclose(load_motion(path, joint_map=tmp_path / "map.txt").joints[0], body()[0], atol=2e-3)
+    (tmp_path / "map.txt").write_text("".join(lines).replace("bone7", "bone77"))
+    with pytest.raises(ValueError, match="--map calls the left_ankle 'bone77'; the skeleton has bone0"):
+        load_motion(path, joint_map=tmp_path / "map.txt")
+
+
+def test_a_map_of_some_joints_leaves_the_others_to_their_names(tmp_path: Path) -> None:
+    names = [_mixamo(name, "mixamorig:") for name in HUMANML3D.joint_names]
+    names[HUMANML3D.joint_names.index("left_elbow")] = "rig:Ellbogen"
+    path = tmp_path / "take.bvh"
+    path.write_text(bvh_of(body()[0], names))
+    (tmp_path / "map.txt").write_text("left_elbow = Ellbogen\nneck = mixamorig:Head\n")
+    joints = load_motion(path, joint_map=tmp_path / "map.txt").joints[0]
+    expected = body()[0]
+    expected[12] = expected[15]
+    assert np.allclose(joints, expected, atol=2e-3)

@@ -18,6 +18,7 @@ from lamp_cli.data.samples import sample_library
 from lamp_cli.data.statistics import Statistics
 from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, ascii_pieces
 from lamp_cli.files.arrays import motion_of_array
+from lamp_cli.files.reading import Reading
 from lamp_cli.inference.embed import embed_motions, embed_texts, encode_text, motion_context, similarity
 from lamp_cli.inference.index.index import update_index
 from lamp_cli.inference.index.library import (
@@ -149,7 +150,7 @@ def test_what_embeddings_depend_on_means_embedding_anew(library: Path, tmp_path:
     lamp = replace(bundle.config.model.lamp, label_smoothing=0.3)
     config = replace(bundle.config, model=replace(bundle.config.model, lamp=lamp))
     assert update_index(replace(bundle, config=config), library, folder)[1].embedded == 4
-    assert update_index(bundle, library, folder, fps=60.0)[1].embedded == 4
+    assert update_index(bundle, library, folder, Reading(fps=60.0))[1].embedded == 4
 
 
 def test_a_version_of_the_index_means_embedding_anew(
@@ -235,13 +236,13 @@ def test_a_motion_finds_itself_and_scores_are_those_of_the_model(library: Path) 
 
 def test_a_frame_rate_gives_true_seconds(tmp_path: Path) -> None:
     np.save(tmp_path / "fast.npy", wandering(HUMANML3D, 361))
-    bundle = tiny_bundle()
-    assert [(h.start, h.end) for h in find(bundle, "a walk", tmp_path, fps=120.0)] == [(0.0, 3.0)]
-    assert find(bundle, str(tmp_path / "fast.npy"), tmp_path, fps=120.0)[0].score == pytest.approx(
+    bundle, fast = tiny_bundle(), Reading(fps=120.0)
+    assert [(h.start, h.end) for h in find(bundle, "a walk", tmp_path, reading=fast)] == [(0.0, 3.0)]
+    assert find(bundle, str(tmp_path / "fast.npy"), tmp_path, reading=fast)[0].score == pytest.approx(
         1, abs=1e-3
     )
-    hit = find(bundle, "a walk", tmp_path, fps=120.0)[0]
-    assert len(joints_of_hit(bundle, hit, 120.0)) == 61
+    hit = find(bundle, "a walk", tmp_path, reading=fast)[0]
+    assert len(joints_of_hit(bundle, hit, fast)) == 61
 
 
 def test_overlapping_windows_of_one_take_are_one_hit(library: Path, tmp_path: Path) -> None:

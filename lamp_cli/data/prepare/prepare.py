@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ...files.arrays import MotionFileError
+from ...files.reading import Reading
 from ...language.mirror import mirror_sentence
 from ...motion.skeleton import HUMANML3D, Skeleton
 from ...motion.transform import mirror, resample
@@ -56,6 +57,7 @@ class PrepareOptions:
     recombine: number of clips made of the real training clips (default 0).
     wording: people's sentences; those that are true of a made-up clip join its own (default none).
     body_models: folder of SMPL body models (.npz) for AMASS's poses (None: a neutral body).
+    joint_map: pairs of our joint and theirs, for skeletons whose names do not tell (default none).
     """
 
     fps: float | None = None
@@ -67,6 +69,7 @@ class PrepareOptions:
     recombine: int = 0
     wording: tuple[str, ...] = ()
     body_models: Path | None = None
+    joint_map: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps < math.inf:
@@ -87,6 +90,11 @@ class PrepareOptions:
             raise ValueError(
                 f"body_models {self.body_models}: no such folder; expected SMPL body models (.npz)"
             )
+
+    @property
+    def reading(self) -> Reading:
+        """How motion files are read."""
+        return Reading(self.fps, self.body_models, self.joint_map)
 
 
 @dataclass
@@ -138,7 +146,7 @@ def prepare(
     """
     if motions is None and not options.synthetic:
         raise ValueError("nothing to prepare; expected motions, a number of synthetic clips, or both")
-    sources, unreadable = ([], {}) if motions is None else find_sources(motions, output, options.body_models)
+    sources, unreadable = ([], {}) if motions is None else find_sources(motions, output, options.reading)
     skeleton, sources = (HUMANML3D, []) if motions is None else _one_skeleton(sources, unreadable)
     if options.recombine and motions is None:
         raise ValueError("recombined clips are made of real ones; expected motions")
@@ -269,8 +277,7 @@ def _fingerprint(sources: list[MotionSource], requests: list[ClipRequest], optio
         options.mirror,
         options.val_fraction,
     ]
-    if options.body_models is not None:
-        facts += ["body models", str(options.body_models.resolve())]
+    facts += options.reading.facts()
     if options.synthetic:
         facts += [options.synthetic, options.seed]
     if options.recombine:

@@ -24,7 +24,8 @@ from ...files.arrays import (
     shape_of_motions,
     stored_rate,
 )
-from ...files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, load_motion
+from ...files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, motion_of_file
+from ...files.reading import AS_STORED, Reading
 from ...files.smpl import holds_poses
 from ...motion.motion import Motion
 
@@ -39,7 +40,7 @@ class MotionSource:
     number: its place in a batch.
     shape: how the array holds motions, or of other files the one motion; None when an array holds none.
     fps: frames per second that the file names, None when it names none.
-    body_models: folder of SMPL body models for SMPL poses, None for a neutral body.
+    reading: how the file is read.
     """
 
     name: str
@@ -48,14 +49,14 @@ class MotionSource:
     number: int
     shape: ArrayShape | None
     fps: float | None = None
-    body_models: Path | None = None
+    reading: Reading = AS_STORED
 
     def load(self, fps: float | None) -> Motion:
         """Read the motion; raises :class:`MotionFileError` without the file's name, or ``OSError``."""
         one = self.shape is not None and self.shape.count == 1
         try:
             if one and not self.entry:
-                return load_motion(self.path, fps, self.body_models)
+                return motion_of_file(self.path, self.reading.at(fps))
             loaded = np.load(self.path, allow_pickle=False)
             if not self.entry:
                 return self._motion(loaded, fps)
@@ -72,14 +73,14 @@ class MotionSource:
 
 
 def find_sources(
-    path: Path, leave_out: Path | None = None, body_models: Path | None = None
+    path: Path, leave_out: Path | None = None, reading: Reading = AS_STORED
 ) -> tuple[list[MotionSource], dict[str, str]]:
     """All motions under ``path`` and, for each file that cannot be read, the reason.
 
     A folder is searched with its subfolders, but not in ``leave_out`` (where results are written) nor
     in hidden ones; names are relative paths without the suffix, or the entries of archives,
-    with the archive's name before them where several motions have one name. ``body_models`` are for SMPL
-    poses. Raises ``ValueError`` when there is nothing to read.
+    with the archive's name before them where several motions have one name. ``reading`` is how files are
+    read; its rate is left to :meth:`MotionSource.load`. Raises ``ValueError`` when there is nothing to read.
     """
     path = Path(path)
     if not path.exists():
@@ -94,7 +95,7 @@ def find_sources(
         foreign = file.suffix.lower() in FOREIGN_SUFFIXES
         name = place.as_posix() if foreign else place.with_suffix("").as_posix()
         try:
-            sources += _entries(file, name, body_models)
+            sources += _entries(file, name, replace(reading, fps=None))
         except MotionFileError as error:
             unreadable[name] = str(error).removeprefix(f"{file}: ")
         except DAMAGE:
@@ -130,10 +131,10 @@ def _files(folder: Path, leave_out: Path | None) -> list[Path]:
     return sorted(f for f in seen if inside not in f.resolve().parents)
 
 
-def _entries(file: Path, name: str, body_models: Path | None) -> Iterator[MotionSource]:
+def _entries(file: Path, name: str, reading: Reading) -> Iterator[MotionSource]:
     if file.suffix.lower() not in (".npy", ".npz"):
-        motion = load_motion(file)
-        yield _whole_file(name, motion, motion.fps, None)
+        motion = motion_of_file(file, reading)
+        yield _whole_file(name, motion, motion.fps, reading)
         return
     if not zipfile.is_zipfile(file):
         with file.open("rb") as stream:
@@ -143,7 +144,7 @@ def _entries(file: Path, name: str, body_models: Path | None) -> Iterator[Motion
     with zipfile.ZipFile(file) as archive:
         members = {member.removesuffix(".npy"): member for member in archive.namelist()}
         if holds_poses(members):
-            yield _whole_file(name, load_motion(file, rate, body_models), rate, body_models)
+            yield _whole_file(name, motion_of_file(file, reading.at(rate)), rate, reading)
             return
         entries = motion_entries(list(members), file)
         # An archive with one motion and what belongs to it goes by its own name.
@@ -153,10 +154,10 @@ def _entries(file: Path, name: str, body_models: Path | None) -> Iterator[Motion
                 yield from _motions(name if own_name else entry, file, entry, _shape(stream), rate)
 
 
-def _whole_file(name: str, motion: Motion, fps: float | None, body_models: Path | None) -> MotionSource:
+def _whole_file(name: str, motion: Motion, fps: float | None, reading: Reading) -> MotionSource:
     """The source of a file that holds one motion and no array of it."""
     shape = ArrayShape(motion.skeleton, len(motion), 1, "tjc")
-    return MotionSource(name, Path(motion.source), "", 0, shape, fps, body_models)
+    return MotionSource(name, Path(motion.source), "", 0, shape, fps, reading)
 
 
 def _motions(

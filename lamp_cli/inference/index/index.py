@@ -27,6 +27,7 @@ from safetensors.numpy import save_file
 
 from ...bundle.bundle import Bundle
 from ...data.batches import batched
+from ...files.reading import AS_STORED, Reading
 from ...motion.clip_length import LONGEST_CLIP
 from ...storage import replacing, write_text
 from .. import BATCH_SIZE
@@ -88,13 +89,13 @@ class MotionIndex:
     """The windows of a library and their embeddings.
 
     root: the library's folder.
-    fps: rate that its joint arrays were read with; None for the skeleton's.
+    reading: how its files were read.
     windows: what is searched.
     blocks: whose rows, one block after the other, are the windows' embeddings.
     """
 
     root: Path
-    fps: float | None
+    reading: Reading
     windows: list[WindowSource]
     blocks: list[Block]
 
@@ -117,33 +118,32 @@ def update_index(
     bundle: Bundle,
     library: Path,
     folder: Path,
-    fps: float | None = None,
+    reading: Reading = AS_STORED,
     advance: Advance = lambda done, total: None,
     notify: Notify = lambda message: None,
 ) -> tuple[MotionIndex, IndexReport]:
     """Embed what is new or changed in ``library`` and open the index in ``folder``.
 
-    ``fps`` is the rate of joint arrays, the skeleton's when it is not given. ``advance(done, total)`` counts
-    files; ``notify`` is told when another process updates the index and is waited for. Raises ``ValueError``
-    when the library is no folder.
+    ``reading`` is how its files are read; ``advance(done, total)`` counts them; ``notify`` is told when
+    another process updates the index and is waited for. Raises ``ValueError`` when the library is no folder.
     """
     paths = motion_files(library)
     root = library if library.is_dir() else library.parent
     report = IndexReport(files=len(paths))
     with _locked(folder, notify):
         hashes = {str(path.relative_to(root)): content_hash(path) for path in paths}
-        key = _embedding_key(bundle, fps)
+        key = _embedding_key(bundle, reading)
         shards = _read_shards(folder, key, set(hashes.values()))
         known = {content for shard in shards for content, *_ in shard.rows}
         missing = {content: root / name for name, content in hashes.items() if content not in known}
         report.reused = len({*hashes.values()} & known)
         report.embedded = len(missing)
-        for done, shard in enumerate(_embed(bundle, missing, fps), 1):
+        for done, shard in enumerate(_embed(bundle, missing, reading), 1):
             _write_shard(folder, key, shard)
             shards.append(shard)
             advance(min(done * SHARD_WINDOWS, len(missing)), len(missing))
         windows, blocks = _open(shards, hashes, report)
-    return MotionIndex(root, fps, windows, blocks), report
+    return MotionIndex(root, reading, windows, blocks), report
 
 
 # Content hash of the file, take, start, end, the reason when the take could not be read, notes on the take.
@@ -183,18 +183,18 @@ def _holder_name(holder: Path) -> str:
         return "another process"
 
 
-def _embedding_key(bundle: Bundle, fps: float | None) -> str:
+def _embedding_key(bundle: Bundle, reading: Reading) -> str:
     """What the embeddings of given files, and the notes on them, depend on."""
-    parts = [INDEX_VERSION, LONGEST_CLIP, HOP, fps, fingerprint(bundle)]
+    parts = [INDEX_VERSION, LONGEST_CLIP, HOP, reading.fps, fingerprint(bundle), *reading.facts()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _embed(bundle: Bundle, missing: dict[str, Path], fps: float | None) -> Iterator[_Shard]:
+def _embed(bundle: Bundle, missing: dict[str, Path], reading: Reading) -> Iterator[_Shard]:
     """Shards of whole files, so that a file is either wholly in the index or not at all."""
     rows: list[Row] = []
     windows: list[Window] = []
     for content, path in missing.items():
-        for item in windows_of_file(path, bundle.skeleton, fps):
+        for item in windows_of_file(path, bundle.skeleton, reading):
             if isinstance(item, UnreadableTake):
                 rows.append((content, item.take, 0, 0, item.reason, ()))
                 continue

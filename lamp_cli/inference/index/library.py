@@ -15,6 +15,7 @@ import numpy as np
 from ...data.captions import read_texts
 from ...files.arrays import MotionFileError
 from ...files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, load_takes
+from ...files.reading import AS_STORED, Reading
 from ...motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ...motion.motion import Motion
 from ...motion.representation import joints_to_features
@@ -105,14 +106,11 @@ def content_hash(path: Path) -> str:
 
 
 def windows_of_file(
-    path: Path, skeleton: Skeleton, fps: float | None = None
+    path: Path, skeleton: Skeleton, reading: Reading = AS_STORED
 ) -> Iterator[Window | UnreadableTake]:
-    """Windows of every take in a file; a take that does not serve is named with the reason.
-
-    ``fps`` is the rate of joint arrays, which carry none; the skeleton's when it is not given.
-    """
+    """Windows of every take in a file; a take that does not serve is named with the reason."""
     try:
-        for take, motion in load_takes(path, fps):
+        for take, motion in load_takes(path, reading):
             yield from _windows_of_take(motion, take, skeleton)
     except (ValueError, OSError) as error:
         yield UnreadableTake("", str(error).removeprefix(f"{path}: "))
