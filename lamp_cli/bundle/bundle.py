@@ -29,6 +29,7 @@ from torch import nn
 from ..data.statistics import Statistics, load_statistics, save_statistics
 from ..data.vocabulary import Vocabulary, load_vocabulary
 from ..model.captioner import Captioner
+from ..model.condition import SentenceEncoder
 from ..model.lamp import Lamp
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
@@ -38,6 +39,7 @@ from .card import is_model_card, model_card
 from .config import BundleConfig, ModelConfig, read_config_file, to_json
 from .device import torch_device
 from .language_model import build_captioner, save_architecture
+from .sentence_encoder import load_sentence_encoder
 from .training_sentences import TrainingSentences, load_training_sentences, save_training_sentences
 from .weights import SkipInitialisation, load_weights, save_weights
 
@@ -79,12 +81,17 @@ class Bundle:
         return {**core, **captioner}
 
 
-def build_networks(model: ModelConfig, decoder_token: int) -> tuple[MotionTokenizer, Lamp, TextToMotion]:
-    """Networks of these sizes, not trained."""
+def build_networks(
+    model: ModelConfig, decoder_token: int, encoder: SentenceEncoder | None = None
+) -> tuple[MotionTokenizer, Lamp, TextToMotion]:
+    """Networks of these sizes, not trained.
+
+    ``encoder`` is what :func:`load_sentence_encoder` gives for the generator.
+    """
     return (
         MotionTokenizer(model.tokenizer),
         Lamp(model.lamp, decoder_token),
-        TextToMotion(model.lamp.qformer, model.generator, model.length),
+        TextToMotion(model.lamp.qformer, model.generator, model.length, encoder),
     )
 
 
@@ -155,8 +162,9 @@ def load_bundle(name: str | Path, device: str | torch.device, captioner: bool = 
             f"{folder / 'vocab.txt'}: {len(vocabulary)} pieces, "
             f"config.json says {config.model.lamp.qformer.vocabulary}"
         )
+    encoder = _sentence_encoder(folder, config)
     with SkipInitialisation():
-        networks = build_networks(config.model, vocabulary.decoder)
+        networks = build_networks(config.model, vocabulary.decoder, encoder)
     for file, network in zip(("tokenizer", "lamp", "generator"), networks, strict=True):
         load_weights(folder / f"{file}.safetensors", network, device)
     statistics = load_statistics(folder, skeleton.feature_size)
@@ -170,6 +178,15 @@ def load_bundle(name: str | Path, device: str | torch.device, captioner: bool = 
         captioner=_load_captioner(folder, config, vocabulary, device) if captioner else None,
         training_sentences=load_training_sentences(folder),
     )
+
+
+def _sentence_encoder(folder: Path, config: BundleConfig) -> SentenceEncoder | None:
+    """The encoder that the bundle's generator reads sentences with, when that is not LaMP."""
+    try:
+        return load_sentence_encoder(config.model.generator)
+    except ValueError as error:
+        where = "its place is generator.condition_encoder in config.json"
+        raise ValueError(f"{folder}: {error}; {where}") from None
 
 
 def add_captioner(bundle: Bundle, name: str | Path) -> Bundle:

@@ -19,8 +19,8 @@ from ..model.tokenizer import TokenizerConfig
 from ..motion.skeleton import skeleton_named
 
 FORMAT = 1
-# Fields of former versions that change nothing about trained networks.
-RETIRED_FIELDS = frozenset({"contradiction"})
+# Fields of former versions that change nothing about trained networks, or are other fields today.
+RETIRED_FIELDS = frozenset({"contradiction", "word_condition"})
 Config = TypeVar("Config")
 
 
@@ -97,7 +97,7 @@ def from_json(kind: type[Config], data: Any, where: str = "config") -> Config:
     """
     if not isinstance(data, dict):
         raise ValueError(f"{where}: expected an object, found {type(data).__name__}")
-    data = {name: value for name, value in data.items() if name not in RETIRED_FIELDS}
+    data = _without_former_fields(data)
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(data.keys() - fields.keys()):
@@ -107,6 +107,14 @@ def from_json(kind: type[Config], data: Any, where: str = "config") -> Config:
         if required and name not in data:
             raise ValueError(f"{where}.{name}: missing")
     return kind(**{k: _value(hints[k], v, f"{where}.{k}") for k, v in data.items()})
+
+
+def _without_former_fields(data: dict[str, Any]) -> dict[str, Any]:
+    """What former versions wrote, by the fields of today."""
+    if "word_condition" in data:
+        # Once a switch between two of today's conditions.
+        data = {**data, "condition": "words" if data["word_condition"] is True else "query"}
+    return {name: value for name, value in data.items() if name not in RETIRED_FIELDS}
 
 
 def read_config_file(path: Path, kind: type[Config], what: str) -> Config:

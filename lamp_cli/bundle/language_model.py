@@ -55,7 +55,7 @@ def load_language_model(name: str, dtype: torch.dtype) -> tuple[nn.Module, Any]:
 
     Raises ``ValueError`` when there is none, or ``transformers`` is not installed.
     """
-    transformers = _transformers()
+    transformers = quiet_transformers()
     local = Path(name).is_dir()
     if not local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise ValueError(f"{name}: no such folder; expected a Hugging Face causal language model")
@@ -63,23 +63,24 @@ def load_language_model(name: str, dtype: torch.dtype) -> tuple[nn.Module, Any]:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, local_files_only=local)
         model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, local_files_only=local)
     except (OSError, ValueError) as error:
-        raise ValueError(f"{name}: no Hugging Face causal language model ({_first_line(error)})") from None
+        raise ValueError(f"{name}: no Hugging Face causal language model ({first_line(error)})") from None
     return model, tokenizer
 
 
 def _untrained(folder: Path, dtype: torch.dtype) -> tuple[nn.Module, Any]:
-    transformers = _transformers()
+    transformers = quiet_transformers()
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"{folder}: no language model's config and tokenizer ({_first_line(error)})"
+            f"{folder}: no language model's config and tokenizer ({first_line(error)})"
         ) from None
     return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype), tokenizer
 
 
-def _transformers() -> Any:
+def quiet_transformers() -> Any:
+    """The package ``transformers``, told to keep its bars and hints to itself."""
     import transformers
 
     # Its own bars and hints would stand between our lines.
@@ -88,5 +89,6 @@ def _transformers() -> Any:
     return transformers
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its kind."""
     return (str(error).splitlines() or [type(error).__name__])[0]

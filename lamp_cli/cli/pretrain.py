@@ -122,6 +122,16 @@ def pretrain_command(
             rich_help_panel=NETWORKS_PANEL,
         ),
     ] = False,
+    condition: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="What of a sentence the generator is told: query (LaMP's query tokens, the paper's), "
+            "no_query (LaMP's text feature alone), words (every word), or clip:FOLDER-OR-HUB-NAME (CLIP's "
+            "text feature); the size's own when not given.",
+            rich_help_panel=NETWORKS_PANEL,
+        ),
+    ] = None,
     llm: Annotated[
         str,
         typer.Option(
@@ -198,10 +208,13 @@ def pretrain_command(
     """  # noqa: D301 (the parser keeps the lines after a backspace as they are)
     if not resume and (output / "training").exists():
         raise UsageError(f"{output}: holds a run already; choose another --output or drop --no-resume")
+    from ..bundle.sentence_encoder import parse_condition
     from ..training.options import PretrainOptions
     from ..training.pretrain import pretrain
     from ..training.sizes import LANGUAGE, STAGES
 
+    if condition is not None:
+        parse_condition(condition)
     chosen = STAGES if stage is None else tuple(s.value for s in StageName if s in stage)
     every = (*(s.value for s in StageName), LANGUAGE)
     options = PretrainOptions(
@@ -215,6 +228,7 @@ def pretrain_command(
         validate_every=_numbers("--validate-every", validate_every or [], every),
         objectives_off=tuple(o.value for o in without or []),
         bidirectional=bidirectional,
+        condition=condition,
         word_vectors=word_vectors,
         captions=captions,
         start_from=start_from,

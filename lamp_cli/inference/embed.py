@@ -16,7 +16,9 @@ from ..data.batches import MotionBatch, collate
 from ..data.vocabulary import Vocabulary
 from ..data.word_tokens import WordBatch
 from ..model.evaluator import TaggedWords
+from ..model.lamp import Lamp
 from ..model.qformer import Context, Text
+from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
 from ..model.transformer import length_mask
 from ..motion.clip_length import LONGEST_CLIP
@@ -72,6 +74,14 @@ def tokenize(
 def encode_text(vocabulary: Vocabulary, texts: Sequence[str], limit: int, device: torch.device) -> Text:
     """Ids and mask of sentences on the device."""
     ids, mask = vocabulary.encode(texts, limit)
+    return Text(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+
+
+def encode_condition(
+    network: TextToMotion, lamp: Lamp, vocabulary: Vocabulary, texts: Sequence[str], device: torch.device
+) -> Text:
+    """Ids and mask on the device of sentences as the generator's condition reads them."""
+    ids, mask = network.condition.tokens(texts, vocabulary, lamp.config.qformer.text_tokens)
     return Text(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
 
 

@@ -23,7 +23,7 @@ from ..motion.clean_up import clean_up
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
 from . import BATCH_SIZE
-from .embed import encode_text
+from .embed import encode_condition, encode_text
 from .precision import FP32, in_precision
 
 # Weight of a sentence's log-likelihood given the motion; the contrastive logit has the weight 1.
@@ -138,22 +138,24 @@ def _generate_batch(bundle: Bundle, draws: Sequence[Draw], options: GenerateOpti
     sentence_of_row = torch.tensor(
         [sentences.index(draw.prompt.text) for draw, _ in rows], device=bundle.device
     )
-    limit = bundle.lamp.config.qformer.text_tokens
-    text = encode_text(bundle.vocabulary, sentences, limit, bundle.device)
-    words = bundle.lamp.qformer.text(text)
-    condition = bundle.text_to_motion.condition(bundle.lamp, words, text.mask)
-    predicted = bundle.text_to_motion.length.sample(words[sentence_of_row, 0], streams)
+    text = encode_condition(bundle.text_to_motion, bundle.lamp, bundle.vocabulary, sentences, bundle.device)
+    read = bundle.text_to_motion.condition(bundle.lamp, text)
+    predicted = bundle.text_to_motion.length.sample(read.feature[sentence_of_row], streams)
     tokens = _token_counts(bundle, [draw.prompt.frames for draw, _ in rows], predicted)
     with in_precision(options.precision, bundle.device):
         codes = sample(
-            bundle.text_to_motion.generator, condition, tokens, options.sampling, streams, sentence_of_row
+            bundle.text_to_motion.generator,
+            read.condition,
+            tokens,
+            options.sampling,
+            streams,
+            sentence_of_row,
         )
     features = bundle.tokenizer.decode(codes, tokens).float()
-    embedded = _EmbeddedText(
-        Text(text.ids[sentence_of_row], text.mask[sentence_of_row]),
-        bundle.lamp.project_words(words)[sentence_of_row],
-    )
-    chosen = _best_candidates(bundle, embedded, features, tokens, options.candidates)
+    chosen = list(range(len(rows)))
+    if options.candidates > 1:
+        embedded = _embedded_rows(bundle, sentences, sentence_of_row)
+        chosen = _best_candidates(bundle, embedded, features, tokens, options.candidates)
     for draw, row in zip(draws, chosen, strict=True):
         frames = draw.prompt.frames or int(tokens[row]) * bundle.tokenizer.config.frames_per_token
         yield _motion(bundle, draw, features[row, :frames], options)
@@ -184,6 +186,13 @@ class _EmbeddedText:
     embedding: Tensor
 
 
+def _embedded_rows(bundle: Bundle, sentences: Sequence[str], sentence_of_row: Tensor) -> _EmbeddedText:
+    """The sentence of every row, each of the distinct ``sentences`` embedded once."""
+    text = encode_text(bundle.vocabulary, sentences, bundle.lamp.config.qformer.text_tokens, bundle.device)
+    rows = Text(text.ids[sentence_of_row], text.mask[sentence_of_row])
+    return _EmbeddedText(rows, bundle.lamp.embed_text(text)[sentence_of_row])
+
+
 def _best_candidates(
     bundle: Bundle, sentences: _EmbeddedText, features: Tensor, tokens: Tensor, candidates: int
 ) -> list[int]:
@@ -193,8 +202,6 @@ def _best_candidates(
     whole, plus a share of the sentence's log-likelihood given the motion, which is about every word, where
     LaMP was trained for text generation.
     """
-    if candidates == 1:
-        return list(range(len(features)))
     lengths = tokens * bundle.tokenizer.config.frames_per_token
     mask = torch.arange(features.shape[1] // bundle.tokenizer.config.frames_per_token, device=tokens.device)
     motion = bundle.lamp.motion_context(bundle.tokenizer.latents(features, lengths), mask < tokens[:, None])

@@ -34,7 +34,11 @@ class GeneratorConfig:
     dropout: probability, in training.
     condition_dropout: probability, in training, of the null condition (classifier-free guidance).
     causal: attention to earlier tokens only; False is the paper's bidirectional ablation.
-    word_condition: the condition is every word of the sentence, not one vector for all (not in the paper).
+    condition: what of a sentence the generator is told: ``query``, the paper's one vector by LaMP's query
+        tokens; ``no_query``, the text feature alone; ``words``, every word (not in the paper); or the kind
+        of a text encoder in LaMP's place, such as ``clip``.
+    condition_encoder: folder or hub name of that encoder; empty for LaMP.
+    condition_digest: of that encoder's weights, so that no other is taken for it; empty for LaMP.
     codebooks: of the tokenizer. A token has one code of each; they follow each other, N codes for
         N / codebooks tokens, and are masked and drawn one by one.
     guidance: scale of classifier-free guidance unless another is asked for.
@@ -54,7 +58,9 @@ class GeneratorConfig:
     dropout: float = 0.2
     condition_dropout: float = 0.1
     causal: bool = True
-    word_condition: bool = False
+    condition: str = "query"
+    condition_encoder: str = ""
+    condition_digest: str = ""
     codebooks: int = 1
     guidance: float = 4.0
     remaining_tokens: bool = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .condition import QueryCondition, WordCondition
+from .condition import SentenceEncoder, build_condition
 from .generator import GeneratorConfig, MaskedGenerator
 from .lamp import Lamp
 from .length import LengthConfig, LengthHead
@@ -18,22 +18,27 @@ from .qformer import QFormerConfig, Text
 class TextToMotion(nn.Module):
     """Trained together: the length head shares no weights with the others."""
 
-    def __init__(self, qformer: QFormerConfig, generator: GeneratorConfig, length: LengthConfig):
+    def __init__(
+        self,
+        qformer: QFormerConfig,
+        generator: GeneratorConfig,
+        length: LengthConfig,
+        encoder: SentenceEncoder | None = None,
+    ):
+        """``encoder`` is the frozen text encoder that ``generator.condition`` names, if not LaMP's."""
         super().__init__()
-        self.condition = (
-            WordCondition()
-            if generator.word_condition
-            else QueryCondition(qformer.width, qformer.context_width)
-        )
+        self.condition = build_condition(generator.condition, qformer, encoder)
         self.generator = MaskedGenerator(generator)
         self.length = LengthHead(length)
 
     def forward(
         self, lamp: Lamp, text: Text, codes: Tensor, lengths: Tensor, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Losses for codes (B, N) of ``lengths`` (B,) tokens; ``lamp`` must be frozen."""
-        words = lamp.qformer.text(text)
-        condition = self.condition(lamp, words, text.mask)
-        losses = self.generator.losses(codes, lengths, condition, generator)
-        length = self.length.loss(words[:, 0], lengths)
+        """Losses for codes (B, N) of ``lengths`` (B,) tokens; ``text`` are the condition's own tokens.
+
+        ``lamp`` must be frozen.
+        """
+        reading = self.condition(lamp, text)
+        losses = self.generator.losses(codes, lengths, reading.condition, generator)
+        length = self.length.loss(reading.feature, lengths)
         return {**losses, "loss": losses["loss"] + length, "length": length.detach()}

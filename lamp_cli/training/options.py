@@ -31,6 +31,8 @@ class PretrainOptions:
     validate_every: steps between two validations and checkpoints, by stage.
     objectives_off: LaMP's objectives to leave out.
     bidirectional: the generator sees later tokens too (the paper's ablation).
+    condition: what of a sentence the generator is told, as ``bundle.sentence_encoder.parse_condition`` takes
+        it; None as the size says.
     word_vectors: folder of GloVe's our_vab files, for the evaluator.
     captions: file of sentences without motions: the vocabulary holds their words, LaMP learns from those of
         one JSON line that they say the same, and the captioner's decoder learns its language from them.
@@ -50,6 +52,7 @@ class PretrainOptions:
     validate_every: dict[str, int] = field(default_factory=dict)
     objectives_off: tuple[str, ...] = ()
     bidirectional: bool = False
+    condition: str | None = None
     word_vectors: Path | None = None
     captions: Path | None = None
     language_model: LanguageModelConfig | None = None

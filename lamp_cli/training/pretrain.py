@@ -29,6 +29,7 @@ from torch import nn
 
 from ..bundle.bundle import Bundle, build_networks, load_bundle, require_bundle_folder, save_bundle
 from ..bundle.config import BundleConfig, ModelConfig, to_json
+from ..bundle.sentence_encoder import load_sentence_encoder, parse_condition, with_condition
 from ..bundle.text_encoder import (
     AUTO,
     PretrainedTextEncoder,
@@ -64,7 +65,7 @@ VOCABULARY = "vocab.txt"
 # What must agree for a stage to stay as it is in a bundle to start from.
 _PARTS = ("tokenizer", "lamp", "generator", "length")
 # What is no size: training and sampling may go on with another.
-_NO_SIZES = ("dropout", "matching_share", "motion_generation_share", "guidance")
+_NO_SIZES = ("dropout", "matching_share", "motion_generation_share", "guidance", "condition_encoder")
 
 
 def pretrain(
@@ -204,9 +205,10 @@ def _networks(
 ) -> tuple[tuple[MotionTokenizer, Lamp, TextToMotion], QFormer | None]:
     """Networks drawn anew, the text transformer begun as ``encoder``, if any; and a copy of that."""
     # The initial weights come from torch's own stream, which takes no generator.
+    sentence_encoder = load_sentence_encoder(model.generator)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        networks = build_networks(model, vocabulary.decoder)
+        networks = build_networks(model, vocabulary.decoder, sentence_encoder)
         if encoder is None:
             return networks, None
         initialise_from_bert(networks[1].qformer, encoder.weights, kept)
@@ -369,4 +371,5 @@ def _with_ablations(model: ModelConfig, options: PretrainOptions) -> ModelConfig
     off: dict[str, Any] = dict.fromkeys(options.objectives_off, False)
     lamp = dataclasses.replace(model.lamp, **off)
     generator = dataclasses.replace(model.generator, causal=not options.bidirectional)
-    return dataclasses.replace(model, lamp=lamp, generator=generator)
+    model = dataclasses.replace(model, lamp=lamp, generator=generator)
+    return model if options.condition is None else with_condition(model, *parse_condition(options.condition))

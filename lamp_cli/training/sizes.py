@@ -119,7 +119,7 @@ def _mini(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
             layers=6,
             heads=6,
             dropout=0.0,
-            word_condition=True,
+            condition="words",
             codebooks=2,
             guidance=MINI_GUIDANCE,
             remaining_tokens=True,

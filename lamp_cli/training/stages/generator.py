@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ...data.batches import MotionBatch, PairSampler
-from ...inference.embed import encode_text, tokenize
+from ...inference.embed import encode_condition, tokenize
 from ...model import distributed
 from ...model.lamp import Lamp
 from ...model.qformer import Text
@@ -69,8 +69,7 @@ class GeneratorStage:
 
     def _inputs(self, batch: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor]:
         _, codes, mask = tokenize(self._tokenizer, batch, self._device)
-        limit = self._lamp.config.qformer.text_tokens
-        text = encode_text(self._data.vocabulary, batch.texts, limit, self._device)
+        text = encode_condition(self.network, self._lamp, self._data.vocabulary, batch.texts, self._device)
         return self._lamp, text, codes, mask.sum(1)
 
     def validate(self) -> dict[str, float]:
