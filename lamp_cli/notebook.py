@@ -77,7 +77,7 @@ class Model:
         seed: int | None = None,
         seconds: float | None = None,
         frames: int | None = None,
-        candidates: int = 16,
+        candidates: int | None = None,
         guidance: float | None = None,
         steps: int = 10,
         temperature: float = 1.0,
@@ -90,7 +90,7 @@ class Model:
         seed: all randomness is drawn from it; drawn itself when None, and named in ``motion.source``.
         seconds: length; None with ``frames`` None: predicted.
         frames: length at the model's rate.
-        candidates: draws per motion; the one nearest to its sentence is kept.
+        candidates: draws per motion; the one nearest to its sentence is kept. None: the model's own.
         guidance: classifier-free guidance scale; None for the model's own.
         steps: decoding rounds.
         temperature: 0 takes the likeliest codes.

@@ -21,6 +21,11 @@ from ..motion.skeleton import skeleton_named
 FORMAT = 1
 # Fields of former versions that change nothing about trained networks, or are other fields today.
 RETIRED_FIELDS = frozenset({"contradiction", "word_condition"})
+# What former versions did where a bundle's config has a field today.
+FORMER_VALUES: dict[str, dict[str, Any]] = {"generator": {"candidates": 16}, "length": {"drawn_share": 0.5}}
+# Former switches of objectives, which have weights today.
+FORMER_OBJECTIVES = ("contrastive", "matching", "text_generation", "motion_generation")
+FORMER_WEIGHTS = {"paraphrase": 1.0, "retention": 10.0}
 Config = TypeVar("Config")
 
 
@@ -97,7 +102,7 @@ def from_json(kind: type[Config], data: Any, where: str = "config") -> Config:
     """
     if not isinstance(data, dict):
         raise ValueError(f"{where}: expected an object, found {type(data).__name__}")
-    data = _without_former_fields(data)
+    data = _as_written_today(kind, data)
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(data.keys() - fields.keys()):
@@ -107,14 +112,6 @@ def from_json(kind: type[Config], data: Any, where: str = "config") -> Config:
         if required and name not in data:
             raise ValueError(f"{where}.{name}: missing")
     return kind(**{k: _value(hints[k], v, f"{where}.{k}") for k, v in data.items()})
-
-
-def _without_former_fields(data: dict[str, Any]) -> dict[str, Any]:
-    """What former versions wrote, by the fields of today."""
-    if "word_condition" in data:
-        # Once a switch between two of today's conditions.
-        data = {**data, "condition": "words" if data["word_condition"] is True else "query"}
-    return {name: value for name, value in data.items() if name not in RETIRED_FIELDS}
 
 
 def read_config_file(path: Path, kind: type[Config], what: str) -> Config:
@@ -138,6 +135,23 @@ def read_config_file(path: Path, kind: type[Config], what: str) -> Config:
         raise ValueError(f"{path}: {error}") from None
 
 
+def _as_written_today(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a config that an earlier version may have written, as today's."""
+    if "word_condition" in data:
+        # Once a switch between two of today's conditions.
+        data = {**data, "condition": "words" if data["word_condition"] is True else "query"}
+    data = {name: value for name, value in data.items() if name not in RETIRED_FIELDS}
+    if kind is ModelConfig:
+        for part, values in FORMER_VALUES.items():
+            if isinstance(data.get(part), dict):
+                data[part] = {**values, **data[part]}
+    if kind is LampConfig and "weights" not in data:
+        switches = {name: data.pop(name) for name in FORMER_OBJECTIVES if name in data}
+        if switches:
+            data["weights"] = {name: float(on is True) for name, on in switches.items()} | FORMER_WEIGHTS
+    return data
+
+
 def _value(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return from_json(hint, value, where)  # type: ignore[arg-type]
@@ -149,6 +163,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return float(value)
     if origin is tuple and isinstance(value, list):
         return tuple(value)
+    if origin is dict and isinstance(value, dict):
+        kind = typing.get_args(hint)[1]
+        return {key: _value(kind, each, f"{where}.{key}") for key, each in value.items()}
     if not isinstance(value, origin):
         raise ValueError(f"{where}: expected {origin.__name__}, found {value!r}")
     return value

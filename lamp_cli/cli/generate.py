@@ -58,8 +58,14 @@ def generate_command(
     frames: Annotated[int | None, typer.Option(help="Length in frames; predicted when not given.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Motions per prompt.")] = 1,
     candidates: Annotated[
-        int, typer.Option(min=1, max=100, help="Draws per motion; the one nearest to its sentence is kept.")
-    ] = 16,
+        int | None,
+        typer.Option(
+            min=1,
+            max=100,
+            help="Draws per motion, of which the one nearest to its sentence is kept; the model's own "
+            "number when not given, 16 for lamp-mini.",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,
     guidance: Annotated[
         float | None,
@@ -105,6 +111,7 @@ def generate_command(
     note_remarks(remarks, "the motion is")
     sampling = SamplingOptions(steps, guidance, temperature)
     options = GenerateOptions(seed, samples, sampling, not raw, candidates, precision)
+    options = options.for_generator(bundle.config.model.generator)
     if set(wanted) & set(PICTURE_FORMATS):
         note_missing_signs(prompt.text for prompt in work)
     outputs = OutputFiles(force)
@@ -120,7 +127,7 @@ def generate_command(
                 **files,
                 "seed": seed,
                 "sample": draw.sample,
-                "candidates": candidates,
+                "candidates": options.candidates,
                 "frames": len(motion),
                 **({"seconds": motion.seconds} if "seconds" in request.record else {}),
                 "fps": motion.fps,

@@ -41,12 +41,14 @@ class StageName(str, Enum):
 
 
 class Objective(str, Enum):
-    """LaMP's four objectives."""
+    """What LaMP is trained with: the paper's four objectives, and two more."""
 
     contrastive = "contrastive"
     matching = "matching"
     text_generation = "text_generation"
     motion_generation = "motion_generation"
+    paraphrase = "paraphrase"
+    retention = "retention"
 
 
 STAGES_PANEL = "Stages"
@@ -109,8 +111,8 @@ def pretrain_command(
         list[Objective] | None,
         typer.Option(
             metavar="OBJECTIVE",
-            help="Switch one of LaMP's objectives off, of contrastive, matching, text_generation and "
-            "motion_generation; repeatable.",
+            help="Switch one of LaMP's objectives off, of contrastive, matching, text_generation, "
+            "motion_generation, and paraphrase and retention, which are off at size paper; repeatable.",
             rich_help_panel=NETWORKS_PANEL,
         ),
     ] = None,

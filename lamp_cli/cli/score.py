@@ -169,8 +169,8 @@ def score_command(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many clips or pairs.")] = None,
     candidates: Annotated[
-        int, typer.Option(min=1, max=100, help="Draws per generated motion, as in lamp generate.")
-    ] = 16,
+        int | None, typer.Option(min=1, max=100, help="Draws per generated motion, as in lamp generate.")
+    ] = None,
     guidance: Annotated[
         float | None, typer.Option(min=0.0, help="Of generated motions; the model's own when not given.")
     ] = None,
@@ -393,7 +393,7 @@ def _refuse_idle(given: Collection[str], source: _Source, options: ScoreOptions)
 
 def _generating(
     options: ScoreOptions,
-    candidates: int,
+    candidates: int | None,
     steps: int,
     guidance: float | None,
     temperature: float,

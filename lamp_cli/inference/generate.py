@@ -9,14 +9,14 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from ..bundle.bundle import Bundle
 from ..data.batches import batched
-from ..model.generator import SamplingOptions, sample
+from ..model.generator import GeneratorConfig, SamplingOptions, sample
 from ..model.lamp import motion_text_similarity
 from ..model.qformer import Text
 from ..motion.clean_up import clean_up
@@ -47,7 +47,7 @@ class GenerateOptions:
     sampling: steps, guidance and temperature of the generator.
     clean_up: hold planted feet, bone lengths and the floor in the joints; features stay the network's.
     candidates: draws per motion, of which the one that LaMP finds nearest to its sentence is kept; 1, the
-        paper's way, keeps whatever is drawn.
+        paper's way, keeps whatever is drawn; None is the generator's own number.
     precision: of the generator, which takes most of the time: fp32, or bf16 where the device has it.
 
     Raises ``ValueError`` for fewer than one sample or candidate.
@@ -57,12 +57,17 @@ class GenerateOptions:
     samples: int = 1
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     clean_up: bool = True
-    candidates: int = 16
+    candidates: int | None = None
     precision: str = FP32
 
     def __post_init__(self) -> None:
-        if self.samples < 1 or self.candidates < 1:
-            raise ValueError(f"{self.samples} samples of {self.candidates} candidates; expected 1 or more")
+        for name, number in (("samples", self.samples), ("candidates", self.candidates)):
+            if number is not None and number < 1:
+                raise ValueError(f"{name}: expected at least 1, found {number}")
+
+    def for_generator(self, config: GeneratorConfig) -> GenerateOptions:
+        """These options with the generator's own number of candidates where they give none."""
+        return replace(self, candidates=self.candidates or config.candidates)
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,8 @@ def generate(bundle: Bundle, prompts: Sequence[Prompt], options: GenerateOptions
     for prompt in prompts:
         check_prompt(bundle, prompt)
     draws = draws_of(prompts, options.samples)
+    options = options.for_generator(bundle.config.model.generator)
+    assert options.candidates is not None
     size = max(1, BATCH_SIZE // options.candidates)
     for part in batched(draws, size):
         yield from _generate_batch(bundle, part, options)
@@ -132,6 +139,7 @@ def check_prompt(bundle: Bundle, prompt: Prompt) -> None:
 
 @torch.no_grad()
 def _generate_batch(bundle: Bundle, draws: Sequence[Draw], options: GenerateOptions) -> Iterator[Motion]:
+    assert options.candidates is not None
     rows = [(draw, candidate) for draw in draws for candidate in range(options.candidates)]
     streams = [_stream(options.seed, draw, candidate) for draw, candidate in rows]
     sentences = list(dict.fromkeys(draw.prompt.text for draw in draws))
@@ -211,7 +219,7 @@ def _best_candidates(
         motion_text_similarity(lamp.project_queries(queries), sentences.embedding).diagonal()
         / lamp.temperature
     )
-    if lamp.config.text_generation:
+    if lamp.config.trains("text_generation"):
         fit = fit + LIKELIHOOD_SHARE * likelihood
     best = fit.unflatten(0, (-1, candidates)).argmax(1)
     return (best + candidates * torch.arange(len(best), device=best.device)).tolist()

@@ -44,8 +44,10 @@ class GeneratorConfig:
     guidance: scale of classifier-free guidance unless another is asked for.
     remaining_tokens: every token is told how many come after it, which causal attention does not show, so
         that what a sentence asks for ends where the motion does (not in the paper).
+    candidates: draws per motion unless another number is asked for; of several, LaMP keeps the one that it
+        finds nearest to the sentence (not in the paper).
 
-    Raises ``ValueError`` for a guidance that is not finite.
+    Raises ``ValueError`` for a guidance that is not finite, or no candidate.
     """
 
     codes: int = 512
@@ -64,8 +66,11 @@ class GeneratorConfig:
     codebooks: int = 1
     guidance: float = 4.0
     remaining_tokens: bool = False
+    candidates: int = 1
 
     def __post_init__(self) -> None:
+        if self.candidates < 1:
+            raise ValueError(f"candidates: expected at least 1, found {self.candidates}")
         if not math.isfinite(self.guidance):
             raise ValueError(f"guidance: expected a finite number, found {self.guidance}")
 

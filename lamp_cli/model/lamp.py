@@ -1,4 +1,4 @@
-"""LaMP: one language-motion model, pretrained with four objectives that can each be switched off.
+"""LaMP: one language-motion model, pretrained with objectives that each have a weight; the paper has four.
 
 Source: Li et al., "LaMP: Language-Motion Pretraining for Motion Generation, Retrieval, and
 Captioning", ICLR 2025, section 3. Works on the frozen tokenizer's latents and codes and on WordPiece
@@ -8,8 +8,9 @@ ids; knows no files and no features.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +23,8 @@ from .transformer import initialise_normal
 IGNORED = -100
 # Least and greatest temperature of the contrastive loss.
 TEMPERATURES = (0.01, 1.0)
-# A mean word that is 0.1 off in cosine then costs as much as a nat of another objective.
-RETENTION_WEIGHT = 10.0
+# The four objectives of the paper, which sums them.
+PAPER_WEIGHTS = {"contrastive": 1.0, "matching": 1.0, "text_generation": 1.0, "motion_generation": 1.0}
 # Of the size of a trained tokenizer's latents, so that neither drowns the other.
 POSITION_AMPLITUDE = 2.0
 # Wavelengths from 6 to 600 tokens: a motion has at most 49.
@@ -32,17 +33,14 @@ POSITION_BASE = 100.0
 
 @dataclass(frozen=True)
 class LampConfig:
-    """The Q-Former's sizes, the shared space, and which objectives are trained.
+    """The Q-Former's sizes, the shared space, and what is trained; the defaults are the paper's.
 
     qformer: sizes of the Q-Former.
     codes: vectors of one codebook of the tokenizer.
     embedding_width: of the space that motions and sentences share.
     initial_temperature: of the contrastive loss; it is learned.
     label_smoothing: share of the probability that is spread over wrong classes.
-    contrastive: train motion-text contrastive learning.
-    matching: train motion-text matching.
-    text_generation: train motion-grounded text generation.
-    motion_generation: train text-grounded motion generation.
+    weights: of the objectives in the loss, by their names in ``OBJECTIVES``; one at 0 or not named is off.
     matching_share: share of each batch's pairs that matching is trained on; its negatives are costly.
     motion_generation_share: share of each batch's pairs that the generation of motion is trained on.
     codebooks: of the tokenizer; a token has one code of each.
@@ -50,6 +48,8 @@ class LampConfig:
         without, as in the paper's release, from the word embeddings.
     motion_positions: latents carry their position in the motion; without, as in the paper's release, query
         tokens cannot tell the order of what lies further apart than the tokenizer's receptive field.
+
+    Raises ``ValueError`` for a weight that is negative or not finite.
     """
 
     qformer: QFormerConfig = field(default_factory=QFormerConfig)
@@ -57,15 +57,21 @@ class LampConfig:
     embedding_width: int = 512
     initial_temperature: float = 0.07
     label_smoothing: float = 0.1
-    contrastive: bool = True
-    matching: bool = True
-    text_generation: bool = True
-    motion_generation: bool = True
+    weights: dict[str, float] = field(default_factory=PAPER_WEIGHTS.copy)
     matching_share: float = 1.0
     motion_generation_share: float = 1.0
     codebooks: int = 1
     transformed_text: bool = False
     motion_positions: bool = False
+
+    def __post_init__(self) -> None:
+        for name, weight in self.weights.items():
+            if not 0 <= weight < math.inf:
+                raise ValueError(f"weights.{name}: expected a finite number from 0, found {weight}")
+
+    def trains(self, objective: str) -> bool:
+        """Whether an objective has a weight."""
+        return self.weights.get(objective, 0.0) > 0
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ class PretrainingBatch:
 
 
 class Lamp(nn.Module):
-    """The Q-Former and the heads of the four objectives."""
+    """The Q-Former and the heads of the objectives."""
 
     def __init__(self, config: LampConfig, decoder_token: int):
         """``decoder_token`` is the id of [DEC], which begins a sentence to be generated."""
@@ -147,7 +153,7 @@ class Lamp(nn.Module):
 
         It is what motion-grounded text generation trains.
         """
-        queries, logits, target = self._teacher_forced_logits(motion, text)
+        queries, logits, target = self.teacher_forced_logits(motion, text)
         losses = F.cross_entropy(
             logits.flatten(0, 1), target.flatten(), ignore_index=IGNORED, reduction="none"
         )
@@ -156,34 +162,18 @@ class Lamp(nn.Module):
     # -- training -------------------------------------------------------------------------------
 
     def forward(self, pairs: PretrainingBatch, generator: torch.Generator) -> dict[str, Tensor]:
-        """The sum of the objectives that are on, as ``loss``, and each by name."""
+        """The weighted sum of the objectives that are on, as ``loss``, and each by name, unweighted."""
         if self.training:
             self._limit_temperature()
-        motion = self.motion_context(pairs.latents, pairs.motion_mask)
-        losses: dict[str, Tensor] = {}
-        queries = None
-        texts = (pairs.text, *(pairs.paraphrases or ()))
-        words = [self.qformer.text(text) for text in texts]
-        if self.config.text_generation:
-            # The queries do not attend to the sentence here: they are the motion transformer's outputs.
-            queries, losses["text_generation"] = self._text_generation(motion, pairs.text)
-        if self.config.contrastive or self.config.matching:
-            queries = self.qformer.motion(motion) if queries is None else queries
-            motions = distributed.gather(self.project_queries(queries))
-            similarities = motion_text_similarity(motions, distributed.gather(self.project_words(words[0])))
-            if self.config.contrastive:
-                losses["contrastive"] = self._contrastive(similarities)
-            if self.config.matching:
-                losses["matching"] = self._matching(motion, pairs, similarities.detach(), generator)
-        if self.config.motion_generation:
-            losses["motion_generation"] = self._motion_generation(pairs, words[0])
-        if pairs.paraphrases is not None:
-            losses["paraphrase"] = self._paraphrase(words[1], words[2])
-        if pairs.retention_targets:
-            losses["retention"] = _retention(words, texts, pairs.retention_targets)
+        step = PretrainingStep(self, pairs, generator)
+        losses = {
+            name: loss
+            for name, objective in OBJECTIVES.items()
+            if self.config.trains(name) and (loss := objective(step)) is not None
+        }
         if not losses:
             raise ValueError("every objective is switched off; at least one must be on")
-        total = torch.stack(list(losses.values())).sum()
+        total = torch.stack([self.config.weights[name] * loss for name, loss in losses.items()]).sum()
         named = {name: value.detach() for name, value in losses.items()}
         return {"loss": total, **named, "temperature": self.temperature.detach()}
 
@@ -200,8 +190,8 @@ class Lamp(nn.Module):
         """
         self.log_temperature.clamp_(*(math.log(limit) for limit in TEMPERATURES))
 
-    def _contrastive(self, similarities: Tensor) -> Tensor:
-        """Motion-text contrastive loss (MTC) of this rank's rows of (RB, RB), mean of both directions."""
+    def contrastive(self, similarities: Tensor) -> Tensor:
+        """Contrastive loss (MTC) of this rank's rows of similarities (RB, RB), mean of both directions."""
         rows = distributed.rows_of_rank(len(similarities))
         target = torch.arange(len(similarities), device=similarities.device)[rows]
         logits = similarities / self.temperature
@@ -210,31 +200,16 @@ class Lamp(nn.Module):
         to_motion = F.cross_entropy(logits.T[rows], target, label_smoothing=smooth)
         return (to_text + to_motion) / 2
 
-    def _paraphrase(self, first: Tensor, second: Tensor) -> Tensor:
-        """The contrastive loss between sentences, from their words (B, T, W).
-
-        Not in the paper; it is for corpora whose sentences are more varied than their motions, so that
-        wording that no motion has is embedded beside wording that one has.
-        """
-        return self._contrastive(
-            distributed.gather(self.project_words(first)) @ distributed.gather(self.project_words(second)).T
-        )
-
-    def _matching(
-        self,
-        motion: Context,
-        pairs: PretrainingBatch,
-        similarities: Tensor,
-        generator: torch.Generator,
-    ) -> Tensor:
+    def matching(self, step: PretrainingStep) -> Tensor:
         """Motion-text matching loss (MTM): each pair, a hard negative motion and a hard negative text."""
+        motion, pairs, similarities = step.motion, step.pairs, step.similarities.detach()
         rows = distributed.rows_of_rank(len(similarities))
         size = math.ceil(self.config.matching_share * len(pairs.clips))
         allowed = negatives_allowed(distributed.gather(pairs.clips), distributed.gather(pairs.captions))
         weights = similarities / self.temperature.detach()
         # Drawn for the batch of all ranks, so that the number of ranks changes nothing.
-        wrong_motion, has_motion = draw_hard_negatives(weights.T, allowed.T, generator)
-        wrong_text, has_text = draw_hard_negatives(weights, allowed, generator)
+        wrong_motion, has_motion = draw_hard_negatives(weights.T, allowed.T, step.generator)
+        wrong_text, has_text = draw_hard_negatives(weights, allowed, step.generator)
         wrong_motion, wrong_text = wrong_motion[rows][:size], wrong_text[rows][:size]
         vectors, mask = motion.vectors[:size], motion.mask[:size]
         own_ids, own_mask = pairs.text.ids[:size], pairs.text.mask[:size]
@@ -256,12 +231,7 @@ class Lamp(nn.Module):
         loss = F.cross_entropy(logits, target, reduction="none")
         return distributed.global_mean((loss * real).sum(), real.sum())
 
-    def _text_generation(self, motion: Context, text: Text) -> tuple[Tensor, Tensor]:
-        """Motion-grounded text generation loss (MGT); also the queries' outputs."""
-        queries, logits, target = self._teacher_forced_logits(motion, text)
-        return queries, _smoothed_mean(logits, target, self.config.label_smoothing)
-
-    def _teacher_forced_logits(self, motion: Context, text: Text) -> tuple[Tensor, Tensor, Tensor]:
+    def teacher_forced_logits(self, motion: Context, text: Text) -> tuple[Tensor, Tensor, Tensor]:
         """Query outputs (B, N, W), next-word logits (B, T - 1, V) and the next words (B, T - 1)."""
         ids = self._with_decoder_token(text.ids)
         queries, words = self.qformer.both(motion, Text(ids, text.mask), SelfAttention.MULTIMODAL_CAUSAL)
@@ -272,7 +242,7 @@ class Lamp(nn.Module):
         """Logits over the vocabulary (B, T, V) of text outputs; the weights are the word embeddings'."""
         return F.linear(self.word_transform(outputs), self.qformer.words.weight, self.word_bias).float()
 
-    def _motion_generation(self, pairs: PretrainingBatch, words: Tensor) -> Tensor:
+    def motion_generation(self, pairs: PretrainingBatch, words: Tensor) -> Tensor:
         """Text-grounded motion generation loss (TGM): every query predicts the codes at its position."""
         size = math.ceil(self.config.motion_generation_share * len(pairs.codes))
         text = Text(pairs.text.ids[:size], pairs.text.mask[:size])
@@ -295,6 +265,113 @@ class Lamp(nn.Module):
         return torch.cat([torch.full_like(ids[:, :1], self.decoder_token), ids[:, 1:]], 1)
 
 
+class PretrainingStep:
+    """What the objectives compute of one batch and share: each is computed when the first of them asks.
+
+    lamp: the model.
+    pairs: the batch.
+    generator: of hard negatives and whatever else an objective draws.
+    """
+
+    def __init__(self, lamp: Lamp, pairs: PretrainingBatch, generator: torch.Generator):
+        self.lamp, self.pairs, self.generator = lamp, pairs, generator
+
+    @cached_property
+    def motion(self) -> Context:
+        """What the query tokens cross-attend to."""
+        return self.lamp.motion_context(self.pairs.latents, self.pairs.motion_mask)
+
+    @cached_property
+    def texts(self) -> tuple[Text, ...]:
+        """The sentences of the motions and, where there are any, the two lists of paraphrases."""
+        return (self.pairs.text, *(self.pairs.paraphrases or ()))
+
+    @cached_property
+    def words(self) -> list[Tensor]:
+        """The text transformer's output (B, T, W) of ``texts``."""
+        return [self.lamp.qformer.text(text) for text in self.texts]
+
+    @cached_property
+    def teacher_forced(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Query outputs (B, N, W), next-word logits (B, T - 1, V) and the next words (B, T - 1)."""
+        return self.lamp.teacher_forced_logits(self.motion, self.pairs.text)
+
+    @cached_property
+    def queries(self) -> Tensor:
+        """The motion transformer's query outputs (B, N, W)."""
+        if self.lamp.config.trains("text_generation"):
+            # The queries do not attend to the sentence there: they are the motion transformer's outputs.
+            return self.teacher_forced[0]
+        return self.lamp.qformer.motion(self.motion)
+
+    @cached_property
+    def similarities(self) -> Tensor:
+        """Cosines (RB, RB) of the motions and the sentences of all ranks."""
+        motions = distributed.gather(self.lamp.project_queries(self.queries))
+        return motion_text_similarity(motions, distributed.gather(self.lamp.project_words(self.words[0])))
+
+
+# A loss of the batch; None where the batch has nothing for it.
+Objective = Callable[[PretrainingStep], Tensor | None]
+
+
+def _contrastive(step: PretrainingStep) -> Tensor:
+    """Motion-text contrastive learning (MTC)."""
+    return step.lamp.contrastive(step.similarities)
+
+
+def _matching(step: PretrainingStep) -> Tensor:
+    """Motion-text matching (MTM)."""
+    return step.lamp.matching(step)
+
+
+def _text_generation(step: PretrainingStep) -> Tensor:
+    """Motion-grounded text generation (MGT)."""
+    _, logits, target = step.teacher_forced
+    return _smoothed_mean(logits, target, step.lamp.config.label_smoothing)
+
+
+def _motion_generation(step: PretrainingStep) -> Tensor:
+    """Text-grounded motion generation (TGM)."""
+    return step.lamp.motion_generation(step.pairs, step.words[0])
+
+
+def _paraphrase(step: PretrainingStep) -> Tensor | None:
+    """The contrastive loss between sentences that say the same.
+
+    Not in the paper; it is for corpora whose sentences are more varied than their motions, so that
+    wording that no motion has is embedded beside wording that one has.
+    """
+    if step.pairs.paraphrases is None:
+        return None
+    first, second = (distributed.gather(step.lamp.project_words(words)) for words in step.words[1:])
+    return step.lamp.contrastive(first @ second.T)
+
+
+def _retention(step: PretrainingStep) -> Tensor | None:
+    """Distance of the text transformer from the encoder it was initialised from: 1 - cosine of mean words.
+
+    Not in the paper. On a corpus of few words the transformer would soon forget all others, and with them
+    the wordings that a user may choose.
+    """
+    if not step.pairs.retention_targets:
+        return None
+    means = [mean_word(words, text.mask) for words, text in zip(step.words, step.texts, strict=True)]
+    targets = torch.cat([*step.pairs.retention_targets])
+    return (1 - F.cosine_similarity(torch.cat(means).float(), targets.float(), dim=-1)).mean()
+
+
+# What LaMP can be trained with, by name. A further objective needs its entry here and a weight.
+OBJECTIVES: dict[str, Objective] = {
+    "contrastive": _contrastive,
+    "matching": _matching,
+    "text_generation": _text_generation,
+    "motion_generation": _motion_generation,
+    "paraphrase": _paraphrase,
+    "retention": _retention,
+}
+
+
 def with_positions(motion: Context) -> Context:
     """A motion's vectors with the encoding of their positions added."""
     positions = POSITION_AMPLITUDE * sinusoids(*motion.vectors.shape[1:])
@@ -306,17 +383,6 @@ def sinusoids(length: int, width: int) -> Tensor:
     rates = POSITION_BASE ** -(torch.arange(0, width, 2) / width)
     angles = torch.arange(length)[:, None] * rates
     return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
-
-
-def _retention(words: Sequence[Tensor], texts: Sequence[Text], targets: Sequence[Tensor]) -> Tensor:
-    """Distance of the text transformer from the encoder it was initialised from: 1 - cosine of mean words.
-
-    Not in the paper. On a corpus of few words the transformer would soon forget all others, and with them
-    the wordings that a user may choose.
-    """
-    means = torch.cat([mean_word(each, text.mask) for each, text in zip(words, texts, strict=True)])
-    cosine = F.cosine_similarity(means.float(), torch.cat([*targets]).float(), dim=-1)
-    return RETENTION_WEIGHT * (1 - cosine).mean()
 
 
 def mean_word(words: Tensor, mask: Tensor) -> Tensor:

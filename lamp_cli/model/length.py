@@ -14,10 +14,6 @@ from torch import Tensor, nn
 
 from ..motion.clip_length import LONGEST_CLIP_TOKENS
 
-# The share of the distribution, around its median, that lengths are drawn from: a motion much shorter than is
-# usual for its sentence has no room for what the sentence says.
-MIDDLE = 0.5
-
 
 @dataclass(frozen=True)
 class LengthConfig:
@@ -28,8 +24,11 @@ class LengthConfig:
     min_tokens: of the shortest motion.
     max_tokens: of the longest motion.
     dropout: probability, in training.
+    drawn_share: share of the distribution, around its median, that lengths are drawn from. A motion much
+        shorter than is usual for its sentence has no room for what the sentence says; 1, the field's way,
+        draws from all of it.
 
-    Raises ``ValueError`` when no count lies between them.
+    Raises ``ValueError`` when no count lies between them, or for a share that is none.
     """
 
     text_width: int = 768
@@ -37,6 +36,7 @@ class LengthConfig:
     min_tokens: int = 10
     max_tokens: int = LONGEST_CLIP_TOKENS
     dropout: float = 0.2
+    drawn_share: float = 1.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_tokens <= self.max_tokens:
@@ -44,6 +44,8 @@ class LengthConfig:
                 "min_tokens, max_tokens: expected 1 <= min_tokens <= max_tokens, "
                 f"found {self.min_tokens} and {self.max_tokens}"
             )
+        if not 0 <= self.drawn_share <= 1:
+            raise ValueError(f"drawn_share: expected a share from 0 to 1, found {self.drawn_share}")
 
 
 class LengthHead(nn.Module):
@@ -69,7 +71,7 @@ class LengthHead(nn.Module):
         return F.cross_entropy(self(text), target)
 
     def sample(self, text: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """Token counts (B,) on the CPU, drawn with one CPU generator per sentence from the middle half.
+        """Token counts (B,) on the CPU, drawn with one CPU generator per sentence, from the ``drawn_share``.
 
         Raises ``ValueError`` when the generators are not one per sentence or the feature is not finite.
         """
@@ -80,7 +82,7 @@ class LengthHead(nn.Module):
         if not shares.isfinite().all():
             raise ValueError("the text feature: expected finite numbers, found NaN or infinity")
         uniform = torch.cat([torch.rand(1, generator=g) for g in generators])
-        quantiles = 0.5 + MIDDLE * (uniform - 0.5)
+        quantiles = 0.5 + self.config.drawn_share * (uniform - 0.5)
         # Sums of rounded shares end a little below or above 1.
         reached = shares.cumsum(-1) < quantiles[:, None]
         return reached.sum(-1).clamp(max=shares.shape[1] - 1) + self.config.min_tokens

@@ -75,7 +75,8 @@ def score_split(
     for reason, count in split.read.reasons().items():
         report.note(f"{split.dataset.root}, {split.split}: {count} left out: {reason}")
     captions = MotionCaptions(models, _captioned_figures(options))
-    how, count = options.generation or GenerateOptions(), len(split.clips.clips)
+    how = (options.generation or GenerateOptions()).for_generator(models.config.model.generator)
+    count = len(split.clips.clips)
     if options.metrics != (RETRIEVAL,):
         # All else generates, captions or encodes; retrieval is its evaluator's alone.
         models.require_own_skeleton(split.skeleton, str(split.dataset.root))

@@ -219,7 +219,7 @@ def generated_origin(options: GenerateOptions, delivered: bool) -> MotionOrigin:
     ``delivered`` for motions as people get them, which are cleaned up unless the options say otherwise.
     """
     default, sampling = GenerateOptions(), options.sampling
-    parts = [chosen_by_lamp(options.candidates)]
+    parts = [chosen_by_lamp(options.candidates or 1)]
     if sampling.guidance is not None:
         parts.append(f"guidance {sampling.guidance:g}")
     if sampling.steps != default.sampling.steps:

@@ -65,7 +65,11 @@ VOCABULARY = "vocab.txt"
 # What must agree for a stage to stay as it is in a bundle to start from.
 _PARTS = ("tokenizer", "lamp", "generator", "length")
 # What is no size: training and sampling may go on with another.
-_NO_SIZES = ("dropout", "matching_share", "motion_generation_share", "guidance", "condition_encoder")
+_NO_SIZES = (
+    *("dropout", "condition_dropout", "weights", "label_smoothing", "initial_temperature"),
+    *("matching_share", "motion_generation_share", "guidance", "candidates", "drawn_share"),
+    *("codebook_decay", "commitment_weight", "position_weight", "condition_encoder"),
+)
 
 
 def pretrain(
@@ -183,8 +187,9 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
         vocabulary.save(folder / VOCABULARY)
 
     if earlier is not None and origins.get("generator") is Origin.START_FROM:
-        guidance = earlier.config.model.generator.guidance
-        model = dataclasses.replace(model, generator=dataclasses.replace(model.generator, guidance=guidance))
+        # It is sampled as before, too.
+        of_earlier = earlier.config.model
+        model = dataclasses.replace(model, generator=of_earlier.generator, length=of_earlier.length)
     networks, text_encoder = _networks(model, vocabulary, encoder, kept, options.seed)
     if earlier is not None:
         for name, network in zip(CORE, networks, strict=True):
@@ -368,8 +373,8 @@ def _sizes(config: Any) -> dict[str, Any]:
 
 
 def _with_ablations(model: ModelConfig, options: PretrainOptions) -> ModelConfig:
-    off: dict[str, Any] = dict.fromkeys(options.objectives_off, False)
-    lamp = dataclasses.replace(model.lamp, **off)
+    weights = {**model.lamp.weights, **dict.fromkeys(options.objectives_off, 0.0)}
+    lamp = dataclasses.replace(model.lamp, weights=weights)
     generator = dataclasses.replace(model.generator, causal=not options.bidirectional)
     model = dataclasses.replace(model, lamp=lamp, generator=generator)
     return model if options.condition is None else with_condition(model, *parse_condition(options.condition))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from lamp_cli.bundle.bundle import find_bundle, read_config
-from lamp_cli.bundle.config import read_config_file
+from lamp_cli.bundle.config import read_config_file, to_json
 from lamp_cli.bundle.trained_evaluator import TrainedEvaluatorConfig
 from lamp_cli.bundle.weights import SkipInitialisation
 from lamp_cli.model.evaluator import EvaluatorConfig, MatchingEvaluator
+from lamp_cli.model.generator import GeneratorConfig
 from lamp_cli.model.state import first_misfit
 
 
@@ -36,6 +37,27 @@ def test_what_is_wrong_in_a_bundles_config_is_named(change, message, tmp_path: P
     shipped = json.loads((find_bundle("lamp-mini") / "config.json").read_text())
     written(tmp_path, {**shipped, **change})
     with pytest.raises(ValueError, match=message):
+        read_config(tmp_path)
+
+
+def test_a_bundle_of_an_earlier_version_does_what_it_did(tmp_path: Path) -> None:
+    shipped = json.loads((find_bundle("lamp-mini") / "config.json").read_text())
+    assert "weights" not in shipped["model"]["lamp"] and "candidates" not in shipped["model"]["generator"]
+    shipped["model"]["lamp"]["matching"] = False
+    written(tmp_path, shipped)
+    model = read_config(tmp_path).model
+    assert (model.generator.candidates, model.length.drawn_share) == (16, 0.5)
+    assert model.tokenizer.mirrored_dilations and model.tokenizer.dropout == 0
+    kept = {"contrastive": 1.0, "matching": 0.0, "text_generation": 1.0, "motion_generation": 1.0}
+    assert model.lamp.weights == {**kept, "paraphrase": 1.0, "retention": 10.0}
+    # What today's version has written stays.
+    config = read_config(tmp_path)
+    today = replace(config, model=replace(model, generator=GeneratorConfig(codebooks=2)))
+    written(tmp_path, to_json(today))
+    assert read_config(tmp_path).model.generator.candidates == 1
+    shipped["model"]["lamp"] = {"weights": {"contrastive": "much"}}
+    written(tmp_path, shipped)
+    with pytest.raises(ValueError, match=r"lamp\.weights\.contrastive: expected float, found 'much'"):
         read_config(tmp_path)
 
 

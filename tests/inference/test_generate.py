@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from lamp_cli.bundle.bundle import Bundle, load_bundle
+from lamp_cli.bundle.bundle import Bundle, find_bundle, load_bundle, read_config
 from lamp_cli.inference.embed import embed_motions, embed_texts, encode_text, motion_context, similarity
 from lamp_cli.inference.generate import LIKELIHOOD_SHARE, GenerateOptions, Prompt, draws_of, generate
-from lamp_cli.model.generator import SamplingOptions
+from lamp_cli.model.generator import GeneratorConfig, SamplingOptions
 from lamp_cli.motion.motion import Motion
 
 SENTENCES = ("a person walks", "someone jumps twice", "he waves with the left hand")
@@ -70,8 +70,17 @@ def test_a_sentence_that_occurs_again_counts_on_where_its_samples_ended(loaded: 
 
 
 def test_fewer_than_one_candidate_is_refused() -> None:
-    with pytest.raises(ValueError, match="0 candidates; expected 1 or more"):
+    with pytest.raises(ValueError, match="candidates: expected at least 1, found 0"):
         GenerateOptions(candidates=0)
+
+
+def test_the_generators_own_number_of_candidates_is_drawn_unless_another_is_asked_for() -> None:
+    config = GeneratorConfig(candidates=3)
+    assert GenerateOptions().for_generator(config).candidates == 3
+    assert GenerateOptions(candidates=1).for_generator(config).candidates == 1
+    # The paper's way is the default of today's networks; lamp-mini says what it was tuned for.
+    assert GeneratorConfig().candidates == 1
+    assert read_config(find_bundle("lamp-mini")).model.generator.candidates == 16
 
 
 def test_a_batch_of_prompts_keeps_what_each_keeps_alone(loaded: Bundle) -> None:
@@ -86,7 +95,7 @@ def test_the_likelihood_has_a_part_only_where_sentences_were_to_be_generated(
     loaded: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     untaught = copy.copy(loaded.lamp)
-    untaught.config = dataclasses.replace(loaded.lamp.config, text_generation=False)
+    untaught.config = dataclasses.replace(loaded.lamp.config, weights={"contrastive": 1.0})
     without = dataclasses.replace(loaded, lamp=untaught)
     kept = {}
     for share in (0.0, 100.0):

@@ -427,9 +427,12 @@ def test_bad_batches_are_refused(
         sample(_model(), condition, own, SamplingOptions(), _streams(streams))
 
 
-def test_lengths_are_drawn_from_the_middle_half_with_each_sentences_stream() -> None:
+@pytest.mark.parametrize(("share", "expected"), [(0.5, [0.1, 0.6, 0.3]), (1.0, [0.3, 0.3, 0.4])])
+def test_lengths_are_drawn_from_the_middle_with_each_sentences_stream(
+    share: float, expected: list[float]
+) -> None:
     torch.manual_seed(0)
-    head = LengthHead(LengthConfig(text_width=4, width=16, min_tokens=6, max_tokens=8)).eval()
+    head = LengthHead(LengthConfig(4, 16, 6, 8, drawn_share=share)).eval()
     torch.nn.init.zeros_(head.output.weight)
     head.output.bias.data = torch.tensor([0.3, 0.3, 0.4]).log()
     text = torch.randn(1, 4).repeat(3000, 1)
@@ -437,8 +440,8 @@ def test_lengths_are_drawn_from_the_middle_half_with_each_sentences_stream() -> 
     assert torch.equal(drawn, head.sample(text, _streams(3000)))
     assert torch.equal(drawn[7:8], head.sample(text[:1], _streams(1, first=7)))
     shares = torch.bincount(drawn, minlength=9)[6:] / 3000
-    # The half from 0.25 to 0.75: 0.05 of the shortest, all 0.3 of the next, 0.15 of the longest.
-    torch.testing.assert_close(shares, torch.tensor([0.1, 0.6, 0.3]), atol=0.03, rtol=0)
+    # Of the half from 0.25 to 0.75: 0.05 of the shortest, all 0.3 of the next, 0.15 of the longest.
+    torch.testing.assert_close(shares, torch.tensor(expected), atol=0.03, rtol=0)
 
 
 def test_a_certain_length_is_the_length_drawn() -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 from lamp_cli.model.lamp import (
+    OBJECTIVES,
+    PAPER_WEIGHTS,
     POSITION_AMPLITUDE,
     POSITION_BASE,
-    RETENTION_WEIGHT,
     Lamp,
     LampConfig,
     PretrainingBatch,
@@ -35,9 +37,9 @@ SMALL = QFormerConfig(
 )
 
 
-def _lamp(**switches: bool | float | int) -> Lamp:
+def _lamp(**settings: Any) -> Lamp:
     torch.manual_seed(0)
-    return Lamp(LampConfig(qformer=SMALL, codes=10, embedding_width=12, **switches), decoder_token=4)
+    return Lamp(LampConfig(qformer=SMALL, codes=10, embedding_width=12, **settings), decoder_token=4)
 
 
 def _pairs(size: int = 4) -> PretrainingBatch:
@@ -181,12 +183,26 @@ def test_losses_start_near_those_of_a_blind_guess() -> None:
 
 @pytest.mark.parametrize("off", ["contrastive", "matching", "text_generation", "motion_generation"])
 def test_each_objective_can_be_switched_off(off: str) -> None:
-    losses = _lamp(**{off: False})(_pairs(), torch.Generator().manual_seed(0))
+    losses = _lamp(weights={**PAPER_WEIGHTS, off: 0.0})(_pairs(), torch.Generator().manual_seed(0))
     assert off not in losses
     assert len([n for n in losses if n not in ("loss", "temperature")]) == 3
     full = _lamp()(_pairs(), torch.Generator().manual_seed(0))
     for name in losses.keys() - {"loss", "temperature"}:
         torch.testing.assert_close(losses[name], full[name])
+
+
+def test_the_loss_is_the_weighted_sum_and_a_further_objective_needs_one_entry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights = {"contrastive": 0.5, "matching": 2.0, "squares": 3.0}
+    monkeypatch.setitem(OBJECTIVES, "squares", lambda step: step.queries.square().mean())
+    losses = _lamp(weights=weights)(_pairs(), torch.Generator().manual_seed(0))
+    assert set(losses) == {"loss", "temperature", *weights}
+    torch.testing.assert_close(losses["loss"], sum(weights[name] * losses[name] for name in weights))
+    with pytest.raises(ValueError, match=r"weights\.matching: expected a finite number from 0, found -1"):
+        LampConfig(weights={"matching": -1.0})
+    with pytest.raises(ValueError, match="every objective is switched off"):
+        _lamp(weights={"paraphrase": 1.0})(_pairs(), torch.Generator())
 
 
 def test_padded_codes_do_not_enter_the_loss() -> None:
@@ -205,7 +221,7 @@ def test_padded_codes_do_not_enter_the_loss() -> None:
 
 
 def test_the_paraphrase_loss_is_the_contrastive_loss_between_sentences() -> None:
-    lamp = _lamp(contrastive=False, matching=False, text_generation=False, motion_generation=False).eval()
+    lamp = _lamp(weights={"paraphrase": 1.0}).eval()
     pairs = _pairs()
     draw = torch.Generator().manual_seed(2)
     other = Text(torch.randint(5, 40, (4, 6), generator=draw), torch.ones(4, 6, dtype=torch.bool))
@@ -218,19 +234,20 @@ def test_the_paraphrase_loss_is_the_contrastive_loss_between_sentences() -> None
 
 
 def test_the_retention_loss_is_the_way_the_mean_word_has_gone() -> None:
-    lamp = _lamp(contrastive=False, matching=False, text_generation=False, motion_generation=False).eval()
+    lamp = _lamp(weights={"retention": 7.0}).eval()
     pairs = _pairs()
     mask = pairs.text.mask
     words = lamp.qformer.text(pairs.text)
     own = torch.stack([row[real].mean(0) for row, real in zip(words, mask, strict=True)]).detach()
     stayed = lamp(replace(pairs, retention_targets=(3 * own,)), torch.Generator())["retention"]
     torch.testing.assert_close(stayed, torch.zeros(()), atol=1e-5, rtol=0)
-    opposite = lamp(replace(pairs, retention_targets=(-own,)), torch.Generator())["retention"]
-    torch.testing.assert_close(opposite, torch.tensor(2 * RETENTION_WEIGHT))
+    opposite = lamp(replace(pairs, retention_targets=(-own,)), torch.Generator())
+    torch.testing.assert_close(opposite["retention"], torch.tensor(2.0))
+    torch.testing.assert_close(opposite["loss"], torch.tensor(14.0))
     # Words of sentences without a motion count too.
     both = replace(pairs, paraphrases=(pairs.text, pairs.text), retention_targets=(own, -own, own))
     mixed = lamp(both, torch.Generator())["retention"]
-    torch.testing.assert_close(mixed, torch.tensor(2 * RETENTION_WEIGHT / 3))
+    torch.testing.assert_close(mixed, torch.tensor(2 / 3))
 
 
 @pytest.mark.parametrize(("outside", "edge"), [(0.001, 0.01), (5.0, 1.0)])
@@ -300,7 +317,7 @@ def test_queries_name_a_code_of_every_codebook_side_by_side() -> None:
 
 def test_the_text_transformer_learns_from_codes_only_when_the_queries_read_it() -> None:
     for transformed in (False, True):
-        lamp = _lamp(contrastive=False, matching=False, text_generation=False, transformed_text=transformed)
+        lamp = _lamp(weights={"motion_generation": 1.0}, transformed_text=transformed)
         lamp(_pairs(), torch.Generator().manual_seed(0))["loss"].backward()
         feed = lamp.qformer.layers[1].text_feed.up.weight.grad
         assert (feed is not None and bool(feed.abs().sum() > 0)) is transformed

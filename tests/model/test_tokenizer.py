@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
-from lamp_cli.model.tokenizer import Codebook, MotionTokenizer, TokenizerConfig, joint_columns
+from lamp_cli.model.tokenizer import Codebook, MotionTokenizer, ResidualBlock, TokenizerConfig, joint_columns
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.training.sizes import SIZES
@@ -19,6 +20,18 @@ SMALL = TokenizerConfig(width=16, code_width=8, codes=32)
 def _tokenizer() -> MotionTokenizer:
     torch.manual_seed(0)
     return MotionTokenizer(SMALL).eval()
+
+
+def test_residual_blocks_drop_what_they_add_in_training_alone() -> None:
+    torch.manual_seed(0)
+    block, x = ResidualBlock(4, 1, 0.5), torch.randn(2, 4, 400)
+    added = block.eval()(x, None) - x
+    dropped = block.train()(x, None) - x
+    kept = dropped != 0
+    assert 0.4 < float(kept.float().mean()) < 0.6
+    torch.testing.assert_close(dropped[kept], 2 * added[kept])
+    modules = MotionTokenizer(replace(SMALL, dropout=0.2)).modules()
+    assert {module.p for module in modules if isinstance(module, nn.Dropout)} == {0.2}
 
 
 def test_four_frames_are_one_token() -> None:

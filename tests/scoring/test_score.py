@@ -144,11 +144,11 @@ def test_a_perfect_generator_is_perfect_and_stands_beside_ground_truth() -> None
 @pytest.mark.parametrize(
     ("options", "name"),
     [
-        (GenerateOptions(), "guo, best of 16 by LaMP"),
+        (GenerateOptions(candidates=16), "guo, best of 16 by LaMP"),
         (GenerateOptions(candidates=1), "guo"),
         (GenerateOptions(candidates=1, clean_up=False, precision="bf16"), "guo, bf16"),
         (
-            GenerateOptions(sampling=SamplingOptions(5, 3.0, 0.5)),
+            GenerateOptions(sampling=SamplingOptions(5, 3.0, 0.5), candidates=16),
             "guo, best of 16 by LaMP, guidance 3, 5 steps, temperature 0.5",
         ),
     ],

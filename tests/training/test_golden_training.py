@@ -17,6 +17,7 @@ from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.training.loop import TrainingConfig, train
 from lamp_cli.training.options import PretrainOptions
 from lamp_cli.training.pretrain import pretrain
+from lamp_cli.training.sizes import SIZES
 
 CPU = torch.device("cpu")
 
@@ -142,8 +143,9 @@ def test_weights_decay_and_biases_do_not(tmp_path: Path) -> None:
 def test_the_distance_to_the_pretrained_text_encoder_counts_ten_times() -> None:
     torch.manual_seed(0)
     sizes = QFormerConfig(40, 16, 2, 4, 32, 6, 8, context_width=8, dropout=0.0)
-    off = {"contrastive": False, "matching": False, "text_generation": False, "motion_generation": False}
-    lamp = Lamp(LampConfig(qformer=sizes, codes=10, embedding_width=12, **off), decoder_token=4).eval()
+    weights = SIZES["mini"].model(HUMANML3D, 40).lamp.weights
+    only = {"retention": weights["retention"]}
+    lamp = Lamp(LampConfig(qformer=sizes, codes=10, embedding_width=12, weights=only), decoder_token=4).eval()
     text = Text(torch.tensor([[5, 6, 7]]), torch.ones(1, 3, dtype=torch.bool))
     mean = lamp.qformer.text(text)[0].mean(0).detach()
     # At an angle of 60 degrees to what the text transformer says: a distance of 1 - 1/2.

@@ -68,9 +68,10 @@ class LampStage:
         """
         self.network = network
         self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
-        self._text_encoder = (
-            None if text_encoder is None else text_encoder.to(device).eval().requires_grad_(False)
-        )
+        if text_encoder is not None and network.config.trains("retention"):
+            self._text_encoder: QFormer | None = text_encoder.to(device).eval().requires_grad_(False)
+        else:
+            self._text_encoder = None
         self._data = data
         self._sampler = PairSampler(
             data.train,
@@ -78,7 +79,8 @@ class LampStage:
             tokenizer.config.frames_per_token,
             reworded_share=data.reworded_share,
         )
-        self._paraphrases = ParaphraseSampler(data.paraphrases) if data.paraphrases else None
+        rephrases = bool(data.paraphrases) and network.config.trains("paraphrase")
+        self._paraphrases = ParaphraseSampler(data.paraphrases) if rephrases else None
         self._val = [c for c in data.val if c.captions]
         if not self._val:
             raise ValueError("no validation clip has a caption; the best LaMP model is chosen by them")
