@@ -121,7 +121,8 @@ def _combination(rng: np.random.Generator) -> SyntheticClip:
         if LEAST_FRAMES + 20 <= frames <= MOST_FRAMES and len(legs.tracks) >= 0.8 * len(arms.tracks):
             break
     tracks = arms_of(legs.tracks, arms.tracks)
-    plain = Movement(tracks, legs.truth, tuple(w for w in legs.ways if "stop" not in w[1]))
+    # Without the words that say of it that it stops.
+    plain = Movement(tracks, legs.truth)
     truth = {"action": "walk", "direction": "forward", "while": arms.truth}
     return SyntheticClip(_joints(tracks, style), sentences_while([plain, arms], CAPTIONS, rng), truth)
 

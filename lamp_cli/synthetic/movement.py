@@ -6,13 +6,13 @@ The actions of ``actions/`` make movements; ``clips`` turns them into joints and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ..language.english import NUMBERS
 from .body import Tracks, concatenated
+from .language.ways import ways_of
 from .time_curves import FPS, ease
 
 SIDE_NAMES = ("left", "right")
@@ -21,16 +21,21 @@ JOIN_SECONDS = 0.45
 
 @dataclass(frozen=True)
 class Movement:
-    """Tracks, the truth as JSON values, and ways to say it: verbs in the present, third person singular.
+    """Tracks, the truth as JSON values, and what sentences about it need beside the truth.
 
-    Each way is ``(verb, rest)``, as in ``("waves", "with the left hand")``; every one must be true.
-    ``manners`` are adverbs that are true, possibly none.
+    ``manners`` are adverbs that are true, possibly none; ``words`` fill further places of ``ways.txt`` or
+    answer its conditions.
     """
 
     tracks: Tracks
     truth: dict[str, Any]
-    ways: Sequence[tuple[str, str]]
     manners: tuple[str, ...] = ()
+    words: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ways(self) -> tuple[tuple[str, str], ...]:
+        """Ways to say it, ``(verb, rest)`` as in ``("waves", "with the left hand")``; every one is true."""
+        return ways_of({**self.truth, **self.words})
 
 
 T = TypeVar("T")
@@ -59,18 +64,6 @@ def parts_of(truth: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(truth.get("parts", [truth]))
 
 
-def times_words(count: int) -> tuple[str, ...]:
-    """Ways to say how often; empty words for once, as people leave it out."""
-    words = {1: ("", "once"), 2: ("twice", "two times", "2 times")}
-    name = NUMBERS[count] if count <= 6 else count
-    return words.get(count, (f"{name} times", f"{count} times"))
-
-
-def with_counts(count: int, *ways: tuple[str, str]) -> list[tuple[str, str]]:
-    """The ways with every way to say how often."""
-    return [(verb, f"{rest} {times}".strip()) for times in times_words(count) for verb, rest in ways]
-
-
 def manners_of(tempo: float) -> tuple[str, ...]:
     """Adverbs for durations ``tempo`` times the usual ones."""
     if tempo < 0.8:
@@ -88,11 +81,11 @@ def in_sequence(first: Tracks, second: Tracks) -> Tracks:
     moved = second.placed(-float(second.root[0, 0]), -float(second.root[0, 2]), 0.0)
     moved = moved.placed(float(place[0]), float(place[2]), turn)
     fade = 1 - ease(np.arange(len(moved)) / FPS / JOIN_SECONDS)
-    for field in fields(Tracks):
-        values = getattr(moved, field.name)
+    for track in fields(Tracks):
+        values = getattr(moved, track.name)
         if values.dtype == bool:
             continue
-        gap = getattr(last, field.name)[0] - values[0]
+        gap = getattr(last, track.name)[0] - values[0]
         values += fade.reshape(-1, *([1] * (values.ndim - 1))) * gap
     return concatenated([first, moved.cut(1, len(moved))])
 

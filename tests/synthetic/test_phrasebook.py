@@ -1,10 +1,9 @@
-"""The book of phrases: every one can be said of some clip, and says nothing that is not true of it."""
+"""Ways and phrases: every one can be said of some clip, and says nothing that is not true of it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -13,16 +12,52 @@ from lamp_cli.data.batches import PairSampler
 from lamp_cli.data.layout import Clip
 from lamp_cli.data.statistics import Statistics
 from lamp_cli.synthetic.corpus import ACTIONS
-from lamp_cli.synthetic.language.phrasebook import further_wordings, parse_phrasebook, phrasebook
+from lamp_cli.synthetic.language.phrasebook import further_wordings, phrasebook
+from lamp_cli.synthetic.language.phrases import parse_phrases
+from lamp_cli.synthetic.language.ways import ways, ways_of
+from lamp_cli.synthetic.movement import Movement
 from lamp_cli.synthetic.style import random_style
 
+UPPERCUTS = {"action": "uppercut", "side": "left", "count": 2}
 KICK = {"action": "kick", "side": "left", "count": 2, "direction": "forward"}
 
 
-def _truths(action: str, count: int) -> Iterator[Mapping[str, Any]]:
-    """Truths of an action's movements, which need no joints."""
+def _movements(action: str, count: int) -> Iterator[Movement]:
+    """An action's movements, without joints."""
     draws = (np.random.default_rng([3, number]) for number in range(count))
-    return (ACTIONS[action](random_style(rng), rng).truth for rng in draws)
+    return (ACTIONS[action](random_style(rng), rng) for rng in draws)
+
+
+def test_every_way_to_say_an_action_is_said_of_some_movement() -> None:
+    assert ways().keys() == ACTIONS.keys()
+    for action, phrases in ways().items():
+        unused = set(phrases)
+        for movement in _movements(action, 80):
+            assert len(movement.ways) >= 3, action
+            unused -= {way for way in unused if way.fits({**movement.truth, **movement.words})}
+            if not unused:
+                break
+        assert not unused, action
+
+
+def test_ways_fill_their_places_from_the_truth() -> None:
+    assert ways_of({"action": "arms out", "side": "both"})[2] == ("makes", "a t pose")
+    balance = ways_of({"action": "balance", "side": "right", "lifted": "left"})
+    assert balance[3] == ("raises", "the left leg and stands on the right one")
+    assert ("performs", "uppercuts with the left arm 2 times") in ways_of(UPPERCUTS)
+    once = ways_of({**UPPERCUTS, "count": 1})
+    assert ("performs", "an uppercut with their left arm") in once
+    assert not any("uppercuts" in rest for _, rest in once)
+    assert ("blocks", "with the left arm") in ways_of({"action": "block", "side": "left"})
+    assert ("blocks", "with both arms") in ways_of({"action": "block", "side": "both"})
+    assert ("throws", "a left jab and a right cross") in ways_of(
+        {"action": "box", "side": "both", "first": "left", "count": 3}
+    )
+
+
+def test_all_ways_are_said_with_the_first_words_for_a_count_before_the_second() -> None:
+    counts = [rest.split()[-1] for verb, rest in ways_of({"action": "jump backward", "count": 1}) if rest]
+    assert counts == ["backward", "backwards", "feet", "back", "once", "once", "once", "once"]
 
 
 def test_every_action_has_many_phrases() -> None:
@@ -33,8 +68,8 @@ def test_every_action_has_many_phrases() -> None:
 def test_every_phrase_of_an_action_can_be_said_of_some_clip() -> None:
     for action, phrases in phrasebook().items():
         unused = list(phrases)
-        for truth in _truths(action, 80):
-            unused = [phrase for phrase in unused if not phrase.fits(truth)]
+        for movement in _movements(action, 80):
+            unused = [phrase for phrase in unused if not phrase.fits(movement.truth)]
             # Rare counts and whole turns may be missing among eighty.
             if len(unused) <= 0.15 * len(phrases):
                 break
@@ -62,7 +97,7 @@ def test_places_are_filled_from_the_truth() -> None:
 
 
 def test_conditions_and_places_must_be_known() -> None:
-    (plain, sided, both, counted) = parse_phrasebook(
+    (plain, sided, both, counted) = parse_phrases(
         "## wave\nwaves\nwaves {side}\n[side=both] waves both\n[count] waves {times}\n"
     )["wave"]
     nothing, left, two = {"action": "wave"}, {"side": "left"}, {"side": "both", "count": 2}
@@ -70,9 +105,18 @@ def test_conditions_and_places_must_be_known() -> None:
     assert [p.fits(left) for p in (plain, sided, both, counted)] == [True, True, False, False]
     assert [p.fits(two) for p in (plain, sided, both, counted)] == [True, False, True, True]
     with pytest.raises(ValueError, match="line 2: expected a phrase"):
-        parse_phrasebook("## wave\nwaves {sides}\n")
+        parse_phrases("## wave\nwaves {sides}\n")
     with pytest.raises(ValueError, match="line 1: expected a phrase"):
-        parse_phrasebook("waves\n")
+        parse_phrases("waves\n")
+
+
+def test_alternatives_are_phrases_of_their_own() -> None:
+    phrases = parse_phrases("## nod\n[count=1|3] nods (slowly|deeply) and (smiles|waits)\n")["nod"]
+    said = [phrase.filled({}) for phrase in phrases if phrase.fits({"count": 3})]
+    assert said == [
+        ("nods", f"{how} and {then}") for how in ("slowly", "deeply") for then in ("smiles", "waits")
+    ]
+    assert not phrases[0].fits({"count": 2})
 
 
 def test_actions_in_a_row_and_at_once_are_told_in_order() -> None:

@@ -36,7 +36,7 @@ def _look_down(scene: Scene, share: np.ndarray, angle: float) -> None:
 def eat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Brings one hand to the mouth some times; the other hand holds a plate or hangs."""
     side, count = pick_side(rng), int(rng.integers(1, 5))
-    name, period = SIDE_NAMES[side], rng.uniform(1.2, 1.9) * style.tempo
+    period = rng.uniform(1.2, 1.9) * style.tempo
     scene = begin(style, rng, 1.5 + count * period)
     first = scene.start + 0.75
     share, plate = scene.share(0.75, 0.75), rng.random() < 0.5
@@ -50,24 +50,15 @@ def eat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     lead_hand(scene, side, share, goal, 0.05 + 0.35 * bite)
     if plate:
         lead_hand(scene, 1 - side, share, at_chest(scene, 1 - side, np.array([0.07, -0.17, 0.27])), 0.05)
-    ways = (
-        ("eats", f"with the {name} hand"),
-        ("eats", f"something using the {name} hand"),
-        ("brings", f"food to the mouth with the {name} hand"),
-        ("takes", f"{'a bite' if count == 1 else 'bites'} of food held in the {name} hand"),
-        ("puts", f"food in the mouth with their {name} hand"),
-        ("lifts", f"the {name} hand to the mouth to eat"),
-        ("eats", f"with a spoon in the {name} hand"),
-    )
     return Movement(
-        scene.tracks, {"action": "eat", "side": name, "count": count}, ways, manners_of(period / 1.55)
+        scene.tracks, {"action": "eat", "side": SIDE_NAMES[side], "count": count}, manners_of(period / 1.55)
     )
 
 
 def wipe(surface: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Wipes a "table", leaning over it, or an upright "window": in circles, up and down or sideways."""
     side, count, table = pick_side(rng), int(rng.integers(3, 7)), surface == "table"
-    name, period = SIDE_NAMES[side], rng.uniform(0.7, 1.2) * style.tempo
+    period = rng.uniform(0.7, 1.2) * style.tempo
     scene = begin(style, rng, 1.7 + count * period)
     share, phase = scene.share(0.85, 0.85), _beats(scene, scene.start + 0.6, period, count)
     kind = str(rng.choice(["circles", "across", "along"]))
@@ -97,25 +88,8 @@ def wipe(surface: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
         goal = in_room(scene, side, path(middle + right, top + on, 0.42))
         follow(tracks, share, side, 0.7)
     lead_hand(scene, side, share, goal, 0.15)
-    ways = [
-        ("wipes", f"a {surface} with the {name} hand"),
-        ("wipes", f"the {surface} using their {name} hand"),
-        ("cleans", f"a {surface} with the {name} hand"),
-        ("rubs", f"a {'flat surface' if table else 'wall'} with the {name} hand"),
-        ("moves", f"the {name} hand over a {surface} to clean it"),
-        ("scrubs", f"a {'counter' if table else 'glass pane'} with the {name} arm"),
-        ("polishes", f"a {'tabletop' if table else 'mirror'} with their {name} hand"),
-    ]
-    if kind == "circles":
-        ways += [
-            ("wipes", f"in circles with the {name} hand"),
-            ("makes", f"wiping circles with the {name} hand"),
-        ]
-    else:
-        along = "back and forth" if table else "up and down"
-        ways += [("wipes", f"{'from side to side' if kind == 'across' else along} with the {name} hand")]
-    truth = {"action": f"wipe {surface}", "side": name, "count": count}
-    return Movement(tracks, truth, ways, manners_of(period / 0.95))
+    truth = {"action": f"wipe {surface}", "side": SIDE_NAMES[side], "count": count}
+    return Movement(tracks, truth, manners_of(period / 0.95), {"path": kind})
 
 
 def wash_hands(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -132,16 +106,7 @@ def wash_hands(style: BodyStyle, rng: np.random.Generator) -> Movement:
         rub = 0.035 * style.energy * beat * SIDES[side]
         goal = path(0.075 + SIDES[side] * slow[:, 0], high + slow[:, 1] + 0.4 * rub, far + slow[:, 2] + rub)
         lead_hand(scene, side, share, at_chest(scene, side, goal), 0.15)
-    ways = (
-        ("washes", "their hands"),
-        ("washes", "the hands in front of the body"),
-        ("rubs", "the hands together"),
-        ("rubs", "both hands together as if washing them"),
-        ("scrubs", "their hands over a sink"),
-        ("lathers", "the hands with soap"),
-        ("cleans", "both hands at a basin"),
-    )
-    return Movement(scene.tracks, {"action": "wash hands", "side": "both"}, ways, manners_of(period / 0.47))
+    return Movement(scene.tracks, {"action": "wash hands", "side": "both"}, manners_of(period / 0.47))
 
 
 def wash_face(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -156,24 +121,13 @@ def wash_face(style: BodyStyle, rng: np.random.Generator) -> Movement:
     for side in BOTH:
         goal = path(0.095 + 0.015 * (1 - np.cos(phase)), -0.02 + 0.045 * style.energy * np.sin(phase), 0.125)
         lead_hand(scene, side, share, at_head(scene, side, goal), 0.2)
-    ways = (
-        ("washes", "their face"),
-        ("washes", "the face with both hands"),
-        ("rubs", "the face with both hands"),
-        ("splashes", "water on the face"),
-        ("scrubs", "their face with the hands"),
-        ("wipes", "the face with both hands"),
-        ("brings", "both hands to the face and rubs it"),
-    )
-    return Movement(
-        tracks, {"action": "wash face", "side": "both", "count": count}, ways, manners_of(period / 0.6)
-    )
+    return Movement(tracks, {"action": "wash face", "side": "both", "count": count}, manners_of(period / 0.6))
 
 
 def play_guitar(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Strums with one hand at the belly, the other moves along a neck held out to its side."""
     side = 1 if rng.random() < 0.75 else 0
-    name, period = SIDE_NAMES[side], rng.uniform(0.4, 0.75) * style.tempo
+    period = rng.uniform(0.4, 0.75) * style.tempo
     count = int(rng.integers(5, 10))
     scene = begin(style, rng, count * period + 1.7)
     share = scene.share(0.85, 0.85)
@@ -188,23 +142,15 @@ def play_guitar(style: BodyStyle, rng: np.random.Generator) -> Movement:
     along = 0.05 * np.clip(fret, -1.5, 1.5)
     neck = path(0.36 + along, low + 0.14 + 0.4 * along, 0.27 - 0.3 * along)
     lead_hand(scene, 1 - side, share, at_chest(scene, 1 - side, neck), 0.1)
-    ways = [
-        ("plays", "the guitar"),
-        ("plays", "a guitar"),
-        ("strums", "a guitar"),
-        ("strums", f"a guitar with the {name} hand"),
-        ("pretends", "to play the guitar"),
-        ("plays", "air guitar"),
-        ("plays", f"guitar, strumming with the {name} hand"),
-        ("plays", "a tune on a guitar"),
-    ]
-    return Movement(scene.tracks, {"action": "play guitar", "side": name}, ways, manners_of(period / 0.57))
+    return Movement(
+        scene.tracks, {"action": "play guitar", "side": SIDE_NAMES[side]}, manners_of(period / 0.57)
+    )
 
 
 def play_violin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Bows with one hand, the other holds a neck before the shoulder, the chin turned to it."""
     side = 1 if rng.random() < 0.8 else 0
-    name, period = SIDE_NAMES[side], rng.uniform(0.7, 1.5) * style.tempo
+    period = rng.uniform(0.7, 1.5) * style.tempo
     count = int(rng.integers(2, 6))
     scene = begin(style, rng, count * period + 2.2)
     share, other = scene.share(1.0, 1.0), 1 - side
@@ -222,17 +168,9 @@ def play_violin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     reach = 0.5 + 0.45 * stroke * min(1.1, style.energy)
     bow = path(-0.02 + 0.3 * reach, 0.23 - 0.14 * reach, 0.3 + 0.05 * reach)
     lead_hand(scene, side, share, at_chest(scene, side, bow), 0.5)
-    ways = (
-        ("plays", "the violin"),
-        ("plays", "a violin"),
-        ("plays", f"the violin, bowing with the {name} hand"),
-        ("plays", "the fiddle"),
-        ("pretends", "to play the violin"),
-        ("draws", f"a bow over a violin with the {name} hand"),
-        ("plays", "a slow tune on a violin" if period > 1.1 else "a tune on a violin"),
-    )
-    truth = {"action": "play violin", "side": name, "count": count}
-    return Movement(tracks, truth, ways, manners_of(period / 1.05))
+    truth = {"action": "play violin", "side": SIDE_NAMES[side], "count": count}
+    words = {"tune": "a slow tune" if period > 1.1 else "a tune"}
+    return Movement(tracks, truth, manners_of(period / 1.05), words)
 
 
 def play_drums(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -253,22 +191,13 @@ def play_drums(style: BodyStyle, rng: np.random.Generator) -> Movement:
         lift = 0.17 * style.energy * raised
         goal = path(out + roam[:, side], high + lift, 0.36 - 0.35 * lift + roam[:, 2 + side])
         lead_hand(scene, side, share, at_chest(scene, side, goal), 0.1)
-    ways = (
-        ("plays", "the drums"),
-        ("plays", "drums with both hands"),
-        ("drums", "with both hands"),
-        ("beats", "a drum with both hands in turn"),
-        ("pretends", "to play the drums"),
-        ("hits", "drums with two sticks"),
-        ("plays", "air drums"),
-    )
-    return Movement(scene.tracks, {"action": "play drums", "side": "both"}, ways, manners_of(period / 0.55))
+    return Movement(scene.tracks, {"action": "play drums", "side": "both"}, manners_of(period / 0.55))
 
 
 def stir(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Stirs in a pot or a bowl with one hand; the other holds the bowl or hangs."""
     side, count, bowl = pick_side(rng), int(rng.integers(3, 8)), rng.random() < 0.6
-    name, period = SIDE_NAMES[side], rng.uniform(0.55, 1.1) * style.tempo
+    period = rng.uniform(0.55, 1.1) * style.tempo
     scene = begin(style, rng, count * period + 1.6)
     share, phase = scene.share(0.8, 0.8), _beats(scene, scene.start + 0.6, period, count)
     _look_down(scene, share, rng.uniform(0.3, 0.55))
@@ -280,17 +209,8 @@ def stir(style: BodyStyle, rng: np.random.Generator) -> Movement:
     lead_hand(scene, side, share, at_chest(scene, side, goal), rng.uniform(0.2, 0.45))
     if bowl:
         lead_hand(scene, 1 - side, share, at_chest(scene, 1 - side, np.array([0.15, high - 0.07, 0.27])), 0.1)
-    ways = [
-        ("stirs", f"something with the {name} hand"),
-        ("stirs", f"a pot with their {name} hand"),
-        ("mixes", f"something in a bowl with the {name} hand"),
-        ("stirs", f"soup using the {name} hand"),
-        ("moves", f"the {name} hand in circles as if stirring"),
-        ("whisks", f"with the {name} hand"),
-        ("cooks", f"and stirs with the {name} hand"),
-    ]
-    truth = {"action": "stir", "side": name, "count": count}
-    return Movement(scene.tracks, truth, ways, manners_of(period / 0.82))
+    truth = {"action": "stir", "side": SIDE_NAMES[side], "count": count}
+    return Movement(scene.tracks, truth, manners_of(period / 0.82))
 
 
 def type_keys(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -307,22 +227,13 @@ def type_keys(style: BodyStyle, rng: np.random.Generator) -> Movement:
         roam = drift(scene.t, rng, 2, 1.0)
         goal = path(0.1 + 0.022 * roam[:, 0], high + 0.011 * taps, far + 0.012 * roam[:, 1])
         lead_hand(scene, side, share, at_chest(scene, side, goal), 0.1)
-    ways = (
-        ("types", "on a keyboard"),
-        ("types", "with both hands"),
-        ("types", "on a computer"),
-        ("taps", "on a keyboard with both hands"),
-        ("works", "at a keyboard"),
-        ("writes", "something on a computer"),
-        ("plays", "with the fingers of both hands on a keyboard"),
-    )
-    return Movement(scene.tracks, {"action": "type", "side": "both"}, ways)
+    return Movement(scene.tracks, {"action": "type", "side": "both"})
 
 
 def comb_hair(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Combs the hair with one hand in strokes from the front to the back of the head."""
     side, count, period = pick_side(rng), int(rng.integers(2, 6)), rng.uniform(0.8, 1.3) * style.tempo
-    name, sign = SIDE_NAMES[side], SIDES[side]
+    sign = SIDES[side]
     scene = begin(style, rng, count * period + 1.8)
     share, first = scene.share(0.9, 0.9), scene.start + 0.7
     tracks = scene.tracks
@@ -335,17 +246,8 @@ def comb_hair(style: BodyStyle, rng: np.random.Generator) -> Movement:
     goal = path(0.15 + 0.05 * off, 0.17 - 0.1 * back + 0.02 * off, 0.09 - 0.16 * back)
     tracks.head[:, 1] += 0.06 * np.sin(phase) * share
     lead_hand(scene, side, share, at_head(scene, side, goal), rng.uniform(0.35, 0.6))
-    ways = (
-        ("combs", f"the hair with the {name} hand"),
-        ("combs", f"their hair with the {name} hand"),
-        ("brushes", f"their hair with the {name} hand"),
-        ("runs", f"the {name} hand through the hair"),
-        ("brushes", f"the hair using the {name} arm"),
-        ("strokes", f"the hair back with the {name} hand"),
-        ("fixes", f"their hair with the {name} hand"),
-    )
     return Movement(
-        tracks, {"action": "comb hair", "side": name, "count": count}, ways, manners_of(period / 1.05)
+        tracks, {"action": "comb hair", "side": SIDE_NAMES[side], "count": count}, manners_of(period / 1.05)
     )
 
 
@@ -372,24 +274,15 @@ def steer(style: BodyStyle, rng: np.random.Generator) -> Movement:
         goal = path(SIDES[side] * radius * np.cos(at), high + radius * np.sin(at), 0.4)
         lead_hand(scene, side, share, at_chest(scene, side, goal), 0.15)
     where = SIDE_NAMES[way] if way < 2 else "both"
-    way_turned = "left and right" if way == 2 else f"to the {where}"
-    ways = (
-        ("steers", f"a wheel {way_turned}"),
-        ("turns", f"a steering wheel {way_turned}"),
-        ("steers", f"a car {way_turned}"),
-        ("drives", f"a car and turns the wheel {way_turned}"),
-        ("holds", f"a steering wheel and turns it {way_turned}"),
-        ("rotates", f"a wheel {way_turned} with both hands"),
-        ("pretends", f"to drive, steering {way_turned}"),
-    )
+    words = {"way": "left and right" if way == 2 else f"to the {where}"}
     truth = {"action": "steer", "side": "both", "direction": where}
-    return Movement(tracks, truth, ways, manners_of(seconds / 3.5))
+    return Movement(tracks, truth, manners_of(seconds / 3.5), words)
 
 
 def check_watch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Raises one forearm before the chest and looks at the wrist."""
     side, hold = (0 if rng.random() < 0.65 else 1), rng.uniform(0.5, 1.8)
-    name, rise = SIDE_NAMES[side], rng.uniform(0.5, 0.85) * style.tempo
+    rise = rng.uniform(0.5, 0.85) * style.tempo
     scene = begin(style, rng, hold + 2 * rise)
     share, tracks, sign = scene.share(rise, rise), scene.tracks, SIDES[side]
     tracks.bend(share, spine=0.05, head=0.42)
@@ -397,21 +290,13 @@ def check_watch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     follow(tracks, share, side, 0.4)
     goal = np.array([rng.uniform(0.0, 0.08), rng.uniform(0.0, 0.08), 0.3])
     lead_hand(scene, side, share, at_chest(scene, side, goal), rng.uniform(0.4, 0.6))
-    ways = (
-        ("checks", f"the watch on the {name} wrist"),
-        ("looks", f"at the watch on their {name} wrist"),
-        ("raises", f"the {name} arm and looks at the watch"),
-        ("checks", f"the time on the {name} wrist"),
-        ("lifts", f"the {name} wrist to see the time"),
-        ("glances", f"at the {name} wrist"),
-    )
-    return Movement(tracks, {"action": "check watch", "side": name}, ways, manners_of(rise / 0.67))
+    return Movement(tracks, {"action": "check watch", "side": SIDE_NAMES[side]}, manners_of(rise / 0.67))
 
 
 def look_at_hand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Holds one hand up before the face and looks at it, turning it about."""
     side, hold = pick_side(rng), rng.uniform(1.0, 2.5)
-    name, rise = SIDE_NAMES[side], rng.uniform(0.6, 1.0) * style.tempo
+    rise = rng.uniform(0.6, 1.0) * style.tempo
     scene = begin(style, rng, hold + 2 * rise)
     share, tracks, sign = scene.share(rise, rise), scene.tracks, SIDES[side]
     tracks.head[:, 1] += 0.28 * share
@@ -421,12 +306,4 @@ def look_at_hand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     high = rng.uniform(0.1, 0.2)
     goal = path(0.12 + 0.02 * turning, high + 0.01 * turning, 0.34 - 0.015 * turning)
     lead_hand(scene, side, share, at_chest(scene, side, goal), 0.15 + 0.25 * turning)
-    ways = (
-        ("looks", f"at the {name} hand"),
-        ("raises", f"the {name} hand and looks at it"),
-        ("examines", f"their {name} hand"),
-        ("inspects", f"the palm of the {name} hand"),
-        ("holds", f"the {name} hand up in front of the face and studies it"),
-        ("brings", f"the {name} hand up to take a look at it"),
-    )
-    return Movement(tracks, {"action": "look at hand", "side": name}, ways, manners_of(rise / 0.8))
+    return Movement(tracks, {"action": "look at hand", "side": SIDE_NAMES[side]}, manners_of(rise / 0.8))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import LEG, SIDES, Tracks, solve
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_hands, pick_side, with_counts
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_hands, pick_side
 from ..stance import GUARD, ahead, both_hands, feet, hand, stage, stance, turn_trunk
 from ..style import BodyStyle
 from ..time_curves import in_turn, lagged, through, window
@@ -59,19 +59,8 @@ def hook(style: BodyStyle, rng: np.random.Generator) -> Movement:
     turn_trunk(tracks, side, hips, 0.75)
     tracks.root[:, 0] -= 0.09 * SIDES[side] * hips
     hand(tracks, side, _guard(tracks, clock, end), path, elbow)
-    name = SIDE_NAMES[side]
-    ways = with_counts(
-        count,
-        ("throws", f"a {name} hook" if count == 1 else f"{name} hooks"),
-        ("hooks", f"with the {name} hand"),
-        ("swings", f"the {name} fist around"),
-        ("punches", f"from the side with the {name} arm"),
-        ("lands", f"a hook with their {name} fist"),
-    )
-    if count == 1:
-        ways += [("throws", f"a hook punch with the {name} hand"), ("does", f"a {name} hook from a guard")]
-    truth = {"action": "hook", "side": name, "count": count}
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    truth = {"action": "hook", "side": SIDE_NAMES[side], "count": count}
+    return Movement(tracks, truth, manners_of(style.tempo))
 
 
 def uppercut(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -98,22 +87,8 @@ def uppercut(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.bend(dip, low=0.06, spine=0.14)
     tracks.spine[:, 2] += SIDES[side] * 0.12 * dip
     hand(tracks, side, _guard(tracks, clock, end), path)
-    name = SIDE_NAMES[side]
-    ways = with_counts(
-        count,
-        ("throws", f"a {name} uppercut" if count == 1 else f"{name} uppercuts"),
-        ("uppercuts", f"with the {name} hand"),
-        ("punches", f"upward with the {name} fist"),
-        ("swings", f"the {name} fist up from below"),
-        (
-            "performs",
-            f"an uppercut with their {name} arm" if count == 1 else f"uppercuts with the {name} arm",
-        ),
-    )
-    if count == 1:
-        ways += [("dips", f"down and punches up with the {name} hand")]
-    truth = {"action": "uppercut", "side": name, "count": count}
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    truth = {"action": "uppercut", "side": SIDE_NAMES[side], "count": count}
+    return Movement(tracks, truth, manners_of(style.tempo))
 
 
 def block(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -129,20 +104,7 @@ def block(style: BodyStyle, rng: np.random.Generator) -> Movement:
     if name != "both":
         turn_trunk(tracks, arms[0], 0.3 * up, 0.7)
     tracks.bend(lagged(up, 1.0) * style.energy, low=0.03, back=0.09, hips=-0.1, spine=-0.3, head=0.35)
-    what = "both arms" if name == "both" else f"the {name} arm"
-    if name == "both":
-        ways = [("covers", "up with both arms"), ("holds", "both forearms in front of the face")]
-    else:
-        ways = [("parries", f"with the {name} hand"), ("holds", f"the {name} forearm in front of the face")]
-    ways += [
-        ("blocks", f"with {what}"),
-        ("raises", f"{what} to block a punch"),
-        ("defends", f"with {what} raised"),
-        ("lifts", f"{what} to protect the head"),
-        ("leans", f"back and blocks with {what}"),
-        ("shields", f"the face with {what}"),
-    ]
-    return Movement(tracks, {"action": "block", "side": name}, ways, manners_of(style.tempo))
+    return Movement(tracks, {"action": "block", "side": name}, manners_of(style.tempo))
 
 
 def box(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -170,20 +132,8 @@ def box(style: BodyStyle, rng: np.random.Generator) -> Movement:
         struck = np.clip(np.linalg.norm(paths[arm], axis=-1, keepdims=True) / 0.5, 0, 1)
         straight = ahead(GUARD + paths[arm], sign * angle)
         hand(tracks, arm, guard, GUARD + paths[arm] + struck * (straight - GUARD - paths[arm]))
-    one, other = SIDE_NAMES[lead], SIDE_NAMES[1 - lead]
-    ways: tuple[tuple[str, str], ...] = (
-        ("boxes", "with both fists"),
-        ("throws", "punches with alternating hands"),
-        ("throws", f"a {one} jab and a {other} cross"),
-        ("punches", f"with the {one} hand, then the {other} hand"),
-        ("throws", "a combination of punches"),
-        ("boxes", "the air"),
-        ("punches", "forward again and again, swapping hands"),
-    )
-    if count == 2:
-        ways += (("does", "a jab and a cross"), ("throws", "a one two"))
-    truth = {"action": "box", "side": "both", "first": one, "count": count}
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    truth = {"action": "box", "side": "both", "first": SIDE_NAMES[lead], "count": count}
+    return Movement(tracks, truth, manners_of(style.tempo))
 
 
 def kicked(
@@ -248,18 +198,8 @@ def side_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     hand(tracks, side, 0.75 * np.clip(out, 0, 1), (0.35, -0.6, 0.15))
     kicked(tracks, style, side, np.clip(up, 0, 1), path, 0.35 * (1 - np.clip(out, 0, 1)))
     name = SIDE_NAMES[side]
-    ways = with_counts(
-        count,
-        ("does", f"a side kick with the {name} leg" if count == 1 else f"side kicks with the {name} leg"),
-        ("kicks", f"to the {name} side with the {name} leg"),
-        ("kicks", f"sideways with their {name} foot"),
-        ("kicks", f"out to the {name}"),
-        ("thrusts", f"the {name} leg out to the side"),
-    )
-    if count == 1:
-        ways += [("leans", f"over and kicks to the side with the {name} foot")]
     truth = {"action": "side kick", "side": name, "direction": name, "count": count}
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    return Movement(tracks, truth, manners_of(style.tempo))
 
 
 def back_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -290,19 +230,8 @@ def back_kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.spine[:, 0] += 0.25 * look
     _guard(tracks, clock, end)
     kicked(tracks, style, side, np.clip(up, 0, 1), path, 0.3 + 0.9 * np.clip(out, 0, 1))
-    name = SIDE_NAMES[side]
-    ways = with_counts(
-        count,
-        ("does", f"a back kick with the {name} leg" if count == 1 else f"back kicks with the {name} leg"),
-        ("kicks", f"backward with the {name} leg"),
-        ("kicks", f"behind with their {name} foot"),
-        ("kicks", f"the {name} leg back"),
-        ("thrusts", f"the {name} foot backwards"),
-    )
-    if count == 1:
-        ways += [("bends", f"forward and kicks back with the {name} leg")]
-    truth = {"action": "back kick", "side": name, "direction": "backward", "count": count}
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    truth = {"action": "back kick", "side": SIDE_NAMES[side], "direction": "backward", "count": count}
+    return Movement(tracks, truth, manners_of(style.tempo))
 
 
 def knee_strike(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -332,22 +261,8 @@ def knee_strike(style: BodyStyle, rng: np.random.Generator) -> Movement:
     for arm in (0, 1):
         hand(tracks, arm, share, np.array([-0.15, 0.22, 0.62]) + pull * [0.12, -0.72, -0.3])
     kicked(tracks, style, side, np.clip(up, 0, 1), path, 0.5 * np.ones(len(clock)))
-    name = SIDE_NAMES[side]
-    ways = with_counts(
-        count,
-        ("strikes", f"with the {name} knee"),
-        (
-            "throws",
-            f"a knee strike with the {name} leg" if count == 1 else f"knee strikes with the {name} leg",
-        ),
-        ("knees", f"an opponent with their {name} knee"),
-        ("thrusts", f"the {name} knee up"),
-        ("hits", f"forward with the {name} knee"),
-    )
-    if count == 1:
-        ways += [("pulls", f"both hands down and lifts the {name} knee hard")]
-    truth = {"action": "knee strike", "side": name, "count": count}
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    truth = {"action": "knee strike", "side": SIDE_NAMES[side], "count": count}
+    return Movement(tracks, truth, manners_of(style.tempo))
 
 
 def chop(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -369,15 +284,5 @@ def chop(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.root[:, 1] -= (0.03 + 0.05 * deep) * np.clip(drive, 0, 1)
     share = window(clock, 0.0, end, 0.45, 0.5)
     both_hands(tracks, style, front, share, through(clock, *knots, (end, (0.0, -0.3, 0.3))))
-    ways = with_counts(
-        count,
-        ("swings", "a sword down with both hands"),
-        ("strikes", "down from overhead with both hands"),
-        ("raises", "both hands over the head and swings them down"),
-        ("slashes", "downward with a sword"),
-        ("swings", "an axe"),
-        ("hits", "down with a stick held in both hands"),
-        ("lifts", "a sword overhead and cuts down"),
-    )
     truth = {"action": "chop", "side": "both", "direction": "down", "count": count}
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    return Movement(tracks, truth, manners_of(style.tempo))

@@ -90,16 +90,7 @@ def walk_to_run(style: BodyStyle, rng: np.random.Generator) -> Movement:
     speed += (top - slow) * pace(t, change, seconds, 1.2, 1.3)
     tracks = _strides(style, rng, speed, seconds)
     truth = {"action": "walk to run", "direction": "forward", "distance": distance(tracks)}
-    ways = (
-        ("walks", "then breaks into a run"),
-        ("walks", "forward and starts running"),
-        ("starts", "walking and speeds up to a run"),
-        ("walks", "and then begins to run"),
-        ("walks", "slowly at first, then runs"),
-        ("goes", "from a walk to a run"),
-        ("accelerates", "from walking to running"),
-    )
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth)
 
 
 def stop_and_start(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -111,15 +102,7 @@ def stop_and_start(style: BodyStyle, rng: np.random.Generator) -> Movement:
     speed = top * (pace(t, 0.2, halt) + pace(t, halt + wait, seconds))
     tracks = _strides(style, rng, speed, seconds)
     truth = {"action": "stop and start", "direction": "forward", "distance": distance(tracks), "count": 2}
-    ways = (
-        ("walks", "forward, stops, then walks on"),
-        ("walks", "ahead, pauses and continues walking"),
-        ("walks", "forward, stops for a moment and walks again"),
-        ("takes", "a few steps, pauses, then takes a few more"),
-        ("walks", "and halts, then keeps walking"),
-        ("stops", "in the middle of walking and then goes on"),
-    )
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth)
 
 
 def hop(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -168,23 +151,15 @@ def hop(style: BodyStyle, rng: np.random.Generator) -> Movement:
     ahead = rng.uniform(-0.22, 0.05)
     place_foot(tracks, free, fx * (1 - 0.5 * up), fz + moved + ahead * up, fyaw, lift, 0.9 * up)
     _balance(tracks, up, rise)
-    where = "forward" if far else "in place"
-    name = SIDE_NAMES[side]
-    truth = {"action": "hop", "side": name, "count": count, "direction": "forward" if far else "up"}
+    truth = {
+        "action": "hop",
+        "side": SIDE_NAMES[side],
+        "count": count,
+        "direction": "forward" if far else "up",
+    }
     if far:
         truth["distance"] = round(far * count, 2)
-    ways = (
-        ("hops", f"on the {name} leg"),
-        ("hops", f"{where} on one leg"),
-        ("hops", f"{where} on the {name} foot"),
-        ("hops", f"on their {name} foot {count} times"),
-        ("jumps", f"{where} on one foot"),
-        ("bounces", f"on the {name} leg"),
-        ("hops", f"{count} times on one leg"),
-        ("stands", f"on the {name} leg and hops {where}"),
-        ("jumps", f"on the {name} leg {count} times"),
-    )
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth, words={"where": "forward" if far else "in place"})
 
 
 def _balance(tracks: Tracks, share: np.ndarray, rise: np.ndarray) -> None:
@@ -233,17 +208,7 @@ def skip(style: BodyStyle, rng: np.random.Generator) -> Movement:
     knots = [(start - 0.4, 0.0), (end + 0.5, -0.02)]
     set_height(style, tracks, flights, 0.02, knots)
     truth = {"action": "skip", "direction": "forward", "count": count, "distance": distance(tracks)}
-    ways = (
-        ("skips", "forward"),
-        ("skips", ""),
-        ("skips", "straight ahead"),
-        ("skips", "along happily"),
-        ("skips", "like a child"),
-        ("moves", "forward skipping"),
-        ("skips", "across the room"),
-        ("goes", "forward with a skip in every step"),
-    )
-    return Movement(tracks, truth, ways, ("cheerfully", "playfully"))
+    return Movement(tracks, truth, ("cheerfully", "playfully"))
 
 
 def stagger(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -279,17 +244,7 @@ def stagger(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.arm[:, :, 0] += np.maximum(0.35 * busy + 0.2 * noise[:, 6:8], 0.0)
     set_height(style, tracks, (), 0.0, [(0.2, 0.0), (0.9, -0.03), (t[-1] - 0.5, -0.03)])
     truth = {"action": "stagger", "direction": "forward", "distance": distance(tracks)}
-    ways = (
-        ("staggers", "forward"),
-        ("stumbles", "around like a drunk"),
-        ("walks", "as if drunk"),
-        ("walks", "unsteadily, swaying from side to side"),
-        ("sways", "and staggers ahead"),
-        ("wobbles", "forward with uneven steps"),
-        ("walks", "like an intoxicated person"),
-        ("struggles", "to keep balance while walking"),
-    )
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth)
 
 
 def moonwalk(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -320,16 +275,7 @@ def moonwalk(style: BodyStyle, rng: np.random.Generator) -> Movement:
         "distance": distance(tracks),
         "slides": True,
     }
-    ways = (
-        ("moonwalks", ""),
-        ("moonwalks", "backwards"),
-        ("does", "the moonwalk"),
-        ("glides", "backwards"),
-        ("slides", "backwards, dragging the feet along the floor"),
-        ("performs", "a moonwalk"),
-        ("dances", "backwards like michael jackson"),
-    )
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    return Movement(tracks, truth, manners_of(style.tempo))
 
 
 def figure_eight(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -347,24 +293,15 @@ def figure_eight(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     path = path_of(speed * profile, yaw, np.full(len(t), 2.4 if running else 1.9), seconds)
     tracks = walk(style, path, gait, rng, pick_side(rng))
-    verb, name, other = ("jogs" if running else "walks"), SIDE_NAMES[side], SIDE_NAMES[1 - side]
+    name = SIDE_NAMES[side]
     truth = {
         "action": "figure eight",
         "direction": name,
         "first": name,
-        "gait": verb[:-1],
+        "gait": "jog" if running else "walk",
         "distance": distance(tracks),
     }
-    ways = (
-        (verb, "in a figure eight"),
-        (verb, "in a figure 8"),
-        (verb, "around in the shape of an eight"),
-        (verb, "in a figure eight pattern"),
-        (verb, f"in a circle to the {name} and then in a circle to the {other}"),
-        ("makes", "a figure eight"),
-        (verb, "two loops that form an 8"),
-    )
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth)
 
 
 def carry(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -384,14 +321,4 @@ def carry(style: BodyStyle, rng: np.random.Generator) -> Movement:
         tracks.grip[:, side] = tracks.root + turned(turn, np.array([SIDES[side] * half, high, front]))
     tracks.hold[:] = 1.0
     truth = {"action": "carry", "direction": "forward", "side": "both", "distance": distance(tracks)}
-    ways = (
-        ("carries", "a box forward"),
-        ("walks", "forward carrying a box with both hands"),
-        ("walks", "while holding something in front of the body"),
-        ("carries", "something in both arms"),
-        ("walks", "ahead holding a large object"),
-        ("brings", "a box forward with both hands"),
-        ("carries", "a package while walking"),
-        ("moves", "a heavy box"),
-    )
-    return Movement(tracks, truth, ways, ("carefully",) if share < 0.85 else ())
+    return Movement(tracks, truth, ("carefully",) if share < 0.85 else ())

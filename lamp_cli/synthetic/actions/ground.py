@@ -29,7 +29,7 @@ from ..floor_poses import (
     standing,
     supine,
 )
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
 from ..pose_chain import backward, chain, over_knees, through_poses
 from ..style import BodyStyle
 from ..time_curves import FPS, bump, snap
@@ -50,28 +50,8 @@ def kneel(style: BodyStyle, rng: np.random.Generator) -> Movement:
         stops += backward(stops)[1:]
     tracks = through_poses(style, rng, stops)
     name = "both" if choice == 2 else SIDE_NAMES[side]
-    on = (
-        ("on both knees", "on the knees") if choice == 2 else (f"on the {name} knee", f"on their {name} knee")
-    )
-    ways = [
-        ("kneels", f"down {on[0]}"),
-        ("kneels", on[1]),
-        ("gets", f"down {on[0]}"),
-        ("drops", f"down {on[1]}"),
-        ("lowers", f"down {on[0].replace('on', 'onto', 1)}"),
-        ("goes", f"down {on[1]}"),
-        ("kneels", "on the floor"),
-    ]
-    if choice < 2:
-        ways += [
-            ("takes", f"a knee with the {name} leg"),
-            ("kneels", "as if to propose"),
-            ("kneels", "down on one knee"),
-        ]
-    if again:
-        ways = [(v, f"{r} and {up}") for v, r in ways for up in ("stands back up", "gets up again", "rises")]
     truth = {"action": "kneel", "side": name, "stands up": again}
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    return Movement(tracks, truth, manners_of(style.tempo))
 
 
 def _to_the_back(style: BodyStyle, rng: np.random.Generator) -> tuple[list[Pose], list[float]]:
@@ -92,33 +72,8 @@ def lie_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
     poses, seconds = (_to_the_back if back else _to_the_stomach)(style, rng)
     rests = (rng.uniform(0.2, 0.5), rng.uniform(0.6, 2.2))
     tracks = through_poses(style, rng, chain(style, poses, seconds, rests))
-    ways = [
-        ("lies", "down"),
-        ("lies", "down on the floor"),
-        ("lays", "down on the ground"),
-        ("gets", "down and lies on the floor"),
-        ("lowers", "to the ground and lies down"),
-        ("goes", "from standing to lying"),
-    ]
-    ways += (
-        [
-            ("lies", "down on their back"),
-            ("lays", "flat on the back"),
-            ("sits", "down and lies back"),
-            ("sits", "on the floor, then lies down on the back"),
-            ("lies", "down facing up"),
-        ]
-        if back
-        else [
-            ("lies", "down on their stomach"),
-            ("lays", "face down"),
-            ("kneels", "and lies down on the belly"),
-            ("gets", "on the knees, then lies down on the stomach"),
-            ("lies", "flat on the front"),
-        ]
-    )
     truth = {"action": "lie down", "direction": "down", "on": "back" if back else "stomach"}
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    return Movement(tracks, truth, manners_of(style.tempo))
 
 
 def get_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -130,34 +85,7 @@ def get_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
         poses, seconds = (_to_the_back if start == "back" else _to_the_stomach)(style, rng)
     rests = (rng.uniform(0.3, 0.7), rng.uniform(0.2, 1.0))
     tracks = through_poses(style, rng, backward(chain(style, poses, seconds, rests)))
-    ways = [
-        ("gets", "up"),
-        ("gets", "up from the floor"),
-        ("stands", "up from the ground"),
-        ("gets", "to their feet"),
-    ]
-    ways += {
-        "back": [
-            ("gets", "up from lying on the back"),
-            ("sits", "up and then stands up"),
-            ("rises", "from lying down"),
-            ("stands", "up from a lying position"),
-        ],
-        "stomach": [
-            ("gets", "up from lying on the stomach"),
-            ("pushes", "up off the floor and stands"),
-            ("rises", "from lying face down"),
-            ("gets", "up onto the knees, then stands up"),
-        ],
-        "seat": [
-            ("gets", "up from sitting on the floor"),
-            ("stands", "up from sitting on the ground"),
-            ("rises", "from the floor where they sat"),
-        ],
-    }[start]
-    return Movement(
-        tracks, {"action": "get up", "direction": "up", "from": start}, ways, manners_of(style.tempo)
-    )
+    return Movement(tracks, {"action": "get up", "direction": "up", "from": start}, manners_of(style.tempo))
 
 
 def _to_a_seat(style: BodyStyle, rng: np.random.Generator) -> tuple[list[Pose], list[float]]:
@@ -173,29 +101,8 @@ def sit_on_floor(style: BodyStyle, rng: np.random.Generator) -> Movement:
     crossed = bool(poses[-1].guided[0])
     rests = (rng.uniform(0.2, 0.5), rng.uniform(0.7, 2.5))
     tracks = through_poses(style, rng, chain(style, poses, seconds, rests))
-    ways = [
-        ("sits", "down on the floor"),
-        ("sits", "on the ground"),
-        ("lowers", "to the floor and sits"),
-        ("takes", "a seat on the floor"),
-        ("gets", "down and sits on the ground"),
-    ]
-    ways += (
-        [
-            ("sits", "cross-legged"),
-            ("sits", "down with crossed legs"),
-            ("sits", "on the floor indian style"),
-            ("crosses", "the legs after sitting down on the floor"),
-        ]
-        if crossed
-        else [
-            ("sits", "down with the legs stretched out"),
-            ("sits", "on the floor with straight legs"),
-            ("sits", "on the ground and extends both legs"),
-        ]
-    )
     truth = {"action": "sit on the floor", "legs": "crossed" if crossed else "out"}
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    return Movement(tracks, truth, manners_of(style.tempo))
 
 
 def crawl(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -233,17 +140,7 @@ def crawl(style: BodyStyle, rng: np.random.Generator) -> Movement:
     over_knees(tracks, style, bears)
     far = float(np.linalg.norm(tracks.root[-1] - tracks.root[0]))
     truth = {"action": "crawl", "direction": "forward", "distance": round(far, 2)}
-    ways = (
-        ("crawls", "forward"),
-        ("crawls", "on hands and knees"),
-        ("crawls", "on all fours"),
-        ("crawls", "ahead across the floor"),
-        ("crawls", "along the ground"),
-        ("moves", "forward on hands and knees"),
-        ("crawls", "like a baby"),
-        ("goes", "forward on all fours"),
-    )
-    return Movement(tracks, truth, ways, manners_of(cycle / 1.25))
+    return Movement(tracks, truth, manners_of(cycle / 1.25))
 
 
 def _strides(
@@ -289,17 +186,4 @@ def push_ups(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.grip[:] = pair((wide, WRIST_HEIGHT, z))
     tracks.hold[:] = 1.0
     tracks.arm[..., 3] += 0.3
-    many = times_words(count)[-1].split()[0]
-    words = times_words(count)[0].split()[0]
-    ways = (
-        ("does", "push-ups"),
-        ("does", f"{many} pushups"),
-        ("does", f"{many} push ups"),
-        ("performs", "push-ups on the floor"),
-        ("pushes", f"up from the floor {many} times"),
-        ("exercises", "with push-ups"),
-        ("does", "press-ups"),
-        ("lowers", "and raises the body with the arms in a plank"),
-        ("does", f"{words if words != 'twice' else 'two'} push-ups"),
-    )
-    return Movement(tracks, {"action": "push-ups", "count": count}, ways, manners_of(period / 1.5))
+    return Movement(tracks, {"action": "push-ups", "count": count}, manners_of(period / 1.5))

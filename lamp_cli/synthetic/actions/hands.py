@@ -24,7 +24,7 @@ from ..hand_goals import (
     sides,
     step_out,
 )
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
 from ..style import BodyStyle
 from ..time_curves import bump, ease, keys, lagged, window, windows
 
@@ -52,20 +52,8 @@ def push(style: BodyStyle, rng: np.random.Generator) -> Movement:
             scene, side, path(out + 0.05 * (1 - thrust), high - 0.03 * (1 - thrust), 0.22 + 0.3 * thrust)
         )
         lead_hand(scene, side, share, goal, 0.35)
-    ways = [
-        ("pushes", f"something {words}"),
-        ("pushes", f"forward {words}"),
-        ("shoves", f"something away {words}"),
-        ("presses", f"against something in front {words}"),
-        ("thrusts", f"{'both arms' if name == 'both' else f'the {name} arm'} forward as if pushing"),
-        ("leans", f"forward and pushes {words}"),
-        ("pushes", f"an object away from the body {words}"),
-    ]
-    ways += [("pushes", f"{words} {often}") for often in times_words(count) if often]
-    if heavy:
-        ways += [("pushes", f"a heavy object {words}"), ("pushes", f"hard against a wall {words}")]
     truth = {"action": "push", "side": name, "count": count, "direction": "forward"}
-    return Movement(tracks, truth, ways, manners_of(period / 1.5))
+    return Movement(tracks, truth, manners_of(period / 1.5), {"with": words, "heavy": heavy})
 
 
 def _lean(tracks: Tracks, forward: np.ndarray, low: np.ndarray) -> None:
@@ -94,18 +82,8 @@ def pull(style: BodyStyle, rng: np.random.Generator) -> Movement:
     for side in arms:
         goal = path(0.1 + 0.1 * drawn, high + (low - high) * drawn, 0.5 - 0.29 * drawn)
         lead_hand(scene, side, share, at_chest(scene, side, goal), 0.3)
-    ways = [
-        ("pulls", f"something {words}"),
-        ("pulls", f"something toward the body {words}"),
-        ("tugs", f"on something {words}"),
-        ("reaches", f"forward and pulls back {words}"),
-        ("drags", f"something closer {words}"),
-        ("pulls", f"on a rope {words}"),
-        ("yanks", f"something back {words}"),
-    ]
-    ways += [("pulls", f"{words} {often}") for often in times_words(count) if often]
     truth = {"action": "pull", "side": name, "count": count, "direction": "backward"}
-    return Movement(tracks, truth, ways, manners_of(period / 1.45))
+    return Movement(tracks, truth, manners_of(period / 1.45), {"with": words})
 
 
 def lift_overhead(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -131,24 +109,8 @@ def lift_overhead(style: BodyStyle, rng: np.random.Generator) -> Movement:
     share = window(t, scene.start, scene.end, 0.95 * move, 0.9 * move)
     for side in BOTH:
         lead_hand(scene, side, share, in_room(scene, side, path(width, height, ahead)), 0.2)
-    ways = [
-        ("lifts", "something over the head with both hands"),
-        ("raises", "an object above the head"),
-        ("lifts", "something overhead with both arms"),
-        ("hoists", "something up over their head"),
-        ("holds", "something up above the head and lowers it"),
-        ("lifts", "a box high above the head and brings it back down"),
-    ]
-    if floor:
-        ways += [
-            ("lifts", "something from the floor to above the head"),
-            ("bends", "down and lifts something over the head"),
-            ("picks", "something up off the ground and raises it overhead"),
-        ]
-    else:
-        ways += [("presses", "something overhead with both hands")]
     truth = {"action": "lift overhead", "side": "both", "from": "floor" if floor else "waist"}
-    return Movement(tracks, truth, ways, manners_of(move / 1.1))
+    return Movement(tracks, truth, manners_of(move / 1.1))
 
 
 def _stoop(tracks: Tracks, share: np.ndarray) -> None:
@@ -158,7 +120,7 @@ def _stoop(tracks: Tracks, share: np.ndarray) -> None:
 
 def put_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Holds something at first, puts it down on the floor or on a table, and stands free."""
-    arms, name, words = sides(rng, 0.65)
+    arms, name, how = sides(rng, 0.65)
     floor, over = rng.random() < 0.5, rng.random() < 0.3 and len(arms) == 2
     move, held = rng.uniform(1.0, 1.5) * style.tempo, rng.uniform(0.4, 1.2)
     scene = begin(style, rng, held + 2.2 * move + 0.3)
@@ -180,21 +142,9 @@ def put_down(style: BodyStyle, rng: np.random.Generator) -> Movement:
     for side in arms:
         goal = path(width + 0.05 * ease((t - rest - 0.1) / 0.3), top + (bottom - top) * down, ahead)
         lead_hand(scene, side, share, in_room(scene, side, goal), 0.2)
-    where = "on the floor" if floor else "on a table"
-    ways = [
-        ("puts", f"something down {where} {words}"),
-        ("places", f"an object {where} {words}"),
-        ("sets", f"something down {where} {words}"),
-        ("lowers", f"something {'to the ground' if floor else 'onto a table'} {words}"),
-        ("puts", f"down what they were holding {words}"),
-        ("drops" if floor else "lays", f"something {'gently ' if floor else ''}{where} {words}"),
-    ]
-    if floor:
-        ways += [("bends", f"down and sets something on the ground {words}")]
-    if over:
-        ways += [("lowers", f"something from above the head and sets it {where}")]
     truth = {"action": "put down", "side": name, "direction": "down", "onto": "floor" if floor else "table"}
-    return Movement(tracks, truth, ways, manners_of(move / 1.25))
+    words = {"with": how, "where": "on the floor" if floor else "on a table", "over": over}
+    return Movement(tracks, truth, manners_of(move / 1.25), words)
 
 
 def point(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -214,21 +164,15 @@ def point(style: BodyStyle, rng: np.random.Generator) -> Movement:
     follow(tracks, share, side, 1.0)
     reach(tracks, side, share, goals[where], 0.15)
     tracks.arm[:, side, 0] += 0.03 * share * np.sin(2 * np.pi * scene.t / 1.3) * style.energy
-    tail = {"forward": ("forward", "straight ahead"), "up": ("up", "up at the sky")}
-    target = {"forward": "ahead", "up": "above"}.get(where, f"on the {name}")
-    tails = tail.get(where, (f"to the {name}", f"to their {name} side"))
-    ways = [("points", f"{tail} with the {name} hand") for tail in tails]
-    ways += [
-        ("points", f"{tails[0]} with their {name} arm"),
-        ("extends", f"the {name} arm and points {tails[0]}"),
-        ("raises", f"the {name} arm to point {tails[1]}"),
-        ("points", f"at something {target}"),
-        ("gestures", f"{tails[0]} with the {name} hand"),
-        ("lifts", f"their {name} arm and points {tails[0]}"),
-    ]
     direction = name if where == "side" else where
     truth = {"action": "point", "side": name, "direction": direction}
-    return Movement(tracks, truth, ways, manners_of(rise / 0.65))
+    to, toward, at = {
+        "forward": ("forward", "straight ahead", "ahead"),
+        "side": (f"to the {name}", f"to their {name} side", f"on the {name}"),
+        "up": ("up", "up at the sky", "above"),
+    }[where]
+    words = {"to": to, "toward": toward, "at": at}
+    return Movement(tracks, truth, manners_of(rise / 0.65), words)
 
 
 def cross_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -243,16 +187,7 @@ def cross_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
         share = window(t, scene.start + late, scene.end - 0.15 + late, rise, rise)
         goal = (-0.07, -0.015, 0.235) if side == upper else (-0.06, -0.08, 0.185)
         lead_hand(scene, side, share, at_chest(scene, side, np.array(goal)), -0.15)
-    ways = (
-        ("crosses", "the arms"),
-        ("folds", "their arms"),
-        ("crosses", "both arms over the chest"),
-        ("folds", "the arms across the chest"),
-        ("stands", "with crossed arms"),
-        ("stands", "with their arms folded"),
-        ("puts", "the arms in a crossed position in front of the chest"),
-    )
-    return Movement(tracks, {"action": "cross arms", "side": "both"}, ways, manners_of(rise))
+    return Movement(tracks, {"action": "cross arms", "side": "both"}, manners_of(rise))
 
 
 def hands_on_hips(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -270,16 +205,7 @@ def hands_on_hips(style: BodyStyle, rng: np.random.Generator) -> Movement:
         share = window(t, scene.start + late, scene.end - 0.15 + late, rise, rise)
         goal = at_hips(scene, side, np.array([0.215, 0.11, back]))
         lead_hand(scene, side, share, goal, 0.65)
-    ways = (
-        ("puts", "both hands on the hips"),
-        ("places", "their hands on their hips"),
-        ("stands", "with hands on hips"),
-        ("rests", "the hands on the hips"),
-        ("stands", "with arms akimbo"),
-        ("puts", "the hands on the waist"),
-        ("sets", "both hands at the waist with the elbows out"),
-    )
-    return Movement(tracks, {"action": "hands on hips", "side": "both"}, ways, manners_of(rise / 0.8))
+    return Movement(tracks, {"action": "hands on hips", "side": "both"}, manners_of(rise / 0.8))
 
 
 def shrug(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -302,23 +228,13 @@ def shrug(style: BodyStyle, rng: np.random.Generator) -> Movement:
         else:
             tracks.arm[:, side, 0] += 0.1 * raised
             tracks.arm[:, side, 2] -= 0.04 * raised
-    ways = [
-        ("shrugs", ""),
-        ("shrugs", "the shoulders"),
-        ("raises", "the shoulders and drops them"),
-        ("gives", "a shrug"),
-        ("lifts", "both shoulders up in a shrug"),
-    ]
-    ways += [("shrugs", f"their shoulders {often}") for often in times_words(count) if often]
-    if open_:
-        ways += [("shrugs", "with open hands"), ("spreads", "the hands and shrugs")]
-    return Movement(tracks, {"action": "shrug", "count": count}, ways, manners_of(period / 1.2))
+    return Movement(tracks, {"action": "shrug", "count": count}, manners_of(period / 1.2), {"open": open_})
 
 
 def salute(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Salutes with one hand at the brow."""
     side, hold = pick_side(rng), rng.uniform(0.5, 2.0)
-    name, rise = SIDE_NAMES[side], rng.uniform(0.4, 0.8) * style.tempo
+    rise = rng.uniform(0.4, 0.8) * style.tempo
     scene = begin(style, rng, hold + 2 * rise)
     tracks = scene.tracks
     share = scene.share(rise, rise)
@@ -327,16 +243,7 @@ def salute(style: BodyStyle, rng: np.random.Generator) -> Movement:
     shift_weight(tracks, share, -0.008 * SIDES[side])
     goal = at_head(scene, side, np.array([0.185, 0.09, 0.11]))
     lead_hand(scene, side, share, goal, rng.uniform(0.5, 0.8))
-    ways = (
-        ("salutes", f"with the {name} hand"),
-        ("salutes", f"with their {name} arm"),
-        ("gives", f"a military salute with the {name} hand"),
-        ("raises", f"the {name} hand to the forehead in a salute"),
-        ("brings", f"the {name} hand up to the brow and salutes"),
-        ("does", f"a salute with the {name} hand"),
-        ("salutes", f"like a soldier using the {name} hand"),
-    )
-    return Movement(tracks, {"action": "salute", "side": name}, ways, manners_of(rise / 0.6))
+    return Movement(tracks, {"action": "salute", "side": SIDE_NAMES[side]}, manners_of(rise / 0.6))
 
 
 def stop_sign(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -355,25 +262,14 @@ def stop_sign(style: BodyStyle, rng: np.random.Generator) -> Movement:
     for side in arms:
         goal = at_chest(scene, side, path(0.17, 0.1 + high, far + pulse))
         lead_hand(scene, side, share, goal, 0.25)
-    what = "both hands" if name == "both" else f"the {name} hand"
-    ways = (
-        ("holds", f"{what} out in front"),
-        ("signals", f"stop {words}"),
-        ("holds", f"{what} up to say stop"),
-        ("makes", f"a stop sign {words}"),
-        ("extends", f"{what} forward to stop someone"),
-        ("puts", f"{what} out as if to stop someone"),
-        ("gestures", f"to stop {words}"),
-    )
-    return Movement(
-        tracks, {"action": "stop sign", "side": name, "direction": "forward"}, ways, manners_of(rise / 0.58)
-    )
+    truth = {"action": "stop sign", "side": name, "direction": "forward"}
+    return Movement(tracks, truth, manners_of(rise / 0.58), {"with": words})
 
 
 def scratch_head(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Scratches the head with one hand."""
     side, count, period = pick_side(rng), int(rng.integers(3, 7)), rng.uniform(0.22, 0.4) * style.tempo
-    name, sign, rise = SIDE_NAMES[side], SIDES[side], rng.uniform(0.6, 0.95) * style.tempo
+    sign, rise = SIDES[side], rng.uniform(0.6, 0.95) * style.tempo
     scene = begin(style, rng, 2 * rise + count * period)
     tracks, t = scene.tracks, scene.t
     share = scene.share(rise, rise)
@@ -384,13 +280,4 @@ def scratch_head(style: BodyStyle, rng: np.random.Generator) -> Movement:
     behind = rng.uniform(-0.06, 0.06)
     goal = path(0.15 + 0.012 * beat, 0.13 + 0.028 * style.energy * beat, behind + 0.015 * beat)
     lead_hand(scene, side, share, at_head(scene, side, goal), rng.uniform(0.3, 0.6))
-    ways = (
-        ("scratches", f"the head with the {name} hand"),
-        ("scratches", f"their head with the {name} hand"),
-        ("raises", f"the {name} hand and scratches the head"),
-        ("rubs", f"their head with the {name} hand"),
-        ("scratches", f"the {name} side of the head"),
-        ("brings", f"the {name} hand to the head to scratch it"),
-        ("lifts", f"the {name} arm and scratches the hair"),
-    )
-    return Movement(tracks, {"action": "scratch head", "side": name, "count": count}, ways)
+    return Movement(tracks, {"action": "scratch head", "side": SIDE_NAMES[side], "count": count})

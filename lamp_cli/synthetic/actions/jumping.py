@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES, Tracks, place_foot, reach
-from ..movement import SIDE_NAMES, Movement, pick_side, times_words, with_counts
+from ..movement import SIDE_NAMES, Movement, pick_side
 from ..style import BodyStyle
 from ..time_curves import FPS, GRAVITY, ease, keys, quintic, snap
 
@@ -134,18 +134,8 @@ def jump(style: BodyStyle, rng: np.random.Generator) -> Movement:
     high = rng.uniform(0.12, 0.4)
     tracks = jumps(style, rng, np.full(count, high) * rng.uniform(0.9, 1.1, count), (0.0, 0.0))
     truth = {"action": "jump", "direction": "up", "count": count, "height": round(high, 2)}
-    ways = with_counts(
-        count,
-        ("jumps", ""),
-        ("jumps", "up"),
-        ("jumps", "up and down"),
-        ("leaps", "up"),
-        ("jumps", "in place"),
-        ("jumps", "into the air"),
-        ("hops", "up on both feet"),
-    )
     manners = ("high", "as high as possible") if high > 0.33 else ()
-    return Movement(tracks, truth, ways, manners if count == 1 else ())
+    return Movement(tracks, truth, manners if count == 1 else ())
 
 
 def jump_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -154,32 +144,16 @@ def jump_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks = jumps(style, rng, rng.uniform(0.15, 0.3, count), (0.0, far))
     way = round(far * count, 2)
     truth = {"action": "jump forward", "direction": "forward", "count": count, "distance": way}
-    ways = with_counts(
-        count,
-        ("jumps", "forward"),
-        ("leaps", "forward"),
-        ("jumps", "ahead"),
-        ("hops", "forward with both feet"),
-    )
-    if count == 1:
-        ways += [("does", "a long jump"), ("does", "a standing long jump")]
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth)
 
 
 def jump_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jumps backward, once or twice."""
     count, far = int(rng.choice([1, 1, 2])), rng.uniform(0.3, 0.7)
     tracks = jumps(style, rng, rng.uniform(0.12, 0.25, count), (0.0, -far))
-    ways = with_counts(
-        count,
-        ("jumps", "backward"),
-        ("leaps", "backwards"),
-        ("hops", "back with both feet"),
-        ("jumps", "back"),
-    )
     way = round(far * count, 2)
     truth = {"action": "jump backward", "direction": "backward", "count": count, "distance": way}
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth)
 
 
 def jump_sideways(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -189,14 +163,7 @@ def jump_sideways(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks = jumps(style, rng, rng.uniform(0.12, 0.25, count), (far, 0.0))
     name = SIDE_NAMES[side]
     truth = {"action": "jump sideways", "direction": name, "side": name, "count": count}
-    ways = with_counts(
-        count,
-        ("jumps", f"to the {name}"),
-        ("jumps", f"sideways to the {name}"),
-        ("leaps", f"to their {name}"),
-        ("hops", f"to the {name}"),
-    )
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth)
 
 
 def jumping_jacks(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -210,10 +177,4 @@ def jumping_jacks(style: BodyStyle, rng: np.random.Generator) -> Movement:
         tracks.arm[:, side, 0] = still + open_share * (2.75 - still)
         tracks.arm[:, side, 1] = 1.35
         tracks.arm[:, side, 2] = 0.97
-    ways = (
-        ("does", "jumping jacks"),
-        ("does", f"{times_words(count)[-1].split()[0]} jumping jacks"),
-        ("performs", "jumping jacks"),
-        ("exercises", "with jumping jacks"),
-    )
-    return Movement(tracks, {"action": "jumping jacks", "count": count}, ways)
+    return Movement(tracks, {"action": "jumping jacks", "count": count})

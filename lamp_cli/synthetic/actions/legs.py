@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES, Tracks, place_foot, reach
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_hands, pick_side, with_counts
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_hands, pick_side
 from ..style import BodyStyle
 from ..time_curves import FPS, bump, ease, keys, window
 from .standing import stand_busy
@@ -27,16 +27,7 @@ def squat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.bend(share, low=deep, back=0.14, hips=0.45, spine=0.4, head=-0.5, knees=0.25)
     if rng.random() < 0.6:
         _hands(tracks, share, (-0.05, 0.0, 0.9))
-    ways = with_counts(
-        count,
-        ("squats", ""),
-        ("squats", "down"),
-        ("crouches", "down and stands back up"),
-        ("bends", "the knees into a squat"),
-    )
-    if count == 1:
-        ways += [("bends", "the knees and lowers down"), ("squats", "down and gets back up")]
-    return Movement(tracks, {"action": "squat", "count": count}, ways, manners_of(period / 2.0))
+    return Movement(tracks, {"action": "squat", "count": count}, manners_of(period / 2.0))
 
 
 def sit(style: BodyStyle, rng: np.random.Generator, down: bool) -> Movement:
@@ -52,23 +43,7 @@ def sit(style: BodyStyle, rng: np.random.Generator, down: bool) -> Movement:
     tracks.spine[:, 1] += 0.5 * lean + 0.1 * share
     tracks.head[:, 1] -= 0.4 * lean
     _hands(tracks, share, (0.02, -0.62, 0.5))
-    ways: tuple[tuple[str, str], ...]
-    if down:
-        ways = (
-            ("sits", "down"),
-            ("sits", "down on a chair"),
-            ("takes", "a seat"),
-            ("lowers", "into a seat"),
-            ("sits", ""),
-        )
-    else:
-        ways = (
-            ("stands", "up"),
-            ("stands", "up from a chair"),
-            ("rises", "from a seat"),
-            ("gets", "up from a seat"),
-        )
-    return Movement(tracks, {"action": "sit down" if down else "stand up"}, ways, manners_of(style.tempo))
+    return Movement(tracks, {"action": "sit down" if down else "stand up"}, manners_of(style.tempo))
 
 
 def pick_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -82,15 +57,7 @@ def pick_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
         out = 0.12 if len(hands) == 2 else 0.02
         tracks.grip[:, side] = (SIDES[side] * out, 0.12, 0.42)
         tracks.hold[:, side] = window(t, start + 0.2 * low, start + 1.8 * low + 0.6, 0.8 * low, 0.8 * low)
-    words = "with both hands" if name == "both" else f"with the {name} hand"
-    ways = (
-        ("bends", f"down and picks something up {words}"),
-        ("picks", f"something up from the floor {words}"),
-        ("reaches", f"down to the ground {words}"),
-        ("bends", f"over and picks up an object {words}"),
-        ("grabs", f"something off the ground {words}"),
-    )
-    return Movement(tracks, {"action": "pick up", "side": name}, ways, manners_of(style.tempo))
+    return Movement(tracks, {"action": "pick up", "side": name}, manners_of(style.tempo))
 
 
 def _shift(tracks: Tracks, share: np.ndarray, side: int, width: float) -> None:
@@ -141,17 +108,9 @@ def kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
         tracks.arm[:, 1 - side, 0] += 0.5 * kickout
         lifted |= (t > at) & (t < knots[5])
     _lift_foot(style, tracks, side, path, pitch, lifted)
-    name = SIDE_NAMES[side]
-    ways = with_counts(
-        count,
-        ("kicks", f"with the {name} leg"),
-        ("kicks", f"with their {name} foot"),
-        ("kicks", f"forward with the {name} leg"),
-        ("kicks", f"the {name} leg out"),
+    return Movement(
+        tracks, {"action": "kick", "side": SIDE_NAMES[side], "count": count}, manners_of(style.tempo)
     )
-    if count == 1:
-        ways += [("kicks", f"something with the {name} foot"), ("does", f"a front kick with the {name} leg")]
-    return Movement(tracks, {"action": "kick", "side": name, "count": count}, ways, manners_of(style.tempo))
 
 
 def lift_knee(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -163,14 +122,8 @@ def lift_knee(style: BodyStyle, rng: np.random.Generator) -> Movement:
     path = share[:, None] * np.array([0.0, rng.uniform(0.32, 0.45), 0.12])
     _lift_foot(style, tracks, side, path, 0.4 * share, share > 1e-6)
     _hands(tracks, share, (0.85, -0.25, 0.1))
-    name, other = SIDE_NAMES[side], SIDE_NAMES[1 - side]
-    ways = (
-        ("balances", f"on the {other} leg"),
-        ("stands", f"on the {other} leg"),
-        ("lifts", f"the {name} knee and balances"),
-        ("raises", f"the {name} leg and stands on the {other} one"),
-    )
-    return Movement(tracks, {"action": "balance", "side": other, "lifted": name}, ways)
+    other = SIDE_NAMES[1 - side]
+    return Movement(tracks, {"action": "balance", "side": other, "lifted": SIDE_NAMES[side]})
 
 
 def lunge(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -188,11 +141,4 @@ def lunge(style: BodyStyle, rng: np.random.Generator) -> Movement:
     pitch = 0.75 * window(t, start + 0.3, start + 2.9, 0.6, 0.6)
     x, z, yaw = style.feet()[1 - side]
     place_foot(tracks, 1 - side, x, z, yaw, pitch=pitch)
-    name = SIDE_NAMES[side]
-    ways = (
-        ("lunges", f"forward with the {name} leg"),
-        ("does", f"a lunge with the {name} leg"),
-        ("steps", f"forward into a lunge with the {name} foot"),
-        ("lunges", f"with their {name} leg"),
-    )
-    return Movement(tracks, {"action": "lunge", "side": name}, ways)
+    return Movement(tracks, {"action": "lunge", "side": SIDE_NAMES[side]})

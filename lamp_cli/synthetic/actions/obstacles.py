@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...language.english import NUMBERS
 from ..body import SIDES, Tracks
 from ..contacts import (
     Contact,
@@ -81,27 +80,16 @@ def step_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.bend(busy, spine=0.15, head=0.2)
     tracks.arm[..., 0] += 0.25 * busy[:, None]
     set_height(style, tracks, (), 0.0, [(0.2, 0.0), (0.6, -0.025), (t[-1] - 0.4, -0.015)])
-    name = SIDE_NAMES[first]
+    words = {"approach": before > 1}
     truth = {
         "action": "step over",
-        "side": name,
+        "side": SIDE_NAMES[first],
         "direction": "forward",
         "height": round(high, 2),
         "barrier": round(barrier, 2),
         "distance": distance(tracks),
     }
-    ways = [
-        ("steps", "over something"),
-        ("steps", "over an obstacle"),
-        ("lifts", "the feet high to step over an object"),
-        ("steps", f"over something with the {name} foot first"),
-        ("raises", f"the {name} leg and steps over something on the ground"),
-        ("climbs", "over a low barrier"),
-        ("steps", "across an obstacle one leg after the other"),
-    ]
-    if before > 1:
-        ways += [("walks", "forward and steps over something"), ("walks", "over an obstacle in the way")]
-    return Movement(tracks, truth, ways, manners_of(style.tempo))
+    return Movement(tracks, truth, manners_of(style.tempo), words)
 
 
 def jump_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -158,17 +146,7 @@ def jump_over(style: BodyStyle, rng: np.random.Generator) -> Movement:
         "distance": round(far, 2),
         "height": round(GRAVITY * flight**2 / 8, 2),
     }
-    ways = (
-        ("jumps", "over something"),
-        ("jumps", "over an obstacle"),
-        ("leaps", "over an object"),
-        ("jumps", "forward over something with both feet"),
-        ("hops", "over a low hurdle"),
-        ("jumps", "over a box, pulling up the knees"),
-        ("clears", "an obstacle with a jump"),
-        ("jumps", "across something on the ground"),
-    )
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth)
 
 
 def stairs(style: BodyStyle, rng: np.random.Generator, down: bool) -> Movement:
@@ -217,25 +195,4 @@ def stairs(style: BodyStyle, rng: np.random.Generator, down: bool) -> Movement:
         "riser": round(riser, 3),
         "side": SIDE_NAMES[first],
     }
-    number = NUMBERS[steps]
-    ways_up = (
-        ("walks", "up the stairs"),
-        ("climbs", "stairs"),
-        ("walks", "upstairs"),
-        ("goes", "up some steps"),
-        ("climbs", f"up {number} steps"),
-        ("ascends", "a flight of stairs"),
-        ("steps", "up a staircase"),
-        ("walks", f"up {number} stairs"),
-    )
-    ways_down = (
-        ("walks", "down the stairs"),
-        ("goes", "down some steps"),
-        ("walks", "downstairs"),
-        ("descends", "a flight of stairs"),
-        ("steps", "down a staircase"),
-        ("climbs", "down the stairs"),
-        ("walks", f"down {number} stairs"),
-        ("takes", f"{number} steps down a stairway"),
-    )
-    return Movement(tracks, truth, ways_down if down else ways_up, manners_of(style.tempo))
+    return Movement(tracks, truth, manners_of(style.tempo))

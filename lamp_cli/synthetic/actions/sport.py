@@ -57,16 +57,7 @@ def throw_underhand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     hand(tracks, side, window(clock, 0.0, 2.4, 0.2, 0.35), path)
     hand(tracks, 1 - side, 0.8 * window(clock, 0.3, 2.1, 0.5, 0.8), (0.45, -0.6, 0.4))
-    name = SIDE_NAMES[side]
-    ways = (
-        ("throws", f"something underhand with the {name} hand"),
-        ("tosses", f"a ball underhand with the {name} arm"),
-        ("pitches", f"a softball with their {name} hand"),
-        ("throws", f"underarm with the {name} arm"),
-        ("tosses", f"something forward from below with the {name} hand"),
-        ("swings", f"the {name} arm back and throws an object underhand"),
-    )
-    return Movement(tracks, {"action": "throw underhand", "side": name}, ways, manners_of(tempo))
+    return Movement(tracks, {"action": "throw underhand", "side": SIDE_NAMES[side]}, manners_of(tempo))
 
 
 def catch(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -101,18 +92,9 @@ def catch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     apart = 0.24 + 0.14 * bump((clock - 0.1) / 0.8)
     both_hands(tracks, style, 0, window(clock, 0.0, 2.2 + hold, 0.45, 0.6), middle, apart)
-    where = {"high": "above the head", "chest": "at chest height", "low": "near the knees"}[level]
-    ways = (
-        ("catches", "a ball with both hands"),
-        ("catches", f"something {where}"),
-        ("catches", f"a ball {where} with both hands"),
-        ("grabs", f"something out of the air {where}"),
-        ("receives", "a ball and holds it to the chest"),
-        ("reaches", f"out {where} with both hands to catch something"),
-    )
-    return Movement(
-        tracks, {"action": "catch", "side": "both", "level": level}, ways, manners_of(style.tempo)
-    )
+    words = {"where": {"high": "above the head", "chest": "at chest height", "low": "near the knees"}[level]}
+    truth = {"action": "catch", "side": "both", "level": level}
+    return Movement(tracks, truth, manners_of(style.tempo), words)
 
 
 def _wide(
@@ -165,16 +147,7 @@ def swing_bat(style: BodyStyle, rng: np.random.Generator) -> Movement:
         (2.85, (0.0, -0.3, 0.3)),
     )
     both_hands(tracks, style, side, window(clock, 0.0, end, 0.45, 0.5), middle, 0.08)
-    name = SIDE_NAMES[side]
-    ways = (
-        ("swings", f"a baseball bat {name} handed"),
-        ("swings", f"a bat from the {name} shoulder"),
-        ("bats", f"{name} handed"),
-        ("hits", f"a baseball with a bat from the {name} side"),
-        ("takes", f"a {name} handed swing with a baseball bat"),
-        ("holds", f"a bat over the {name} shoulder and swings it"),
-    )
-    return Movement(tracks, {"action": "swing bat", "side": name}, ways, manners_of(tempo))
+    return Movement(tracks, {"action": "swing bat", "side": SIDE_NAMES[side]}, manners_of(tempo))
 
 
 def golf(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -213,16 +186,7 @@ def golf(style: BodyStyle, rng: np.random.Generator) -> Movement:
         (done + 1.0, (0.0, -0.34, 0.3)),
     )
     both_hands(tracks, style, side, window(clock, 0.0, end, 0.5, 0.6), middle, 0.07)
-    name = SIDE_NAMES[side]
-    ways = (
-        ("swings", f"a golf club {name} handed"),
-        ("plays", f"golf {name} handed"),
-        ("hits", f"a golf ball with a {name} handed swing"),
-        ("takes", f"a golf swing from the {name} side"),
-        ("tees", f"off {name} handed"),
-        ("lifts", f"a golf club over the {name} shoulder and swings it through"),
-    )
-    return Movement(tracks, {"action": "golf swing", "side": name}, ways, manners_of(tempo))
+    return Movement(tracks, {"action": "golf swing", "side": SIDE_NAMES[side]}, manners_of(tempo))
 
 
 def forehand(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -261,16 +225,7 @@ def forehand(style: BodyStyle, rng: np.random.Generator) -> Movement:
         (2.6, HANG),
     )
     hand(tracks, 1 - side, window(clock, 0.0, 2.75, 0.3, 0.35), point)
-    name = SIDE_NAMES[side]
-    ways = (
-        ("hits", f"a forehand with the {name} hand"),
-        ("swings", f"a tennis racket with the {name} arm"),
-        ("plays", f"a tennis forehand with their {name} hand"),
-        ("returns", f"a tennis ball with the {name} hand"),
-        ("hits", f"a ball with a racket held in the {name} hand"),
-        ("swings", f"the {name} arm across the body as in tennis"),
-    )
-    return Movement(tracks, {"action": "tennis forehand", "side": name}, ways, manners_of(tempo))
+    return Movement(tracks, {"action": "tennis forehand", "side": SIDE_NAMES[side]}, manners_of(tempo))
 
 
 def serve(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -320,13 +275,4 @@ def serve(style: BodyStyle, rng: np.random.Generator) -> Movement:
         (3.2, HANG),
     )
     hand(tracks, 1 - side, window(clock, 0.0, 3.4, 0.3, 0.4), toss)
-    name = SIDE_NAMES[side]
-    ways = (
-        ("serves", f"a tennis ball with the {name} hand"),
-        ("serves", f"overhead with the {name} arm"),
-        ("does", f"a tennis serve with their {name} hand"),
-        ("tosses", f"a ball up and hits it overhead with the {name} hand"),
-        ("performs", f"a {name} handed tennis serve"),
-        ("swings", f"the {name} arm overhead to serve a ball"),
-    )
-    return Movement(tracks, {"action": "tennis serve", "side": name}, ways, manners_of(tempo))
+    return Movement(tracks, {"action": "tennis serve", "side": SIDE_NAMES[side]}, manners_of(tempo))

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..body import SIDES, Tracks, reach
 from ..hand_goals import BOTH, path
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_hands, pick_side, times_words, with_counts
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_hands, pick_side
 from ..style import BodyStyle
 from ..time_curves import FPS, keys, window
 
@@ -21,38 +21,15 @@ def stand_busy(
     return tracks, np.arange(len(tracks)) / FPS, start
 
 
-def _sides(rng: np.random.Generator) -> tuple[tuple[int, ...], str, tuple[str, ...]]:
-    """Arms that take part, their name in the truth, and how people say it."""
-    hands, name = pick_hands(rng)
-    if name == "both":
-        return hands, name, ("with both hands", "with both arms", "using both hands")
-    tails = (
-        "with the {0} hand",
-        "with their {0} hand",
-        "using the {0} arm",
-        "with his {0} arm",
-        "with the {0} arm",
-    )
-    return hands, name, tuple(words.format(name) for words in tails)
-
-
 def stand(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Stands still."""
     tracks = style.stand(rng.uniform(2.2, 6.0), rng)
-    ways = (
-        ("stands", "still"),
-        ("stands", "in place"),
-        ("stands", "there doing nothing"),
-        ("stands", "idle"),
-        ("does", "not move"),
-        ("waits", "standing"),
-    )
-    return Movement(tracks, {"action": "stand"}, ways)
+    return Movement(tracks, {"action": "stand"})
 
 
 def wave(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Waves one hand or both."""
-    arms, name, tails = _sides(rng)
+    arms, name = pick_hands(rng)
     count, period = int(rng.integers(3, 7)), rng.uniform(0.4, 0.65) * style.tempo
     tracks, t, start = stand_busy(style, rng, count * period + 1.2)
     share = window(t, start, start + count * period + 1.2, 0.6, 0.6)
@@ -61,34 +38,18 @@ def wave(style: BodyStyle, rng: np.random.Generator) -> Movement:
     for side in arms:
         reach(tracks, side, share, path(0.35 + swing, high, 0.15))
     tracks.spine[:, 2] += 0.05 * share * (sum(-SIDES[s] for s in arms) if len(arms) == 1 else 0.0)
-    ways = [("waves", words) for words in tails]
-    ways += [
-        ("waves", f"hello {tails[0]}"),
-        ("raises", f"the {name} hand and waves" if name != "both" else "both hands and waves"),
-    ]
-    if name != "both":
-        ways += [("waves", f"their {name} arm"), ("waves", f"goodbye {tails[0]}")]
-    return Movement(tracks, {"action": "wave", "side": name}, ways, manners_of(period / 0.52))
+    return Movement(tracks, {"action": "wave", "side": name}, manners_of(period / 0.52))
 
 
 def raise_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Raises one arm or both overhead and lowers them."""
-    arms, name, _ = _sides(rng)
+    arms, name = pick_hands(rng)
     hold = rng.uniform(0.4, 2.0)
     tracks, t, start = stand_busy(style, rng, hold + 2.0 * style.tempo)
     share = window(t, start, start + hold + 2.0 * style.tempo, 0.9 * style.tempo, 0.9 * style.tempo)
     for side in arms:
         reach(tracks, side, share, (0.1, 0.95, 0.1))
-    what = "both arms" if name == "both" else f"the {name} arm"
-    hand = "both hands" if name == "both" else f"their {name} hand"
-    ways = (
-        ("raises", what),
-        ("lifts", f"{what} up"),
-        ("raises", f"{hand} over the head"),
-        ("puts", f"{hand} in the air"),
-        ("raises", f"{what} and lowers {'them' if name == 'both' else 'it'}"),
-    )
-    return Movement(tracks, {"action": "raise arms", "side": name}, ways, manners_of(style.tempo))
+    return Movement(tracks, {"action": "raise arms", "side": name}, manners_of(style.tempo))
 
 
 def arms_out(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -97,14 +58,7 @@ def arms_out(style: BodyStyle, rng: np.random.Generator) -> Movement:
     share = window(t, start, start + 3.0, 0.8 * style.tempo, 0.8 * style.tempo)
     for side in BOTH:
         reach(tracks, side, share, (0.98, 0.0, 0.05))
-    ways = (
-        ("holds", "both arms out to the sides"),
-        ("stretches", "the arms out to the sides"),
-        ("makes", "a t pose"),
-        ("spreads", "the arms wide"),
-        ("extends", "both arms sideways"),
-    )
-    return Movement(tracks, {"action": "arms out", "side": "both"}, ways)
+    return Movement(tracks, {"action": "arms out", "side": "both"})
 
 
 def clap(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -115,9 +69,7 @@ def clap(style: BodyStyle, rng: np.random.Generator) -> Movement:
     apart = 0.5 * (1 + np.cos(2 * np.pi * np.clip((t - start - 0.5) / period, 0, count)))
     for side in BOTH:
         reach(tracks, side, share, path(-0.27 + 0.3 * apart, -0.1, 0.55))
-    ways = [("claps", ""), ("claps", "their hands"), ("claps", "both hands together"), ("applauds", "")]
-    ways += [("claps", words) for words in times_words(count) if words]
-    return Movement(tracks, {"action": "clap", "count": count}, ways, manners_of(period / 0.45))
+    return Movement(tracks, {"action": "clap", "count": count}, manners_of(period / 0.45))
 
 
 def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -137,22 +89,7 @@ def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
         tracks.spine[:, 0] -= strike * 0.45 * SIDES[arm]
         tracks.spine[:, 1] += strike * 0.12
     name = "both" if alternating else SIDE_NAMES[side]
-    words = "with both fists" if alternating else f"with the {name} hand"
-    ways = [("punches", words), ("throws", f"punches {words}" if count > 1 else f"a punch {words}")]
-    if alternating:
-        ways += [
-            ("boxes", ""),
-            ("punches", "left and right in turn"),
-            ("throws", "punches with alternating hands"),
-        ]
-    else:
-        ways += [
-            ("punches", f"forward with their {name} fist"),
-            ("punches", f"using the {name} arm"),
-            ("hits", f"something with the {name} fist"),
-        ]
-        ways += with_counts(count, ("punches", words))
-    return Movement(tracks, {"action": "punch", "side": name, "count": count}, ways)
+    return Movement(tracks, {"action": "punch", "side": name, "count": count})
 
 
 def throw(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -172,14 +109,7 @@ def throw(style: BodyStyle, rng: np.random.Generator) -> Movement:
     twist = keys(t, (0.0, 0.0), (start, 0.0), (start + 0.7, -0.55), (start + 1.1, 0.55), (start + 2.0, 0.0))
     tracks.spine[:, 0] -= twist * SIDES[side]
     tracks.spine[:, 1] += keys(t, (0.0, 0.0), (start + 0.7, -0.1), (start + 1.15, 0.3), (start + 2.0, 0.0))
-    name = SIDE_NAMES[side]
-    ways = (
-        ("throws", f"something with the {name} hand"),
-        ("throws", f"a ball with their {name} hand"),
-        ("tosses", f"an object with the {name} arm"),
-        ("throws", f"overhand with the {name} arm"),
-    )
-    return Movement(tracks, {"action": "throw", "side": name}, ways)
+    return Movement(tracks, {"action": "throw", "side": SIDE_NAMES[side]})
 
 
 def drink(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -189,14 +119,7 @@ def drink(style: BodyStyle, rng: np.random.Generator) -> Movement:
     share = window(t, start, start + 3.2, 0.9, 0.9)
     reach(tracks, side, share, (-0.24, 0.22, 0.36))
     tracks.head[:, 1] -= 0.3 * window(t, start + 0.8, start + 2.5, 0.4, 0.4)
-    name = SIDE_NAMES[side]
-    ways = (
-        ("drinks", f"from a cup with the {name} hand"),
-        ("takes", f"a drink with their {name} hand"),
-        ("brings", f"the {name} hand to the mouth and drinks"),
-        ("sips", f"something held in the {name} hand"),
-    )
-    return Movement(tracks, {"action": "drink", "side": name}, ways)
+    return Movement(tracks, {"action": "drink", "side": SIDE_NAMES[side]})
 
 
 def phone(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -204,14 +127,7 @@ def phone(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side = pick_side(rng)
     tracks, t, start = stand_busy(style, rng, 4.0)
     reach(tracks, side, window(t, start, start + 4.0, 0.8, 0.8), (0.02, 0.36, 0.18))
-    name = SIDE_NAMES[side]
-    ways = (
-        ("talks", f"on the phone with the {name} hand"),
-        ("holds", f"a phone to the {name} ear"),
-        ("answers", f"the phone with their {name} hand"),
-        ("makes", f"a phone call using the {name} hand"),
-    )
-    return Movement(tracks, {"action": "phone", "side": name}, ways)
+    return Movement(tracks, {"action": "phone", "side": SIDE_NAMES[side]})
 
 
 def bow(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -220,29 +136,16 @@ def bow(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks, t, start = stand_busy(style, rng, hold + 2.0 * style.tempo)
     share = window(t, start, start + hold + 2.0 * style.tempo, 0.9 * style.tempo, 0.9 * style.tempo)
     tracks.bend(share, back=0.12 * deep, hips=0.55 * deep, spine=0.65 * deep)
-    ways = (
-        ("bows", ""),
-        ("takes", "a bow"),
-        ("bows", "down"),
-        ("bends", "forward at the waist and straightens up"),
-    )
-    return Movement(tracks, {"action": "bow"}, ways, manners_of(style.tempo))
+    return Movement(tracks, {"action": "bow"}, manners_of(style.tempo))
 
 
 def move_head(action: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Nods ("nod") or shakes the head ("shake head")."""
-    axis, ways = {
-        "nod": (1, (("nods", ""), ("nods", "the head"), ("nods", "yes"), ("moves", "the head up and down"))),
-        "shake head": (
-            0,
-            (("shakes", "the head"), ("shakes", "their head no"), ("turns", "the head from side to side")),
-        ),
-    }[action]
     count, period = int(rng.integers(2, 5)), rng.uniform(0.6, 0.9) * style.tempo
     tracks, t, start = stand_busy(style, rng, count * period)
     wave_ = np.sin(2 * np.pi * np.clip((t - start) / period, 0, count))
-    tracks.head[:, axis] += 0.4 * style.energy * wave_
-    return Movement(tracks, {"action": action, "count": count}, ways)
+    tracks.head[:, 1 if action == "nod" else 0] += 0.4 * style.energy * wave_
+    return Movement(tracks, {"action": action, "count": count})
 
 
 def look_around(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -262,14 +165,7 @@ def look_around(style: BodyStyle, rng: np.random.Generator) -> Movement:
     )
     tracks.head[:, 0] += 0.85 * look
     tracks.spine[:, 0] += 0.3 * look
-    one, other = SIDE_NAMES[first], SIDE_NAMES[1 - first]
-    ways = (
-        ("looks", "around"),
-        ("looks", f"to the {one} and then to the {other}"),
-        ("looks", "from side to side"),
-        ("turns", f"the head {one} then {other}"),
-    )
-    return Movement(tracks, {"action": "look around", "first": one}, ways)
+    return Movement(tracks, {"action": "look around", "first": SIDE_NAMES[first]})
 
 
 def stretch(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -282,14 +178,7 @@ def stretch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     lean = window(t, start + 1.0, start + 3.2, 0.8, 0.8)
     tracks.spine[:, 2] += 0.5 * lean * SIDES[side]
     tracks.pelvis[:, 2] += 0.08 * lean * SIDES[side]
-    name = SIDE_NAMES[side]
-    ways = (
-        ("stretches", f"to the {name} with both arms overhead"),
-        ("stretches", "the arms above the head"),
-        ("stretches", ""),
-        ("leans", f"to the {name} with raised arms"),
-    )
-    return Movement(tracks, {"action": "stretch", "side": name}, ways)
+    return Movement(tracks, {"action": "stretch", "side": SIDE_NAMES[side]})
 
 
 def sway(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -306,12 +195,4 @@ def sway(style: BodyStyle, rng: np.random.Generator) -> Movement:
     for side in BOTH:
         beat = 0.08 * np.sin(4 * np.pi * (t - start) / period)
         reach(tracks, side, share, path(0.25, -0.3 + beat, 0.4))
-    ways = (
-        ("sways", "from side to side"),
-        ("dances", "in place"),
-        ("dances", "swaying the hips"),
-        ("sways", "to music"),
-        ("does", "a little dance"),
-        ("dances", "from side to side"),
-    )
-    return Movement(tracks, {"action": "dance", "count": round(seconds / period)}, ways)
+    return Movement(tracks, {"action": "dance", "count": round(seconds / period)})

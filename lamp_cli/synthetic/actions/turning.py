@@ -6,7 +6,7 @@ import numpy as np
 
 from ..body import SIDES, place_foot, reach
 from ..hand_goals import path
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, with_counts
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
 from ..style import BodyStyle
 from ..time_curves import FPS, bump, ease, lagged, smooth, window
 from .jumping import jumps
@@ -44,19 +44,11 @@ def spin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     high = rng.uniform(-0.35, 0.05)
     for arm in (0, 1):
         reach(tracks, arm, share, path(0.75 - 0.65 * drawn, high, 0.25 + 0.3 * drawn))
-    name, clock = SIDE_NAMES[side], ("counterclockwise", "clockwise")[side]
-    ways = with_counts(
-        rounds,
-        ("spins", f"around to the {name}"),
-        ("twirls", f"around to the {name}"),
-        ("spins", f"{clock} on one foot"),
-        ("does", f"a spin to the {name}" if rounds == 1 else f"spins to the {name}"),
-        ("whirls", f"around {clock}"),
-        ("pirouettes", f"to the {name}"),
-    )
+    name = SIDE_NAMES[side]
+    words = {"clock": ("counterclockwise", "clockwise")[side]}
     angle = int(360 * rounds * sign)
     truth = {"action": "spin", "side": name, "direction": name, "count": rounds, "angle": angle}
-    return Movement(tracks, truth, ways, ("quickly", "fast") if style.tempo < 1 else ())
+    return Movement(tracks, truth, ("quickly", "fast") if style.tempo < 1 else (), words)
 
 
 def jump_turn(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -80,17 +72,9 @@ def jump_turn(style: BodyStyle, rng: np.random.Generator) -> Movement:
         tracks.ankle[:, foot, 2] = centre[:, 1] - s * away[:, 0] + c * away[:, 1]
         tracks.foot[:, foot, 0] += turned
     name = SIDE_NAMES[side]
-    whole = degrees == 360
-    ways = (
-        ("jumps", f"and turns {'all the way ' if whole else ''}around to the {name}"),
-        ("jumps", f"{degrees} degrees to the {name}"),
-        ("does", f"a {degrees} degree jump to the {name}"),
-        ("leaps", f"up and spins {degrees} degrees to the {name} in the air"),
-        ("jumps", f"while turning {'a full circle' if whole else 'halfway around'} to the {name}"),
-    )
     angle = degrees * (1 if side == 0 else -1)
     truth = {"action": "jump turn", "side": name, "direction": name, "count": 1, "angle": angle}
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth, words={"degrees": degrees})
 
 
 def twist(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -110,15 +94,7 @@ def twist(style: BodyStyle, rng: np.random.Generator) -> Movement:
         place_foot(tracks, side, x, z, yaw + 0.4 * swing, pitch=0.3 * share)
         far = 0.42 + 0.25 * swing * (1 if side == 0 else -1)
         reach(tracks, side, share, path(0.25, -0.2 + 0.08 * np.abs(swing), far))
-    ways = (
-        ("dances", "the twist"),
-        ("twists", "the hips from side to side"),
-        ("does", "the twist"),
-        ("dances", "twisting the hips and shoulders"),
-        ("twists", "their body back and forth"),
-        ("swivels", "the hips as in the twist"),
-    )
-    return Movement(tracks, {"action": "twist", "count": count}, ways, manners_of(period / 0.7))
+    return Movement(tracks, {"action": "twist", "count": count}, manners_of(period / 0.7))
 
 
 def step_touch(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -130,8 +106,7 @@ def step_touch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     t = np.arange(len(tracks)) / FPS
     sign = SIDES[side]
     # Per round: lead foot out, other closes, other foot back, lead closes.
-    lead, other = np.zeros(len(t)), np.zeros(len(t))
-    lift = np.zeros((2, len(t)))
+    moved, lift = np.zeros((2, 2, len(t)))
     for number in range(count):
         at = start + 4 * beat * number
         for foot, begin, go in (
@@ -140,34 +115,21 @@ def step_touch(style: BodyStyle, rng: np.random.Generator) -> Movement:
             (1, at + 2 * beat, -1),
             (0, at + 3 * beat, -1),
         ):
-            step = go * ease((t - begin) / (0.8 * beat))
-            if foot == 0:
-                lead += step
-            else:
-                other += step
+            moved[foot] += go * ease((t - begin) / (0.8 * beat))
             lift[foot] += bump((t - begin) / (0.8 * beat))
-    place = smooth((lead + other) / 2, 2.0)
+    place = smooth((moved[0] + moved[1]) / 2, 2.0)
     tracks.root[:, 0] += sign * wide * place
     share = window(t, start, start + 4 * beat * count + 0.3, 0.4, 0.4)
     tracks.root[:, 1] -= share * (0.035 + 0.015 * np.cos(2 * np.pi * (t - start) / beat))
-    for number, (foot, moved) in enumerate(((side, lead), (1 - side, other))):
+    for foot, way, up in zip((side, 1 - side), moved, lift, strict=True):
         x, z, yaw = style.feet()[foot]
-        up = lift[number]
-        place_foot(tracks, foot, x + sign * wide * moved, z, yaw, 0.06 * up, 0.25 * up)
-        tracks.planted[:, foot] &= lift[number] < 1e-9
+        place_foot(tracks, foot, x + sign * wide * way, z, yaw, 0.06 * up, 0.25 * up)
+        tracks.planted[:, foot] &= up < 1e-9
     swing = np.sin(2 * np.pi * (t - start) / (4 * beat)) * share
     tracks.spine[:, 2] -= 0.1 * sign * swing
     tracks.spine[:, 0] += 0.15 * sign * swing
     for arm in (0, 1):
         out = 0.3 + 0.25 * swing * sign * SIDES[arm]
         reach(tracks, arm, share, path(out, -0.25 + 0.15 * np.abs(swing), 0.42))
-    ways = (
-        ("dances", "stepping from side to side"),
-        ("steps", "side to side to the music"),
-        ("does", "a step touch dance"),
-        ("dances", "with steps to the left and right"),
-        ("steps", "left and right while swinging the arms"),
-        ("grooves", "from side to side"),
-    )
     truth = {"action": "step touch", "count": count, "first": SIDE_NAMES[side]}
-    return Movement(tracks, truth, ways, manners_of(beat / 0.5))
+    return Movement(tracks, truth, manners_of(beat / 0.5))

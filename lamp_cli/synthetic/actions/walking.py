@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -52,33 +51,17 @@ def _go(
     )
 
 
-def _straight(
-    action: str,
-    tracks: Tracks,
-    ways: Sequence[tuple[str, str]],
-    manners: tuple[str, ...] = (),
-    **further: float,
-) -> Movement:
+def _straight(action: str, tracks: Tracks, manners: tuple[str, ...] = (), **further: float) -> Movement:
     truth = {"action": action, "direction": "forward", "distance": distance(tracks), **further}
-    return Movement(tracks, truth, ways, manners)
+    return Movement(tracks, truth, manners)
 
 
 def walk_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks straight ahead."""
     share = rng.uniform(0.55, 1.5)
     tracks = _go(style, rng, WALK, 1.15 * share, 1.8 * np.sqrt(share))
-    ways = (
-        ("walks", "forward"),
-        ("walks", "straight ahead"),
-        ("walks", ""),
-        ("strolls", "forward"),
-        ("moves", "forward"),
-        ("takes", "several steps forward"),
-        ("walks", "in a straight line"),
-        ("steps", "forward"),
-        ("walks", "ahead and stops"),
-    )
-    return _straight("walk", tracks, ways, _speed_words(share), speed=round(share, 2))
+    straight = _straight("walk", tracks, _speed_words(share), speed=round(share, 2))
+    return replace(straight, words={"stops": True})
 
 
 def walk_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -87,15 +70,7 @@ def walk_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     gait = Gait(push=0.3, strike=0.3, clearance=0.05, arms=0.6)
     tracks = _go(style, rng, gait, 0.75 * share, 1.6 * np.sqrt(share), travel=np.pi)
     truth = {"action": "walk backward", "direction": "backward", "distance": distance(tracks)}
-    ways = (
-        ("walks", "backwards"),
-        ("walks", "backward"),
-        ("steps", "back"),
-        ("moves", "backwards"),
-        ("backs", "up"),
-        ("takes", "several steps backwards"),
-    )
-    return Movement(tracks, truth, ways, _speed_words(share))
+    return Movement(tracks, truth, _speed_words(share))
 
 
 def sidestep(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -106,45 +81,21 @@ def sidestep(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks = _go(style, rng, gait, 0.5 * share, 1.7 * np.sqrt(share), travel=travel)
     name = SIDE_NAMES[side]
     truth = {"action": "sidestep", "direction": name, "side": name, "distance": distance(tracks)}
-    ways = (
-        ("steps", f"to the {name}"),
-        ("sidesteps", f"to the {name}"),
-        ("moves", f"sideways to the {name}"),
-        ("shuffles", f"to their {name}"),
-        ("walks", f"sideways to the {name}"),
-    )
-    return Movement(tracks, truth, ways, _speed_words(share))
+    return Movement(tracks, truth, _speed_words(share))
 
 
 def jog(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jogs straight ahead."""
     share = rng.uniform(0.8, 1.2)
     tracks = _go(style, rng, JOG, 2.1 * share, 2.5, seconds=rng.uniform(2.5, 4.5))
-    ways = (
-        ("jogs", "forward"),
-        ("jogs", ""),
-        ("jogs", "straight ahead"),
-        ("runs", "forward at a slow pace"),
-        ("runs", "slowly"),
-        ("jogs", "in a straight line"),
-    )
-    return _straight("jog", tracks, ways, ("lightly", "") if share < 1 else ())
+    return _straight("jog", tracks, ("lightly", "") if share < 1 else ())
 
 
 def run(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Runs straight ahead."""
     share = rng.uniform(0.85, 1.25)
     tracks = _go(style, rng, RUN, 3.2 * share, 2.75, seconds=rng.uniform(2.2, 3.8))
-    ways = (
-        ("runs", "forward"),
-        ("runs", ""),
-        ("runs", "straight ahead"),
-        ("sprints", "forward"),
-        ("dashes", "forward"),
-        ("runs", "and then stops"),
-        ("runs", "in a straight line"),
-    )
-    return _straight("run", tracks, ways, ("quickly", "fast") if share > 1 else ())
+    return _straight("run", tracks, ("quickly", "fast") if share > 1 else ())
 
 
 def sprint(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -152,17 +103,7 @@ def sprint(style: BodyStyle, rng: np.random.Generator) -> Movement:
     top = rng.uniform(4.0, 4.9)
     gait = replace(RUN, clearance=0.26, bend=0.24, arms=1.25, crouch=0.035)
     tracks = _go(style, rng, gait, top, 3.35, seconds=rng.uniform(1.9, 2.9))
-    ways = (
-        ("sprints", "forward"),
-        ("sprints", ""),
-        ("runs", "very fast"),
-        ("runs", "forward as fast as possible"),
-        ("dashes", "forward at full speed"),
-        ("sprints", "straight ahead and stops"),
-        ("races", "forward"),
-        ("runs", "at top speed"),
-    )
-    return _straight("sprint", tracks, ways, speed=round(top, 1))
+    return _straight("sprint", tracks, speed=round(top, 1))
 
 
 def circle(style: BodyStyle, rng: np.random.Generator, running: bool) -> Movement:
@@ -176,22 +117,13 @@ def circle(style: BodyStyle, rng: np.random.Generator, running: bool) -> Movemen
     yaw = angle * np.cumsum(profile) / profile.sum()
     tracks = _go(style, rng, gait, speed, cadence, yaw, seconds=seconds)
     clock = "counterclockwise" if side == 0 else "clockwise"
-    verb = "jogs" if running else "walks"
     truth = {
         "action": "jog in a circle" if running else "walk in a circle",
         "direction": clock,
         "side": SIDE_NAMES[side],
         "angle": round(float(np.degrees(angle))),
     }
-    ways = (
-        (verb, "in a circle"),
-        (verb, f"in a {clock} circle"),
-        (verb, f"in a circle to the {SIDE_NAMES[side]}"),
-        ("moves" if not running else "runs", "around in a circle"),
-        (verb, f"{clock} in a circle"),
-        (verb, "around in a circle"),
-    )
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth)
 
 
 def walk_curve(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -204,14 +136,7 @@ def walk_curve(style: BodyStyle, rng: np.random.Generator) -> Movement:
     name = SIDE_NAMES[side]
     degrees = round(float(np.degrees(angle)))
     truth = {"action": "walk in a curve", "direction": name, "side": name, "angle": degrees}
-    ways = (
-        ("walks", f"in a curve to the {name}"),
-        ("walks", f"forward and curves to the {name}"),
-        ("walks", f"forward while turning {name}"),
-        ("veers", f"to the {name} while walking"),
-        ("walks", f"forward, bearing {name}"),
-    )
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth)
 
 
 def zigzag(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -222,13 +147,7 @@ def zigzag(style: BodyStyle, rng: np.random.Generator) -> Movement:
         np.radians(38) * np.sign(np.sin(2 * np.pi * t / period)) * (1 if pick_side(rng) else -1), 4.0
     )
     tracks = _go(style, rng, WALK, rng.uniform(1.0, 1.3), 1.9, yaw, seconds=seconds)
-    ways = (
-        ("walks", "in a zigzag"),
-        ("walks", "in a zig zag pattern"),
-        ("zigzags", "forward"),
-        ("weaves", "from side to side while walking"),
-    )
-    return Movement(tracks, {"action": "zigzag", "direction": "forward"}, ways)
+    return Movement(tracks, {"action": "zigzag", "direction": "forward"})
 
 
 def turn(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -242,25 +161,7 @@ def turn(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks = _go(style, rng, gait, 0.0, 1.9, yaw, seconds=seconds + 0.3)
     name = SIDE_NAMES[side]
     truth = {"action": "turn", "side": name, "direction": name, "angle": degrees if side == 0 else -degrees}
-    ways = {
-        90: (
-            ("turns", f"to the {name}"),
-            ("turns", f"90 degrees to the {name}"),
-            ("faces", f"to the {name}"),
-        ),
-        180: (
-            ("turns", f"around to the {name}"),
-            ("turns", "around"),
-            ("turns", f"180 degrees to the {name}"),
-        ),
-        360: (
-            ("spins", f"around to the {name}"),
-            ("turns", f"a full circle to the {name}"),
-            ("turns", "around in place"),
-            ("spins", "in a circle"),
-        ),
-    }[degrees]
-    return Movement(tracks, truth, ways)
+    return Movement(tracks, truth, words={"degrees": degrees})
 
 
 def there_and_back(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -271,52 +172,21 @@ def there_and_back(style: BodyStyle, rng: np.random.Generator) -> Movement:
     yaw = SIDES[side] * np.pi * np.clip((t - 3.0) / 1.7, 0, 1)
     path = path_of(speed, smooth(yaw, 4.0), np.full(len(t), 1.85), 7.6)
     tracks = walk(style, path, WALK, rng, pick_side(rng))
-    name = SIDE_NAMES[side]
-    truth = {"action": "turn around and walk back", "side": name}
-    ways = (
-        ("walks", "forward, turns around and walks back"),
-        ("walks", f"ahead, turns {name} and returns"),
-        ("walks", f"forward then turns around to the {name} and walks back"),
-        ("walks", "back and forth"),
-    )
-    return Movement(tracks, truth, ways)
+    truth = {"action": "turn around and walk back", "side": SIDE_NAMES[side]}
+    return Movement(tracks, truth)
 
 
+# Speed in metres and cadence in steps per second.
 _MANNERS = {
-    "tiptoe": (
-        Gait(tiptoe=0.55, push=0.2, strike=0.0, clearance=0.07, arms=0.5),
-        0.6,
-        1.7,
-        (("walks", "on tiptoes"), ("tiptoes", "forward"), ("sneaks", "forward on their toes")),
-    ),
-    "crouch walk": (
-        Gait(crouch=0.24, bend=0.55, clearance=0.08, arms=0.5, knees=0.2),
-        0.7,
-        1.6,
-        (
-            ("walks", "forward while crouching"),
-            ("crouches", "and walks forward"),
-            ("sneaks", "forward bent low"),
-            ("walks", "crouched down"),
-        ),
-    ),
-    "march": (
-        Gait(clearance=0.3, push=0.5, strike=0.1, arms=1.5, swing=0.85),
-        0.8,
-        1.7,
-        (("marches", "forward"), ("marches", "like a soldier"), ("walks", "lifting the knees high")),
-    ),
-    "limp": (
-        Gait(hitch=0.3, clearance=0.04, bob=0.03, arms=0.6),
-        0.7,
-        1.5,
-        (("limps", "forward"), ("walks", "with a limp"), ("hobbles", "forward")),
-    ),
+    "tiptoe": (Gait(tiptoe=0.55, push=0.2, strike=0.0, clearance=0.07, arms=0.5), 0.6, 1.7),
+    "crouch walk": (Gait(crouch=0.24, bend=0.55, clearance=0.08, arms=0.5, knees=0.2), 0.7, 1.6),
+    "march": (Gait(clearance=0.3, push=0.5, strike=0.1, arms=1.5, swing=0.85), 0.8, 1.7),
+    "limp": (Gait(hitch=0.3, clearance=0.04, bob=0.03, arms=0.6), 0.7, 1.5),
 }
 
 
 def in_manner(action: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks on the toes, bent low, with high knees or with a limp."""
-    gait, speed, cadence, ways = _MANNERS[action]
+    gait, speed, cadence = _MANNERS[action]
     tracks = _go(style, rng, gait, speed * rng.uniform(0.85, 1.15), cadence)
-    return _straight(action, tracks, ways)
+    return _straight(action, tracks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import SIDES
-from ..movement import SIDE_NAMES, Movement, manners_of, pick_side, times_words
+from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
 from ..stance import both_hands, feet, hand, stage, turn_trunk
 from ..style import BodyStyle
 from ..time_curves import bump, through, window
@@ -37,17 +37,8 @@ def swim(style: BodyStyle, rng: np.random.Generator) -> Movement:
         roll = 0.3 * np.sin(phase) * share * (1 if stroke == "front crawl" else -1)
         tracks.spine[:, 0] += roll
         tracks.head[:, 0] -= 0.6 * roll
-    ways = (
-        ("swims", f"doing the {stroke}"),
-        ("makes", f"swimming motions like a {stroke}"),
-        ("mimes", f"the {stroke}"),
-        ("pretends", f"to swim the {stroke}"),
-        ("does", f"a {stroke} in the air"),
-        ("swims", "with the arms"),
-        ("performs", f"{stroke} strokes"),
-    )
     truth = {"action": "swim", "stroke": stroke, "count": count}
-    return Movement(tracks, truth, ways, manners_of(period / 1.2))
+    return Movement(tracks, truth, manners_of(period / 1.2))
 
 
 def dribble(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -65,17 +56,8 @@ def dribble(style: BodyStyle, rng: np.random.Generator) -> Movement:
     hand(tracks, 1 - side, 0.8 * share, (0.35, -0.5, 0.45))
     tracks.spine[:, 2] -= 0.04 * SIDES[side] * down * share
     tracks.root[:, 1] -= 0.015 * down * share
-    name = SIDE_NAMES[side]
-    ways = [
-        ("dribbles", f"a ball with the {name} hand"),
-        ("dribbles", f"a basketball with their {name} hand"),
-        ("bounces", f"a ball with the {name} hand"),
-        ("bounces", f"a basketball using the {name} arm"),
-        ("dribbles", f"in place with the {name} hand"),
-    ]
-    ways += [("bounces", f"a ball {often} with the {name} hand") for often in times_words(count)]
-    truth = {"action": "dribble", "side": name, "count": count}
-    return Movement(tracks, truth, ways, manners_of(period / 0.6))
+    truth = {"action": "dribble", "side": SIDE_NAMES[side], "count": count}
+    return Movement(tracks, truth, manners_of(period / 0.6))
 
 
 def shoot(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -103,13 +85,4 @@ def shoot(style: BodyStyle, rng: np.random.Generator) -> Movement:
         (2.5, (0.0, -0.3, 0.3)),
     )
     both_hands(tracks, style, side, window(clock, 0.0, 2.6, 0.4, 0.6), middle, 0.2)
-    name = SIDE_NAMES[side]
-    ways = (
-        ("shoots", "a basketball"),
-        ("takes", "a jump shot without leaving the ground"),
-        ("shoots", "a ball with both hands overhead"),
-        ("throws", "a basketball at a hoop"),
-        ("shoots", f"a free throw with the {name} hand behind the ball"),
-        ("makes", "a basketball shot"),
-    )
-    return Movement(tracks, {"action": "shoot", "side": name}, ways, manners_of(tempo))
+    return Movement(tracks, {"action": "shoot", "side": SIDE_NAMES[side]}, manners_of(tempo))
