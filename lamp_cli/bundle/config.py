@@ -73,6 +73,8 @@ class BundleConfig:
     model: sizes of the networks.
     figures: of each stage on the validation split.
     steps: at which each stage was best, the one that is kept.
+    lamp_reads_motions: False where LaMP was trained with another skeleton's tokenizer: it reads sentences for
+        the generator, and neither finds, describes nor judges motions.
     format: version of the bundle's files.
 
     Raises ``ValueError`` for an unknown skeleton.
@@ -84,6 +86,7 @@ class BundleConfig:
     model: ModelConfig
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
+    lamp_reads_motions: bool = True
     format: int = FORMAT
 
     def __post_init__(self) -> None:

@@ -64,7 +64,16 @@ def pretrain_command(
     start_from: Annotated[
         str | None,
         typer.Option(
-            help="Bundle whose networks to train further, e.g. lamp-mini; stages not named stay as they are."
+            help="Bundle whose networks to train further, e.g. lamp-mini; stages not named stay as they are. "
+            "Of one of another skeleton LaMP alone is taken."
+        ),
+    ] = None,
+    anew: Annotated[
+        list[StageName] | None,
+        typer.Option(
+            metavar="STAGE",
+            help="Draw this stage's network anew, although --start-from has it; repeatable.",
+            rich_help_panel=STAGES_PANEL,
         ),
     ] = None,
     stage: Annotated[
@@ -218,6 +227,8 @@ def pretrain_command(
     if condition is not None:
         parse_condition(condition)
     chosen = STAGES if stage is None else tuple(s.value for s in StageName if s in stage)
+    drawn_anew = tuple(s.value for s in anew or ())
+    _check_anew(drawn_anew, chosen, start_from)
     every = (*(s.value for s in StageName), LANGUAGE)
     options = PretrainOptions(
         size=size.value,
@@ -234,6 +245,7 @@ def pretrain_command(
         word_vectors=word_vectors,
         captions=captions,
         start_from=start_from,
+        anew=drawn_anew,
         language_model=_language_model(llm, lora, full),
     )
     with _process_group(device) as target, ExitStack() as stack:
@@ -254,6 +266,15 @@ def pretrain_command(
             f"{name}: best at step {result.step}, " + _figures(result.figures),
             as_json,
         )
+
+
+def _check_anew(anew: tuple[str, ...], stages: tuple[str, ...], start_from: str | None) -> None:
+    """Refuse to draw anew what would not be trained, or what nothing else would begin."""
+    if anew and start_from is None:
+        raise UsageError(f"--anew {anew[0]}: every network is drawn anew without --start-from")
+    idle = [name for name in anew if name not in stages or name == StageName.evaluator.value]
+    if idle:
+        raise UsageError(f"--anew {idle[0]}: expected a stage that is trained here and that --start-from has")
 
 
 def _is_first_process() -> bool:

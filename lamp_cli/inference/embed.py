@@ -43,7 +43,11 @@ def embed_motions(bundle: Bundle, features: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def motion_context(bundle: Bundle, features: Sequence[np.ndarray]) -> Context:
-    """The tokenizer's latents of features (T_i, C) and their mask, for the motion transformer."""
+    """The tokenizer's latents of features (T_i, C) and their mask, for the motion transformer.
+
+    Raises ``ValueError`` as :func:`require_motion_side`.
+    """
+    require_motion_side(bundle)
     step = bundle.tokenizer.config.frames_per_token
     for motion in features:
         if not step <= len(motion) <= LONGEST_CLIP:
@@ -52,6 +56,14 @@ def motion_context(bundle: Bundle, features: Sequence[np.ndarray]) -> Context:
     batch = collate(whole, ("",) * len(whole), np.arange(len(whole)))
     latents, _, mask = tokenize(bundle.tokenizer, batch, bundle.device)
     return bundle.lamp.motion_context(latents, mask)
+
+
+def require_motion_side(bundle: Bundle, remedy: str = "") -> None:
+    """Raise ``ValueError`` when LaMP reads no motions of the bundle's; ``remedy`` is what to do then."""
+    if not bundle.config.lamp_reads_motions:
+        reason = "its LaMP was trained on another skeleton and reads sentences alone"
+        told = f"{bundle.config.name}: {reason}; it neither finds, describes nor judges motions"
+        raise ValueError(f"{told}; {remedy}" if remedy else told)
 
 
 def similarity(motions: np.ndarray, texts: np.ndarray) -> np.ndarray:

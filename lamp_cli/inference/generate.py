@@ -23,7 +23,7 @@ from ..motion.clean_up import clean_up
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
 from . import BATCH_SIZE
-from .embed import encode_condition, encode_text
+from .embed import encode_condition, encode_text, require_motion_side
 from .precision import FP32, in_precision
 
 # Weight of a sentence's log-likelihood given the motion; the contrastive logit has the weight 1.
@@ -98,7 +98,7 @@ def generate(bundle: Bundle, prompts: Sequence[Prompt], options: GenerateOptions
     Each motion carries its sentence as ``text`` and the network's own ``features`` (T, C). Each candidate's
     random stream comes from the seed, its sentence's bytes and its number, so neither other sentences nor
     their order change it. Raises ``ValueError`` for an empty sentence, a length the bundle was not made for,
-    or a precision the device does not have.
+    a precision the device does not have, or several candidates where LaMP cannot judge them.
     """
     in_precision(options.precision, bundle.device)
     for prompt in prompts:
@@ -106,6 +106,8 @@ def generate(bundle: Bundle, prompts: Sequence[Prompt], options: GenerateOptions
     draws = draws_of(prompts, options.samples)
     options = options.for_generator(bundle.config.model.generator)
     assert options.candidates is not None
+    if options.candidates > 1:
+        require_motion_side(bundle, "expected --candidates 1")
     size = max(1, BATCH_SIZE // options.candidates)
     for part in batched(draws, size):
         yield from _generate_batch(bundle, part, options)

@@ -38,7 +38,8 @@ class PretrainOptions:
         one JSON line that they say the same, and the captioner's decoder learns its language from them.
     language_model: stands in the place of the captioner's own decoder.
     start_from: bundle whose networks, vocabulary and statistics the run goes on with; of networks of other
-        sizes what fits is taken over.
+        sizes what fits is taken over, of a bundle of another skeleton LaMP.
+    anew: stages whose networks are drawn anew, although ``start_from`` has them.
     workers: processes that draw batches ahead; they decide nothing of the result.
     """
 
@@ -57,6 +58,7 @@ class PretrainOptions:
     captions: Path | None = None
     language_model: LanguageModelConfig | None = None
     start_from: str | None = None
+    anew: tuple[str, ...] = ()
     workers: int = 0
 
 

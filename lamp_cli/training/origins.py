@@ -36,14 +36,26 @@ class StartFrom:
 
     name: what the user calls it.
     bundle: its networks, without the captioner.
-    fitting: stages whose networks there are of this run's sizes.
-    fingerprints: of its weights, by stage.
+    taken: stages whose weights this run takes over; the networks of the others are drawn anew.
+    fitting: those of them whose networks there are of this run's sizes.
+    fingerprints: of the weights that are taken, by stage.
+    same_skeleton: whether its motions are of this run's skeleton; if not, its LaMP still reads sentences.
     """
 
     name: str
     bundle: Bundle
+    taken: tuple[str, ...]
     fitting: tuple[str, ...]
     fingerprints: Mapping[str, str]
+    same_skeleton: bool = True
+
+    def misfit(self, stage: str, size: str) -> str:
+        """Why its network of a stage that it does not fit cannot stay as it is."""
+        if stage in self.taken:
+            return f"its {stage} is not what --size {size} trains here"
+        if self.same_skeleton:
+            return f"its {stage} is not taken over"
+        return f"its {stage} is of {self.bundle.skeleton.name}'s skeleton, the data have another"
 
 
 def plan_stages(
@@ -64,7 +76,9 @@ def plan_stages(
     for number, name in enumerate(CORE):
         record = read_stage(training / name)
         problem = _problem(record, {each: weights.get(each) for each in FROZEN[name]})
-        below = all(origins.get(each) is Origin.START_FROM for each in FROZEN[name])
+        # LaMP's text side, which the generator reads, can stay where the skeleton and its tokenizer change.
+        text_side = name == "lamp" and start_from is not None and not start_from.same_skeleton
+        below = text_side or all(origins.get(each) is Origin.START_FROM for each in FROZEN[name])
         weights[name] = record.weights if record is not None and problem is None else None
         if name in options.stages:
             origins[name] = Origin.TRAINED_NOW
@@ -74,13 +88,20 @@ def plan_stages(
             origins[name] = Origin.START_FROM
             weights[name] = start_from.fingerprints[name]
         elif number <= needed and start_from is not None and name not in start_from.fitting:
-            what = f"its {name} is not what --size {options.size} trains here"
+            what = start_from.misfit(name, options.size)
             raise ValueError(f"{start_from.name}: {what}; train stage {name} too")
         elif number <= needed:
             raise ValueError(f"{training / name}: stage {name} {problem}; train it first, or all stages")
         elif record is not None:
             announce(f"{name}: {problem}; it is left out, and no bundle is written until it is trained")
     return origins
+
+
+def lamp_reads_motions(start_from: StartFrom | None, origins: Mapping[str, Origin]) -> bool:
+    """Whether LaMP is trained with this run's tokenizer, or was, and not with another skeleton's alone."""
+    if start_from is None or origins.get("lamp") is not Origin.START_FROM:
+        return True
+    return start_from.same_skeleton and start_from.bundle.config.lamp_reads_motions
 
 
 def _problem(record: StageRecord | None, frozen: Mapping[str, str | None]) -> str | None:

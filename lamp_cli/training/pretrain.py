@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,11 @@ from ..model.lamp import Lamp
 from ..model.qformer import QFormer
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
+from ..motion.skeleton import Skeleton
 from .curves import draw_curves
 from .loop import BEST, Stage, TrainingConfig, TrainingResult, load_best_weights
 from .options import PretrainOptions, PretrainReport, Report, RunContext, silent, with_overrides
-from .origins import FROZEN, Origin, StartFrom, other_weights, plan_stages
+from .origins import FROZEN, Origin, StartFrom, lamp_reads_motions, other_weights, plan_stages
 from .pretrain_captioner import CaptionerInput, captioner_of, pretrain_captioner, trained_captioner
 from .pretrain_evaluator import pretrain_evaluator
 from .run_record import RUN, claim, read_stage, train_stage, weights_fingerprint
@@ -111,8 +112,8 @@ def _pretrain_bundle(data: Path, output: Path, context: RunContext) -> PretrainR
         if set(results) >= set(CORE):
             save_bundle(output, _bundle(run, captioner, results, output.name))
         draw_curves(run.folder)
-    fitting = CORE if run.start_from is None else run.start_from.fitting
-    return PretrainReport(results, corpus.read, tuple(name for name in CORE if name not in fitting))
+    changed = () if run.start_from is None else set(run.start_from.taken) - set(run.start_from.fitting)
+    return PretrainReport(results, corpus.read, tuple(name for name in CORE if name in changed))
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,6 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
     """Networks drawn anew or taken from a bundle; claims ``folder`` for this run."""
     options, size = context.options, SIZES[context.options.size]
     earlier = None if options.start_from is None else load_bundle(options.start_from, torch.device("cpu"))
-    if earlier is not None and earlier.skeleton is not corpus.skeleton:
-        kinds = f"{earlier.skeleton.name}'s skeleton, the data have {corpus.skeleton.name}'s"
-        raise ValueError(f"{options.start_from}: the bundle has {kinds}; expected a bundle of the same")
     qformer = size.model(corpus.skeleton, 1).lamp.qformer
     encoder = find_text_encoder(options.text_encoder, qformer, size.text_encoder)
     pieces = None if encoder is None else encoder.pieces
@@ -167,8 +165,10 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
     if encoder is not None and earlier is None and "lamp" in options.stages:
         _announce_word_head(encoder, qformer.width, context)
     model = _with_ablations(size.model(corpus.skeleton, len(vocabulary)), options)
-    start_from = None if earlier is None else _start_from(earlier, str(options.start_from), model)
+    start_from = None if earlier is None else _start_from(earlier, options, corpus.skeleton, model)
     origins = plan_stages(folder, options, start_from, context.announce)
+    if start_from is not None:
+        _announce_lamps_part(start_from, origins, context)
     training = {name: with_overrides(name, size.training[name], options) for name in CORE}
     identity = {
         "data": {"clips": len(corpus.train), **corpus.fingerprint()},
@@ -191,10 +191,13 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
         of_earlier = earlier.config.model
         model = dataclasses.replace(model, generator=of_earlier.generator, length=of_earlier.length)
     networks, text_encoder = _networks(model, vocabulary, encoder, kept, options.seed)
-    if earlier is not None:
+    statistics = corpus.statistics
+    if start_from is not None:
         for name, network in zip(CORE, networks, strict=True):
-            _take_over(network, earlier.networks()[name])
-    statistics = corpus.statistics if earlier is None else earlier.statistics
+            if name in start_from.taken:
+                _take_over(network, start_from.bundle.networks()[name])
+        if "tokenizer" in start_from.taken:
+            statistics = start_from.bundle.statistics
     # Groups of one sentence say nothing about wording.
     groups = [group for group in corpus.paraphrases if len(group) > 1]
     pairs = PairData(corpus.train, corpus.val, statistics, vocabulary, groups, size.reworded_share)
@@ -222,9 +225,28 @@ def _networks(
     return networks, copy.deepcopy(networks[1].qformer)
 
 
-def _start_from(bundle: Bundle, name: str, model: ModelConfig) -> StartFrom:
-    fingerprints = {stage: weights_fingerprint(network) for stage, network in bundle.networks().items()}
-    return StartFrom(name, bundle, _same_networks(model, bundle.config.model), fingerprints)
+def _start_from(
+    bundle: Bundle, options: PretrainOptions, skeleton: Skeleton, model: ModelConfig
+) -> StartFrom:
+    same_skeleton = bundle.skeleton is skeleton
+    kept = CORE if same_skeleton else ("lamp",)
+    taken = tuple(stage for stage in kept if stage not in options.anew)
+    fitting = tuple(stage for stage in _same_networks(model, bundle.config.model) if stage in taken)
+    fingerprints = {stage: weights_fingerprint(bundle.networks()[stage]) for stage in taken}
+    return StartFrom(str(options.start_from), bundle, taken, fitting, fingerprints, same_skeleton)
+
+
+def _announce_lamps_part(start_from: StartFrom, origins: Mapping[str, Origin], context: RunContext) -> None:
+    """Say what of a bundle of another skeleton serves; raises ``ValueError`` for a captioner on it."""
+    name, reads_motions = start_from.name, lamp_reads_motions(start_from, origins)
+    if CAPTIONER in context.options.stages and not reads_motions:
+        raise ValueError(
+            f"{name}: its LaMP reads another skeleton's motions; for captions train stage lamp too"
+        )
+    if start_from.same_skeleton:
+        return
+    what = "LaMP alone goes on learning" if reads_motions else "LaMP alone serves, to read sentences"
+    context.announce(f"{name}: is of {start_from.bundle.skeleton.name}'s skeleton; of its networks {what}")
 
 
 def _vocabulary(
@@ -303,6 +325,7 @@ def _captioner(run: _Run) -> tuple[Captioner | None, dict[str, TrainingResult]]:
     # It reads the query outputs of tokenizer and LaMP: of others it understands nothing.
     understands = all(run.origins.get(each) is Origin.START_FROM for each in FROZEN[CAPTIONER])
     wanted = understands or CAPTIONER in run.context.options.stages
+    wanted = wanted and CAPTIONER not in run.context.options.anew
     earlier = captioner_of(run.start_from) if run.start_from is not None and wanted else None
     if CAPTIONER in run.context.options.stages:
         given = CaptionerInput(run.lamp, run.tokenizer, run.pairs, built_on)
@@ -327,6 +350,10 @@ def _bundle(run: _Run, captioner: Captioner | None, results: dict[str, TrainingR
     """The bundle, with what it needs to tell a familiar sentence from a strange one."""
     corpus, pairs, device = run.corpus, run.pairs, run.context.device
     model = run.model if captioner is None else dataclasses.replace(run.model, captioner=captioner.config)
+    reads_motions = lamp_reads_motions(run.start_from, run.origins)
+    if not reads_motions:
+        # There is nobody to choose among several draws.
+        model = dataclasses.replace(model, generator=dataclasses.replace(model.generator, candidates=1))
     config = BundleConfig(
         name=name,
         skeleton=corpus.skeleton.name,
@@ -334,6 +361,7 @@ def _bundle(run: _Run, captioner: Captioner | None, results: dict[str, TrainingR
         model=model,
         figures={stage: result.figures for stage, result in results.items()},
         steps={stage: result.step for stage, result in results.items()},
+        lamp_reads_motions=reads_motions,
     )
     reworded = bool(pairs.reworded_share)
     training = [text for clip in corpus.train for text in (clip.sentences if reworded else clip.captions)]

@@ -14,9 +14,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lamp_cli.bundle.bundle import find_bundle
+from lamp_cli.bundle.bundle import find_bundle, load_bundle, read_config
 from lamp_cli.bundle.config import ModelConfig
 from lamp_cli.data.vocabulary import load_vocabulary
+from lamp_cli.inference.embed import embed_motions
+from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
 from lamp_cli.training.estimate import STEP_WORK, planned_steps, seconds_left
@@ -24,6 +26,7 @@ from lamp_cli.training.options import PretrainOptions
 from lamp_cli.training.pretrain import pretrain
 from lamp_cli.training.sizes import SIZES
 from lamp_cli.training.stages.tokenizer import TokenizerStage
+from tests.command_line import lamp
 from tests.conftest import wandering
 from tests.small_size import small_model, small_size
 
@@ -226,11 +229,82 @@ def test_data_without_validation_clips_says_what_to_do(data: Path, tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
-def test_a_bundle_of_another_skeleton_is_refused(tmp_path: Path) -> None:
-    data, options = dataset(tmp_path / "kit", KIT), replace(OPTIONS, start_from="lamp-mini")
-    with pytest.raises(ValueError, match="the bundle has humanml3d's skeleton, the data have kit's"):
-        pretrain(data, tmp_path / "out", options, CPU, _ignore)
-    assert not (tmp_path / "out").exists()
+def test_lamp_of_another_skeleton_reads_the_sentences_of_a_new_generator(data: Path, tmp_path: Path) -> None:
+    earlier, output, kit = tmp_path / "earlier", tmp_path / "out", dataset(tmp_path / "kit", KIT)
+    _Run(data, earlier)(*OPTIONS.stages)
+    options, lines = replace(OPTIONS, start_from=str(earlier)), list[str]()
+    for stages, message in (
+        (("generator",), "its tokenizer is of humanml3d's skeleton, .*; train stage tokenizer too"),
+        (
+            ("tokenizer", "generator", "captioner"),
+            "reads another skeleton's motions; for captions train stage",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            pretrain(kit, output, replace(options, stages=stages), CPU, _ignore)
+        assert not output.exists()
+    stages = ("tokenizer", "generator")
+    report = pretrain(kit, output, replace(options, stages=stages), CPU, _ignore, lines.append)
+    assert lines == [
+        f"{earlier}: is of humanml3d's skeleton; of its networks LaMP alone serves, to read sentences"
+    ]
+    assert report.changed == () and report.results["lamp"].step == read_config(earlier).steps["lamp"]
+    for file in ("lamp.safetensors", "vocab.txt"):
+        assert (output / file).read_bytes() == (earlier / file).read_bytes()
+    bundle = load_bundle(output, CPU)
+    assert bundle.skeleton is KIT and not bundle.config.lamp_reads_motions
+    clip = next(generate(bundle, [Prompt("he turns", 48)], GenerateOptions(1)))
+    assert clip.joints.shape == (48, 21, 3)
+    with pytest.raises(ValueError, match=r"reads sentences alone; .*; expected --candidates 1"):
+        next(generate(bundle, [Prompt("he turns", 48)], GenerateOptions(1, candidates=2)))
+    with pytest.raises(ValueError, match="out: its LaMP was trained on another skeleton and reads sentences"):
+        embed_motions(bundle, [clip.to_features()])
+    # What starts from that bundle has no other LaMP.
+    again = replace(options, start_from=str(output), stages=("generator",))
+    pretrain(kit, tmp_path / "again", again, CPU, _ignore)
+    assert not read_config(tmp_path / "again").lamp_reads_motions
+
+
+def test_lamp_of_another_skeleton_may_go_on_learning(data: Path, tmp_path: Path) -> None:
+    earlier, output, lines = tmp_path / "earlier", tmp_path / "out", list[str]()
+    _Run(data, earlier)(*OPTIONS.stages)
+    slow = {"lamp": 1e-9}
+    options = replace(OPTIONS, start_from=str(earlier), learning_rates=slow)
+    pretrain(dataset(tmp_path / "kit", KIT), output, options, CPU, _ignore, lines.append)
+    assert lines == [f"{earlier}: is of humanml3d's skeleton; of its networks LaMP alone goes on learning"]
+    assert read_config(output).lamp_reads_motions
+    before, after = (load_file(folder / "lamp.safetensors") for folder in (earlier, output))
+    for name in ("qformer.words.weight", "code_head.weight"):
+        torch.testing.assert_close(after[name], before[name], atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("anew", [(), ("generator",)])
+def test_a_network_may_be_drawn_anew_beside_those_of_a_bundle(
+    anew: tuple[str, ...], data: Path, tmp_path: Path
+) -> None:
+    earlier, output = tmp_path / "earlier", tmp_path / "out"
+    _Run(data, earlier)(*OPTIONS.stages)
+    options = replace(OPTIONS, start_from=str(earlier), learning_rates={"generator": 1e-9}, seed=1)
+    pretrain(data, output, replace(options, stages=("generator",), anew=anew), CPU, _ignore)
+    before, after = (load_file(folder / "generator.safetensors") for folder in (earlier, output))
+    changed = float((after["generator.head.weight"] - before["generator.head.weight"]).abs().max())
+    assert changed > 1e-2 if anew else changed < 1e-4
+    assert (output / "lamp.safetensors").read_bytes() == (earlier / "lamp.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--anew", "lamp"), "--anew lamp: every network is drawn anew without --start-from"),
+        (
+            ("--anew", "lamp", "--start-from", "lamp-mini", "--stage", "generator"),
+            "--anew lamp: expected a stage",
+        ),
+    ],
+)
+def test_drawing_anew_what_is_not_trained_is_refused(more: tuple[str, ...], message: str, data: Path) -> None:
+    done = lamp("pretrain", "--data", data, "--output", data.parent / "out", *more)
+    assert done.returncode == 2 and message in done.stderr
 
 
 def test_the_time_left_counts_the_stages_that_follow() -> None:
