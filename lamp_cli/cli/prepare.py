@@ -25,7 +25,7 @@ def prepare_command(
     output: Annotated[Path, typer.Option("--output", help="Folder of the data set to write.")],
     motions: Annotated[
         Path | None,
-        typer.Argument(help="Folder of motion files (.npy, .npz, .bvh, AMASS), or one such file."),
+        typer.Argument(help="Folder of motion files (.npy, .npz, .bvh, .amc, AMASS), or one such file."),
     ] = None,
     captions: Annotated[
         list[Path] | None,

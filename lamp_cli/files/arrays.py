@@ -47,8 +47,7 @@ DAMAGE = (
 OTHER_FORMATS = {
     ".fbx": "an FBX file",
     ".c3d": "a C3D file",
-    ".amc": "an AMC file",
-    ".asf": "an ASF file",
+    ".asf": "an ASF file, a skeleton alone",
     ".csv": "a CSV table",
     ".json": "a JSON file",
     ".jsonl": "a JSON lines file",
@@ -67,6 +66,7 @@ WAYS_OUT = {
         "bpy.ops.import_scene.fbx(filepath='IN.fbx'); bpy.ops.export_anim.bvh(filepath='OUT.bvh', "
         'frame_end=int(bpy.data.actions[0].frame_range[1]))"'
     ),
+    ".asf": "; its motions are the .amc files beside it",
     ".c3d": "; its markers are no joints: export the skeleton that was solved from them as BVH",
 }
 FORMAT_OF_FIRST_BYTES = (

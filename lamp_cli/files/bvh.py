@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,8 @@ MOST_FRAMES = 10_000_000
 # CMU's skeletons have these joints, and units of 1/0.45 inch.
 CMU_NAMES = ("LHipJoint", "lhipjoint")
 CMU_METRES = 0.0254 / 0.45
+# Seconds from a T-pose to the motion.
+ON_THE_WAY = 0.1
 # Units of a written file in a metre. Centimetres are what most files and retargeters have, and Unreal.
 UNITS_IN_A_METRE = {"cm": 100.0, "m": 1.0}
 WRITTEN_NAMES = {
@@ -82,9 +84,10 @@ def load_bvh(path: Path, reading: Reading = AS_STORED) -> Motion:
     clip = read_bvh(path)
     names, places = list(clip.names), positions(clip)
     notes = []
-    if _begins_with_a_rest_pose(places):
-        places = places[1:]
-        notes.append("the first frame, a pose apart from the motion, is left out")
+    if before := _frames_before_the_motion(clip, places):
+        places = places[before:]
+        first = "the first frame" if before == 1 else f"the first {before} frames"
+        notes.append(f"{first}, a pose apart from the motion, {'is' if before == 1 else 'are'} left out")
     places, restored = _with_thorax(clip, places)
     if restored:
         notes.append("the skeleton has no thorax; one as long as the bone below it is put in")
@@ -173,16 +176,15 @@ def _kinematics(clip: BvhClip) -> tuple[np.ndarray, np.ndarray]:
         offset = np.repeat(clip.offsets[joint][None], frames, axis=0)
         turn = np.repeat(np.eye(3)[None], frames, axis=0)
         moved = [channel for channel in channels if channel.endswith("position")]
-        if moved and parent >= 0:
+        if moved and (parent >= 0 or _root_is_absolute(clip, joint, column)):
             # Below the root a position channel stands in the offset's place, as Blender writes and reads it.
             offset = np.where([f"{axis}position" in moved for axis in AXES], 0.0, offset)
         for channel in channels:
             value = clip.values[:, column]
-            axis = AXES[channel[0]]
             if channel.endswith("position"):
-                offset[:, axis] += value
+                offset[:, AXES[channel[0]]] += value
             else:
-                turn = turn @ _about(axis, np.radians(value))
+                turn = turn @ rotation.matrices_about(channel[0], np.radians(value))
             column += 1
         if parent < 0:
             places[:, joint], turns[:, joint] = offset, turn
@@ -190,6 +192,15 @@ def _kinematics(clip: BvhClip) -> tuple[np.ndarray, np.ndarray]:
             places[:, joint] = places[:, parent] + np.einsum("tij,tj->ti", turns[:, parent], offset)
             turns[:, joint] = turns[:, parent] @ turn
     return places, turns
+
+
+def _root_is_absolute(clip: BvhClip, root: int, column: int) -> bool:
+    """Whether the root's position channels hold its offset already, as ACCAD's do: they begin near it."""
+    begin = np.zeros(3)
+    for number, channel in enumerate(clip.channels[root]):
+        if channel.endswith("position"):
+            begin[AXES[channel[0]]] = clip.values[0, column + number]
+    return bool(np.linalg.norm(begin - clip.offsets[root]) < np.linalg.norm(begin))
 
 
 def _written_order(joint: int, found: JointRotations) -> list[int]:
@@ -319,30 +330,40 @@ def _number(word: str, path: Path) -> float:
     return value
 
 
-def _about(axis: int, angle: np.ndarray) -> np.ndarray:
-    """Rotations (T, 3, 3) by angles (T,) in radians about a coordinate axis."""
-    turn = np.zeros((len(angle), 3, 3))
-    second, third = (axis + 1) % 3, (axis + 2) % 3
-    turn[:, axis, axis] = 1.0
-    turn[:, second, second] = turn[:, third, third] = np.cos(angle)
-    turn[:, third, second] = np.sin(angle)
-    turn[:, second, third] = -np.sin(angle)
-    return turn
-
-
 def _rate(frame_time: float) -> float:
     """Frames per second; files round their frame time, so a rate that is nearly whole is."""
     rate = 1.0 / frame_time
     return float(round(rate)) if abs(rate - round(rate)) < 0.001 * rate else rate
 
 
-def _begins_with_a_rest_pose(places: np.ndarray) -> bool:
-    """Whether frame 0 jumps to frame 1 as no body moves: CMU's conversions begin with a T-pose."""
+def _frames_before_the_motion(clip: BvhClip, places: np.ndarray) -> int:
+    """How many frames pass before the motion (T, N, 3): CMU's conversions begin with a T-pose.
+
+    Frame 0 is apart where it jumps to frame 1 as no body moves; or where it is the hierarchy's rest pose and
+    the body leaves it faster than it ever moves: conversions for Daz take a few frames from there.
+    """
     if len(places) < 4:
-        return False
-    steps = np.linalg.norm(np.diff(places, axis=0), axis=-1).mean(1)
-    size = np.ptp(places[0], axis=0).max()
-    return bool(steps[0] > 0.1 * size and steps[0] > 8 * np.median(steps[1:]))
+        return 0
+    own = places - places[:, :1]
+    size = np.ptp(own[0], axis=0).max()
+    if _jumps(_steps(places), 0.1 * size) or _jumps(_steps(own), 0.1 * size):
+        return 1
+    rest = positions(replace(clip, values=np.zeros_like(clip.values[:1])))[0]
+    steps = _steps(own)
+    is_rest = np.linalg.norm(own[0] - (rest - rest[0]), axis=-1).mean() < 0.02 * size
+    if not is_rest or not _jumps(steps, 0.03 * size):
+        return 0
+    on_the_way = steps[1 : max(1, round(ON_THE_WAY / clip.frame_time))] > 3 * np.median(steps)
+    return 1 + int(np.cumprod(on_the_way).sum())
+
+
+def _steps(places: np.ndarray) -> np.ndarray:
+    """How far joints (T, N, 3) go from frame to frame (T-1,), their mean."""
+    return np.asarray(np.linalg.norm(np.diff(places, axis=0), axis=-1).mean(1))
+
+
+def _jumps(steps: np.ndarray, least: float) -> bool:
+    return bool(steps[0] > max(least, 8 * float(np.median(steps[1:]))))
 
 
 def _with_thorax(clip: BvhClip, places: np.ndarray) -> tuple[np.ndarray, bool]:

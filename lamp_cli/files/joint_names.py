@@ -36,6 +36,15 @@ class UnknownSkeletonError(ValueError):
     """A skeleton whose joints cannot be told; the message lists what is missing and what there is."""
 
 
+def unknown_skeleton(missing: Sequence[str], names: Sequence[str]) -> UnknownSkeletonError:
+    """What to raise when joints of ours are found under none of a skeleton's own names."""
+    wanted = ", the ".join(missing).replace("_", " ")
+    return UnknownSkeletonError(
+        f"cannot tell which joint is the {wanted}; the skeleton has {', '.join(names)}; name them in a file "
+        f"with lines such as {missing[0]} = {names[-1]} (--map)"
+    )
+
+
 def read_joint_map(path: Path) -> tuple[tuple[str, str], ...]:
     """Pairs of our joint and theirs from a file with a line each: ``left_hip = LeftThigh``.
 
@@ -163,14 +172,24 @@ class JointPlaces:
         return [name for name in self._names if not name.endswith(END)]
 
     def _spine(self, pelvis: int, chest: int) -> tuple[np.ndarray, np.ndarray]:
+        """Places of spine1 and spine2; a joint at the pelvis's place is none of them."""
+        low_end, high_end = self._at(pelvis), self._at(chest)
         between = self._path(pelvis, chest)[1:-1]
-        if len(between) >= 2:
-            return self._at(between[-2]), self._at(between[-1])
-        low = self._at(between[0]) if between else self._at(pelvis)
-        self._add("spine2" if between else "spine1 and spine2")
-        share = 0.5 if between else 2 / 3
-        high = (1 - share) * low + share * self._at(chest)
-        return (low if between else (2 * self._at(pelvis) + self._at(chest)) / 3), high
+        apart = [joint for joint in between if self._is_apart(joint, pelvis)]
+        if len(apart) >= 2:
+            return self._at(apart[-2]), self._at(apart[-1])
+        if apart and len(between) >= 2:
+            self._add("spine1")
+            return (low_end + self._at(apart[0])) / 2, self._at(apart[0])
+        if apart:
+            self._add("spine2")
+            return self._at(apart[0]), (self._at(apart[0]) + high_end) / 2
+        self._add("spine1 and spine2")
+        return (2 * low_end + high_end) / 3, (low_end + 2 * high_end) / 3
+
+    def _is_apart(self, joint: int, other: int) -> bool:
+        size = np.ptp(self._places[0], axis=0).max()
+        return bool(np.linalg.norm(self._places[0, joint] - self._places[0, other]) > 0.01 * size)
 
     def _neck(self, chest: int, head: int | None) -> np.ndarray:
         for joint in self._path(chest, head)[1:-1]:
@@ -183,7 +202,7 @@ class JointPlaces:
         self, legs: dict[str, dict[str, int | None]], arms: dict[str, dict[str, int | None]], head: int | None
     ) -> None:
         missing = [
-            f"{side} {part}"
+            f"{side}_{part}"
             for limbs in (legs, arms)
             for side, limb in limbs.items()
             for part, joint in limb.items()
@@ -191,11 +210,7 @@ class JointPlaces:
         ]
         missing += ["head"] if head is None else []
         if missing:
-            raise UnknownSkeletonError(
-                f"cannot tell which joint is the {', the '.join(missing)}; the skeleton has "
-                f"{', '.join(self._own_names())}; name them in a file with lines such as "
-                f"{missing[0].replace(' ', '_')} = {self._own_names()[-1]} (--map)"
-            )
+            raise unknown_skeleton(missing, self._own_names())
 
     def _named(self, side: str, names: Sequence[str]) -> int | None:
         for name in names:

@@ -19,15 +19,16 @@ from .arrays import (
     read_arrays,
     stored_rate,
 )
+from .asf_amc import is_amc, load_amc
 from .bvh import load_bvh
 from .joint_names import read_joint_map
 from .reading import AS_STORED, Reading
 from .smpl import BodyModelError, holds_poses, model_joints, neutral_joints, read_poses
 
 # Files of these endings are looked for in folders; a file that is named is recognised by its content.
-MOTION_SUFFIXES = (".npy", ".npz", ".bvh")
+MOTION_SUFFIXES = (".npy", ".npz", ".bvh", ".amc")
 # Those that hold motions in formats that are not read here.
-FOREIGN_SUFFIXES = (".amc", ".asf", ".fbx", ".c3d", ".glb", ".gltf", ".csv", ".pkl")
+FOREIGN_SUFFIXES = (".fbx", ".c3d", ".glb", ".gltf", ".csv", ".pkl")
 
 
 def load_motion(
@@ -38,7 +39,8 @@ def load_motion(
 ) -> Motion:
     """The one motion in a file.
 
-    path: arrays of joints or features (``.npy``, ``.npz``), BVH, or SMPL poses as AMASS stores them.
+    path: arrays of joints or features (``.npy``, ``.npz``), BVH, AMC (with the ASF file beside it),
+        or SMPL poses as AMASS stores them.
     fps: frames per second, where the file does not say it, or in its place; else the corpus's are assumed.
     body_models: folder of SMPL body models (``.npz``), for SMPL poses; a neutral body when not given.
     joint_map: file that names the joints of a skeleton whose own names do not tell, a line each:
@@ -82,9 +84,9 @@ def load_takes(
     Raises :class:`MotionFileError` for a file that cannot be read at all.
     """
     path = Path(path)
-    if is_bvh(path):
+    if is_bvh(path) or is_amc(path):
         try:
-            yield "", load_bvh(path, reading)
+            yield "", load_bvh(path, reading) if is_bvh(path) else load_amc(path, reading)
         except ValueError as error:
             raise MotionFileError(str(error)) from None
         return

@@ -59,6 +59,18 @@ def about_y(angle: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(half), zero, np.sin(half), zero], axis=-1)
 
 
+def matrices_about(axis: str, angle: np.ndarray) -> np.ndarray:
+    """Rotation matrices (T, 3, 3) by angles (T,) in radians about the axis ``x``, ``y`` or ``z``."""
+    first = "xyz".index(axis)
+    second, third = (first + 1) % 3, (first + 2) % 3
+    turn = np.zeros((len(angle), 3, 3))
+    turn[:, first, first] = 1.0
+    turn[:, second, second] = turn[:, third, third] = np.cos(angle)
+    turn[:, third, second] = np.sin(angle)
+    turn[:, second, third] = -np.sin(angle)
+    return turn
+
+
 def to_six_numbers(q: np.ndarray) -> np.ndarray:
     """The first two columns of the rotation matrix, (..., 6) (Zhou et al., CVPR 2019)."""
     w, x, y, z = np.moveaxis(q, -1, 0)

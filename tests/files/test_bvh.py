@@ -361,3 +361,44 @@ def test_a_map_of_some_joints_leaves_the_others_to_their_names(tmp_path: Path) -
     expected = body()[0]
     expected[12] = expected[15]
     assert np.allclose(joints, expected, atol=2e-3)
+
+
+def with_rows(text: str, rows: list[str]) -> str:
+    """A BVH file with other frames."""
+    head = text[: text.index("Frames:")]
+    return f"{head}Frames: {len(rows)}\nFrame Time: 0.0083333\n" + "\n".join(rows) + "\n"
+
+
+def test_the_way_from_a_t_pose_to_the_motion_is_left_out_too(tmp_path: Path) -> None:
+    names = [_mixamo(name, "") for name in HUMANML3D.joint_names]
+    # The whole body bows by the root's turn about x: fast from frame 0 to 4, then at a bow's pace.
+    bow = [0.0, 15.0, 30.0, 45.0, 60.0, *(60.0 + 0.5 * frame for frame in range(1, 30))]
+    rows = [f"0 1 0 0 0 {angle:.2f} " + "0 " * 63 for angle in bow]
+    (tmp_path / "take.bvh").write_text(with_rows(bvh_of(body()[0], names), rows))
+    motion = load_bvh(tmp_path / "take.bvh")
+    assert len(motion) == len(bow) - 4 and "the first 4 frames" in motion.notes[0]
+    slow = [f"0 1 0 0 0 {0.5 * frame:.2f} " + "0 " * 63 for frame in range(30)]
+    (tmp_path / "slow.bvh").write_text(with_rows(bvh_of(body()[0], names), slow))
+    assert len(load_bvh(tmp_path / "slow.bvh")) == 30
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_root_with_an_offset_and_a_position_stands_on_the_floor(held: bool, tmp_path: Path) -> None:
+    names = [_mixamo(name, "") for name in HUMANML3D.joint_names]
+    pose = body()[0] + np.array([0.3, 0.0, 0.2], dtype=np.float32)
+    origin = " ".join(f"{value:.6f}" for value in pose[0])
+    text = bvh_of(pose, names).replace("OFFSET 0.000000 0.000000 0.000000", f"OFFSET {origin}", 1)
+    row = origin if held else "0.01 0 0"
+    (tmp_path / "take.bvh").write_text(with_rows(text, [f"{row} " + "0 " * 66] * 3))
+    motion = load_bvh(tmp_path / "take.bvh")
+    assert not motion.notes
+    assert np.allclose(motion.joints[0], pose, atol=0.011)
+
+
+def test_a_spine_joint_at_the_pelvis_is_none() -> None:
+    pose = body()
+    pose[:, 3] = pose[:, 0]
+    names = [_mixamo(name, "") for name in HUMANML3D.joint_names]
+    found = JointPlaces(names, HUMANML3D.parents, pose)
+    assert found.added == ["spine1"]
+    assert np.allclose(found.joints[:, 3], (pose[:, 0] + pose[:, 6]) / 2)

@@ -38,7 +38,7 @@ from .takes import MotionSource, find_sources
 
 FINGERPRINT = "prepare.json"
 # Raised when the same input gives other clips, so that a run does not go on where an older program stopped.
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 SPLITS = ("train", "val", "test")
 
 _MotionJob = tuple[MotionSource, float | None, list[ClipPlan], Path, "PrepareOptions"]

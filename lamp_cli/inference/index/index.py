@@ -36,7 +36,7 @@ from .library import HOP, UnreadableTake, Window, content_hash, motion_files, wi
 from .search import Block
 
 # Raise it when the layout of shards changes, or what makes a file's embeddings: reading, windows, features.
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 SHARD_WINDOWS = 256
 FOLDER = ".lamp-index"
 SECONDS_UNTIL_NOTICE = 1.0
