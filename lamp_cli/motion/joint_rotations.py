@@ -77,6 +77,13 @@ class JointRotations:
         """Joints (T, J, 3) in metres, by forward kinematics."""
         return forward(self.rotations, self.root, self.offsets, self.skeleton)
 
+    def world(self) -> np.ndarray:
+        """How far each joint is turned against its T-pose (T, J, 4), unit quaternions."""
+        turns = self.rotations.copy()
+        for joint in self.skeleton.order:
+            turns[:, joint] = rotation.multiply(turns[:, self.skeleton.parents[joint]], turns[:, joint])
+        return turns
+
 
 def t_pose(skeleton: Skeleton) -> np.ndarray:
     """Offsets (J, 3) of each joint from its parent in the T-pose of a neutral adult, metres; facing +z."""

@@ -79,6 +79,13 @@ def to_six_numbers(q: np.ndarray) -> np.ndarray:
     return np.stack(first + second, axis=-1)
 
 
+def to_matrix(q: np.ndarray) -> np.ndarray:
+    """Rotation matrices (..., 3, 3)."""
+    columns = to_six_numbers(q)
+    first, second = columns[..., :3], columns[..., 3:]
+    return np.stack([first, second, np.cross(first, second)], axis=-1)
+
+
 def to_zyx_angles(q: np.ndarray) -> np.ndarray:
     """Angles (..., 3) in radians about z, y and x, of which the turn is Rz Ry Rx; y within a quarter turn.
 

@@ -1,4 +1,4 @@
-"""Joints -> pictures: a tiled ground, the root's trail, a shadow, and limbs as shaded round cones.
+"""Joints -> pictures: a tiled ground, the root's trail, a shadow, and a body of shaded solids.
 
 NumPy alone. Every picture is a function of the joints; knows no files and no video formats.
 """
@@ -11,8 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from ..motion.body_shape import Ellipsoid, PosedBody, RoundCone, posed_body, posed_lines
 from ..motion.skeleton import Skeleton
 from .camera import Camera, SceneOptions, camera_for, targets_of
+from .solids import Canvas, clipped, draw_cone, draw_ellipsoid, paint, segment
 
 
 def _colour(red: float, green: float, blue: float) -> np.ndarray:
@@ -26,30 +28,44 @@ TILE = 0.5
 TRAIL = _colour(0.17, 0.53, 0.43)
 # The root's trail: a point for so many frames, of the last so many points.
 TRAIL_STEP, TRAIL_POINTS = 5, 60
-CENTRE, LEFT, RIGHT = _colour(0.36, 0.39, 0.45), _colour(0.16, 0.47, 0.82), _colour(0.90, 0.38, 0.22)
+COLOURS = {
+    "trunk": _colour(0.36, 0.39, 0.45),
+    "left": _colour(0.16, 0.47, 0.82),
+    "right": _colour(0.90, 0.38, 0.22),
+    "visor": _colour(0.15, 0.16, 0.20),
+    "sole": _colour(0.15, 0.16, 0.20),
+}
 LIGHT = np.array([-0.35, 0.8, 0.49], np.float32)
 
 
 STYLES = ("body", "skeleton")
+# Of the lines of a skeleton, metres.
+LINE_RADIUS = 0.016
 # Frames drawn at once: NumPy lets other threads run while it computes.
 THREADS = 2
 
 
-def pictures(joints: np.ndarray, skeleton: Skeleton, options: SceneOptions) -> Iterator[np.ndarray]:
-    """RGB pictures (H, W, 3) uint8, one per frame of joints (T, J, 3) in metres, y up."""
+def pictures(
+    joints: np.ndarray, skeleton: Skeleton, fps: float, options: SceneOptions
+) -> Iterator[np.ndarray]:
+    """RGB pictures (H, W, 3) uint8, one per frame of joints (T, J, 3) in metres, y up, at ``fps``."""
     targets = targets_of(joints)
     camera = camera_for(joints, targets, options)
     size = (options.width, options.height)
     floor = _Floor(camera, size, float(targets[0, 1]))
-    bones = bones_of(skeleton, options.style)
     frames = joints.astype(np.float32)
+    body = drawn_body(joints, skeleton, fps, options.style)
+    ends, surfaces = body.ends.astype(np.float32), _surfaces(camera.axes @ body.axes).tolist()
+    shadow, radii = _shadow_of(body)
+    light = ((LIGHT / np.linalg.norm(LIGHT)) @ camera.axes.T).tolist()
 
     def draw(number: int) -> np.ndarray:
-        frame, target = frames[number], targets[number]
+        target = targets[number]
         picture = floor.picture(target)
         _draw_trail(picture, camera.project(_trail(frames, number), target, size), camera)
-        _shade_ground(picture, camera.project(_shadow(frame), target, size), bones, camera.focal)
-        _draw_body(picture, camera.project(frame, target, size), bones, camera)
+        _shade_ground(picture, camera.project(shadow[number], target, size), radii, camera.focal)
+        canvas = Canvas(picture, np.full(picture.shape[1:], np.inf, np.float32), camera, light)
+        _draw_body(canvas, camera.project(ends[number], target, size), surfaces[number], body)
         pixels = np.empty((*picture.shape[1:], 3), np.uint8)
         for channel, plane in enumerate(picture):
             pixels[..., channel] = plane
@@ -84,7 +100,7 @@ class _Floor:
         points = eye[[0, 2]] + rays[..., [0, 2]] * along[..., None]
         # A pixel's footprint on the ground: far lines blur and fade instead of flickering.
         blur = np.maximum(along / camera.focal, 1e-4) / np.clip(-rays[..., 1], 0.05, 1)
-        self._places = [np.ascontiguousarray(points[..., k], np.float32) for k in (0, 1)]
+        self._places = [np.ascontiguousarray(points[..., k] / (2 * TILE), np.float32) for k in (0, 1)]
         self._sharpness = (2 * TILE / blur).astype(np.float32)
         self._fade = np.clip(1.25 - np.hypot(points[..., 0], points[..., 1]) / 9.0, 0, 1).astype(np.float32)
         self._empty = np.empty((3, height, width), np.float32)
@@ -97,11 +113,9 @@ class _Floor:
 
         Colours come first while a picture is drawn: NumPy is several times faster over long rows.
         """
-        period = 2 * TILE
         sign = None
-        for points, shift in zip(self._places, target[[0, 2]].tolist(), strict=True):
-            place = points + np.float32(shift % period)
-            place /= np.float32(period)
+        for places, shift in zip(self._places, (target[[0, 2]] / (2 * TILE) % 1).tolist(), strict=True):
+            place = places + np.float32(shift)
             place -= np.rint(place)
             np.abs(place, out=place)
             # From -1 to 1 across an edge, as wide as a pixel's footprint: far tiles melt into their mean.
@@ -111,54 +125,22 @@ class _Floor:
             sign = place if sign is None else np.multiply(sign, place, out=place)
         assert sign is not None
         sign *= self._fade
-        picture = self._empty.copy()
-        for plane, contrast in zip(picture, ((LIGHT_TILE - DARK_TILE) / 2).tolist(), strict=True):
-            plane[self._first_row :] += sign * np.float32(contrast)
+        picture = np.empty_like(self._empty)
+        picture[:, : self._first_row] = self._empty[:, : self._first_row]
+        for k, contrast in enumerate(((LIGHT_TILE - DARK_TILE) / 2).tolist()):
+            ground = picture[k, self._first_row :]
+            np.multiply(sign, np.float32(contrast), out=ground)
+            ground += self._empty[k, self._first_row :]
         return picture
 
 
-def bones_of(skeleton: Skeleton, style: str) -> list[tuple[int, int, float, float, np.ndarray]]:
-    """Parent, child, radii in metres and colour of every bone."""
+def drawn_body(joints: np.ndarray, skeleton: Skeleton, fps: float, style: str) -> PosedBody:
+    """What is drawn for joints (T, J, 3); raises ``ValueError`` for an unknown style."""
     if style not in STYLES:
         raise ValueError(f"style {style}: expected {' or '.join(STYLES)}")
-    bones = []
-    for child, parent in enumerate(skeleton.parents):
-        if parent < 0:
-            continue
-        name = skeleton.joint_names[child]
-        colour = (
-            LEFT if name.startswith(("left", "L")) else RIGHT if name.startswith(("right", "R")) else CENTRE
-        )
-        radii = _radii(name) if style == "body" else (0.016, 0.016)
-        bones.append((parent, child, *radii, colour))
-    return bones
-
-
-def _radii(name: str) -> tuple[float, float]:
-    name = name.lower()
-    thickness = {
-        "spine": (0.095, 0.10),
-        "chest": (0.10, 0.10),
-        "neck": (0.075, 0.05),
-        "head": (0.06, 0.095),
-        "knee": (0.08, 0.055),
-        "ankle": (0.058, 0.042),
-        "foot": (0.045, 0.035),
-        "collar": (0.07, 0.06),
-        "shoulder": (0.06, 0.055),
-        "elbow": (0.052, 0.042),
-        "wrist": (0.042, 0.034),
-        "hip": (0.09, 0.085),
-    }
-    return next((radii for part, radii in thickness.items() if part in name), (0.06, 0.05))
-
-
-def _shadow(frame: np.ndarray) -> np.ndarray:
-    """Joints (J, 3) thrown onto the ground along the light."""
-    height = frame[:, 1:2]
-    shadow = frame - height * (LIGHT / LIGHT[1])[None] * np.array([0.35, 1, 0.35], np.float32)
-    shadow[:, 1] = 0
-    return shadow
+    return (
+        posed_body(joints, skeleton, fps) if style == "body" else posed_lines(joints, skeleton, LINE_RADIUS)
+    )
 
 
 def _trail(frames: np.ndarray, number: int) -> np.ndarray:
@@ -173,54 +155,54 @@ def _trail(frames: np.ndarray, number: int) -> np.ndarray:
 
 def _draw_trail(picture: np.ndarray, points: np.ndarray, camera: Camera) -> None:
     """Paint the trail, fading with its age."""
-    for age, (a, b) in enumerate(zip(points[-2::-1], points[:0:-1], strict=True)):
+    for age, (a, b) in enumerate(zip(points[-2::-1].tolist(), points[:0:-1].tolist(), strict=True)):
         if max(abs(a[0] - b[0]), abs(a[1] - b[1])) < 0.5:
             continue
         width = 0.011 * camera.focal
-        found = _segment(picture.shape[1:], a, b, width / a[2], width / b[2], 1.0)
+        found = segment(picture.shape[1:], a, b, width / a[2], width / b[2], 1.0)
         if found is None:
             continue
         box, x, y, _, radius = found
-        cover = np.clip(radius - np.sqrt(x * x + y * y) + 0.5, 0, 1) * (1 - 0.7 * age / TRAIL_POINTS)
-        _paint(picture[:, box[0], box[1]], cover, TRAIL)
+        cover = clipped(radius - np.sqrt(x * x + y * y) + 0.5) * (1 - 0.7 * age / TRAIL_POINTS)
+        paint(picture[:, box[0], box[1]], cover, TRAIL)
 
 
-def _segment(
-    shape: tuple[int, ...], a: np.ndarray, b: np.ndarray, ra: float, rb: float, margin: float
-) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
-    """For the pixels near the segment a-b: box, offsets x and y from its axis, share along it, radius."""
-    reach = max(ra, rb) + margin
-    left, right = int(min(a[0], b[0]) - reach), int(max(a[0], b[0]) + reach) + 2
-    top, bottom = int(min(a[1], b[1]) - reach), int(max(a[1], b[1]) + reach) + 2
-    box = slice(max(top, 0), min(bottom, shape[0])), slice(max(left, 0), min(right, shape[1]))
-    if box[0].start >= box[0].stop or box[1].start >= box[1].stop:
-        return None
-    y = (np.arange(box[0].start, box[0].stop, dtype=np.float32) + 0.5 - a[1])[:, None]
-    x = (np.arange(box[1].start, box[1].stop, dtype=np.float32) + 0.5 - a[0])[None]
-    dx, dy = b[0] - a[0], b[1] - a[1]
-    along = np.clip((x * dx + y * dy) / max(dx * dx + dy * dy, 1e-6), 0, 1)
-    return box, x - along * dx, y - along * dy, along, ra + along * (rb - ra)
+def throws_shadow(part: RoundCone | Ellipsoid) -> bool:
+    """Whether a part is large enough for a shadow of its own."""
+    return max(part.radii) >= LINE_RADIUS and part.tone not in ("visor", "sole")
 
 
-def _paint(part: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> None:
-    """Blend a colour (3,) or picture (3, h, w) into a part (3, h, w) of the picture where it is covered."""
-    part += cover * (colour.reshape(3, *(colour.shape[1:] or (1, 1))) - part)
+def _shadow_of(body: PosedBody) -> tuple[np.ndarray, np.ndarray]:
+    """Lines (T, S, 2, 3) on the ground and their radii (S, 2): shadows of all but small parts."""
+    thick = [k for k, part in enumerate(body.parts) if throws_shadow(part)]
+    lines, radii = body.ends[:, thick].astype(np.float32), np.zeros((len(thick), 2))
+    for row, k in enumerate(thick):
+        part = body.parts[k]
+        radii[row] = body.size * np.array(part.radii[:2])
+        if isinstance(part, Ellipsoid):
+            # An ellipsoid's shadow is a line along its longest axis, as thick as the next.
+            _, middle, longest = np.argsort(part.radii)
+            radii[row] = body.size * part.radii[middle]
+            half = (1 - part.radii[middle] / part.radii[longest]) * body.axes[:, k, :, longest]
+            lines[:, row] += np.stack([-half, half], axis=1)
+    lines -= lines[..., 1:2] * (LIGHT / LIGHT[1] * np.array([0.35, 1, 0.35], np.float32))
+    lines[..., 1] = 0
+    return lines, radii
 
 
-def _shade_ground(picture: np.ndarray, points: np.ndarray, bones: list, focal: float) -> None:
+def _shade_ground(picture: np.ndarray, lines: np.ndarray, radii: np.ndarray, focal: float) -> None:
     """Darken the ground under the body; the shadow is soft, so half the resolution is enough."""
     height, width = (n // 2 for n in picture.shape[1:])
     dark = np.zeros((height, width), np.float32)
     boxes = []
-    halved = points * np.array([0.5, 0.5, 1.0], np.float32)
-    for parent, child, ra, rb, _ in bones:
-        a, b = halved[parent], halved[child]
+    halved = lines * np.array([0.5, 0.5, 1.0], np.float32)
+    for (a, b), (ra, rb) in zip(halved.tolist(), radii.tolist(), strict=True):
         soft = 0.03 * focal / a[2]
-        found = _segment(dark.shape, a, b, ra * focal / 2 / a[2], rb * focal / 2 / b[2], soft)
+        found = segment(dark.shape, a, b, ra * focal / 2 / a[2], rb * focal / 2 / b[2], soft)
         if found is None:
             continue
         box, x, y, _, radius = found
-        cover = np.clip((radius + soft - np.sqrt(x * x + y * y)) / (2 * soft), 0, 1)
+        cover = clipped((radius + soft - np.sqrt(x * x + y * y)) / (2 * soft))
         np.maximum(dark[box], cover, out=dark[box])
         boxes.append(box)
     if not boxes:
@@ -231,25 +213,24 @@ def _shade_ground(picture: np.ndarray, points: np.ndarray, bones: list, focal: f
     picture[:, 2 * rows.start : 2 * rows.stop, 2 * columns.start : 2 * columns.stop] *= light
 
 
-def _draw_body(picture: np.ndarray, points: np.ndarray, bones: list, camera: Camera) -> None:
-    """Paint bones from far to near; a pixel of a bone in front is not painted over."""
-    depths = np.full(picture.shape[1:], np.inf, np.float32)
-    light = (LIGHT / np.linalg.norm(LIGHT)) @ camera.axes.T
-    for parent, child, ra, rb, colour in sorted(bones, key=lambda b: -points[b[0], 2] - points[b[1], 2]):
-        a, b = points[parent], points[child]
-        found = _segment(depths.shape, a, b, ra * camera.focal / a[2], rb * camera.focal / b[2], 1.0)
-        if found is None:
-            continue
-        box, x, y, along, radius = found
-        # np.hypot guards against overflow and is several times slower.
-        squared = x * x + y * y
-        cover = np.clip(radius - np.sqrt(squared) + 0.5, 0, 1)
-        out = np.sqrt(np.maximum(1 - squared / (radius * radius), 0))
-        depth = a[2] + along * (b[2] - a[2]) - out * radius * a[2] / camera.focal
-        cover = np.where(depth < depths[box], cover, 0)
-        lit = (x * light[0] - y * light[1]) / radius + out * light[2]
-        lit = np.clip(lit, 0, 1)
-        gloss = np.square(np.square(np.square(lit)))
-        shade = (0.55 + 0.45 * lit + 0.1 * gloss) * (0.75 + 0.25 * out)
-        _paint(picture[:, box[0], box[1]], cover, colour[:, None, None] * shade)
-        depths[box] = np.where(cover > 0.5, depth, depths[box])
+def _surfaces(axes: np.ndarray) -> np.ndarray:
+    """Of ellipsoids with axes (..., 3, 3) in the columns, Q (..., 3, 3) with p Q p = 1 at the surface."""
+    inverse = np.linalg.inv(axes)
+    return np.swapaxes(inverse, -1, -2) @ inverse
+
+
+def _draw_body(canvas: Canvas, ends: np.ndarray, surfaces: list, body: PosedBody) -> None:
+    """Paint parts from far to near; a pixel of a part in front is not painted over.
+
+    ends: points (N, 2, 3).
+    surfaces: of ellipsoids, as ``draw_ellipsoid`` takes them.
+    """
+    order = np.argsort(-ends[..., 2].sum(1), kind="stable").tolist()
+    points = ends.tolist()
+    for k in order:
+        part, (a, b) = body.parts[k], points[k]
+        if isinstance(part, RoundCone):
+            radii = body.size * part.radii[0], body.size * part.radii[1]
+            draw_cone(canvas, a, b, radii, COLOURS[part.tone])
+        else:
+            draw_ellipsoid(canvas, a, surfaces[k], COLOURS[part.tone])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,12 @@ from .fonts import font_for
 from .scene import BACKGROUND, SceneOptions, pictures
 
 MOST_IN_A_ROW = 4
+# Pixels; below it nobody reads a title.
+SMALLEST_LETTERS = 9
+# From line to line, in heights of letters.
+LINE_STEP = 1.35
+# Of a title; more is no sentence.
+MOST_LETTERS = 1000
 
 
 def render_motions(
@@ -37,15 +45,17 @@ def render_motions(
     bodies = [np.asarray(motion) for motion in motions]
     for body in bodies:
         skeleton_to_render(body)
-    frames = _panels(bodies, titles, options or SceneOptions())
+    frames = _panels(bodies, fps, titles, options or SceneOptions())
     with replacing(path) as temporary:
         footage = Footage(frames, max(map(len, bodies)), fps)
         ENCODERS[path.suffix.lower()](footage, temporary)
     return path
 
 
-def _panels(motions: list[np.ndarray], titles: Sequence[str], options: SceneOptions) -> Iterator[np.ndarray]:
-    panels = [_panel(motion, title, options) for motion, title in zip(motions, titles, strict=True)]
+def _panels(
+    motions: list[np.ndarray], fps: float, titles: Sequence[str], options: SceneOptions
+) -> Iterator[np.ndarray]:
+    panels = [_panel(motion, fps, title, options) for motion, title in zip(motions, titles, strict=True)]
     shown: list[np.ndarray] = [next(panel) for panel in panels]
     yield _grid(shown)
     for _ in range(1, max(map(len, motions))):
@@ -63,11 +73,11 @@ def _grid(shown: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(rows, axis=0)
 
 
-def _panel(motion: np.ndarray, title: str, options: SceneOptions) -> Iterator[np.ndarray]:
+def _panel(motion: np.ndarray, fps: float, title: str, options: SceneOptions) -> Iterator[np.ndarray]:
     skeleton = skeleton_to_render(motion)
     ink, cover = _title(title, options.width, options.height)
     rows = len(cover)
-    for picture in pictures(motion, skeleton, options):
+    for picture in pictures(motion, skeleton, fps, options):
         strip = picture[:rows].astype(np.float32)
         picture[:rows] = (strip + cover * (ink - strip) + 0.5).astype(np.uint8)
         yield picture
@@ -83,12 +93,11 @@ def skeleton_to_render(motion: np.ndarray) -> Skeleton:
 
 
 def _title(text: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Colour (3,) and coverage (rows, W, 1) of the title, wrapped to the picture's width."""
+    """Colour (3,) and coverage (rows, W, 1) of the title."""
     from PIL import Image, ImageDraw
 
-    font = font_for(text, max(11, height // 26))
-    lines = _wrapped(" ".join(text.split()), lambda line: font.getlength(line) <= 0.92 * width)[:4]
-    step = int(1.35 * font.size)
+    font, lines = title_lines(text, width, height)
+    step = int(LINE_STEP * font.size)
     mask = Image.new("L", (width, step * (len(lines) + 1)), 0)
     draw = ImageDraw.Draw(mask)
     for number, line in enumerate(lines):
@@ -97,9 +106,32 @@ def _title(text: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     return np.array([40.0, 44.0, 52.0], np.float32), cover
 
 
+def title_lines(text: str, width: int, height: int) -> tuple[Any, list[str]]:
+    """The Pillow font and the lines of a title on a picture of ``width`` and ``height`` pixels.
+
+    Letters shrink until two fifths of the picture hold all of it; of what does not fit in the smallest,
+    the end is left out and marked.
+    """
+    words, size = " ".join(text.split()), max(SMALLEST_LETTERS, height // 26)
+    words = words if len(words) <= MOST_LETTERS else f"{words[:MOST_LETTERS]} ..."
+    while True:
+        font = font_for(text, size)
+        most = max(1, int(0.4 * height / int(LINE_STEP * size)) - 1)
+        lines = _wrapped(words, partial(_fits, font, 0.92 * width))
+        if len(lines) <= most:
+            return font, lines
+        if size == SMALLEST_LETTERS:
+            return font, [*lines[: most - 1], f"{lines[most - 1]} ..."]
+        size -= 1
+
+
+def _fits(font: Any, most: float, line: str) -> bool:
+    return bool(font.getlength(line) <= most)
+
+
 def _wrapped(text: str, fits: Callable[[str], bool]) -> list[str]:
     lines = [""]
-    for word in text[:400].split(" "):
+    for word in text.split(" "):
         while word and not fits(word):
             part = next(n for n in range(len(word), 0, -1) if n == 1 or fits(word[:n]))
             lines.append(word[:part])

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..motion.body_shape import Ellipsoid, RoundCone, places_of, posed_body
+from ..motion.skeleton import Skeleton
 from ..storage import write_text
-from .scene import bones_of
+from .scene import COLOURS, throws_shadow
 from .video import skeleton_to_render
 
 _LARGEST = 32_000
@@ -30,12 +32,12 @@ def write_viewer(motions: Sequence[np.ndarray], fps: float, titles: Sequence[str
 def viewer_page(motions: Sequence[np.ndarray], fps: float, titles: Sequence[str]) -> str:
     """Motions, each (T, J, 3) metres, with their titles as a page to play, turn and scrub.
 
-    Joints are stored as 16-bit numbers, a millimetre apart or finer, up to 60 m across. Raises
+    Joints and turns are stored as 16-bit numbers, a millimetre apart or finer, up to 60 m across. Raises
     ``ValueError`` for joints that are no motion.
     """
     if not motions:
         raise ValueError("no motion to show")
-    packed = [_packed(np.asarray(m), title) for m, title in zip(motions, titles, strict=True)]
+    packed = [_packed(np.asarray(m), fps, title) for m, title in zip(motions, titles, strict=True)]
     page = {"fps": fps, "motions": packed}
     # Inside a script element only "</" could end it early, and "<!--" begin a comment.
     text = json.dumps(page).replace("<", "\\u003c")
@@ -43,25 +45,45 @@ def viewer_page(motions: Sequence[np.ndarray], fps: float, titles: Sequence[str]
     return template.replace("/*MOTIONS*/", text)
 
 
-def _packed(motion: np.ndarray, title: str) -> dict[str, Any]:
+def _packed(motion: np.ndarray, fps: float, title: str) -> dict[str, Any]:
     skeleton = skeleton_to_render(motion)
     origin = motion[0, 0] * np.array([1, 0, 1])
     offsets = motion.astype(np.float64) - origin
     unit = max(0.001, float(np.abs(offsets).max()) / _LARGEST)
-    numbers = np.rint(offsets / unit).astype("<i2")
+    body = posed_body(motion, skeleton, fps)
+    # Of the turns only those of joints that carry something beside themselves.
+    places = [place for part in body.parts for place in places_of(part)]
+    carriers = {p.joint for p in places if any(p.offset)}
+    carriers |= {part.centre.joint for part in body.parts if isinstance(part, Ellipsoid)}
+    turned = [joint for joint, name in enumerate(skeleton.joint_names) if name in carriers]
     return {
         "title": " ".join(title.split()),
         "frames": len(motion),
         "joint_count": motion.shape[1],
         "unit": unit,
-        "joints": base64.b64encode(numbers.tobytes()).decode("ascii"),
-        "bones": [
-            {
-                "parent": bone[0],
-                "child": bone[1],
-                "radius": round((bone[2] + bone[3]) / 2, 4),
-                "colour": [int(c) for c in bone[4]],
-            }
-            for bone in bones_of(skeleton, "body")
-        ],
+        "joints": _base64(offsets / unit),
+        "turns": _base64(body.turns[:, turned] * _LARGEST),
+        "turned": turned,
+        "parts": [_packed_part(part, body.size, skeleton) for part in body.parts],
     }
+
+
+def _packed_part(part: RoundCone | Ellipsoid, size: float, skeleton: Skeleton) -> dict[str, Any]:
+    """A part as the page draws it: its places, radii in metres, an ellipsoid's yaw in radians, its colour."""
+    yaw = {"yaw": float(np.radians(part.yaw))} if isinstance(part, Ellipsoid) else {}
+    return {
+        "places": [
+            {"joint": skeleton.joint_names.index(place.joint), "offset": [size * x for x in place.offset]}
+            for place in places_of(part)
+        ],
+        "radii": [size * radius for radius in part.radii],
+        "colour": [int(c) for c in COLOURS[part.tone]],
+        "shadow": throws_shadow(part),
+        "under": part.tone == "sole",
+        **yaw,
+    }
+
+
+def _base64(numbers: np.ndarray) -> str:
+    """Numbers as 16-bit integers in base64."""
+    return base64.b64encode(np.rint(numbers).astype("<i2").tobytes()).decode("ascii")

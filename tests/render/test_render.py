@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -12,11 +13,12 @@ from PIL import Image
 
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.render import fonts
-from lamp_cli.render.camera import SceneOptions
+from lamp_cli.render.camera import SceneOptions, camera_for, targets_of
 from lamp_cli.render.encode import ENCODERS, Footage, animation_delays
 from lamp_cli.render.fonts import font_for, missing_signs
 from lamp_cli.render.scene import pictures
-from lamp_cli.render.video import render_motions
+from lamp_cli.render.solids import Canvas, draw_cone, draw_ellipsoid
+from lamp_cli.render.video import render_motions, title_lines
 from tests.conftest import standing
 
 SMALL = SceneOptions(width=96, height=96)
@@ -53,7 +55,7 @@ def test_the_same_motion_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_the_camera_follows_a_body_that_walks_away() -> None:
     body = _body(60)
     body[..., 2] += np.linspace(0, 20, 60, dtype=np.float32)[:, None]
-    for picture in list(pictures(body, HUMANML3D, SMALL))[::10]:
+    for picture in list(pictures(body, HUMANML3D, 20.0, SMALL))[::10]:
         columns = np.flatnonzero(_coloured(picture).any(0))
         assert len(columns)
         assert columns.min() > 5
@@ -61,7 +63,7 @@ def test_the_camera_follows_a_body_that_walks_away() -> None:
 
 
 def test_left_and_right_have_their_own_colours() -> None:
-    picture = next(pictures(_body(1), HUMANML3D, SMALL)).astype(int)
+    picture = next(pictures(_body(1), HUMANML3D, 20.0, SMALL)).astype(int)
     limbs = _coloured(picture)
     blue = limbs & (picture[..., 2] > picture[..., 0])
     red = limbs & (picture[..., 0] > picture[..., 2])
@@ -82,8 +84,61 @@ def test_one_frame_any_script_and_a_very_long_title(tmp_path: Path) -> None:
     assert render_motions([_body(1)], 20.0, [title], tmp_path / "a.mp4", SMALL).stat().st_size > 0
 
 
+@pytest.mark.parametrize("size", [240, 320, 480])
+def test_titles_are_whole(size: int) -> None:
+    for text in ("a person jumps", " ".join(f"walks {k} steps and turns," for k in range(2 + size // 30))):
+        font, lines = title_lines(text, size, size)
+        assert " ".join(lines) == text
+        assert all(font.getlength(line) <= size for line in lines)
+        assert 1.35 * font.size * (len(lines) + 1) <= 0.42 * size
+    assert title_lines("word " * 900, size, size)[1][-1].endswith("...")
+
+
+def test_an_ellipsoid_of_one_radius_is_a_sphere() -> None:
+    camera = camera_for(_body(1), targets_of(_body(1)), SMALL)
+    drawn = []
+    for way in ("cone", "ellipsoid"):
+        picture, depths = np.zeros((3, 96, 96), np.float32), np.full((96, 96), np.inf, np.float32)
+        canvas = Canvas(picture, depths, camera, (0.48, 0.64, 0.6))
+        colour, place = np.full(3, 200.0, np.float32), (40.3, 50.7, 4.0)
+        if way == "cone":
+            draw_cone(canvas, place, place, (0.5, 0.5), colour)
+        else:
+            draw_ellipsoid(canvas, place, np.eye(3) / 0.5**2, colour)
+        drawn.append((picture, np.where(np.isinf(depths), 9.0, depths)))
+    (one, near), (two, also_near) = drawn
+    inside = np.hypot(*(np.mgrid[0.5:96, 0.5:96] - np.array([50.7, 40.3])[:, None, None])) < 15
+    assert inside.sum() > 600 and one[:, inside].min() > 50
+    assert np.abs(one - two)[:, inside].max() < 1 and np.abs(near - also_near)[inside].max() < 0.01
+    assert np.abs(one - two).max() < 40
+
+
+def test_an_ellipsoid_has_the_outline_and_the_depth_of_its_points() -> None:
+    camera = camera_for(_body(1), targets_of(_body(1)), SMALL)
+    axes = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0] * [0.2, 0.6, 0.35]
+    picture, depths = np.zeros((3, 96, 96), np.float32), np.full((96, 96), np.inf, np.float32)
+    centre, inverse = (48.0, 48.0, 40.0), np.linalg.inv(axes)
+    canvas = Canvas(picture, depths, replace(camera, focal=2000.0), (0.0, 0.0, 1.0))
+    draw_ellipsoid(canvas, centre, (inverse.T @ inverse).tolist(), np.full(3, 200.0, np.float32))
+    sphere = np.random.default_rng(4).normal(size=(4000, 3))
+    points = sphere / np.linalg.norm(sphere, axis=1, keepdims=True) @ axes.T
+    x, y = 48 + 50 * points[:, 0], 48 - 50 * points[:, 1]
+    assert picture[0, y.astype(int), x.astype(int)].min() > 0
+    rows, columns = np.nonzero(picture[0] > 100)
+    assert abs(np.ptp(columns) + 1 - np.ptp(x)) < 2 and abs(np.ptp(rows) + 1 - np.ptp(y)) < 2
+    assert abs(depths.min() - (40 - points[:, 2].max())) < 0.01
+
+
+def test_the_face_is_seen_from_the_front_alone() -> None:
+    dark = []
+    for azimuth in (0.0, 180.0):
+        picture = next(pictures(_body(1), HUMANML3D, 20.0, SceneOptions(192, 192, azimuth=azimuth)))
+        dark.append(((picture[..., 0] < 40) & (picture.max(-1) < 60))[:72].sum())
+    assert dark[0] > 8 and dark[1] == 0
+
+
 def test_kit_skeleton_is_drawn() -> None:
-    assert _coloured(next(pictures(_body(1, 21), KIT, SMALL))).sum() > 50
+    assert _coloured(next(pictures(_body(1, 21), KIT, 12.5, SMALL))).sum() > 50
 
 
 @pytest.mark.parametrize(
@@ -112,7 +167,7 @@ def test_five_motions_and_more_stand_in_rows(tmp_path: Path) -> None:
 
 def test_a_body_far_from_the_origin_is_as_large_as_at_home() -> None:
     near, far = _body(2), _body(2) + np.array([30.0, 0.0, -40.0], np.float32)
-    first, second = (_coloured(next(iter(pictures(b, HUMANML3D, SMALL)))).sum() for b in (near, far))
+    first, second = (_coloured(next(iter(pictures(b, HUMANML3D, 20.0, SMALL)))).sum() for b in (near, far))
     assert abs(int(first) - int(second)) < 0.05 * first
 
 

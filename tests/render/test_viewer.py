@@ -6,10 +6,13 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.motion.body_shape import posed_body
+from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
 from lamp_cli.render.viewer import write_viewer
 from tests.conftest import wandering
 
@@ -21,16 +24,26 @@ const cells = [], texts = [], elements = {};
 const pen = new Proxy({ measureText(text) { return { width: text.length * parseFloat(this.font) * 0.55 }; },
   rect: (x, y, width, height) => cells.push({ x, y, width, height }),
   fillText: (text, x, y) => texts.push({ text, x, y, cell: cells.length - 1 }) },
-  { get: (own, name) => own[name] ?? (() => {}) });
+  { get: (own, name) => own[name] ?? (() => ({ addColorStop() {} })) });
 const element = id => elements[id] ??= { textContent: id === "motions" ? data : "", value: 1,
   offsetHeight: 50, clientWidth: +W, clientHeight: +H, addEventListener() {}, getContext: () => pen };
 let frames = 0;
 globalThis.document = { getElementById: element, createElement: () => element("sheet") };
 globalThis.window = { devicePixelRatio: 1, addEventListener() {} };
 globalThis.requestAnimationFrame = draw => { if (!frames++) draw(0); };
-new Function(program)();
-console.log(JSON.stringify({ cells, texts }));
+const last = `globalThis.places = motions.map(m => m.parts.map(p => p.places.map(q => place(m, 3, q))));
+globalThis.axes = motions.map(m => m.parts.map(p => p.yaw === undefined ? [] : axesOf(m, 3, p)));`;
+new Function(program + last)();
+console.log(JSON.stringify({ cells, texts, places, axes }));
 """
+
+
+def _drawn(page: Path, size: tuple[int, int]) -> dict[str, Any]:
+    """What the page's program draws first."""
+    words = ["node", "-e", CANVAS, str(page), *map(str, size)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node on this machine")
@@ -39,10 +52,7 @@ def test_twenty_motions_stand_in_a_grid_with_whole_titles(tmp_path: Path, size: 
     titles = [f"number {k} walks forward slowly, turns to the left and waves with a hand" for k in range(20)]
     motions = [wandering(HUMANML3D, 10, k) for k in range(20)]
     page = write_viewer(motions, 20.0, titles, tmp_path / "page.html")
-    words = ["node", "-e", CANVAS, str(page), *map(str, size)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    drawn = json.loads(done.stdout)
+    drawn = _drawn(page, size)
     cells, texts = drawn["cells"], drawn["texts"]
     assert len({(cell["x"], cell["y"]) for cell in cells}) == 20
     assert len({cell["x"] for cell in cells}) > 1 and len({cell["y"] for cell in cells}) > 1
@@ -53,3 +63,15 @@ def test_twenty_motions_stand_in_a_grid_with_whole_titles(tmp_path: Path, size: 
         lines = [line for line in texts if line["cell"] == number]
         assert " ".join(line["text"] for line in lines) == title
         assert all(0 < line["y"] - cells[number]["y"] < cells[number]["height"] / 2 for line in lines)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no Node on this machine")
+@pytest.mark.parametrize("skeleton", [HUMANML3D, KIT])
+def test_the_page_has_the_body_of_the_videos(tmp_path: Path, skeleton: Skeleton) -> None:
+    motion = wandering(skeleton, 10)
+    drawn = _drawn(write_viewer([motion], 20.0, [""], tmp_path / "page.html"), (640, 480))
+    body = posed_body(motion, skeleton, 20.0)
+    ends = body.ends[3] - motion[0, 0] * [1, 0, 1]
+    assert np.allclose(drawn["places"][0], ends, atol=0.001)
+    for own, axes in zip(body.axes[3], drawn["axes"][0], strict=True):
+        assert not axes or np.allclose(np.transpose(axes), own, atol=0.001)
