@@ -25,10 +25,12 @@ from ..motion.plausibility import (
 from ..motion.representation import features_to_joints
 from ..motion.skeleton import HUMANML3D, KIT, Skeleton, skeleton_of_features
 from ..storage import write_array
+from .soma import KIMODO_RATE, SOMA_JOINTS, joints_of_soma
 
 EXPECTED = "joints (T, 22, 3) or (T, 21, 3) or features (T, 263) or (T, 251)"
 # SMPL has 24 joints, SMPL-H 52 and SMPL-X 55; the first 22 are those of HumanML3D.
 SKELETON_OF_JOINTS = {21: KIT, 22: HUMANML3D, 24: HUMANML3D, 52: HUMANML3D, 55: HUMANML3D}
+SKELETON_OF_JOINTS |= dict.fromkeys(SOMA_JOINTS, HUMANML3D)
 SKELETON_OF_FLAT_JOINTS = {63: KIT, 66: HUMANML3D}
 # Entries of an archive that holds one motion with what belongs to it (kimodo and others).
 JOINT_ENTRIES = ("posed_joints", "joints")
@@ -138,8 +140,8 @@ def save_joints(path: Path, joints: np.ndarray) -> None:
 def shape_of_motions(shape: tuple[int, ...]) -> ArrayShape | None:
     """How an array of that shape holds motions, None when it does not.
 
-    Joints (T, J, 3), (T, 3J), (T, 3, J) or (J, 3, T), with 24, 52 or 55 joints too; features (T, 263) or
-    (T, 251); batches (N, T, J, 3), (N, J, 3, T) and (N, T, 263 or 251).
+    Joints (T, J, 3), (T, 3J), (T, 3, J) or (J, 3, T), with SMPL's 24, 52 or 55 and SOMA's 30 or 77 too;
+    features (T, 263) or (T, 251); batches (N, T, J, 3), (N, J, 3, T) and (N, T, 263 or 251).
     """
     if len(shape) == 2:
         features, flat = skeleton_of_features(shape[1]), SKELETON_OF_FLAT_JOINTS.get(shape[1])
@@ -169,7 +171,7 @@ def read_arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def stored_rate(path: Path) -> float | None:
-    """Frames per second that an archive names beside its joints; None when it names none."""
+    """Frames per second that an archive names beside its joints, or Kimodo's; None when it names none."""
     if path.is_dir() or not zipfile.is_zipfile(path):
         return None
     try:
@@ -178,6 +180,8 @@ def stored_rate(path: Path) -> float | None:
                 rate = float(archive[name]) if name in archive.files and archive[name].size == 1 else 0.0
                 if 0 < rate < math.inf:
                     return rate
+            if {"posed_joints", "local_rot_mats"} <= set(archive.files):
+                return KIMODO_RATE
     except DAMAGE:
         return None
     return None
@@ -252,7 +256,10 @@ def _motions_of(array: np.ndarray, shape: ArrayShape) -> list[np.ndarray]:
     if order == "tc":
         return [motion.reshape(shape.frames, -1, 3) for motion in batch]
     axes = [order.index(axis) for axis in "tjc"]
-    return [motion.transpose(axes)[:, : shape.skeleton.joints] for motion in batch]
+    motions = [motion.transpose(axes) for motion in batch]
+    if motions[0].shape[1] in SOMA_JOINTS:
+        return [joints_of_soma(motion) for motion in motions]
+    return [motion[:, : shape.skeleton.joints] for motion in motions]
 
 
 def _features(array: np.ndarray, shape: ArrayShape, source: str) -> Motion:

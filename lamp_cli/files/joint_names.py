@@ -1,9 +1,9 @@
 """Which joint of somebody's skeleton is which of the corpus's 22, told from names and from the tree.
 
 Names of CMU (MotionBuilder and Daz styles), Mixamo, Rokoko, Xsens, ACCAD, LaFAN1, 100STYLE, Bandai-Namco,
-SOMA and SMPL skeletons. Limbs are found by name; pelvis and chest are where legs and arms come together; what
-a skeleton lacks (a spine joint, a collar, a neck) is put between its neighbours. Knows names, parents and
-places, no format.
+SOMA, SMPL, Unreal, 3ds Max, Motive, VRM and Blender skeletons. Limbs are found by name; pelvis and chest are
+where legs and arms come together; what a skeleton lacks (a spine joint, a collar, a neck) is put between its
+neighbours. Knows names, parents and places, no format.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ END = " end"
 _HIP = ("upleg", "thigh", "upperleg", "femur", "hip")
 _KNEE = ("shin", "lowerleg", "calf", "knee", "tibia", "lowleg")
 _ANKLE = ("ankle", "foot")
-_TOES = ("toebase", "toe", "toes", "ball")
-_SHOULDER = ("arm", "upperarm", "uparm", "shldr", "humerus")
+_TOES = ("toebase", "toe", "toe0", "toes", "ball")
+_SHOULDER = ("arm", "upperarm", "uparm", "uarm", "shldr", "humerus")
 _COLLAR = ("collar", "clavicle", "shoulder")
-_ELBOW = ("forearm", "elbow", "lowerarm", "lowarm", "radius")
+_ELBOW = ("forearm", "farm", "elbow", "lowerarm", "lowarm", "radius")
 _WRIST = ("wrist", "hand")
 _HEAD = ("head", "face")
 _NECK = ("lowerneck", "neck", "neck1", "neck01", "neck0")
@@ -100,7 +100,8 @@ class JointPlaces:
         self._names = list(names)
         self._parents = list(parents)
         self._places = places
-        self._parts = {index: _side_and_part(name) for index, name in enumerate(names)}
+        prefix = _common_prefix(names)
+        self._parts = {index: _side_and_part(name, prefix) for index, name in enumerate(names)}
         self._mapped = {ours: self._mapped_index(ours, theirs) for ours, theirs in joint_map}
         self.added: list[str] = []
         self.joints = self._joints()
@@ -247,16 +248,25 @@ class JointPlaces:
         return chain[: chain.index(above) + 1][::-1] if above in chain else [above, chain[0]]
 
 
-def _side_and_part(name: str) -> tuple[str, str]:
+def _common_prefix(names: Sequence[str]) -> str:
+    """What the names of all joints but the root begin with, such as ``Character1_`` or ``Bip01 ``."""
+    own = sorted(name for name in names[1:] if not name.endswith(END)) or [""]
+    first, last = own[0], own[-1]
+    length = next((k for k, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), 0)
+    # The joints of one leg alone begin with their side.
+    return "" if length < 3 or first[:length].lower() in ("left", "right") else first[:length]
+
+
+def _side_and_part(name: str, prefix: str) -> tuple[str, str]:
     """``mixamorig:LeftUpLeg`` is ``left``, ``upleg``; so ``thigh.L`` and ``lShin``; ``Hips`` has no side."""
     if name.endswith(END):
         return "", ""
-    own = _without_prefix(name)
+    own = re.sub(r"^C[_ ]", "", _without_prefix(name.removeprefix(prefix)))
     for pattern in (
         r"(?i:(left|right))[ _.]*(.+)",
         r"(?i:([lr]))[ _.]+(.+)",
-        r"([lr])([A-Z].*)",
-        r"([LR])([A-Z][a-z].*)",
+        r"([lr])([A-Z].*|femur|tibia|foot|toes|clavicle|humerus|radius|wrist|hand)",
+        r"([LR])([A-Z][A-Za-z].*)",
         r"(?P<part>.+?)[ _.]*(?i:(?P<side>left|right))",
         r"(?P<part>.+?)[ _.]+(?i:(?P<side>[lr]))",
     ):
@@ -269,7 +279,7 @@ def _side_and_part(name: str) -> tuple[str, str]:
 
 
 def _without_prefix(name: str) -> str:
-    return re.sub(r"^(.*[:|])|^(Bip\w*|Bone|joint|b|jnt|m_avg)[ _]", "", name, flags=re.IGNORECASE)
+    return re.sub(r"^(.*[:|])|^(Bip\w*|Bone|joint|b|jnt|[mf]_avg|DEF)[ _-]", "", name, flags=re.IGNORECASE)
 
 
 def _letters(name: str) -> str:

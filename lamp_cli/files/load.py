@@ -23,7 +23,7 @@ from .asf_amc import is_amc, load_amc
 from .bvh import load_bvh
 from .joint_names import read_joint_map
 from .reading import AS_STORED, Reading
-from .smpl import BodyModelError, holds_poses, model_joints, neutral_joints, read_poses
+from .smpl import ESTIMATED, RATES, BodyModelError, holds_poses, model_joints, neutral_joints, read_poses
 
 # Files of these endings are looked for in folders; a file that is named is recognised by its content.
 MOTION_SUFFIXES = (".npy", ".npz", ".bvh", ".amc")
@@ -123,7 +123,7 @@ def _smpl_archive(path: Path) -> dict[str, np.ndarray] | None:
             if not holds_poses(archive.files):
                 return None
             wanted = {"poses", "root_orient", "pose_body", "trans", "betas", "gender"}
-            wanted |= {"mocap_framerate", "mocap_frame_rate"}
+            wanted |= {*ESTIMATED, "transl", *RATES}
             return {name: archive[name] for name in archive.files if name in wanted}
     except DAMAGE:
         # What is no archive is said by the reader of arrays.

@@ -8,7 +8,7 @@ one the rotations drive a neutral body of the corpus's bone lengths.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,9 @@ from ..motion.skeleton import HUMANML3D
 from ..storage import replacing
 
 BODY_JOINTS = HUMANML3D.joints
+# Poses as smplx names them, the root's and the others'.
+ESTIMATED = ("global_orient", "body_pose")
+RATES = ("mocap_framerate", "mocap_frame_rate", "fps")
 # A body model's rows of the pose, and what its file is called.
 _SMPL_X_JOINTS = 55
 _KINDS = {24: "SMPL", 52: "SMPL-H", _SMPL_X_JOINTS: "SMPL-X"}
@@ -42,10 +45,11 @@ class BodyPoses:
     Attributes:
         rotations: axis-angle vectors (T, K, 3) in radians, root first; K is 24 (SMPL), 52 (SMPL-H),
             55 (SMPL-X), or 22 where the hands are left out.
-        translation: place of the root (T, 3), metres, z up.
+        translation: place of the root (T, 3), metres.
         betas: shape (S,), empty when unknown.
         gender: ``neutral``, ``male`` or ``female``.
         fps: frames per second, None when the file does not say it.
+        up: the axis that points up, ``z`` in AMASS, ``y`` in what is estimated from video.
 
     """
 
@@ -54,19 +58,25 @@ class BodyPoses:
     betas: np.ndarray
     gender: str
     fps: float | None
+    up: str = "z"
 
 
 def holds_poses(names: Iterable[str]) -> bool:
     """Whether an archive with entries of these names holds SMPL poses."""
     found = set(names)
-    return "trans" in found and ("poses" in found or {"root_orient", "pose_body"} <= found)
+    amass = "trans" in found and ("poses" in found or {"root_orient", "pose_body"} <= found)
+    return amass or set(ESTIMATED) <= found
 
 
 def read_poses(archive: Mapping[str, np.ndarray], source: str) -> BodyPoses:
-    """The poses of an AMASS archive, of either generation of its names.
+    """The poses of an AMASS archive, of either generation of its names, or of what is estimated from video.
 
-    Raises ``ValueError`` for shapes that are no poses, and for numbers that are not finite.
+    The latter call them ``global_orient`` and ``body_pose``, as ``smplx`` does, axis-angle vectors or
+    rotation matrices, and the place ``transl``; where it is missing the body stays in its place. Raises
+    ``ValueError`` for shapes that are no poses, and for numbers that are not finite.
     """
+    if "trans" not in archive:
+        return _estimated_poses(archive, source)
     if "poses" in archive:
         poses = np.asarray(archive["poses"], dtype=np.float64)
     else:
@@ -86,6 +96,25 @@ def read_poses(archive: Mapping[str, np.ndarray], source: str) -> BodyPoses:
     )
 
 
+def _estimated_poses(archive: Mapping[str, np.ndarray], source: str) -> BodyPoses:
+    parts = [np.asarray(archive[name], dtype=np.float64) for name in ESTIMATED]
+    frames = len(parts[0]) if parts[0].ndim else 0
+    as_matrices = [part.ndim >= 3 and part.shape[-2:] == (3, 3) for part in parts]
+    vectors = [
+        rotation.axis_angle_of_matrices(part.reshape(frames, -1, 3, 3)) if matrices else part
+        for part, matrices in zip(parts, as_matrices, strict=True)
+    ]
+    if frames == 0 or any(len(part) != frames for part in parts):
+        found = " and ".join(f"{name} {archive[name].shape}" for name in ESTIMATED)
+        raise ValueError(f"{source}: expected one of each per frame, found {found}")
+    given = {
+        "poses": np.concatenate([part.reshape(frames, -1) for part in vectors], axis=1),
+        "trans": np.asarray(archive.get("transl", np.zeros((frames, 3)))).reshape(-1, 3),
+        **{name: archive[name] for name in ("betas", "gender", *RATES) if name in archive},
+    }
+    return replace(read_poses(given, source), up="y")
+
+
 def neutral_joints(poses: BodyPoses) -> np.ndarray:
     """Joints (T, 22, 3) float32, metres, y up, of a neutral body of the corpus's bone lengths.
 
@@ -93,7 +122,7 @@ def neutral_joints(poses: BodyPoses) -> np.ndarray:
     """
     turns = _quaternions(poses.rotations[:, :BODY_JOINTS])
     joints = forward(turns, poses.translation + _PELVIS, _neutral_body(), HUMANML3D)
-    return (joints @ _Y_UP.T).astype(np.float32)
+    return _with_y_up(joints, poses)
 
 
 def save_poses(path: Path, motion: Motion) -> None:
@@ -151,7 +180,11 @@ def model_joints(poses: BodyPoses, folder: Path) -> np.ndarray:
     parents = torch.tensor(HUMANML3D.parents)
     joints, _ = batch_rigid_transform(turns, rest.expand(len(vectors), -1, -1), parents, dtype=torch.float64)
     placed = joints.numpy() + poses.translation[:, None]
-    return (placed @ _Y_UP.T).astype(np.float32)
+    return _with_y_up(placed, poses)
+
+
+def _with_y_up(joints: np.ndarray, poses: BodyPoses) -> np.ndarray:
+    return (joints @ _Y_UP.T if poses.up == "z" else joints).astype(np.float32)
 
 
 def _body_model(folder: Path, poses: BodyPoses) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -208,7 +241,7 @@ def _gender(archive: Mapping[str, np.ndarray]) -> str:
 
 
 def _rate(archive: Mapping[str, np.ndarray], source: str) -> float | None:
-    for name in ("mocap_framerate", "mocap_frame_rate"):
+    for name in RATES:
         if name in archive:
             rate = float(np.asarray(archive[name]).reshape(-1)[0])
             if not 0 < rate < 10000:

@@ -71,6 +71,26 @@ def matrices_about(axis: str, angle: np.ndarray) -> np.ndarray:
     return turn
 
 
+def axis_angle_of_matrices(turn: np.ndarray) -> np.ndarray:
+    """Axis-angle vectors (..., 3) in radians of rotation matrices (..., 3, 3)."""
+    # The largest of a quaternion's numbers (w, x, y, z) is told surely, the others from it (Shepperd 1978).
+    trace = np.trace(turn, axis1=-2, axis2=-1)
+    squares = np.stack([trace, *(2 * turn[..., k, k] - trace for k in range(3))], axis=-1) + 1.0
+    skew = [turn[..., k, j] - turn[..., j, k] for j, k in ((1, 2), (2, 0), (0, 1))]
+    sums = [turn[..., j, k] + turn[..., k, j] for j, k in ((0, 1), (0, 2), (1, 2))]
+    rows = np.stack(
+        [
+            np.stack([squares[..., 0], *skew], axis=-1),
+            np.stack([skew[0], squares[..., 1], sums[0], sums[1]], axis=-1),
+            np.stack([skew[1], sums[0], squares[..., 2], sums[2]], axis=-1),
+            np.stack([skew[2], sums[1], sums[2], squares[..., 3]], axis=-1),
+        ],
+        axis=-2,
+    )
+    surest = squares.argmax(-1)[..., None, None]
+    return to_axis_angle(unit(np.take_along_axis(rows, surest, axis=-2)[..., 0, :]))
+
+
 def to_six_numbers(q: np.ndarray) -> np.ndarray:
     """The first two columns of the rotation matrix, (..., 6) (Zhou et al., CVPR 2019)."""
     w, x, y, z = np.moveaxis(q, -1, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,23 @@ from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import mirror, resample
 from lamp_cli.storage import free_path, replacing, safe_stem
-from tests.conftest import stepping
+from tests.conftest import stepping, wandering
+from tests.files.test_bvh import called
+
+# The joints of Kimodo's files, as its documentation lists them.
+_FINGERS = (
+    "Thumb1 Thumb2 Thumb3 ThumbEnd Index1 Index2 Index3 Index4 IndexEnd Middle1 Middle2 Middle3 Middle4 "
+    "MiddleEnd Ring1 Ring2 Ring3 Ring4 RingEnd Pinky1 Pinky2 Pinky3 Pinky4 PinkyEnd"
+)
+SOMA77 = "Hips Spine1 Spine2 Chest Neck1 Neck2 Head HeadEnd Jaw LeftEye RightEye".split()
+for _side in ("Left", "Right"):
+    SOMA77 += [f"{_side}{part}" for part in ("Shoulder", "Arm", "ForeArm", "Hand")]
+    SOMA77 += [f"{_side}Hand{finger}" for finger in _FINGERS.split()]
+SOMA77 += [f"{s}{p}" for s in ("Left", "Right") for p in ("Leg", "Shin", "Foot", "ToeBase", "ToeEnd")]
+SOMA30 = {
+    name for name in SOMA77 if "Hand" not in name and name not in ("HeadEnd", "LeftToeEnd", "RightToeEnd")
+}
+SOMA30 |= {f"{s}{p}" for s in ("Left", "Right") for p in ("Hand", "HandThumbEnd", "HandMiddleEnd")}
 
 
 def test_joints_survive_a_round_trip(tmp_path, walk):
@@ -259,3 +276,17 @@ def test_free_path_counts_up(tmp_path):
     (tmp_path / "a_2.npy").touch()
     assert free_path(tmp_path / "a.npy").name == "a_3.npy"
     assert free_path(tmp_path / "a.npy", force=True).name == "a.npy"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_kimodos_joints_are_those_of_its_skeleton(whole: bool, tmp_path: Path) -> None:
+    joints = wandering(HUMANML3D, 30).astype(np.float32)
+    names = SOMA77 if whole else [name for name in SOMA77 if name in SOMA30]
+    ours = {called(name, "SOMA"): number for number, name in enumerate(HUMANML3D.joint_names)}
+    # Eyes, jaw and fingers lie at the head, where they are no joint of the 22.
+    positions = joints[:, [ours.get(name, ours["Head"]) for name in names]]
+    rotations = np.zeros((30, len(names), 3, 3), dtype=np.float32)
+    np.savez(tmp_path / "motion.npz", posed_joints=positions, local_rot_mats=rotations)
+    motion = load_motion(tmp_path / "motion.npz")
+    assert (motion.fps, motion.notes) == (30.0, ())
+    np.testing.assert_array_equal(motion.joints, joints)

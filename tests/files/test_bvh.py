@@ -41,73 +41,104 @@ Frame Time: 0.05
 0 9 0 0 0 0 0 0 0
 1 9 0 90 0 0 0 0 90
 """
-# The 22 joints by the names that others give them; None: the skeleton has none.
-DIALECTS: dict[str, Callable[[str], str | None]] = {
-    "SMPL": lambda name: {"left_foot": "L_Foot", "right_foot": "R_Foot"}.get(
-        name, name.replace("left_", "L_").replace("right_", "R_").title().replace("_", "_")
+# What others call pelvis, spine1 to spine3, neck and head; hip, knee, ankle, foot, collar, shoulder, elbow
+# and wrist; and how they tell sides: {Side} is Left, {S} L, {s} l.
+USUAL = "UpLeg Leg Foot ToeBase Shoulder Arm ForeArm Hand"
+XSENS = (
+    "Hips Chest2 Chest3 Chest4 Neck Head",
+    "Hip Knee Ankle Toe Collar Shoulder Elbow Wrist",
+    "{Side}{part}",
+)
+DIALECTS: dict[str, tuple[str, str, str]] = {
+    "SMPL": (
+        "Pelvis Spine1 Spine2 Spine3 Neck Head",
+        "Hip Knee Ankle Foot Collar Shoulder Elbow Wrist",
+        "{S}_{part}",
     ),
-    "Mixamo": lambda name: _mixamo(name, "mixamorig:"),
-    "MotionBuilder": lambda name: _mixamo(name, ""),
-    "100STYLE": lambda name: _sided(
-        name, {"hip": "Hip", "knee": "Knee", "ankle": "Ankle", "foot": "Toe", "collar": "Collar"}
+    "SMPL in Blender": (
+        "m_avg_Pelvis m_avg_Spine1 m_avg_Spine2 m_avg_Spine3 m_avg_Neck m_avg_Head",
+        "Hip Knee Ankle Foot Collar Shoulder Elbow Wrist",
+        "m_avg_{S}_{part}",
     ),
-    "Bandai-Namco": lambda name: _suffixed(name),
-    "SOMA": lambda name: _sided(
-        name,
-        {
-            "hip": "Leg",
-            "knee": "Shin",
-            "ankle": "Foot",
-            "foot": "ToeBase",
-            "collar": "Shoulder",
-            "shoulder": "Arm",
-            "elbow": "ForeArm",
-            "wrist": "Hand",
-        },
+    "Mixamo": (
+        "mixamorig:Hips mixamorig:Spine mixamorig:Spine1 mixamorig:Spine2 mixamorig:Neck mixamorig:Head",
+        USUAL,
+        "mixamorig:{Side}{part}",
     ),
-    "Xsens": lambda name: _sided(
-        name,
-        {
-            "hip": "UpperLeg",
-            "knee": "LowerLeg",
-            "ankle": "Foot",
-            "foot": "Toe",
-            "collar": "Shoulder",
-            "shoulder": "UpperArm",
-            "elbow": "ForeArm",
-            "wrist": "Hand",
-        },
+    "Mixamo without colons": (
+        "mixamorigHips mixamorigSpine mixamorigSpine1 mixamorigSpine2 mixamorigNeck mixamorigHead",
+        USUAL,
+        "mixamorig{Side}{part}",
+    ),
+    "MotionBuilder": ("Hips Spine Spine1 Spine2 Neck Head", USUAL, "{Side}{part}"),
+    "MotionBuilder's character": (
+        "Reference Character1_Spine Character1_Spine1 Character1_Spine2 Character1_Neck Character1_Head",
+        USUAL,
+        "Character1_{Side}{part}",
+    ),
+    "ACCAD": ("Hips ToSpine Spine Spine1 Neck Head", USUAL, "{Side}{part}"),
+    "LaFAN1": ("Hips Spine Spine1 Spine2 Neck Head", USUAL.replace("ToeBase", "Toe"), "{Side}{part}"),
+    "100STYLE": XSENS,
+    "Xsens": XSENS,
+    "Rokoko": (
+        "Hips Spine2 Spine3 Spine4 Neck Head",
+        "Thigh Shin Foot Toe Shoulder Arm ForeArm Hand",
+        "{Side}{part}",
+    ),
+    "Bandai-Namco": (
+        "Hips Spine Chest UpperChest Neck Head",
+        "UpperLeg LowerLeg Foot Toes Shoulder UpperArm LowerArm Hand",
+        "{part}_{S}",
+    ),
+    "SOMA": (
+        "Hips Spine1 Spine2 Chest Neck1 Head",
+        "Leg Shin Foot ToeBase Shoulder Arm ForeArm Hand",
+        "{Side}{part}",
+    ),
+    "Daz": (
+        "hip abdomen abdomen2 chest neck head",
+        "Thigh Shin Foot Toe Collar Shldr ForeArm Hand",
+        "{s}{part}",
+    ),
+    "Acclaim": (
+        "root lowerback upperback thorax lowerneck head",
+        "femur tibia foot toes clavicle humerus radius wrist",
+        "{s}{part}",
+    ),
+    "3ds Max": (
+        "Bip01 Bip01_Spine Bip01_Spine1 Bip01_Spine2 Bip01_Neck Bip01_Head",
+        "Thigh Calf Foot Toe0 Clavicle UpperArm Forearm Hand",
+        "Bip01 {S} {part}",
+    ),
+    "Unreal": (
+        "pelvis spine_01 spine_02 spine_03 neck_01 head",
+        "thigh calf foot ball clavicle upperarm lowerarm hand",
+        "{part}_{s}",
+    ),
+    "Motive": ("Hip Ab Ab2 Chest Neck Head", "Thigh Shin Foot Toe Shoulder UArm FArm Hand", "{S}{part}"),
+    "VRM": (
+        "J_Bip_C_Hips J_Bip_C_Spine J_Bip_C_Chest J_Bip_C_UpperChest J_Bip_C_Neck J_Bip_C_Head",
+        "UpperLeg LowerLeg Foot ToeBase Shoulder UpperArm LowerArm Hand",
+        "J_Bip_{S}_{part}",
+    ),
+    "Blender": (
+        "hips spine chest chest.001 neck head",
+        "thigh shin foot toe shoulder upper_arm forearm hand",
+        "{part}.{S}",
     ),
 }
-MIDDLE = {
-    "pelvis": "Hips",
-    "spine1": "Spine",
-    "spine2": "Spine1",
-    "spine3": "Spine2",
-    "neck": "Neck",
-    "head": "Head",
-}
+MIDDLE = ("pelvis", "spine1", "spine2", "spine3", "neck", "head")
+LIMBS = ("hip", "knee", "ankle", "foot", "collar", "shoulder", "elbow", "wrist")
 
 
-def _sided(name: str, parts: dict[str, str]) -> str:
+def called(name: str, dialect: str) -> str:
+    """What a dialect calls a joint of the corpus."""
+    middle, limbs, form = DIALECTS[dialect]
     if name in MIDDLE:
-        return MIDDLE[name]
+        return middle.split()[MIDDLE.index(name)].replace("Bip01_", "Bip01 ")
     side, part = name.split("_")
-    return side.capitalize() + parts.get(part, part.capitalize())
-
-
-def _mixamo(name: str, prefix: str) -> str:
-    parts = {"hip": "UpLeg", "knee": "Leg", "ankle": "Foot", "foot": "ToeBase", "collar": "Shoulder"}
-    return prefix + _sided(name, {**parts, "shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand"})
-
-
-def _suffixed(name: str) -> str:
-    if name in MIDDLE:
-        return MIDDLE[name]
-    side, part = name.split("_")
-    parts = {"hip": "UpperLeg", "knee": "LowerLeg", "ankle": "Foot", "foot": "Toes", "collar": "Shoulder"}
-    part = {**parts, "shoulder": "UpperArm", "elbow": "LowerArm", "wrist": "Hand"}[part]
-    return f"{part}_{side[0].upper()}"
+    part = limbs.split()[LIMBS.index(part)]
+    return form.format(Side=side.capitalize(), S=side[0].upper(), s=side[0], part=part)
 
 
 def body(frames: int = 12) -> np.ndarray:
@@ -164,7 +195,7 @@ def test_channels_are_applied_in_the_order_of_the_file(tmp_path: Path) -> None:
 def test_joints_are_told_by_the_names_people_use(
     dialect: str, unit: float, said: str | None, tmp_path: Path
 ) -> None:
-    names = [str(DIALECTS[dialect](name)) for name in HUMANML3D.joint_names]
+    names = [called(name, dialect) for name in HUMANML3D.joint_names]
     path = tmp_path / "take.bvh"
     path.write_text(bvh_of(body()[0] * unit, names))
     motion = load_bvh(path)
@@ -174,7 +205,7 @@ def test_joints_are_told_by_the_names_people_use(
 
 
 def test_a_t_pose_before_the_motion_is_left_out(tmp_path: Path) -> None:
-    names = [_mixamo(name, "") for name in HUMANML3D.joint_names]
+    names = [called(name, "MotionBuilder") for name in HUMANML3D.joint_names]
     text = bvh_of(body()[0], names, frames=6)
     lines = text.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("Frame Time")) + 1
@@ -186,7 +217,7 @@ def test_a_t_pose_before_the_motion_is_left_out(tmp_path: Path) -> None:
 
 
 def test_what_a_skeleton_lacks_is_put_between_and_said() -> None:
-    names = [_mixamo(name, "") for name in HUMANML3D.joint_names]
+    names = [called(name, "MotionBuilder") for name in HUMANML3D.joint_names]
     kept = [index for index, name in enumerate(names) if name not in ("Spine1", "Spine", "LeftShoulder")]
     parents = []
     for index in kept:
@@ -352,7 +383,7 @@ def test_a_map_names_joints_that_names_do_not_tell(tmp_path: Path) -> None:
 
 
 def test_a_map_of_some_joints_leaves_the_others_to_their_names(tmp_path: Path) -> None:
-    names = [_mixamo(name, "mixamorig:") for name in HUMANML3D.joint_names]
+    names = [called(name, "Mixamo") for name in HUMANML3D.joint_names]
     names[HUMANML3D.joint_names.index("left_elbow")] = "rig:Ellbogen"
     path = tmp_path / "take.bvh"
     path.write_text(bvh_of(body()[0], names))
@@ -370,7 +401,7 @@ def with_rows(text: str, rows: list[str]) -> str:
 
 
 def test_the_way_from_a_t_pose_to_the_motion_is_left_out_too(tmp_path: Path) -> None:
-    names = [_mixamo(name, "") for name in HUMANML3D.joint_names]
+    names = [called(name, "MotionBuilder") for name in HUMANML3D.joint_names]
     # The whole body bows by the root's turn about x: fast from frame 0 to 4, then at a bow's pace.
     bow = [0.0, 15.0, 30.0, 45.0, 60.0, *(60.0 + 0.5 * frame for frame in range(1, 30))]
     rows = [f"0 1 0 0 0 {angle:.2f} " + "0 " * 63 for angle in bow]
@@ -384,7 +415,7 @@ def test_the_way_from_a_t_pose_to_the_motion_is_left_out_too(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("held", [True, False])
 def test_a_root_with_an_offset_and_a_position_stands_on_the_floor(held: bool, tmp_path: Path) -> None:
-    names = [_mixamo(name, "") for name in HUMANML3D.joint_names]
+    names = [called(name, "MotionBuilder") for name in HUMANML3D.joint_names]
     pose = body()[0] + np.array([0.3, 0.0, 0.2], dtype=np.float32)
     origin = " ".join(f"{value:.6f}" for value in pose[0])
     text = bvh_of(pose, names).replace("OFFSET 0.000000 0.000000 0.000000", f"OFFSET {origin}", 1)
@@ -398,7 +429,7 @@ def test_a_root_with_an_offset_and_a_position_stands_on_the_floor(held: bool, tm
 def test_a_spine_joint_at_the_pelvis_is_none() -> None:
     pose = body()
     pose[:, 3] = pose[:, 0]
-    names = [_mixamo(name, "") for name in HUMANML3D.joint_names]
+    names = [called(name, "MotionBuilder") for name in HUMANML3D.joint_names]
     found = JointPlaces(names, HUMANML3D.parents, pose)
     assert found.added == ["spine1"]
     assert np.allclose(found.joints[:, 3], (pose[:, 0] + pose[:, 6]) / 2)

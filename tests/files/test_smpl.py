@@ -219,3 +219,24 @@ def test_smpl_poses_of_kits_joints_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="this motion has kit's"):
         Motion(wandering(KIT, 10), KIT, 12.5).save(tmp_path / "a.npz")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("as_matrices", [False, True])
+def test_poses_estimated_from_video_are_read(as_matrices: bool, tmp_path: Path) -> None:
+    rotation = pytest.importorskip("scipy.spatial.transform").Rotation
+    vectors = np.random.default_rng(3).normal(0, 0.2, (30, 24, 3))
+    vectors[0, 5] = [np.pi, 0.0, 0.0]
+    place = np.linspace([0, 1.15, 0], [1, 1.15, 1], 30)
+    turns = rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(30, 24, 3, 3)
+    given = turns if as_matrices else vectors
+    arrays = {"global_orient": given[:, :1], "body_pose": given[:, 1:], "betas": np.zeros((30, 10))}
+    np.savez(tmp_path / "a.npz", **arrays, transl=place)
+    motion = load_motion(tmp_path / "a.npz")
+    expected = neutral_joints(BodyPoses(vectors, place, np.zeros(10), "neutral", None, up="y"))
+    assert np.abs(motion.joints - expected).max() < 1e-5
+    assert "20 frames per second assumed" in " ".join(motion.notes)
+    np.savez(tmp_path / "b.npz", **arrays, fps=30.0)
+    assert load_motion(tmp_path / "b.npz").fps == 30.0
+    np.savez(tmp_path / "c.npz", global_orient=given[:5, 0], body_pose=given[:, 1:])
+    with pytest.raises(MotionFileError, match=r"c\.npz: expected one of each per frame"):
+        load_motion(tmp_path / "c.npz")
