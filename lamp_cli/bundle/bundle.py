@@ -36,10 +36,11 @@ from ..model.tokenizer import MotionTokenizer
 from ..motion.skeleton import Skeleton, skeleton_named
 from ..storage import write_json, write_text
 from .card import is_model_card, model_card
-from .config import BundleConfig, ModelConfig, read_config_file, to_json
+from .config import RELEASED, BundleConfig, ModelConfig, read_config_file, to_json
 from .device import torch_device
 from .language_model import build_captioner, save_architecture
 from .sentence_encoder import load_sentence_encoder
+from .trained_tokenizer import is_tokenizer
 from .training_sentences import TrainingSentences, load_training_sentences, save_training_sentences
 from .weights import SkipInitialisation, load_weights, save_weights
 
@@ -57,7 +58,7 @@ class Bundle:
     vocabulary: word pieces.
     tokenizer: motion tokenizer.
     lamp: language-motion model.
-    text_to_motion: generator, its condition and the length head.
+    text_to_motion: generator, its condition and the length head; None when the bundle has no generator.
     device: of all networks.
     captioner: None when the bundle has none or it was not asked for.
     training_sentences: None when the bundle has no summary of them.
@@ -69,29 +70,48 @@ class Bundle:
     vocabulary: Vocabulary
     tokenizer: MotionTokenizer
     lamp: Lamp
-    text_to_motion: TextToMotion
+    text_to_motion: TextToMotion | None
     device: torch.device
     captioner: Captioner | None = None
     training_sentences: TrainingSentences | None = None
 
     def networks(self) -> dict[str, nn.Module]:
         """The networks by the names of their files."""
-        captioner = {} if self.captioner is None else {"captioner": self.captioner}
-        core = {"tokenizer": self.tokenizer, "lamp": self.lamp, "generator": self.text_to_motion}
-        return {**core, **captioner}
+        found = {
+            "tokenizer": self.tokenizer,
+            "lamp": self.lamp,
+            "generator": self.text_to_motion,
+            "captioner": self.captioner,
+        }
+        return {name: network for name, network in found.items() if network is not None}
 
 
 def build_networks(
     model: ModelConfig, decoder_token: int, encoder: SentenceEncoder | None = None
 ) -> tuple[MotionTokenizer, Lamp, TextToMotion]:
-    """Networks of these sizes, not trained.
+    """The paper's networks of these sizes, not trained, a generator and its length head among them.
 
     ``encoder`` is what :func:`load_sentence_encoder` gives for the generator.
     """
+    assert model.generator is not None and model.length is not None
     return (
         MotionTokenizer(model.tokenizer),
         Lamp(model.lamp, decoder_token),
         TextToMotion(model.lamp.qformer, model.generator, model.length, encoder),
+    )
+
+
+def _released_networks(
+    model: ModelConfig, decoder_token: int
+) -> tuple[MotionTokenizer, Lamp, TextToMotion | None]:
+    """The networks of the authors' code, in their sizes."""
+    from ..model.released import ReleasedLamp, ReleasedTextToMotion, ReleasedTokenizer
+
+    generator = model.generator
+    return (
+        ReleasedTokenizer(model.tokenizer),
+        ReleasedLamp(model.lamp, decoder_token, model.tokenizer.code_width),
+        None if generator is None else ReleasedTextToMotion(model.lamp.qformer, generator),
     )
 
 
@@ -123,7 +143,9 @@ def _is_bundle_config(path: Path) -> bool:
 
 
 def save_bundle(folder: Path, bundle: Bundle) -> None:
-    """Write a bundle; weights as 16-bit floats, ``config.json`` last, so that a half one is not loaded.
+    """Write a bundle; ``config.json`` last, so that a half one is not loaded.
+
+    Weights are 16-bit floats; those of others keep their 32 bits, which their outputs need to be the same.
 
     A README.md that is no model card of ours stays as it is. Raises ``ValueError`` as
     :func:`require_bundle_folder`.
@@ -131,7 +153,8 @@ def save_bundle(folder: Path, bundle: Bundle) -> None:
     require_bundle_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, network in bundle.networks().items():
-        save_weights(folder / f"{name}.safetensors", network)
+        halved = bundle.config.provenance is None
+        save_weights(folder / f"{name}.safetensors", network, halved)
     if bundle.captioner is not None and _fully_trained(bundle.captioner):
         save_architecture(folder, bundle.captioner.decoder)  # type: ignore[arg-type]
     bundle.vocabulary.save(folder / "vocab.txt")
@@ -154,6 +177,10 @@ def load_bundle(name: str | Path, device: str | torch.device, captioner: bool = 
     """
     device = torch_device(device)
     folder = find_bundle(name)
+    if is_tokenizer(folder):
+        raise ValueError(
+            f"{folder}: holds a motion tokenizer alone; `lamp pretrain --start-from` trains the rest"
+        )
     config = read_config(folder)
     skeleton = skeleton_named(config.skeleton)
     vocabulary = load_vocabulary(folder / "vocab.txt")
@@ -162,11 +189,17 @@ def load_bundle(name: str | Path, device: str | torch.device, captioner: bool = 
             f"{folder / 'vocab.txt'}: {len(vocabulary)} pieces, "
             f"config.json says {config.model.lamp.qformer.vocabulary}"
         )
-    encoder = _sentence_encoder(folder, config)
+    released = config.model.compat == RELEASED
+    encoder = None if released else _sentence_encoder(folder, config)
+    networks: tuple[MotionTokenizer, Lamp, TextToMotion | None]
     with SkipInitialisation():
-        networks = build_networks(config.model, vocabulary.decoder, encoder)
+        if released:
+            networks = _released_networks(config.model, vocabulary.decoder)
+        else:
+            networks = build_networks(config.model, vocabulary.decoder, encoder)
     for file, network in zip(("tokenizer", "lamp", "generator"), networks, strict=True):
-        load_weights(folder / f"{file}.safetensors", network, device)
+        if network is not None:
+            load_weights(folder / f"{file}.safetensors", network, device)
     statistics = load_statistics(folder, skeleton.feature_size)
     return Bundle(
         config,

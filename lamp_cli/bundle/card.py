@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .config import BundleConfig
+from ..model.captioner import CaptionerConfig
+from .config import BundleConfig, Provenance
 
 FIRST_WORDS = "A `lamp` bundle:"
 
@@ -18,31 +19,51 @@ def is_model_card(path: Path) -> bool:
 
 
 def model_card(config: BundleConfig) -> str:
-    """Markdown: sizes, steps and validation figures of every stage."""
+    """Markdown: parts, where imported weights come from, steps and validation figures of every stage."""
     lines = [
         f"# {config.name}",
         "",
-        f"{FIRST_WORDS} motion tokenizer, language-motion model (LaMP, Li et al., ICLR 2025), generator,",
-        f"length head{_captioner(config)}.",
+        f"{FIRST_WORDS} {', '.join(_parts(config))}.",
         "",
         f"Skeleton: {config.skeleton}, {config.fps:g} frames per second.",
         "",
-        "| stage | best step | figure on the validation split | value |",
-        "|---|---|---|---|",
     ]
-    for stage, figures in config.figures.items():
-        rows = [
-            f"| {stage} | {config.steps[stage]} | {name} | {value:.4g} |" for name, value in figures.items()
-        ]
-        lines += rows
-    return "\n".join([*lines, "", "The best step of each stage was chosen on the validation split.", ""])
+    lines += [] if config.provenance is None else _imported(config.provenance)
+    lines += _figures(config) if config.figures else []
+    return "\n".join(lines)
 
 
-def _captioner(config: BundleConfig) -> str:
-    captioner = config.model.captioner
-    if captioner is None:
-        return " (and no captioner)"
+def _parts(config: BundleConfig) -> list[str]:
+    model = config.model
+    parts = ["motion tokenizer", "language-motion model (LaMP, Li et al., ICLR 2025)"]
+    parts += [] if model.generator is None else ["generator"]
+    parts += [] if model.length is None else ["length head"]
+    return [*parts, "no captioner" if model.captioner is None else _captioner(model.captioner)]
+
+
+def _captioner(captioner: CaptionerConfig) -> str:
     language_model = captioner.language_model
     if language_model is None:
-        return " and captioner, whose decoder is embedded"
-    return f" and captioner, whose decoder is {language_model.name} ({language_model.tuning})"
+        return "captioner, whose decoder is embedded"
+    return f"captioner, whose decoder is {language_model.name} ({language_model.tuning})"
+
+
+def _imported(provenance: Provenance) -> list[str]:
+    files = [f"- `{name}`, SHA-256 {digest}" for name, digest in provenance.files.items()]
+    return [f"Holds weights of {provenance.source}. Licence: {provenance.licence}.", "", *files, ""]
+
+
+def _figures(config: BundleConfig) -> list[str]:
+    rows = [
+        f"| {stage} | {config.steps[stage]} | {name} | {value:.4g} |"
+        for stage, figures in config.figures.items()
+        for name, value in figures.items()
+    ]
+    return [
+        "| stage | best step | figure on the validation split | value |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+        "The best step of each stage was chosen on the validation split.",
+        "",
+    ]

@@ -19,6 +19,8 @@ from ..model.tokenizer import TokenizerConfig
 from ..motion.skeleton import skeleton_named
 
 FORMAT = 1
+# Networks as the authors' code has them.
+RELEASED = "released"
 # Fields of former versions that change nothing about trained networks, or are other fields today.
 RETIRED_FIELDS = frozenset({"contradiction", "word_condition"})
 # What former versions did where a bundle's config has a field today.
@@ -35,22 +37,27 @@ class ModelConfig:
 
     tokenizer: motion tokenizer.
     lamp: language-motion model.
-    generator: masked transformer.
-    length: length head.
+    generator: masked transformer; None in a bundle without one.
+    length: length head; None in a bundle without one.
     captioner: None in a bundle without one.
+    compat: empty for the paper's networks, ``released`` for those of the authors' code (``model.released``).
 
     Raises ``ValueError`` for sizes that do not fit each other.
     """
 
     tokenizer: TokenizerConfig
     lamp: LampConfig
-    generator: GeneratorConfig
-    length: LengthConfig
+    generator: GeneratorConfig | None
+    length: LengthConfig | None
     captioner: CaptionerConfig | None = None
+    compat: str = ""
 
     def __post_init__(self) -> None:
+        if self.compat not in ("", RELEASED):
+            raise ValueError(f"compat: expected {RELEASED} or nothing, found {self.compat!r}")
+        parts = [part for part in (self.tokenizer, self.lamp, self.generator) if part is not None]
         for name in ("codes", "codebooks"):
-            each = {getattr(part, name) for part in (self.tokenizer, self.lamp, self.generator)}
+            each = {getattr(part, name) for part in parts}
             if len(each) > 1:
                 found = " and ".join(map(str, sorted(each)))
                 raise ValueError(f"{name}: expected the same in tokenizer, lamp and generator, found {found}")
@@ -61,6 +68,22 @@ class ModelConfig:
 
 def _without_dropout(qformer: QFormerConfig) -> QFormerConfig:
     return dataclasses.replace(qformer, dropout=0.0)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where imported weights come from.
+
+    source: whose they are.
+    licence: as far as the source states it.
+    files: SHA-256 of every file that was imported, by its name.
+    left_out: what of the files no network here has a place for.
+    """
+
+    source: str
+    licence: str
+    files: dict[str, str]
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +98,7 @@ class BundleConfig:
     steps: at which each stage was best, the one that is kept.
     lamp_reads_motions: False where LaMP was trained with another skeleton's tokenizer: it reads sentences for
         the generator, and neither finds, describes nor judges motions.
+    provenance: of imported weights; None for those that lamp trained.
     format: version of the bundle's files.
 
     Raises ``ValueError`` for an unknown skeleton.
@@ -87,6 +111,7 @@ class BundleConfig:
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
     lamp_reads_motions: bool = True
+    provenance: Provenance | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:

@@ -94,6 +94,7 @@ def with_condition(model: ModelConfig, kind: str, name: str) -> ModelConfig:
 
     Raises ``ValueError`` as ``load_sentence_encoder``.
     """
+    assert model.generator is not None and model.length is not None
     generator = dataclasses.replace(
         model.generator, condition=kind, condition_encoder=name, condition_digest=""
     )
@@ -106,12 +107,14 @@ def with_condition(model: ModelConfig, kind: str, name: str) -> ModelConfig:
     )
 
 
-def load_sentence_encoder(generator: GeneratorConfig) -> SentenceEncoder | None:
-    """The frozen encoder that a generator reads sentences with; None when that is LaMP.
+def load_sentence_encoder(generator: GeneratorConfig | None) -> SentenceEncoder | None:
+    """The frozen encoder that a generator reads sentences with; None when that is LaMP, or there is none.
 
     Raises ``ValueError`` for an unknown condition, or when the encoder is not there or has other weights than
     the generator was trained with.
     """
+    if generator is None:
+        return None
     kind, name = generator.condition, generator.condition_encoder
     if kind in OF_LAMP:
         return None

@@ -29,6 +29,10 @@ COMMANDS = {
     "caption": ("lamp_cli.cli.caption", "Say in a sentence what each motion shows."),
     "render": ("lamp_cli.cli.render", "Draw motions: videos, pictures, or a page to look around in."),
     "convert": ("lamp_cli.cli.convert", "Convert motion files: joints, BVH, SMPL poses."),
+    "import": (
+        "lamp_cli.cli.import_weights",
+        "Published weights into a bundle: LaMP's own, tokenizers of others.",
+    ),
     "score": ("lamp_cli.cli.score", "Measure motions and models by the field's protocols."),
 }
 

@@ -19,6 +19,7 @@ from ..data.batches import batched
 from ..model.generator import GeneratorConfig, SamplingOptions, sample
 from ..model.lamp import motion_text_similarity
 from ..model.qformer import Text
+from ..model.text_to_motion import TextToMotion
 from ..motion.clean_up import clean_up
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
@@ -65,9 +66,9 @@ class GenerateOptions:
             if number is not None and number < 1:
                 raise ValueError(f"{name}: expected at least 1, found {number}")
 
-    def for_generator(self, config: GeneratorConfig) -> GenerateOptions:
+    def for_generator(self, config: GeneratorConfig | None) -> GenerateOptions:
         """These options with the generator's own number of candidates where they give none."""
-        return replace(self, candidates=self.candidates or config.candidates)
+        return replace(self, candidates=self.candidates or (1 if config is None else config.candidates))
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,13 @@ def frames_of_seconds(seconds: float, fps: float) -> int:
 def frames_range(bundle: Bundle) -> tuple[int, int]:
     """Fewest and most frames the bundle generates."""
     step = bundle.tokenizer.config.frames_per_token
-    return step, step * bundle.text_to_motion.generator.config.max_tokens
+    return step, step * _text_to_motion(bundle).generator.config.max_tokens
+
+
+def _text_to_motion(bundle: Bundle) -> TextToMotion:
+    if bundle.text_to_motion is None:
+        raise ValueError(f"{bundle.config.name}: this bundle has no generator")
+    return bundle.text_to_motion
 
 
 def check_prompt(bundle: Bundle, prompt: Prompt) -> None:
@@ -131,6 +138,10 @@ def check_prompt(bundle: Bundle, prompt: Prompt) -> None:
     if not prompt.text.strip():
         raise ValueError("the prompt is empty; expected a sentence")
     least, most = frames_range(bundle)
+    if prompt.frames is None and _text_to_motion(bundle).length is None:
+        raise ValueError(
+            f"{bundle.config.name}: this model predicts no lengths; expected one in frames or seconds"
+        )
     if prompt.frames is not None and not least <= prompt.frames <= most:
         fps = bundle.config.fps
         raise ValueError(
@@ -148,13 +159,16 @@ def _generate_batch(bundle: Bundle, draws: Sequence[Draw], options: GenerateOpti
     sentence_of_row = torch.tensor(
         [sentences.index(draw.prompt.text) for draw, _ in rows], device=bundle.device
     )
-    text = encode_condition(bundle.text_to_motion, bundle.lamp, bundle.vocabulary, sentences, bundle.device)
-    read = bundle.text_to_motion.condition(bundle.lamp, text)
-    predicted = bundle.text_to_motion.length.sample(read.feature[sentence_of_row], streams)
+    network = _text_to_motion(bundle)
+    text = encode_condition(network, bundle.lamp, bundle.vocabulary, sentences, bundle.device)
+    read = network.condition(bundle.lamp, text)
+    predicted = None
+    if network.length is not None:
+        predicted = network.length.sample(read.feature[sentence_of_row], streams)
     tokens = _token_counts(bundle, [draw.prompt.frames for draw, _ in rows], predicted)
     with in_precision(options.precision, bundle.device):
         codes = sample(
-            bundle.text_to_motion.generator,
+            network.generator,
             read.condition,
             tokens,
             options.sampling,
@@ -227,9 +241,11 @@ def _best_candidates(
     return (best + candidates * torch.arange(len(best), device=best.device)).tolist()
 
 
-def _token_counts(bundle: Bundle, frames: Sequence[int | None], predicted: Tensor) -> Tensor:
+def _token_counts(bundle: Bundle, frames: Sequence[int | None], predicted: Tensor | None) -> Tensor:
+    """Those of the frames that are asked for, the ``predicted`` ones (B,) elsewhere."""
     step = bundle.tokenizer.config.frames_per_token
-    counts = [int(p) if f is None else -(-f // step) for f, p in zip(frames, predicted, strict=True)]
+    counts = [0] * len(frames) if predicted is None else predicted.tolist()
+    counts = [count if f is None else -(-f // step) for f, count in zip(frames, counts, strict=True)]
     return torch.tensor(counts, device=bundle.device)
 
 

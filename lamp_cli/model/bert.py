@@ -16,7 +16,7 @@ from .lamp import Lamp
 from .qformer import Layer, QFormer
 
 # Our module -> the name in BERT's layers.
-_PARTS = {
+BERT_PARTS = {
     "attention.query": "attention.self.query",
     "attention.key": "attention.self.key",
     "attention.value": "attention.self.value",
@@ -74,7 +74,7 @@ def weights_by_bert_names(lamp: Mapping[str, Tensor]) -> dict[str, Tensor]:
         "embeddings.LayerNorm.bias": qformer["text_norm.bias"],
     }
     for number in range(len({name.split(".")[1] for name in qformer if name.startswith("layers.")})):
-        for ours, theirs in _PARTS.items():
+        for ours, theirs in BERT_PARTS.items():
             for kind in ("weight", "bias"):
                 name = f"encoder.layer.{number}.{theirs}.{kind}"
                 weights[name] = qformer[f"layers.{number}.{ours}.{kind}"]
@@ -136,7 +136,7 @@ def initialise_word_head(lamp: Lamp, weights: Mapping[str, Tensor], kept: Sequen
 
 
 def _initialise_layer(layer: Layer, weights: Mapping[str, Tensor], prefix: str) -> None:
-    for ours, theirs in _PARTS.items():
+    for ours, theirs in BERT_PARTS.items():
         module = layer.get_submodule(ours)
         for kind in ("weight", "bias"):
             source = _weight(weights, f"{prefix}{theirs}.{kind}")

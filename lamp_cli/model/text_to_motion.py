@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .condition import SentenceEncoder, build_condition
+from .condition import SentenceEncoder, TextCondition, build_condition
 from .generator import GeneratorConfig, MaskedGenerator
 from .lamp import Lamp
 from .length import LengthConfig, LengthHead
@@ -16,7 +16,11 @@ from .qformer import QFormerConfig, Text
 
 
 class TextToMotion(nn.Module):
-    """Trained together: the length head shares no weights with the others."""
+    """Trained together: the length head, if there is one, shares no weights with the others."""
+
+    condition: TextCondition
+    generator: MaskedGenerator
+    length: LengthHead | None
 
     def __init__(
         self,
@@ -40,5 +44,7 @@ class TextToMotion(nn.Module):
         """
         reading = self.condition(lamp, text)
         losses = self.generator.losses(codes, lengths, reading.condition, generator)
+        if self.length is None:
+            return losses
         length = self.length.loss(reading.feature, lengths)
         return {**losses, "loss": losses["loss"] + length, "length": length.detach()}

@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from ..bundle.bundle import Bundle
+from ..bundle.trained_tokenizer import TrainedTokenizer
 from .options import PretrainOptions
 from .run_record import StageRecord, read_stage
 from .sizes import CAPTIONER, CORE
@@ -32,7 +33,7 @@ FROZEN = {
 
 @dataclass(frozen=True)
 class StartFrom:
-    """The bundle to start from.
+    """The bundle to start from, or the tokenizer alone.
 
     name: what the user calls it.
     bundle: its networks, without the captioner.
@@ -43,7 +44,7 @@ class StartFrom:
     """
 
     name: str
-    bundle: Bundle
+    bundle: Bundle | TrainedTokenizer
     taken: tuple[str, ...]
     fitting: tuple[str, ...]
     fingerprints: Mapping[str, str]
@@ -53,6 +54,8 @@ class StartFrom:
         """Why its network of a stage that it does not fit cannot stay as it is."""
         if stage in self.taken:
             return f"its {stage} is not what --size {size} trains here"
+        if stage not in self.bundle.networks():
+            return f"it has no {stage}"
         if self.same_skeleton:
             return f"its {stage} is not taken over"
         return f"its {stage} is of {self.bundle.skeleton.name}'s skeleton, the data have another"
@@ -101,6 +104,7 @@ def lamp_reads_motions(start_from: StartFrom | None, origins: Mapping[str, Origi
     """Whether LaMP is trained with this run's tokenizer, or was, and not with another skeleton's alone."""
     if start_from is None or origins.get("lamp") is not Origin.START_FROM:
         return True
+    assert isinstance(start_from.bundle, Bundle)
     return start_from.same_skeleton and start_from.bundle.config.lamp_reads_motions
 
 

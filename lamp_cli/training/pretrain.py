@@ -28,7 +28,7 @@ import torch
 from torch import nn
 
 from ..bundle.bundle import Bundle, build_networks, load_bundle, require_bundle_folder, save_bundle
-from ..bundle.config import BundleConfig, ModelConfig, to_json
+from ..bundle.config import BundleConfig, ModelConfig, Provenance, to_json
 from ..bundle.sentence_encoder import load_sentence_encoder, parse_condition, with_condition
 from ..bundle.text_encoder import (
     AUTO,
@@ -38,6 +38,7 @@ from ..bundle.text_encoder import (
     vocabulary_fingerprint,
     vocabulary_for,
 )
+from ..bundle.trained_tokenizer import TrainedTokenizer, is_tokenizer, load_tokenizer_folder
 from ..data.vocabulary import Vocabulary, load_vocabulary
 from ..inference.familiarity import summarise_sentences
 from ..model import distributed
@@ -154,15 +155,16 @@ class _Run:
 def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
     """Networks drawn anew or taken from a bundle; claims ``folder`` for this run."""
     options, size = context.options, SIZES[context.options.size]
-    earlier = None if options.start_from is None else load_bundle(options.start_from, torch.device("cpu"))
+    earlier = None if options.start_from is None else _load_earlier(options.start_from)
+    bundle = earlier if isinstance(earlier, Bundle) else None
     qformer = size.model(corpus.skeleton, 1).lamp.qformer
     encoder = find_text_encoder(options.text_encoder, qformer, size.text_encoder)
     pieces = None if encoder is None else encoder.pieces
-    vocabulary, kept = _vocabulary(corpus, earlier, folder, size, pieces)
+    vocabulary, kept = _vocabulary(corpus, bundle, folder, size, pieces)
     encoder = encoder if kept else None
     if encoder is None and options.text_encoder == AUTO and "lamp" in options.stages:
-        context.announce(_without_encoder(earlier is None, options.size))
-    if encoder is not None and earlier is None and "lamp" in options.stages:
+        context.announce(_without_encoder(bundle is None, options.size))
+    if encoder is not None and bundle is None and "lamp" in options.stages:
         _announce_word_head(encoder, qformer.width, context)
     model = _with_ablations(size.model(corpus.skeleton, len(vocabulary)), options)
     start_from = None if earlier is None else _start_from(earlier, options, corpus.skeleton, model)
@@ -186,9 +188,9 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
         # Which pieces serve best is not asked again: the answer may change with the code.
         vocabulary.save(folder / VOCABULARY)
 
-    if earlier is not None and origins.get("generator") is Origin.START_FROM:
+    if bundle is not None and origins.get("generator") is Origin.START_FROM:
         # It is sampled as before, too.
-        of_earlier = earlier.config.model
+        of_earlier = bundle.config.model
         model = dataclasses.replace(model, generator=of_earlier.generator, length=of_earlier.length)
     networks, text_encoder = _networks(model, vocabulary, encoder, kept, options.seed)
     statistics = corpus.statistics
@@ -225,15 +227,30 @@ def _networks(
     return networks, copy.deepcopy(networks[1].qformer)
 
 
+def _load_earlier(name: str) -> Bundle | TrainedTokenizer:
+    """The bundle to start from, or the tokenizer alone."""
+    cpu = torch.device("cpu")
+    return load_tokenizer_folder(Path(name), cpu) if is_tokenizer(Path(name)) else load_bundle(name, cpu)
+
+
 def _start_from(
-    bundle: Bundle, options: PretrainOptions, skeleton: Skeleton, model: ModelConfig
+    bundle: Bundle | TrainedTokenizer, options: PretrainOptions, skeleton: Skeleton, model: ModelConfig
 ) -> StartFrom:
-    same_skeleton = bundle.skeleton is skeleton
-    kept = CORE if same_skeleton else ("lamp",)
+    name, networks, same_skeleton = str(options.start_from), bundle.networks(), bundle.skeleton is skeleton
+    kept = [stage for stage in (CORE if same_skeleton else ("lamp",)) if stage in networks]
+    if not kept:
+        raise ValueError(f"{name}: is of {bundle.skeleton.name}'s skeleton, the data have {skeleton.name}'s")
     taken = tuple(stage for stage in kept if stage not in options.anew)
-    fitting = tuple(stage for stage in _same_networks(model, bundle.config.model) if stage in taken)
-    fingerprints = {stage: weights_fingerprint(bundle.networks()[stage]) for stage in taken}
-    return StartFrom(str(options.start_from), bundle, taken, fitting, fingerprints, same_skeleton)
+    fitting = tuple(stage for stage in _fitting(model, bundle) if stage in taken)
+    fingerprints = {stage: weights_fingerprint(networks[stage]) for stage in taken}
+    return StartFrom(name, bundle, taken, fitting, fingerprints, same_skeleton)
+
+
+def _fitting(model: ModelConfig, bundle: Bundle | TrainedTokenizer) -> tuple[str, ...]:
+    """The stages whose networks are of these sizes."""
+    if isinstance(bundle, Bundle):
+        return _same_networks(model, bundle.config.model)
+    return ("tokenizer",) if _sizes(model.tokenizer) == _sizes(bundle.config.network) else ()
 
 
 def _announce_lamps_part(start_from: StartFrom, origins: Mapping[str, Origin], context: RunContext) -> None:
@@ -342,6 +359,7 @@ def _captioner(run: _Run) -> tuple[Captioner | None, dict[str, TrainingResult]]:
     if run.start_from is None or earlier is None:
         return None, {}
     bundle = run.start_from.bundle
+    assert isinstance(bundle, Bundle)
     learned = [each for each in (LANGUAGE, CAPTIONER) if each in bundle.config.steps]
     return earlier, {each: _result_of(bundle, each) for each in learned}
 
@@ -353,6 +371,7 @@ def _bundle(run: _Run, captioner: Captioner | None, results: dict[str, TrainingR
     reads_motions = lamp_reads_motions(run.start_from, run.origins)
     if not reads_motions:
         # There is nobody to choose among several draws.
+        assert model.generator is not None
         model = dataclasses.replace(model, generator=dataclasses.replace(model.generator, candidates=1))
     config = BundleConfig(
         name=name,
@@ -361,6 +380,7 @@ def _bundle(run: _Run, captioner: Captioner | None, results: dict[str, TrainingR
         model=model,
         figures={stage: result.figures for stage, result in results.items()},
         steps={stage: result.step for stage, result in results.items()},
+        provenance=_provenance(run),
         lamp_reads_motions=reads_motions,
     )
     reworded = bool(pairs.reworded_share)
@@ -380,14 +400,26 @@ def _bundle(run: _Run, captioner: Captioner | None, results: dict[str, TrainingR
     )
 
 
-def _result_of(origin: Bundle, stage: str) -> TrainingResult:
-    """What a bundle to start from says of one of its stages."""
+def _provenance(run: _Run) -> Provenance | None:
+    """Of imported weights that stay in the bundle: those of the bundle to start from."""
+    if run.start_from is None or Origin.START_FROM not in run.origins.values():
+        return None
+    return run.start_from.bundle.config.provenance
+
+
+def _result_of(origin: Bundle | TrainedTokenizer, stage: str) -> TrainingResult:
+    """What a bundle to start from says of one of its stages; nothing of imported weights."""
+    if not isinstance(origin, Bundle) or stage not in origin.config.steps:
+        return TrainingResult(0, {})
     return TrainingResult(origin.config.steps[stage], origin.config.figures[stage])
 
 
 def _same_networks(model: ModelConfig, other: ModelConfig) -> tuple[str, ...]:
     """The stages whose networks are those of another model; the others must be trained again."""
     differ = {part for part in _PARTS if _sizes(getattr(model, part)) != _sizes(getattr(other, part))}
+    if model.compat != other.compat:
+        # Networks of the authors' code compute something else, whatever their sizes.
+        differ |= {"lamp", "generator"}
     if "length" in differ:
         differ.add("generator")
     return tuple(stage for stage in CORE if stage not in differ)
@@ -395,7 +427,7 @@ def _same_networks(model: ModelConfig, other: ModelConfig) -> tuple[str, ...]:
 
 def _sizes(config: Any) -> dict[str, Any]:
     """A network's settings without those that only its training or its sampling has."""
-    settings = config if isinstance(config, dict) else to_json(config)
+    settings = config if isinstance(config, dict) else to_json(config) if config is not None else {}
     nested = {key: _sizes(value) if isinstance(value, dict) else value for key, value in settings.items()}
     return {key: value for key, value in nested.items() if key not in _NO_SIZES}
 
@@ -403,6 +435,7 @@ def _sizes(config: Any) -> dict[str, Any]:
 def _with_ablations(model: ModelConfig, options: PretrainOptions) -> ModelConfig:
     weights = {**model.lamp.weights, **dict.fromkeys(options.objectives_off, 0.0)}
     lamp = dataclasses.replace(model.lamp, weights=weights)
+    assert model.generator is not None
     generator = dataclasses.replace(model.generator, causal=not options.bidirectional)
     model = dataclasses.replace(model, lamp=lamp, generator=generator)
     return model if options.condition is None else with_condition(model, *parse_condition(options.condition))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from ..bundle.bundle import load_bundle
+from ..bundle.bundle import Bundle, load_bundle
 from ..bundle.config import from_json, to_json
 from ..bundle.language_model import build_captioner
 from ..data.vocabulary import Vocabulary
@@ -106,6 +106,8 @@ def _same_decoder(one: CaptionerConfig, other: CaptionerConfig) -> bool:
 
 def captioner_of(start_from: StartFrom) -> Captioner | None:
     """The captioner of the bundle to start from, if it has one whose decoder is embedded."""
+    if not isinstance(start_from.bundle, Bundle):
+        return None
     config = start_from.bundle.config.model.captioner
     if config is None or config.embedded is None:
         return None

@@ -1,0 +1,128 @@
+"""Published checkpoints as a bundle, or as a tokenizer alone: what ``lamp import`` does.
+
+Reads the files of ``released_tokenizer``, ``released_lamp`` and ``released_generator`` with the statistics
+and words they were trained with. Of LaMP's release every network computes what the authors' code computes
+(``compat: released``). Writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..data.statistics import Statistics, read_statistics
+from ..data.vocabulary import DECODER_TOKEN, Vocabulary
+from ..motion.skeleton import Skeleton
+from .bundle import Bundle
+from .checkpoint import file_digest
+from .config import RELEASED, BundleConfig, ModelConfig, Provenance
+from .released_generator import read_released_generator
+from .released_lamp import read_released_lamp
+from .released_tokenizer import ReleasedTokenizerWeights, read_released_tokenizer
+from .trained_tokenizer import TrainedTokenizer, TrainedTokenizerConfig
+from .word_pieces import find_word_pieces
+
+LAMP_SOURCE = "gentlefress/LaMP (Li et al., ICLR 2025)"
+MOMASK_SOURCE = "EricGuo5513/momask-codes (Guo et al., CVPR 2024), the base layer of its residual tokenizer"
+VQ_VAE_SOURCE = "a VQ-VAE as Mael-zys/T2M-GPT (Zhang et al., CVPR 2023) and gentlefress/LaMP publish them"
+LICENCE = "{} for the code; none is stated for the weights, and the motions they learned from have their own"
+
+
+@dataclass(frozen=True)
+class ReleasedFiles:
+    """What is imported.
+
+    mean: array of the features' means, as the tokenizer was trained with.
+    std: array of their standard deviations.
+    tokenizer: checkpoint of a motion tokenizer; None takes the one within ``lamp``.
+    lamp: checkpoint of LaMP; None imports a tokenizer alone.
+    generator: checkpoint of LaMP's generator; None leaves it out.
+    vocabulary: file, folder or hub name of BERT's word pieces, see ``find_word_pieces``.
+    """
+
+    mean: Path
+    std: Path
+    tokenizer: Path | None = None
+    lamp: Path | None = None
+    generator: Path | None = None
+    vocabulary: str | None = None
+
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of each file, by its name."""
+        found = (self.tokenizer, self.lamp, self.generator, self.mean, self.std)
+        return {path.name: file_digest(path) for path in found if path is not None}
+
+
+def import_tokenizer(files: ReleasedFiles, name: str) -> TrainedTokenizer:
+    """A published tokenizer alone; raises ``ValueError`` naming the file and what is wrong with it."""
+    assert files.tokenizer is not None
+    read = read_released_tokenizer(files.tokenizer)
+    statistics = _statistics(files, read.skeleton)
+    further = read.further_codebooks
+    source, licence = (MOMASK_SOURCE, "MIT") if read.residual else (VQ_VAE_SOURCE, "Apache-2.0 or MIT")
+    left_out = f"{further} further codebooks" if further else ""
+    provenance = Provenance(source, LICENCE.format(licence), files.digests(), left_out)
+    config = TrainedTokenizerConfig(name, read.skeleton.name, read.network.config, provenance)
+    return TrainedTokenizer(config, read.network, statistics)
+
+
+def import_bundle(files: ReleasedFiles, name: str) -> Bundle:
+    """The authors' networks, on the CPU; raises ``ValueError`` naming the file and what is wrong with it."""
+    assert files.lamp is not None
+    tokenizer = read_released_tokenizer(files.tokenizer or files.lamp)
+    statistics = _statistics(files, tokenizer.skeleton)
+    pieces = find_word_pieces(files.vocabulary)
+    vocabulary = Vocabulary([*pieces, DECODER_TOKEN])
+    lamp = read_released_lamp(files.lamp, tokenizer.network, vocabulary.decoder)
+    if len(vocabulary) != lamp.lamp.config.qformer.vocabulary:
+        raise ValueError(
+            f"--vocabulary: {len(pieces)} word pieces; {files.lamp} reads "
+            f"{lamp.lamp.config.qformer.vocabulary - 1}, those of bert-base-uncased"
+        )
+    generator, unused = None, {files.lamp: lamp.unused}
+    if files.generator is not None:
+        codes = tokenizer.network.config.codes
+        generator = read_released_generator(files.generator, codes, len(vocabulary), tokenizer.skeleton)
+        unused[files.generator] = generator.unused
+    model = ModelConfig(
+        tokenizer=lamp.tokenizer.config,
+        lamp=lamp.lamp.config,
+        generator=None if generator is None else generator.network.generator.config,
+        length=None,
+        compat=RELEASED,
+    )
+    return Bundle(
+        BundleConfig(
+            name=name,
+            skeleton=tokenizer.skeleton.name,
+            fps=tokenizer.skeleton.fps,
+            model=model,
+            provenance=_provenance(files, tokenizer, unused),
+        ),
+        tokenizer.skeleton,
+        statistics,
+        vocabulary,
+        lamp.tokenizer,
+        lamp.lamp,
+        None if generator is None else generator.network,
+        torch.device("cpu"),
+    )
+
+
+def _statistics(files: ReleasedFiles, skeleton: Skeleton) -> Statistics:
+    try:
+        return read_statistics(files.mean, files.std, skeleton.feature_size)
+    except ValueError as error:
+        raise ValueError(f"{error}; the tokenizer is one of {skeleton.name}") from None
+
+
+def _provenance(
+    files: ReleasedFiles, tokenizer: ReleasedTokenizerWeights, unused: Mapping[Path, list[str]]
+) -> Provenance:
+    left_out = [f"{path.name}: {', '.join(parts)}" for path, parts in unused.items() if parts]
+    if tokenizer.further_codebooks:
+        left_out.append(f"{tokenizer.further_codebooks} further codebooks")
+    return Provenance(LAMP_SOURCE, LICENCE.format("MIT"), files.digests(), "; ".join(left_out))

@@ -1,0 +1,112 @@
+"""``lamp import``: published checkpoints into a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .common import UsageError, emit, note
+
+if TYPE_CHECKING:
+    from ..bundle.bundle import Bundle
+    from ..bundle.released_bundle import ReleasedFiles
+    from ..bundle.trained_tokenizer import TrainedTokenizer
+
+
+def import_command(
+    mean: Annotated[Path, typer.Option(help="mean.npy that the tokenizer was trained with.")],
+    std: Annotated[Path, typer.Option(help="std.npy that the tokenizer was trained with.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(
+            help="Motion tokenizer: LaMP's vq.tar, T2M-GPT's net_last.pth, MoMask's net_best_fid.tar (its "
+            "base layer); else the one within --lamp."
+        ),
+    ] = None,
+    lamp: Annotated[
+        Path | None,
+        typer.Option(
+            help="LaMP's h3d-qformer.tar or kit-qformer.tar; without it a tokenizer alone is imported."
+        ),
+    ] = None,
+    generator: Annotated[
+        Path | None, typer.Option(help="LaMP's t2m.tar; without it nothing is generated.")
+    ] = None,
+    vocabulary: Annotated[
+        str | None,
+        typer.Option(
+            help="Word pieces of bert-base-uncased: vocab.txt, a folder with it, or bert-base-uncased, which "
+            "fetches it; else from the Hugging Face cache."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+) -> None:
+    r"""Import published weights: LaMP's own, or the motion tokenizers of T2M-GPT and MoMask.
+
+    \b
+    lamp import --tokenizer vq.tar --lamp h3d-qformer.tar --generator t2m.tar \\
+        --mean mean.npy --std std.npy -o lamp-released
+    lamp import --tokenizer net_last.pth --mean mean.npy --std std.npy -o t2m-gpt
+    """
+    _check_options(tokenizer, lamp, generator, vocabulary)
+    from ..bundle.released_bundle import ReleasedFiles, import_bundle, import_tokenizer
+
+    _check_output(output, force)
+    files = ReleasedFiles(mean, std, tokenizer, lamp, generator, vocabulary)
+    name = output.resolve().name
+    imported = import_tokenizer(files, name) if lamp is None else import_bundle(files, name)
+    _save(output, imported)
+    provenance = imported.config.provenance
+    assert provenance is not None
+    if provenance.left_out:
+        note(f"left out: {provenance.left_out}")
+    parts = _parts(files)
+    record: dict[str, Any] = {"model": str(output), "skeleton": imported.skeleton.name, "parts": parts}
+    record |= {"source": provenance.source, "files": provenance.files, "left_out": provenance.left_out}
+    emit(record, f"{output}: {', '.join(parts)} of {imported.skeleton.name}", as_json)
+
+
+def _check_options(
+    tokenizer: Path | None, lamp: Path | None, generator: Path | None, vocabulary: str | None
+) -> None:
+    if tokenizer is None and lamp is None:
+        raise UsageError("nothing to import; expected --tokenizer, --lamp or both")
+    if lamp is None and generator is not None:
+        raise UsageError("--generator: needs --lamp too, whose words and queries it was trained on")
+    if lamp is None and vocabulary is not None:
+        raise UsageError("--vocabulary: has no effect without --lamp: a tokenizer reads no words")
+
+
+def _check_output(output: Path, force: bool) -> None:
+    from ..bundle.bundle import require_bundle_folder
+    from ..bundle.trained_tokenizer import is_tokenizer
+
+    if not is_tokenizer(output):
+        require_bundle_folder(output)
+    if output.is_dir() and any(output.iterdir()) and not force:
+        raise UsageError(f"--output {output}: holds files already; --force replaces a bundle")
+
+
+def _save(output: Path, imported: Bundle | TrainedTokenizer) -> None:
+    """Write a folder that is there whole or not at all, or the files of one that is there already."""
+    from ..bundle.bundle import Bundle, save_bundle
+    from ..bundle.trained_tokenizer import save_tokenizer
+    from ..storage import making_folder
+
+    def write(folder: Path) -> None:
+        save_bundle(folder, imported) if isinstance(imported, Bundle) else save_tokenizer(folder, imported)
+
+    if output.is_dir():
+        write(output)
+        return
+    with making_folder(output) as folder:
+        write(folder)
+
+
+def _parts(files: ReleasedFiles) -> list[str]:
+    given = {"lamp": files.lamp, "generator": files.generator}
+    return ["tokenizer", *(name for name, path in given.items() if path is not None)]

@@ -1,0 +1,138 @@
+"""What the authors' code does otherwise than the paper, for their own weights alone (``compat: released``).
+
+Source: the code of gentlefress/LaMP, which trained the published checkpoints. Every network here gives what
+that code gives for a clip or a sentence by itself; ours are the paper's. Imported by nobody but the bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..data.vocabulary import Vocabulary
+from ..motion.clip_length import LONGEST_CLIP, LONGEST_CLIP_TOKENS
+from .condition import TextCondition, TextReading
+from .generator import Condition, GeneratorConfig, KeysValues, MaskedGenerator, Packing
+from .lamp import Lamp, LampConfig
+from .qformer import Context, QFormer, QFormerConfig, Text
+from .text_to_motion import TextToMotion
+from .tokenizer import Encoder, MotionTokenizer, TokenizerConfig
+from .transformer import PreNormBlock, join_heads, length_mask, split_heads
+
+# The generator reads sentences longer than LaMP does, as many tokens as a motion may have.
+CONDITION_TOKENS = LONGEST_CLIP_TOKENS
+
+
+class ReleasedTokenizer(MotionTokenizer):
+    """The tokenizer and, for the latents that LaMP reads, LaMP's own copy of the encoder.
+
+    Every motion is padded with zeros to the longest one, and the padding is encoded like a motion.
+    """
+
+    def __init__(self, config: TokenizerConfig):
+        super().__init__(config)
+        self.lamp_encoder = Encoder(config, config.features, config.code_width)
+
+    def latents(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """LaMP's latents (B, 49, D) of normalised features (B, T, C); ``lengths`` (B,) in frames."""
+        if lengths is not None:
+            features = features * length_mask(lengths, features.shape[1])[..., None]
+        padded = F.pad(features, (0, 0, 0, LONGEST_CLIP - features.shape[1]))
+        return self.lamp_encoder(padded.transpose(1, 2), None).transpose(1, 2)
+
+    def tokenize(self, features: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """LaMP's latents (B, 49, D) and the tokenizer's codes (B, N) of normalised features (B, T, C)."""
+        with torch.autocast(features.device.type, enabled=False):
+            features = features.float()
+            own = super().latents(features, lengths)
+            return self.latents(features, lengths), self.codebook.nearest(own)
+
+
+class ReleasedLamp(Lamp):
+    """LaMP whose queries attend to a projection of the latents, those of padding among them."""
+
+    def __init__(self, config: LampConfig, decoder_token: int, latent_width: int):
+        super().__init__(config, decoder_token)
+        self.latent_projection = nn.Parameter(torch.zeros(latent_width, config.qformer.context_width))
+
+    def motion_context(self, latents: Tensor, mask: Tensor) -> Context:
+        """All of the latents (B, 49, D), projected; ``mask`` is not used."""
+        vectors = latents @ self.latent_projection
+        return Context(vectors, torch.ones(vectors.shape[:2], dtype=torch.bool, device=vectors.device))
+
+
+class ReleasedCondition(TextCondition):
+    """The query tokens' mean, by the generator's own copy of LaMP; padding is attended to like words."""
+
+    def __init__(self, qformer: QFormerConfig):
+        super().__init__()
+        self.qformer = QFormer(replace(qformer, text_tokens=CONDITION_TOKENS))
+        self.projection = nn.Linear(qformer.width, qformer.context_width)
+
+    def tokens(
+        self, texts: Sequence[str], vocabulary: Vocabulary, limit: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Ids (B, 49) and mask (B, 49) of sentences, whatever the ``limit`` of LaMP's own."""
+        ids, mask = vocabulary.encode(texts, CONDITION_TOKENS)
+        missing = ((0, 0), (0, CONDITION_TOKENS - ids.shape[1]))
+        return np.pad(ids, missing, constant_values=vocabulary.padding), np.pad(mask, missing)
+
+    def forward(self, lamp: Lamp, text: Text) -> TextReading:
+        """One vector (B, W); ``lamp`` is not used."""
+        words = self.qformer.text(text)
+        queries = self.qformer.motion(Context(self.projection(words), torch.ones_like(text.mask)))
+        return TextReading(Condition.single(queries.mean(1)), words[:, 0])
+
+
+class ReleasedBlock(PreNormBlock):
+    """A post-norm layer; all positions attend to each other, to earlier ones with 1 added to the score."""
+
+    def forward(
+        self, x: Tensor, packing: Packing, mask: Tensor, cache: KeysValues | None = None
+    ) -> tuple[Tensor, KeysValues]:
+        """Packed (P, W) -> (P, W), and its keys and values; ``mask`` (B, 1, S, S), ``cache`` is None."""
+        q, k, v = (split_heads(t, self.heads) for t in packing.pad(self.query_key_value(x)).chunk(3, dim=-1))
+        earlier = torch.ones(mask.shape[-2:], dtype=x.dtype, device=x.device).tril()
+        attended = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=torch.where(mask, earlier, earlier.new_tensor(-torch.inf))
+        )
+        x = self.attention_norm(x + self.dropout(self.output(packing.pack(join_heads(attended)))))
+        feed = self.down(self.dropout(F.gelu(self.up(x))))
+        return self.feed_norm(x + self.dropout(feed)), (k, v)
+
+
+class ReleasedGenerator(MaskedGenerator):
+    """The masked transformer of ``ReleasedBlock``; its positions are sinusoids, none on the condition."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__(config)
+        width = config.width
+        self.blocks = nn.ModuleList(
+            ReleasedBlock(width, config.heads, config.feed_forward, config.dropout)
+            for _ in range(config.layers)
+        )
+        self.norm = nn.Identity()  # type: ignore[assignment]
+        self.head = nn.Sequential(  # type: ignore[assignment]
+            nn.Linear(width, width),
+            nn.GELU(),
+            nn.LayerNorm(width, eps=1e-12),
+            nn.Linear(width, config.codes),
+        )
+
+
+class ReleasedTextToMotion(TextToMotion):
+    """The generator and its condition; how long a motion is, the release asks CLIP, not LaMP."""
+
+    condition: ReleasedCondition
+    generator: ReleasedGenerator
+
+    def __init__(self, qformer: QFormerConfig, generator: GeneratorConfig):
+        nn.Module.__init__(self)
+        self.condition = ReleasedCondition(qformer)
+        self.generator = ReleasedGenerator(generator)
+        self.length = None
