@@ -4,8 +4,8 @@
     tokenizer.safetensors    motion tokenizer
     lamp.safetensors         language-motion model
     generator.safetensors    generator, its condition and the length head
-    captioner.safetensors    captioner, in bundles that have one: its projection, its adapter to LaMP's motion
-                             transformer, and what of its decoder was trained (an embedded one is whole)
+    captioner.safetensors    captioner, in bundles that have one: its projection, its motion transformer or
+                             changes to LaMP's, and what of its decoder was trained (an embedded one is whole)
     language_model/          config and tokenizer of the captioner's fully trained language model
     vocab.txt                WordPiece vocabulary
     Mean.npy Std.npy         statistics the networks were trained with
@@ -240,14 +240,15 @@ def _load_captioner(
         raise ValueError(
             f"{folder}: this bundle has no captioner; `lamp pretrain --stage captioner` trains one"
         )
+    qformer = config.model.lamp.qformer
     if sizes.embedded is not None:
         with SkipInitialisation():
-            captioner = build_captioner(sizes, vocabulary, torch.float32)
+            captioner = build_captioner(sizes, vocabulary, torch.float32, qformer=qformer)
         load_weights(folder / "captioner.safetensors", captioner, device)
         return captioner
     from ..model.hugging_face import HuggingFaceDecoder, half_precision
 
-    captioner = build_captioner(sizes, vocabulary, half_precision(device), folder).to(device)
+    captioner = build_captioner(sizes, vocabulary, half_precision(device), folder, qformer).to(device)
     load_weights(folder / "captioner.safetensors", captioner, device)
     assert isinstance(captioner.decoder, HuggingFaceDecoder)
     captioner.decoder.finish()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..model.captioner import CaptionerConfig
+from ..model.captioner import CaptionerConfig, LanguageModelConfig
 from ..model.generator import GeneratorConfig
 from ..model.lamp import LampConfig
 from ..model.length import LengthConfig
@@ -177,6 +177,8 @@ def _as_written_today(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
         switches = {name: data.pop(name) for name in FORMER_OBJECTIVES if name in data}
         if switches:
             data["weights"] = {name: float(on is True) for name, on in switches.items()} | FORMER_WEIGHTS
+    if kind is LanguageModelConfig and "targets" not in data:
+        data["targets"] = ["all-linear"]
     return data
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from ..data.vocabulary import Vocabulary
 from ..model.captioner import Captioner, CaptionerConfig
 from ..model.decoder import EmbeddedDecoder
+from ..model.qformer import QFormerConfig
 
 if TYPE_CHECKING:
     from ..model.hugging_face import HuggingFaceDecoder
@@ -23,16 +24,22 @@ LANGUAGE_MODEL = "language_model"
 
 
 def build_captioner(
-    config: CaptionerConfig, vocabulary: Vocabulary, dtype: torch.dtype, trained: Path | None = None
+    config: CaptionerConfig,
+    vocabulary: Vocabulary,
+    dtype: torch.dtype,
+    trained: Path | None = None,
+    qformer: QFormerConfig | None = None,
 ) -> Captioner:
     """A captioner of these sizes; ours not trained, a Hugging Face model with its own weights in ``dtype``.
 
-    With ``trained``, the folder of a bundle that holds a fully trained language model, its architecture
-    and tokenizer come from there and its weights are still to be loaded. Raises ``ValueError`` when there
-    is no such language model or a package for it is not installed.
+    ``qformer`` are the sizes of LaMP's, of which ``config`` may want a copy. With ``trained``, the folder of
+    a bundle that holds a fully trained language model, its architecture and tokenizer come from there and its
+    weights are still to be loaded. Raises ``ValueError`` when there is no such language model or a package
+    for it is not installed.
     """
     if config.embedded is not None:
-        return Captioner(config, EmbeddedDecoder(config.embedded, vocabulary.decoder, vocabulary.end))
+        decoder = EmbeddedDecoder(config.embedded, vocabulary.decoder, vocabulary.end)
+        return Captioner(config, decoder, qformer)
     from ..model.hugging_face import HuggingFaceDecoder
 
     settings = config.language_model
@@ -41,7 +48,7 @@ def build_captioner(
         model, tokenizer = _untrained(trained / LANGUAGE_MODEL, dtype)
     else:
         model, tokenizer = load_language_model(settings.name, dtype)
-    return Captioner(config, HuggingFaceDecoder(model, tokenizer, settings))
+    return Captioner(config, HuggingFaceDecoder(model, tokenizer, settings), qformer)
 
 
 def save_architecture(folder: Path, decoder: HuggingFaceDecoder) -> None:

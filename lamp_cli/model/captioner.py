@@ -2,7 +2,8 @@
 
 Source: LaMP section 3 (captioning), after BLIP-2 (Li et al. 2023). The decoder is the small one of ours
 or any Hugging Face causal language model. As in BLIP-2's second stage, the motion transformer may go on
-learning under the decoder's loss (``motion_adapter``). Knows query outputs and ids; no motion, no sentence.
+learning under the decoder's loss: a copy of it as a whole, or changes to it (``motion_adapter``). Knows query
+outputs and ids; no motion, no sentence.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .decoder import CausalDecoder, DecoderConfig
 from .decoding import DecodingOptions, Sentence, beam_search, nucleus_sampling
 from .lamp import IGNORED, Lamp, with_positions
 from .motion_adapter import MotionAdapter, MotionAdapterConfig
-from .qformer import Context, Text
+from .qformer import Context, MotionTransformer, QFormerConfig, Text
 from .state import first_misfit
 
 TUNINGS = ("frozen", "lora", "full")
@@ -32,6 +33,8 @@ class LanguageModelConfig:
 
     name: its folder or hub name.
     tuning: ``frozen`` (only the projection learns), ``lora`` (Hu et al. 2022) or ``full``.
+    targets: names of the layers that LoRA adapts; empty for those that ``peft`` chooses for the model's
+        family, query and value in OPT and LLaMA, as the paper's release; ``all-linear`` for every linear one.
     rank: of LoRA's matrices.
     alpha: LoRA's scale, times ``rank``.
     dropout: of LoRA's inputs, a probability.
@@ -41,6 +44,7 @@ class LanguageModelConfig:
 
     name: str
     tuning: str = "frozen"
+    targets: tuple[str, ...] = ()
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.05
@@ -58,37 +62,47 @@ class CaptionerConfig:
     embedded: sizes of the bundle's own decoder.
     language_model: the Hugging Face model that is the decoder instead.
     adapter: changes to LaMP's motion transformer that are learned for captions; None for none.
+    learns_qformer: a copy of LaMP's motion transformer goes on learning for captions, as in the release.
     caption_tokens: of the longest caption, its end included.
-    label_smoothing: share of the probability that is spread over wrong tokens.
+    label_smoothing: share of the probability that is spread over wrong tokens; 0 in the release.
 
-    Raises ``ValueError`` when both decoders or neither is given.
+    Raises ``ValueError`` when both decoders or neither is given, or an adapter beside a copy.
     """
 
     query_width: int
     embedded: DecoderConfig | None = None
     language_model: LanguageModelConfig | None = None
     adapter: MotionAdapterConfig | None = None
+    learns_qformer: bool = False
     caption_tokens: int = 32
     label_smoothing: float = 0.1
 
     def __post_init__(self) -> None:
         if (self.embedded is None) == (self.language_model is None):
             raise ValueError("captioner: expected either an embedded decoder or a language model")
+        if self.adapter is not None and self.learns_qformer:
+            raise ValueError("captioner: expected either an adapter or learns_qformer, found both")
 
 
 class Captioner(nn.Module):
-    """The projection, the decoder, and the adapter to LaMP's motion transformer."""
+    """The projection, the decoder, and what of LaMP's motion transformer is another here."""
 
-    def __init__(self, config: CaptionerConfig, decoder: CausalDecoder):
-        """``decoder`` is the network that ``config`` describes."""
+    def __init__(self, config: CaptionerConfig, decoder: CausalDecoder, qformer: QFormerConfig | None = None):
+        """``decoder`` is what ``config`` describes, ``qformer`` LaMP's sizes, where a copy of it learns."""
         super().__init__()
         self.config = config
         self.projection = nn.Linear(config.query_width, decoder.width)
         self.decoder = decoder
         self.adapter = None if config.adapter is None else MotionAdapter(config.adapter)
+        self.motion_transformer = None
+        if config.learns_qformer:
+            assert qformer is not None, "a copy of LaMP's motion transformer needs its sizes"
+            self.motion_transformer = MotionTransformer(qformer)
 
     def queries(self, lamp: Lamp, motion: Context) -> Tensor:
         """Query outputs (B, N, W) of motions as :meth:`Lamp.motion_context` gives them."""
+        if self.motion_transformer is not None:
+            return self.motion_transformer.motion(motion)
         if self.adapter is None:
             return lamp.qformer.motion(motion)
         return self.adapter(lamp.qformer, motion if lamp.config.motion_positions else with_positions(motion))

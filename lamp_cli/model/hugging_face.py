@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from .captioner import LanguageModelConfig
 from .decoder import Cache, CausalDecoder
 
+ALL_LINEAR = "all-linear"
+
 
 class _PastKeyValues:
     """The cache of ``transformers`` as our ``Cache``."""
@@ -109,15 +111,27 @@ def _with_lora(model: nn.Module, config: LanguageModelConfig) -> nn.Module:
         from peft import LoraConfig, get_peft_model
     except ImportError:
         raise ValueError("LoRA needs the package peft: pip install peft") from None
-    # Every linear layer but the output: the one choice that fits models of any family.
+    # Of every linear layer ``peft`` leaves out the output.
+    targets = ALL_LINEAR if config.targets == (ALL_LINEAR,) else list(config.targets) or None
     lora = LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
-        target_modules="all-linear",
+        target_modules=targets,
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, lora)  # type: ignore[arg-type]
+    try:
+        return get_peft_model(model, lora)  # type: ignore[arg-type]
+    except ValueError:
+        raise ValueError(f"{config.name}: {_wrong_targets(model, config)}") from None
+
+
+def _wrong_targets(model: nn.Module, config: LanguageModelConfig) -> str:
+    linear = {name.split(".")[-1] for name, part in model.named_modules() if isinstance(part, nn.Linear)}
+    known = f"expected targets out of {', '.join(sorted(linear))}, or {ALL_LINEAR}"
+    if not config.targets:
+        return f"no layers for LoRA are known of its family; {known}"
+    return f"LoRA finds no layer of {', '.join(config.targets)}; {known}"
 
 
 def _keep_only(tensors: dict[str, Tensor], prefix: str, names: set[str]) -> None:

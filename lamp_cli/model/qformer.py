@@ -195,6 +195,21 @@ class QFormer(nn.Module):
         return self.dropout(self.query_norm(self.queries)).expand(size, -1, -1)
 
 
+class MotionTransformer(QFormer):
+    """The query tokens and what they use of a Q-Former, without its text side."""
+
+    def __init__(self, config: QFormerConfig):
+        super().__init__(config)
+        del self.words, self.positions, self.text_norm
+        for layer in self.layers:
+            del layer.text_feed
+
+    def take_over(self, qformer: QFormer) -> None:
+        """Have the weights of the motion side of ``qformer``, which must be of the same sizes."""
+        weights, own = qformer.state_dict(), self.state_dict()
+        self.load_state_dict({name: weights[name] for name in own})
+
+
 def self_attention_mask(queries: int, text_mask: Tensor, attention: SelfAttention) -> Tensor:
     """Mask (B, 1, N + T, N + T), True where a token (rows) may attend to another (columns)."""
     size, length = text_mask.shape

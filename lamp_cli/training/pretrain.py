@@ -353,7 +353,8 @@ def _captioner(run: _Run) -> tuple[Captioner | None, dict[str, TrainingResult]]:
         stopped = "was stopped before its last step" if record.weights is None else None
         problem = stopped or other_weights(frozen_before, built_on)
         if problem is None:
-            captioner, result = trained_captioner(folder, run.pairs.vocabulary)
+            qformer = run.lamp.config.qformer
+            captioner, result = trained_captioner(folder, qformer, run.pairs.vocabulary)
             return captioner, {CAPTIONER: result}
         run.context.announce(f"{CAPTIONER}: {problem}; it is left out of the bundle until it is trained")
     if run.start_from is None or earlier is None:

@@ -20,6 +20,7 @@ from ..data.vocabulary import Vocabulary
 from ..model.captioner import Captioner, CaptionerConfig
 from ..model.hugging_face import half_precision
 from ..model.lamp import Lamp
+from ..model.qformer import QFormerConfig
 from ..model.tokenizer import MotionTokenizer
 from .loop import BEST, Stage, TrainingConfig, TrainingResult, load_best_weights
 from .options import PretrainOptions, RunContext, with_overrides
@@ -72,7 +73,10 @@ def pretrain_captioner(
     claim(folder / RUN, identity)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        network = build_captioner(config, pairs.vocabulary, _training_type(config, device))
+        qformer, dtype = given.lamp.config.qformer, _training_type(config, device)
+        network = build_captioner(config, pairs.vocabulary, dtype, qformer=qformer)
+    if network.motion_transformer is not None:
+        network.motion_transformer.take_over(given.lamp.qformer)
     if earlier is not None:
         network.load_state_dict(earlier.state_dict(), strict=False)
     results, built_on = {}, {}
@@ -114,11 +118,13 @@ def captioner_of(start_from: StartFrom) -> Captioner | None:
     return load_bundle(start_from.name, torch.device("cpu"), captioner=True).captioner
 
 
-def trained_captioner(folder: Path, vocabulary: Vocabulary) -> tuple[Captioner, TrainingResult]:
-    """The captioner that an earlier run trained in ``folder``, with its own settings."""
+def trained_captioner(
+    folder: Path, qformer: QFormerConfig, vocabulary: Vocabulary
+) -> tuple[Captioner, TrainingResult]:
+    """The captioner that an earlier run trained in ``folder``, with its own settings, on such a Q-Former."""
     settings = read_object(folder / RUN).get("model")
     config = from_json(CaptionerConfig, settings, f"{folder / RUN}: model")
-    network = build_captioner(config, vocabulary, torch.float32)
+    network = build_captioner(config, vocabulary, torch.float32, qformer=qformer)
     return network, load_best_weights(folder / BEST, network)
 
 

@@ -53,7 +53,8 @@ class Size:
 class CaptionerSize:
     """The embedded decoder, and how it learns first its language, then captions.
 
-    An ``adapter_rank`` of 0 leaves LaMP's motion transformer to captions as it is.
+    An ``adapter_rank`` of 0 leaves LaMP's motion transformer to captions as it is, but for a copy of it that
+    ``learns_qformer``.
     """
 
     width: int
@@ -62,16 +63,25 @@ class CaptionerSize:
     language: TrainingConfig
     training: TrainingConfig
     adapter_rank: int = 16
+    learns_qformer: bool = False
+    label_smoothing: float = 0.1
 
     def network(
         self, qformer: QFormerConfig, vocabulary: int, language_model: LanguageModelConfig | None
     ) -> CaptionerConfig:
         """The captioner's sizes; a ``language_model`` stands in the embedded decoder's place."""
         adapter = MotionAdapterConfig(qformer, self.adapter_rank) if self.adapter_rank else None
-        if language_model is not None:
-            return CaptionerConfig(qformer.width, language_model=language_model, adapter=adapter)
-        decoder = DecoderConfig(vocabulary, self.width, self.layers, self.heads, 4 * self.width)
-        return CaptionerConfig(qformer.width, decoder, adapter=adapter)
+        decoder = None
+        if language_model is None:
+            decoder = DecoderConfig(vocabulary, self.width, self.layers, self.heads, 4 * self.width)
+        return CaptionerConfig(
+            qformer.width,
+            decoder,
+            language_model,
+            adapter,
+            self.learns_qformer,
+            label_smoothing=self.label_smoothing,
+        )
 
 
 # Learning rates by what of a language model is trained: a projection alone bears the highest.
@@ -229,8 +239,8 @@ _LARGE_CAPTIONER = CaptionerSize(
     TrainingConfig(40_000, 64, 1e-4, 1e-5, 1000, 0.05, (0.9, 0.98), validate_every=1000),
 )
 
-# What the captioner changes of the motion transformer is not the paper's.
-_PAPER_CAPTIONER = replace(_LARGE_CAPTIONER, adapter_rank=0)
+# Low-rank changes of the motion transformer are not the paper's: there a copy of it goes on learning.
+_PAPER_CAPTIONER = replace(_LARGE_CAPTIONER, adapter_rank=0, learns_qformer=True, label_smoothing=0.0)
 
 SIZES = {
     "mini": Size(

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from lamp_cli.bundle.bundle import find_bundle, read_config
-from lamp_cli.bundle.config import read_config_file, to_json
+from lamp_cli.bundle.config import from_json, read_config_file, to_json
 from lamp_cli.bundle.trained_evaluator import TrainedEvaluatorConfig
 from lamp_cli.bundle.weights import SkipInitialisation
+from lamp_cli.model.captioner import LanguageModelConfig
 from lamp_cli.model.evaluator import EvaluatorConfig, MatchingEvaluator
 from lamp_cli.model.generator import GeneratorConfig
 from lamp_cli.model.state import first_misfit
@@ -67,6 +68,12 @@ def test_a_file_that_is_missing_or_no_json_is_named(tmp_path: Path) -> None:
     written(tmp_path, '{"name": ')
     with pytest.raises(ValueError, match=r"config\.json: not JSON"):
         read_config(tmp_path)
+
+
+def test_lora_of_former_versions_adapts_every_linear_layer() -> None:
+    former = {"name": "opt", "tuning": "lora", "rank": 16, "alpha": 32, "dropout": 0.05}
+    assert from_json(LanguageModelConfig, former).targets == ("all-linear",)
+    assert from_json(LanguageModelConfig, {**former, "targets": []}).targets == ()
 
 
 def test_an_evaluators_config_is_not_a_bundles(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ def test_a_saved_captioner_says_the_same(tuning: str, tmp_path: Path) -> None:
     config = None
     if tuning != "embedded":
         folder = save_language_model(tmp_path / "lm", "opt")
-        config = CaptionerConfig(16, language_model=LanguageModelConfig(str(folder), tuning))
+        config = CaptionerConfig(16, language_model=LanguageModelConfig(str(folder), tuning, ("all-linear",)))
     bundle = with_captioner(config)
     assert bundle.captioner is not None
     for network in bundle.networks().values():

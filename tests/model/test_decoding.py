@@ -262,6 +262,23 @@ def test_options_out_of_range_are_named(options: dict[str, float], message: str)
 # LoRA and the other ways to train
 
 
+def lora_layers(folder: Path, targets: tuple[str, ...]) -> set[str]:
+    """The names of the layers that LoRA adapts in a language model."""
+    config = LanguageModelConfig(str(folder), "lora", targets)
+    decoder = HuggingFaceDecoder(*load_language_model(str(folder), torch.float32), config)
+    return {name.split(".")[-4] for name in decoder.state_dict()}
+
+
+def test_lora_adapts_the_layers_that_are_asked_for(folder: Path) -> None:
+    attention = {"q_proj", "k_proj", "v_proj"}
+    assert lora_layers(folder, ()) == {"q_proj", "v_proj"}
+    assert lora_layers(folder, ("k_proj",)) == {"k_proj"}
+    assert lora_layers(folder, ("all-linear",)) > attention
+    found = "LoRA finds no layer of c_attn; expected targets out of .*k_proj, .*, or all-linear"
+    with pytest.raises(ValueError, match=found):
+        lora_layers(folder, ("c_attn",))
+
+
 def captioner_of(folder: Path, tuning: str) -> Captioner:
     torch.manual_seed(5)
     decoder = decoder_of(folder, tuning)

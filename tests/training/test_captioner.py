@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,13 @@ from lamp_cli.model.captioner import CaptionerConfig, LanguageModelConfig
 from lamp_cli.model.decoder import DecoderConfig
 from lamp_cli.model.decoding import DecodingOptions
 from lamp_cli.model.motion_adapter import MotionAdapterConfig
+from lamp_cli.model.qformer import QFormerConfig
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.training.loop import train
 from lamp_cli.training.options import PretrainOptions
 from lamp_cli.training.pretrain import pretrain
+from lamp_cli.training.sizes import SIZES
 from lamp_cli.training.stages.captioner import CaptionerStage, LanguageStage
 from tests.conftest import wandering
 from tests.model.test_decoding import save_language_model
@@ -219,6 +222,47 @@ def test_a_language_model_with_lora_is_trained_and_loaded(
     capsys.readouterr()
     assert call(["caption", str(clip), "--model", str(output)]) == 0
     assert json.loads(capsys.readouterr().out)["caption"]
+
+
+def test_the_motion_transformer_may_learn_along_and_lies_in_the_bundle(
+    data: Path, core: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, mini = copied(core, "learns"), SIZES["mini"]
+    learning = replace(mini.captioner, learns_qformer=True, adapter_rank=0, label_smoothing=0.0)
+    monkeypatch.setitem(SIZES, "mini", replace(mini, captioner=learning))
+    assert call(words(data, output, "--stage", "captioner", "--learning-rate", "captioner=0.01")) == 0
+    bundle = load_bundle(output, CPU, captioner=True)
+    captioner, lamp = bundle.captioner, bundle.lamp.qformer.state_dict()
+    assert captioner is not None and captioner.motion_transformer is not None
+    assert captioner.config.label_smoothing == 0.0
+    own = captioner.motion_transformer.state_dict()
+    # It is LaMP's but for what three steps changed, and has nothing of the text side.
+    assert own.keys() < lamp.keys() and not [name for name in own if "text_" in name or "words" in name]
+    moved = {name: float((own[name] - lamp[name]).abs().max()) for name in own}
+    assert 1e-3 < moved["queries"] < 0.1 and 1e-3 < moved["layers.0.cross.value.weight"] < 0.1
+    assert (output / "lamp.safetensors").read_bytes() == (core / "lamp.safetensors").read_bytes()
+    motion = bundle.lamp.motion_context(torch.randn(2, 5, 16), torch.ones(2, 5, dtype=torch.bool))
+    learned = captioner.queries(bundle.lamp, motion)
+    torch.testing.assert_close(learned, captioner.motion_transformer.motion(motion))
+    assert not torch.allclose(learned, bundle.lamp.qformer.motion(motion), atol=1e-4)
+    clip = data.parent / "learned.npy"
+    np.save(clip, wandering(HUMANML3D, 60).astype(np.float32))
+    capsys.readouterr()
+    assert call(["caption", str(clip), "--model", str(output)]) == 0
+    assert "caption" in json.loads(capsys.readouterr().out)
+
+
+def test_a_captioner_has_a_copy_or_changes() -> None:
+    adapter = MotionAdapterConfig(QFormerConfig())
+    with pytest.raises(ValueError, match="expected either an adapter or learns_qformer, found both"):
+        CaptionerConfig(16, DecoderConfig(9, 16, 2, 2, 32), adapter=adapter, learns_qformer=True)
+
+
+def test_the_paper_has_no_smoothing_and_its_motion_transformer_learns() -> None:
+    network = SIZES["paper"].captioner.network(QFormerConfig(), 100, LanguageModelConfig("opt", "lora"))
+    assert (network.label_smoothing, network.learns_qformer, network.adapter) == (0.0, True, None)
+    lora = network.language_model
+    assert lora is not None and (lora.rank, lora.alpha, lora.dropout, lora.targets) == (16, 32, 0.05, ())
 
 
 def test_a_new_run_keeps_the_words_of_its_captions(data: Path, tmp_path: Path) -> None:
