@@ -50,8 +50,8 @@ def reported_errors(debug: bool) -> Iterator[None]:
             sys.stdout.flush()
         except BrokenPipeError:
             raise
-        except KeyboardInterrupt:
-            note("lamp: interrupted")
+        except KeyboardInterrupt as interruption:
+            note(f"lamp: {str(interruption) or 'interrupted'}")
             _leave(130)
         except (ValueError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             _fail(error, 2, debug)

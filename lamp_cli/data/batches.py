@@ -46,25 +46,32 @@ class WindowSampler:
     def __init__(self, clips: Sequence[Clip], statistics: Statistics, window: int):
         """Clips shorter than ``window`` are left out; raises ``ValueError`` when none is left."""
         # Normalised when drawn: normalised copies of a large corpus would need its memory twice.
-        self._clips = [c.features for c in clips if len(c.features) >= window]
+        self._clips = [clip for clip in clips if len(clip.features) >= window]
         if not self._clips:
             raise ValueError(f"no clip has {window} frames, which the motion tokenizer trains on")
         self._statistics = statistics
         self._window = window
-        starts = np.array([len(c) - window + 1 for c in self._clips])
+        starts = np.array([len(clip.features) - window + 1 for clip in self._clips])
         self._ends = np.cumsum(starts)
 
     def batch(self, seed: int, step: int, size: int) -> np.ndarray:
         """Normalised windows (size, window, C) float32."""
-        rng = np.random.default_rng([seed, 1, step])
-        draws = rng.integers(self._ends[-1], size=size)
-        numbers = np.searchsorted(self._ends, draws, side="right")
-        begins = draws - np.concatenate([[0], self._ends])[numbers]
+        numbers, begins = self._drawn(seed, step, size)
         rows = [
-            self._clips[number][begin : begin + self._window]
+            self._clips[number].features[begin : begin + self._window]
             for number, begin in zip(numbers.tolist(), begins.tolist(), strict=True)
         ]
         return self._statistics.normalise(np.stack(rows))
+
+    def names(self, seed: int, step: int, size: int) -> list[str]:
+        """The clips of a step's windows."""
+        return [self._clips[number].id for number in self._drawn(seed, step, size)[0]]
+
+    def _drawn(self, seed: int, step: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Clip numbers and first frames (size,)."""
+        draws = np.random.default_rng([seed, 1, step]).integers(self._ends[-1], size=size)
+        numbers = np.searchsorted(self._ends, draws, side="right")
+        return numbers, draws - np.concatenate([[0], self._ends])[numbers]
 
 
 class PairSampler:
@@ -102,13 +109,8 @@ class PairSampler:
 
         A batch never holds a clip twice, so it is smaller than ``size`` on a smaller corpus.
         """
-        size = min(size, len(self._clips))
-        steps_per_epoch = len(self._clips) // size
-        epoch, step_of_epoch = divmod(step, steps_per_epoch)
-        order = np.random.default_rng([seed, 2, epoch]).permutation(len(self._clips))
         rng = np.random.default_rng([seed, 3, step])
-        steps = order[: steps_per_epoch * size].reshape(-1, size)
-        numbers = self._sorted_by_length(steps, step_of_epoch, [seed, 5, epoch])
+        numbers = self._clip_numbers(seed, step, size)
         clips = [self._clips[n] for n in numbers]
         offered = [self._sentences[n] for n in numbers]
         texts = tuple(several[rng.integers(len(several))] for several in offered)
@@ -116,6 +118,19 @@ class PairSampler:
             texts = self._reworded(texts, np.random.default_rng([seed, 6, step]))
         motions = [self._crop(c.features, rng) for c in clips]
         return collate(motions, texts, numbers)
+
+    def names(self, seed: int, step: int, size: int) -> list[str]:
+        """The clips of a step."""
+        return [self._clips[number].id for number in self._clip_numbers(seed, step, size)]
+
+    def _clip_numbers(self, seed: int, step: int, size: int) -> np.ndarray:
+        """The clips (B,) of a step, by the epoch's order."""
+        size = min(size, len(self._clips))
+        steps_per_epoch = len(self._clips) // size
+        epoch, step_of_epoch = divmod(step, steps_per_epoch)
+        order = np.random.default_rng([seed, 2, epoch]).permutation(len(self._clips))
+        steps = order[: steps_per_epoch * size].reshape(-1, size)
+        return self._sorted_by_length(steps, step_of_epoch, [seed, 5, epoch])
 
     def _sorted_by_length(self, steps: np.ndarray, step: int, seed: list[int]) -> np.ndarray:
         """Clips (B,) of step number ``step`` of an epoch whose steps (S, B) are not sorted yet."""

@@ -5,10 +5,12 @@ Knows neither networks nor devices: a draw is made of arrays and sentences.
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -26,16 +28,17 @@ def drawn_ahead(draw: Callable[[int], Any], steps: range, workers: int) -> Itera
         return
     if "fork" not in multiprocessing.get_all_start_methods():
         raise ValueError(f"workers {workers}: this system cannot fork processes; expected 0")
-    yield from DataLoader(
+    loader = DataLoader(
         _Draws(draw, steps),
         batch_size=None,
         num_workers=workers,
         multiprocessing_context="fork",
-        collate_fn=_as_drawn,
+        collate_fn=_with_tensors,
         worker_init_fn=_begin_worker,
         # It draws a seed for its processes, which must not come from the caller's stream.
         generator=torch.Generator(),
     )
+    yield from map(_with_arrays, loader)
 
 
 class _Draws(Dataset):  # type: ignore[type-arg]
@@ -52,8 +55,25 @@ class _Draws(Dataset):  # type: ignore[type-arg]
         return self._draw(self._steps[place])
 
 
-def _as_drawn(drawn: Any) -> Any:
-    return drawn
+def _with_tensors(drawn: Any) -> Any:
+    """A draw whose arrays are tensors: these pass between processes as shared memory, never copied."""
+    return _replaced(drawn, np.ndarray, torch.from_numpy)
+
+
+def _with_arrays(drawn: Any) -> Any:
+    return _replaced(drawn, torch.Tensor, torch.Tensor.numpy)
+
+
+def _replaced(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """``value`` with everything of a kind changed, within tuples, lists and dataclasses too."""
+    if isinstance(value, kind):
+        return change(value)
+    if isinstance(value, tuple | list):
+        return type(value)(_replaced(each, kind, change) for each in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return dataclasses.replace(value, **{n: _replaced(getattr(value, n), kind, change) for n in names})
+    return value
 
 
 def _begin_worker(number: int) -> None:

@@ -2,32 +2,48 @@
 
 A stage gives the network, its batches and its validation. Nothing random is saved: the batch and
 the seed of step s are functions of (seed, s), so a run killed at any moment and resumed is
-bit-identical to one that was not. Checkpoints are safetensors, never pickles.
+bit-identical to one that was not. The state is saved at every validation, every two minutes, and on
+Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
 
-import json
+import itertools
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from ..inference.precision import autocast
 from ..model import distributed
-from ..model.state import first_misfit
-from ..storage import replacing
+from .averaging import WeightAverage
+from .checkpoint import (
+    BEST,
+    TrainingResult,
+    TrainingState,
+    load_best_weights,
+    restore_state,
+    save_best,
+    save_state,
+)
 from .draws import drawn_ahead
 from .log import LOG, TrainingLog
+from .stopping import StopSignals, TrainingStopped
 
-BEST, LAST = "best.safetensors", "last.safetensors"
+SAVE_EVERY_SECONDS = 120.0
+# Reading a figure makes the processor wait for an accelerator; a display needs no more than one a second.
+READ_EVERY_SECONDS = 1.0
+# Ranks agree on a stop this often: asking each other costs every rank a wait.
+STEPS_BETWEEN_QUESTIONS = 10
+# Of the clips of a batch whose loss is not finite, this many are named.
+CLIPS_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -43,6 +59,12 @@ class TrainingConfig:
     betas: AdamW's.
     validate_every: steps between two validations, each of which writes a checkpoint.
     gradient_clip: largest norm of the gradient.
+    accumulate: batches whose mean gradient one step follows, for batches that a device cannot hold at once.
+        The pairs of a contrastive objective are told apart within each batch alone.
+    average_decay: share of the averaged weights that a step keeps; the averaged weights are validated and
+        kept. 0: the weights themselves.
+
+    Raises ``ValueError`` for an ``accumulate`` or ``average_decay`` out of its range.
     """
 
     steps: int
@@ -54,6 +76,14 @@ class TrainingConfig:
     betas: tuple[float, float] = (0.9, 0.99)
     validate_every: int = 200
     gradient_clip: float = 1.0
+    accumulate: int = 1
+    average_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.accumulate < 1:
+            raise ValueError(f"accumulate: expected at least 1 batch, found {self.accumulate}")
+        if not 0 <= self.average_decay < 1:
+            raise ValueError(f"average_decay: expected a share from 0, below 1, found {self.average_decay}")
 
 
 class Stage(Protocol):
@@ -70,6 +100,9 @@ class Stage(Protocol):
     def draw(self, step: int) -> Any:
         """What all ranks learn from in this step: arrays and sentences, which another process may draw."""
 
+    def names(self, step: int) -> Sequence[str]:
+        """The clips or sentences of a step's draw, for an error to name."""
+
     def batch(self, drawn: Any) -> tuple[Any, ...]:
         """Arguments of the network for this rank, of what was drawn for a step."""
 
@@ -77,15 +110,11 @@ class Stage(Protocol):
         """Figures on the validation split; ``figure`` is the one that chooses the best."""
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """The validation figures of the best step."""
-
-    step: int
-    figures: dict[str, float]
-
-
 Report = Callable[[int, dict[str, float] | None], None]
+
+
+def silent(message: str) -> None:
+    """Announce nothing."""
 
 
 def train(
@@ -96,43 +125,217 @@ def train(
     device: torch.device,
     report: Report,
     workers: int = 0,
+    announce: Callable[[str], None] = silent,
+    save_every: float = SAVE_EVERY_SECONDS,
 ) -> TrainingResult:
     """Train a stage in ``folder``, going on from its checkpoint when there is one.
 
-    Writes ``last.safetensors`` (weights and optimiser), ``best.safetensors`` (weights only) and
-    ``log.jsonl``. On return the network holds the best weights. ``report(step, figures)`` is called
-    after every step, and once more without figures when a validation begins. What steps learn from is drawn
-    ahead by ``workers`` processes, and the same for any number of them. Raises ``ValueError`` for a
-    checkpoint of another network.
+    Writes the files of :mod:`lamp_cli.training.checkpoint` and ``log.jsonl``; the state every ``save_every``
+    seconds, too. On return the network holds the best weights. ``report(step, figures)`` is called after
+    every step, beside an accelerator once a second, and without figures when a validation begins;
+    ``announce`` is told of a checkpoint that cannot be read. What steps learn from is drawn ahead by
+    ``workers`` processes, and the same for any number of them. Raises ``ValueError`` for a checkpoint of
+    another network, ``FloatingPointError`` naming the clips of a batch whose loss is not finite, and
+    :class:`TrainingStopped` after a signal, when the state is saved.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    network = stage.network.to(device)
-    optimizer = _optimizer(network, config)
-    step, best = _restore(folder / LAST, network, optimizer, device)
-    log = TrainingLog(folder / LOG, step) if distributed.rank() == 0 else None
-    parallel = _parallel(network, device)
-    start_time, start_step = time.monotonic(), step
-    for drawn in drawn_ahead(stage.draw, range(step, config.steps), workers):
-        figures = _step(stage, drawn, parallel, optimizer, config, seed, step, device)
-        step += 1
-        figures["steps_per_second"] = (step - start_step) / (time.monotonic() - start_time)
-        report(step, figures)
-        if step % config.validate_every == 0 or step == config.steps:
-            report(step, None)
-            network.eval()
-            with torch.no_grad():
-                measured = stage.validate()
-            network.train()
-            improved = best is None or _better(stage, measured, best.figures)
-            best = TrainingResult(step, measured) if best is None or improved else best
-            if log is not None:
-                log.write({"step": step, **figures, **{f"val_{k}": v for k, v in measured.items()}})
-                if improved:
-                    _save_weights(folder / BEST, network, best)
-                _save(folder / LAST, network, optimizer, step, best)
+    training = _Training(stage, config, folder, seed, device, announce)
+    begun = training.progress.step
+    # Batches, not steps: a step may accumulate several.
+    batches = range(begun * config.accumulate, config.steps * config.accumulate)
+    draws = drawn_ahead(stage.draw, batches, workers)
+    clock = _Clock(begun, 0.0 if device.type == "cpu" else READ_EVERY_SECONDS, save_every)
+    with StopSignals() as signals:
+        while True:
+            step = training.progress.step
+            if training.validation_is_due():
+                training.read_figures()
+                report(step, None)
+                training.validate(signals)
+                clock.saved()
+            if step == config.steps:
+                break
+            if training.stop_is_asked_for(signals):
+                training.save_and_stop()
+            training.step(draws)
+            if clock.is_time_to_read():
+                figures = training.read_figures()
+                report(step + 1, {**figures, "steps_per_second": clock.rate(step + 1)})
+            if clock.is_time_to_save():
+                training.save()
+                clock.saved()
     # The first rank alone writes: the others must not read before it has.
     distributed.barrier()
-    return load_best_weights(folder / BEST, network)
+    return load_best_weights(folder / BEST, training.network)
+
+
+class _Clock:
+    """When to read figures and to save, and how fast steps are."""
+
+    def __init__(self, begun: int, read_every: float, save_every: float):
+        self._begun, self._read_every, self._save_every = begun, read_every, save_every
+        self._start = self._read = self._saved = time.monotonic()
+
+    def rate(self, step: int) -> float:
+        """Steps per second since the beginning."""
+        return (step - self._begun) / (time.monotonic() - self._start)
+
+    def is_time_to_read(self) -> bool:
+        now = time.monotonic()
+        if now - self._read < self._read_every:
+            return False
+        self._read = now
+        return True
+
+    def is_time_to_save(self) -> bool:
+        return time.monotonic() - self._saved >= self._save_every
+
+    def saved(self) -> None:
+        self._saved = time.monotonic()
+
+
+class _Training:
+    """A stage, its optimiser and averaged weights, and where they are."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        config: TrainingConfig,
+        folder: Path,
+        seed: int,
+        device: torch.device,
+        announce: Callable[[str], None],
+    ):
+        self._stage, self._config, self._folder = stage, config, folder
+        self._seed, self._device = seed, device
+        self.network = stage.network.to(device)
+        self._optimizer = _optimizer(self.network, config, device)
+        self._average = WeightAverage(self.network, config.average_decay) if config.average_decay else None
+        self._state = TrainingState(self.network, self._optimizer, self._average)
+        self.progress = restore_state(folder, self._state, announce)
+        self._parallel = _parallel(self.network, device)
+        self._log = TrainingLog(folder / LOG, self.progress.step) if distributed.rank() == 0 else None
+        self._losses: dict[str, Tensor] = {}
+        # On the device, so that no step waits for it; -1 while every loss was finite.
+        self._not_finite = torch.full((), -1, dtype=torch.long, device=device)
+
+    def validation_is_due(self) -> bool:
+        """Whether the last step is one to validate and was not."""
+        step = self.progress.step
+        due = step and (step % self._config.validate_every == 0 or step == self._config.steps)
+        return bool(due) and self.progress.validated < step
+
+    def step(self, draws: Iterator[Any]) -> None:
+        """One optimiser step on the mean gradient of ``accumulate`` batches."""
+        config, step = self._config, self.progress.step
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(config, step)
+        self._optimizer.zero_grad(set_to_none=True)
+        several = []
+        for number, drawn in enumerate(itertools.islice(draws, config.accumulate)):
+            last = number == config.accumulate - 1
+            several.append(self._accumulate(drawn, step * config.accumulate + number, last))
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
+        first = ~torch.isfinite(norm) & (self._not_finite < 0)
+        self._not_finite = torch.where(first, step, self._not_finite)
+        self._optimizer.step()
+        if self._average is not None:
+            self._average.update()
+        self._losses = {name: _mean([each[name] for each in several]) for name in several[0]}
+        self.progress = replace(self.progress, step=step + 1)
+
+    def _accumulate(self, drawn: Any, number: int, last: bool) -> dict[str, Tensor]:
+        """Add the gradient of one batch; gradients of ranks are exchanged with the ``last`` one."""
+        generator = torch.Generator().manual_seed(_mixed(self._seed, number, 0))
+        # Dropout draws from torch's own stream and no other can be given to it: seed it for this batch
+        # only, apart on every rank, and leave the caller's stream as it was.
+        with self._exchanging(last), torch.random.fork_rng(_cuda(self._device)):
+            torch.manual_seed(_mixed(self._seed, number, 1 + distributed.rank()))
+            with autocast(self._device):
+                losses: dict[str, Tensor] = self._parallel(*self._stage.batch(drawn), generator)
+            loss = losses["loss"]
+            (loss if self._config.accumulate == 1 else loss / self._config.accumulate).backward()
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _exchanging(self, exchange: bool) -> AbstractContextManager[Any]:
+        """Within the block gradients are exchanged between ranks, or not yet."""
+        if exchange or not isinstance(self._parallel, DistributedDataParallel):
+            return nullcontext()
+        return self._parallel.no_sync()
+
+    def read_figures(self) -> dict[str, float]:
+        """The figures of the last step; raises ``FloatingPointError`` when a loss was not finite."""
+        if self._losses:
+            figures = {name: float(value) for name, value in self._losses.items()}
+            self.progress, self._losses = replace(self.progress, figures=figures), {}
+        if (step := int(self._not_finite)) >= 0:
+            raise FloatingPointError(self._not_finite_message(step))
+        return self.progress.figures
+
+    def _not_finite_message(self, step: int) -> str:
+        accumulate = self._config.accumulate
+        names = [n for k in range(accumulate) for n in self._stage.names(step * accumulate + k)]
+        more = f" and {len(names) - CLIPS_NAMED} more" if len(names) > CLIPS_NAMED else ""
+        return (
+            f"{self._stage.name}: the loss is not finite at step {step + 1}, of "
+            f"{', '.join(names[:CLIPS_NAMED])}{more}; the last checkpoint, in {self._folder}, is from before"
+        )
+
+    def validate(self, signals: StopSignals) -> None:
+        """Validate the last step, log it, keep the best, save; a signal meanwhile saves and stops."""
+        try:
+            with signals.at_once():
+                measured = self._measured()
+        except KeyboardInterrupt:
+            self.save_and_stop()
+        step, best = self.progress.step, self.progress.best
+        improved = best is None or _better(self._stage, measured, best.figures)
+        best = TrainingResult(step, measured) if improved else best
+        self.progress = replace(self.progress, validated=step, best=best)
+        if self._log is None:
+            return
+        validation = {f"val_{name}": value for name, value in measured.items()}
+        self._log.write({"step": step, **self.progress.figures, **validation})
+        if improved:
+            assert best is not None
+            with self._averaged():
+                save_best(self._folder / BEST, self.network, best)
+        save_state(self._folder, self._state, self.progress)
+
+    def _measured(self) -> dict[str, float]:
+        self.network.eval()
+        try:
+            with self._averaged(), torch.no_grad():
+                return self._stage.validate()
+        finally:
+            self.network.train()
+
+    def _averaged(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self._average is None else self._average.in_place()
+
+    def save(self) -> None:
+        """Write the state after the last step, which must have been finite."""
+        self.read_figures()
+        if distributed.rank() == 0:
+            save_state(self._folder, self._state, self.progress)
+
+    def stop_is_asked_for(self, signals: StopSignals) -> bool:
+        """Whether a signal has come, to any rank."""
+        if distributed.world_size() == 1:
+            return signals.received
+        if self.progress.step % STEPS_BETWEEN_QUESTIONS:
+            return False
+        asked = torch.tensor(int(signals.received), device=self._device)
+        return bool(distributed.sum_over_ranks(asked))
+
+    def save_and_stop(self) -> NoReturn:
+        """Save, and raise ``TrainingStopped``."""
+        self.save()
+        raise TrainingStopped(self._stage.name, self.progress.step)
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    return values[0] if len(values) == 1 else torch.stack(list(values)).float().mean()
 
 
 def _better(stage: Stage, new: dict[str, float], old: dict[str, float]) -> bool:
@@ -143,7 +346,7 @@ def _better(stage: Stage, new: dict[str, float], old: dict[str, float]) -> bool:
     return first > second if stage.larger_is_better else first < second
 
 
-def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+def _optimizer(network: nn.Module, config: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:
     """AdamW without decay on biases and norms."""
     weights = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
     others = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
@@ -151,7 +354,10 @@ def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimi
         {"params": weights, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=config.learning_rate, betas=config.betas)
+    groups = [group for group in groups if group["params"]]
+    # One pass over the weights instead of one for every operation of the update.
+    fused = device.type in ("cpu", "cuda")
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=fused)
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
@@ -166,38 +372,8 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 def _parallel(network: nn.Module, device: torch.device) -> nn.Module:
     if distributed.world_size() == 1:
         return network
-    from torch.nn.parallel import DistributedDataParallel
-
     devices = [device.index] if device.type == "cuda" else None
     return DistributedDataParallel(network, device_ids=devices, find_unused_parameters=True)
-
-
-def _step(
-    stage: Stage,
-    drawn: Any,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    config: TrainingConfig,
-    seed: int,
-    step: int,
-    device: torch.device,
-) -> dict[str, float]:
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(config, step)
-    generator = torch.Generator().manual_seed(_mixed(seed, step, 0))
-    # Dropout draws from torch's own stream and no other can be given to it: seed it for this step
-    # only, apart on every rank, and leave the caller's stream as it was.
-    with torch.random.fork_rng(devices=_cuda(device)):
-        torch.manual_seed(_mixed(seed, step, 1 + distributed.rank()))
-        with autocast(device):
-            losses: dict[str, Tensor] = network(*stage.batch(drawn), generator)
-        optimizer.zero_grad(set_to_none=True)
-        losses["loss"].backward()
-    norm = nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)
-    if not torch.isfinite(norm):
-        raise FloatingPointError(f"{stage.name}: the loss is not finite at step {step}")
-    optimizer.step()
-    return {name: float(value.detach()) for name, value in losses.items()}
 
 
 def _mixed(seed: int, step: int, stream: int) -> int:
@@ -206,57 +382,3 @@ def _mixed(seed: int, step: int, stream: int) -> int:
 
 def _cuda(device: torch.device) -> list[torch.device]:
     return [device] if device.type == "cuda" else []
-
-
-def _save_weights(path: Path, network: nn.Module, best: TrainingResult) -> None:
-    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"best": json.dumps(asdict(best))})
-
-
-def _save(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, step: int, best: TrainingResult
-) -> None:
-    tensors = {f"network.{k}": v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-    for number, state in optimizer.state_dict()["state"].items():
-        for name, value in state.items():
-            tensors[f"optimizer.{number}.{name}"] = value.detach().cpu().contiguous()
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"step": str(step), "best": json.dumps(asdict(best))})
-
-
-def _restore(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
-) -> tuple[int, TrainingResult | None]:
-    if not path.exists():
-        return 0, None
-    tensors, metadata = _read(path)
-    _load(path, network, {k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("optimizer."):
-            _, number, name = key.split(".", 2)
-            state.setdefault(int(number), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return int(metadata["step"]), TrainingResult(**json.loads(metadata["best"]))
-
-
-def load_best_weights(path: Path, network: nn.Module) -> TrainingResult:
-    """Load ``best.safetensors``; raises ``ValueError`` naming what does not fit."""
-    tensors, metadata = _read(path)
-    _load(path, network, tensors)
-    return TrainingResult(**json.loads(metadata["best"]))
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: not a whole checkpoint ({error})") from None
-
-
-def _load(path: Path, network: nn.Module, tensors: dict[str, Tensor]) -> None:
-    if misfit := first_misfit(network, tensors):
-        raise ValueError(f"{path}: belongs to another network, {misfit} does not fit")
-    network.load_state_dict(tensors)

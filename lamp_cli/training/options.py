@@ -11,7 +11,8 @@ import torch
 
 from ..data.layout import ReadReport
 from ..model.captioner import LanguageModelConfig
-from .loop import TrainingConfig, TrainingResult
+from .checkpoint import TrainingResult
+from .loop import TrainingConfig, silent
 from .sizes import STAGES
 
 Report = Callable[[str, int, int, dict[str, float] | None], None]
@@ -62,18 +63,14 @@ class PretrainOptions:
     workers: int = 0
 
 
-def silent(message: str) -> None:
-    """Announce nothing."""
-
-
 @dataclass(frozen=True)
 class RunContext:
     """What every stage of a call of ``pretrain`` needs beside its data and networks.
 
     options: what decides the run.
     device: where it computes.
-    report: called with stage, step, all steps and figures after every step, and once more with None in the
-        figures' place when the validation after the step begins.
+    report: called with stage, step, all steps and figures after every step (beside an accelerator once a
+        second), and with None in the figures' place when the validation after a step begins.
     announce: called with a line that a user should know.
     """
 

@@ -6,6 +6,7 @@
       training/vocab.txt               the vocabulary it began with
       training/STAGE/stage.json        the weights it was built on, and whether it is finished
       training/STAGE/last.safetensors  where to go on, until the stage is finished
+      training/STAGE/previous.safetensors  the same of the save before
       training/STAGE/best.safetensors  the best weights by validation
       training/STAGE/log.jsonl         one line per validation
       training/captioner/language/     the same of the embedded decoder's language pretraining
@@ -49,8 +50,9 @@ from ..model.qformer import QFormer
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
 from ..motion.skeleton import Skeleton
+from .checkpoint import BEST, TrainingResult, load_best_weights
 from .curves import draw_curves
-from .loop import BEST, Stage, TrainingConfig, TrainingResult, load_best_weights
+from .loop import Stage, TrainingConfig
 from .options import PretrainOptions, PretrainReport, Report, RunContext, silent, with_overrides
 from .origins import FROZEN, Origin, StartFrom, lamp_reads_motions, other_weights, plan_stages
 from .pretrain_captioner import CaptionerInput, captioner_of, pretrain_captioner, trained_captioner

@@ -22,7 +22,8 @@ from ..model.hugging_face import half_precision
 from ..model.lamp import Lamp
 from ..model.qformer import QFormerConfig
 from ..model.tokenizer import MotionTokenizer
-from .loop import BEST, Stage, TrainingConfig, TrainingResult, load_best_weights
+from .checkpoint import BEST, TrainingResult, load_best_weights
+from .loop import Stage, TrainingConfig
 from .options import PretrainOptions, RunContext, with_overrides
 from .origins import StartFrom
 from .run_record import RUN, claim, read_object, train_stage, weights_fingerprint

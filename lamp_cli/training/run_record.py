@@ -22,8 +22,9 @@ from ..bundle.config import from_json
 from ..data.statistics import Statistics
 from ..model import distributed
 from ..storage import write_json
+from .checkpoint import BEST, CHECKPOINTS, LAST, PREVIOUS, TrainingResult, load_best_weights
 from .log import LOG
-from .loop import BEST, LAST, Stage, TrainingConfig, TrainingResult, load_best_weights, train
+from .loop import Stage, TrainingConfig, train
 from .options import RunContext
 
 RUN, STAGE = "run.json", "stage.json"
@@ -105,11 +106,13 @@ def train_stage(
         context.device,
         lambda step, figures: context.report(stage.name, step, config.steps, figures),
         options.workers,
+        context.announce,
     )
     if distributed.rank() == 0:
         record = StageRecord(dict(built_on), weights_fingerprint(stage.network))
         write_json(folder / STAGE, dataclasses.asdict(record))
-        (folder / LAST).unlink(missing_ok=True)
+        for name in (LAST, PREVIOUS):
+            (folder / name).unlink(missing_ok=True)
     return result
 
 
@@ -123,7 +126,7 @@ def _begin_stage(folder: Path, built_on: Mapping[str, str]) -> bool:
     # No rank may find the folder changed before it has looked.
     distributed.barrier()
     if distributed.rank() == 0 and (before is None or stale):
-        for name in (LAST, BEST, LOG):
+        for name in (*CHECKPOINTS, LOG):
             (folder / name).unlink(missing_ok=True)
         write_json(folder / STAGE, dataclasses.asdict(StageRecord(dict(built_on))))
     distributed.barrier()

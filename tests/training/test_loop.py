@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from lamp_cli.training.curves import curves_figure, read_logs
 from lamp_cli.training.log import TrainingLog, read_log
 from lamp_cli.training.loop import TrainingConfig, train
+from lamp_cli.training.stopping import TrainingStopped
 
 CPU = torch.device("cpu")
 CONFIG = TrainingConfig(4, 2, 1e-2, 1e-3, 1, 0.0, validate_every=2)
@@ -39,6 +44,9 @@ class Line:
 
     def draw(self, step: int) -> int:
         return step
+
+    def names(self, step: int) -> list[str]:
+        return [f"clip {step}"]
 
     def batch(self, drawn: int) -> tuple[Any, ...]:
         return (torch.tensor([1.0 + drawn]),)
@@ -96,3 +104,132 @@ def test_the_process_group_ends_with_the_command(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(KeyboardInterrupt), _process_group("cpu"):
         raise KeyboardInterrupt
     assert calls == ["gloo", "destroyed"]
+
+
+def state_of(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "last.safetensors")
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+class Signalled(Line):
+    """A line whose training gets a signal in the batch of a step, or in a validation."""
+
+    def __init__(self, errors: list[float], number: int, step: int | None = None):
+        super().__init__(errors)
+        self._signal, self._step = number, step
+
+    def batch(self, drawn: int) -> tuple[Any, ...]:
+        if drawn == self._step:
+            os.kill(os.getpid(), self._signal)
+        return super().batch(drawn)
+
+    def validate(self) -> dict[str, float]:
+        if self._step is None:
+            os.kill(os.getpid(), self._signal)
+        return super().validate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("step", "stopped_at"), [(0, 1), (2, 3), (None, 2)])
+def test_a_signal_saves_and_stops_and_the_run_goes_on_bit_identically(
+    number: int, step: int | None, stopped_at: int, tmp_path: Path
+) -> None:
+    train(Line([3.0, 2.0]), CONFIG, tmp_path / "whole", 0, CPU, ignore)
+    before = signal.getsignal(number)
+    with pytest.raises(TrainingStopped, match=rf"line stopped at step {stopped_at}, its state is saved"):
+        train(Signalled([3.0], number, step), CONFIG, tmp_path / "stopped", 0, CPU, ignore)
+    assert signal.getsignal(number) is before
+    left = [2.0] if step == 2 else [3.0, 2.0]
+    result = train(Line(left), CONFIG, tmp_path / "stopped", 0, CPU, ignore)
+    assert result.step == 4 and equal(state_of(tmp_path / "whole"), state_of(tmp_path / "stopped"))
+    logs = [(tmp_path / name / "log.jsonl").read_text() for name in ("whole", "stopped")]
+    assert logs[0] == logs[1]
+
+
+def test_the_state_is_saved_by_time_too(tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    def kill(step: int, figures: object) -> None:
+        if step == 2:
+            raise Killed
+
+    config = replace(CONFIG, validate_every=4)
+    with pytest.raises(Killed):
+        train(Line([2.0]), config, tmp_path / "killed", 0, CPU, kill, save_every=0.0)
+    assert not (tmp_path / "killed" / "best.safetensors").exists()
+    steps: list[int] = []
+    train(Line([2.0]), config, tmp_path / "killed", 0, CPU, lambda step, figures: steps.append(step))
+    assert steps == [2, 3, 4, 4]
+    train(Line([2.0]), config, tmp_path / "whole", 0, CPU, ignore)
+    assert equal(state_of(tmp_path / "whole"), state_of(tmp_path / "killed"))
+
+
+def test_behind_a_checkpoint_cut_short_the_one_before_goes_on(tmp_path: Path) -> None:
+    train(Line([3.0, 2.0]), CONFIG, tmp_path, 0, CPU, ignore)
+    last = tmp_path / "last.safetensors"
+    whole, said = {name: value.clone() for name, value in state_of(tmp_path).items()}, []
+    last.write_bytes(last.read_bytes()[:100])
+    train(Line([2.0]), CONFIG, tmp_path, 0, CPU, ignore, announce=said.append)
+    assert equal(whole, state_of(tmp_path))
+    assert len(said) == 1 and "last.safetensors: not a whole checkpoint" in said[0] and "step 2" in said[0]
+
+
+def test_a_loss_that_is_not_finite_names_the_clips_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+    class Broken(Line):
+        def batch(self, drawn: int) -> tuple[Any, ...]:
+            return (torch.tensor([float("nan") if drawn == 2 else 1.0]),)
+
+    with pytest.raises(
+        FloatingPointError, match=r"line: the loss is not finite at step 3, of clip 2; the last"
+    ):
+        train(Broken([3.0]), CONFIG, tmp_path, 0, CPU, ignore)
+    assert all(value.isfinite().all() for value in state_of(tmp_path).values())
+
+
+class _PlainDescent(torch.nn.Module):
+    """The loss is the slope times what was drawn: its gradient is what was drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        return {"loss": (self.slope * x).mean()}
+
+
+def test_a_step_follows_the_mean_gradient_of_its_batches(tmp_path: Path) -> None:
+    stage = Line([1.0])
+    stage.network = _PlainDescent()
+    config = TrainingConfig(1, 2, 1e-2, 1e-3, 0, 0.0, validate_every=1, gradient_clip=100.0, accumulate=3)
+    train(stage, config, tmp_path, 0, CPU, ignore)
+    # The first moment of one step is (1 - 0.9) times the gradient: the mean of 1, 2 and 3.
+    assert state_of(tmp_path)["optimizer.0.exp_avg"].item() == pytest.approx(0.1 * 2.0)
+    assert [record["loss"] for record in read_log(tmp_path / "log.jsonl")] == [0.0]
+
+
+def test_averaged_weights_are_validated_and_kept(tmp_path: Path) -> None:
+    seen: list[float] = []
+
+    class Watched(Line):
+        def validate(self) -> dict[str, float]:
+            seen.append(float(self.network.slope.detach()))
+            return super().validate()
+
+    def slopes(average_decay: float) -> list[float]:
+        seen.clear()
+        config = replace(CONFIG, validate_every=1, average_decay=average_decay)
+        train(Watched([4.0, 3.0, 2.0, 1.0]), config, tmp_path / str(average_decay), 0, CPU, ignore)
+        return list(seen)
+
+    plain, averaged = slopes(0.0), slopes(0.75)
+    expected = 0.0
+    for own, average in zip(plain, averaged, strict=True):
+        expected = 0.75 * expected + 0.25 * own
+        assert average == pytest.approx(expected, rel=1e-5)
+    state = state_of(tmp_path / "0.75")
+    assert state["network.slope"].item() == plain[-1] and state["average.slope"].item() == averaged[-1]
+    assert load_file(tmp_path / "0.75" / "best.safetensors")["slope"].item() == averaged[-1]

@@ -186,8 +186,9 @@ def test_training_leaves_the_callers_random_stream_alone(tmp_path: Path) -> None
 
 def test_a_checkpoint_cut_short_is_named(tmp_path: Path) -> None:
     train(_tokenizer_stage(), CONFIG, tmp_path, 0, CPU, _kill_at(-1))
-    last = tmp_path / "last.safetensors"
-    last.write_bytes(last.read_bytes()[:500])
+    for name in ("last", "previous"):
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(ValueError, match=r"last\.safetensors: not a whole checkpoint"):
         train(_tokenizer_stage(), CONFIG, tmp_path, 0, CPU, _kill_at(-1))
 

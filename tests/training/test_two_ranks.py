@@ -66,18 +66,18 @@ def _rank(rank: int, folder: str) -> None:
         gradients = _gradients(make(), 2)
         if rank == 0:
             save_file(gradients, Path(folder) / f"{name}.safetensors")
-    write = loop._save_weights
+    write = loop.save_best
 
     def slowly(*arguments: Any) -> None:
         time.sleep(0.5)
         write(*arguments)
 
-    loop._save_weights = slowly
+    loop.save_best = slowly
     stage = test_loop.Line([3.0, 2.0])
     result = train(stage, test_loop.CONFIG, Path(folder) / "run", 0, test_loop.CPU, test_loop.ignore)
     slope = float(stage.network.state_dict()["slope"])
     (Path(folder) / f"{rank}.json").write_text(json.dumps([result.step, slope]))
-    loop._save_weights = write
+    loop.save_best = write
     SIZES["mini"] = small_size()
     options = replace(PRETRAINING, stages=(*PRETRAINING.stages, "captioner"))
     data, output = Path(folder) / "data", Path(folder) / "bundle"

@@ -57,6 +57,10 @@ class LanguageStage:
         numbers = order[place * self._batch_size : (place + 1) * self._batch_size]
         return [self._sentences[number] for number in numbers]
 
+    def names(self, step: int) -> list[str]:
+        """The sentences of a step."""
+        return self.draw(step)
+
     def batch(self, drawn: Sequence[str]) -> tuple[None, Text]:
         """No motion, and the sentences of one rank."""
         texts = drawn[distributed.rows_of_rank(len(drawn))]
@@ -103,6 +107,10 @@ class CaptionerStage:
     def draw(self, step: int) -> MotionBatch:
         """Motions and captions of all ranks."""
         return self._sampler.batch(self._seed, step, self._batch_size)
+
+    def names(self, step: int) -> list[str]:
+        """The clips of a step."""
+        return self._sampler.names(self._seed, step, self._batch_size)
 
     def batch(self, drawn: MotionBatch) -> tuple[Tensor, Text]:
         """Query outputs and captions of one rank."""

@@ -64,11 +64,18 @@ class EvaluatorStage:
 
     def draw(self, step: int) -> list[EvaluationPair]:
         """The pairs of all ranks: every clip once per epoch in a drawn order, by the field's protocol."""
+        rng = np.random.default_rng([self._seed, 5, step])
+        return [self._data.train.draw(number, rng) for number in self._clip_numbers(step)]
+
+    def names(self, step: int) -> list[str]:
+        """The clips of a step."""
+        return [self._data.train.clips[number].id for number in self._clip_numbers(step)]
+
+    def _clip_numbers(self, step: int) -> list[int]:
         size = self._batch_size
         epoch, place = divmod(step, len(self._data.train.clips) // size)
         order = np.random.default_rng([self._seed, 4, epoch]).permutation(len(self._data.train.clips))
-        rng = np.random.default_rng([self._seed, 5, step])
-        return [self._data.train.draw(int(n), rng) for n in order[place * size : (place + 1) * size]]
+        return order[place * size : (place + 1) * size].tolist()
 
     def batch(self, drawn: Sequence[EvaluationPair]) -> tuple[MatchingBatch]:
         """The pairs of one rank."""

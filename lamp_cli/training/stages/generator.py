@@ -61,6 +61,10 @@ class GeneratorStage:
         """Motions and sentences of all ranks."""
         return self._sampler.batch(self._seed, step, self._batch_size)
 
+    def names(self, step: int) -> list[str]:
+        """The clips of a step."""
+        return self._sampler.names(self._seed, step, self._batch_size)
+
     def batch(self, drawn: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor]:
         """Sentences, codes and token counts of one rank."""
         lamp, text, codes, lengths = self._inputs(drawn)

@@ -95,6 +95,10 @@ class LampStage:
             return PairDraw(batch)
         return PairDraw(batch, self._paraphrases.batch(self._seed, step, self._batch_size))
 
+    def names(self, step: int) -> list[str]:
+        """The clips of a step."""
+        return self._sampler.names(self._seed, step, self._batch_size)
+
     def batch(self, drawn: PairDraw) -> tuple[PretrainingBatch]:
         """The pairs of one rank."""
         pairs = self._share(self._pairs(drawn.pairs))

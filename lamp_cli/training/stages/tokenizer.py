@@ -56,6 +56,10 @@ class TokenizerStage:
         """Windows (B, T, C) of all ranks."""
         return self._windows.batch(self._seed, step, self._batch_size)
 
+    def names(self, step: int) -> list[str]:
+        """The clips of a step."""
+        return self._windows.names(self._seed, step, self._batch_size)
+
     def batch(self, drawn: np.ndarray) -> tuple[Tensor]:
         """Windows (B, T, C) of one rank."""
         rows = distributed.rows_of_rank(len(drawn))
