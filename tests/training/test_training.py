@@ -57,7 +57,11 @@ def _lamp_stage(dropout: float = 0.1, text_encoder: QFormer | None = None) -> La
     vocabulary = Vocabulary([*ascii_pieces(), DECODER_TOKEN])
     tokenizer = _tokenizer()
     qformer = QFormerConfig(len(vocabulary), 16, 2, 2, 32, 20, 12, 8, dropout=dropout)
-    lamp = Lamp(LampConfig(qformer=qformer, codes=16, embedding_width=8), vocabulary.decoder)
+    more = {"paraphrase": 1.0, "retention": 10.0} if text_encoder is not None else {}
+    config = LampConfig(
+        qformer=qformer, codes=16, embedding_width=8, weights={**LampConfig().weights, **more}
+    )
+    lamp = Lamp(config, vocabulary.decoder)
     groups = [WORDS[:2], WORDS[2:4], WORDS[4:]]
     data = PairData(
         _clips(6, 0), _clips(3, 1), STATISTICS, vocabulary, groups if text_encoder is not None else ()
