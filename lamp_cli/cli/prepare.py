@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Annotated
 import typer
 
 from ..data.prepare.caption_files import read_requests
+from ..data.prepare.humanml3d import NAME, prepare_humanml3d
 from ..data.prepare.prepare import PrepareOptions, PrepareReport, prepare, remove_prepared
 from ..data.prepare.takes import find_sources
 from ..data.sentences import read_sentences
 from ..files.joint_names import read_joint_map
+from ..files.reading import Reading
 from .common import UsageError, emit, note
-from .inputs import BodyModels, JointMap
+from .inputs import BodyModels, JointMap, reading_option
 from .progress import counted
 
 
@@ -30,6 +33,13 @@ def prepare_command(
     captions: Annotated[
         list[Path] | None,
         typer.Option("--captions", help=".jsonl, .txt or folder of clips and sentences; repeatable."),
+    ] = None,
+    mocap: Annotated[
+        Path | None,
+        typer.Option(help="With the word humanml3d: folder of CMU's, ACCAD's, HDM05's or AMASS's takes."),
+    ] = None,
+    texts: Annotated[
+        Path | None, typer.Option(help="With it too: HumanML3D's texts, with its index.csv and lists beside.")
     ] = None,
     synthetic: Annotated[int, typer.Option(min=0, help="Add this many made-up motions.")] = 0,
     recombine: Annotated[
@@ -56,8 +66,21 @@ def prepare_command(
 ) -> None:
     """Turn motions and captions into a data set in the HumanML3D layout, with a report.
 
-    The same call goes on where an earlier one was stopped.
+    The same call goes on where an earlier one was stopped. "lamp prepare humanml3d --mocap DIR --texts DIR"
+    makes HumanML3D of its public texts and of takes that anyone may download.
     """
+    if mocap is not None or texts is not None:
+        others = {
+            "--captions": captions,
+            "--synthetic": synthetic,
+            "--recombine": recombine,
+            "--wording": wording,
+        }
+        _refuse_beside_humanml3d(motions, mocap, texts, others)
+        assert mocap is not None and texts is not None
+        reading = reading_option(fps, body_models, joint_map)
+        _prepare_humanml3d(mocap, texts, output, reading, val_fraction, workers, force, as_json)
+        return
     if motions is None and not synthetic:
         raise UsageError("nothing to prepare; expected a folder of motions, --synthetic N, or both")
     if motions is not None and not motions.exists():
@@ -92,6 +115,42 @@ def prepare_command(
         report = prepare(motions, requests, output, options, counted(stack, "preparing"))
     _show(report)
     emit({"data": str(output), **asdict(report), "reasons": report.reasons()}, str(output), as_json)
+
+
+def _refuse_beside_humanml3d(
+    motions: Path | None, mocap: Path | None, texts: Path | None, others: Mapping[str, object]
+) -> None:
+    if str(motions) != NAME or mocap is None or texts is None:
+        raise UsageError("expected humanml3d --mocap DIR --texts DIR")
+    if not mocap.is_dir():
+        raise UsageError(f"--mocap {mocap}: no such folder; expected takes of motion capture")
+    if given := next((option for option, value in others.items() if value), None):
+        raise UsageError(f"{given}: has no effect on HumanML3D")
+
+
+def _prepare_humanml3d(
+    mocap: Path,
+    texts: Path,
+    output: Path,
+    reading: Reading,
+    val_fraction: float,
+    workers: int | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    processes = workers or os.cpu_count() or 1
+    if force:
+        remove_prepared(output)
+    with ExitStack() as stack:
+        advance = counted(stack, "preparing", "takes")
+        report = prepare_humanml3d(mocap, texts, output, reading, val_fraction, processes, advance)
+    for split, count in report.clips.items():
+        note(f"{split}: {count} clips, {report.frames[split]} frames, mirrored ones among them")
+    for reason, count in sorted(report.missing.items(), key=lambda item: -item[1]):
+        note(f"missing: {count} clips, {reason}")
+    for sentence, count in report.notes.items():
+        note(f"note: {count} takes, {sentence}")
+    emit({"data": str(output), **asdict(report)}, str(output), as_json)
 
 
 def _show(report: PrepareReport) -> None:

@@ -42,10 +42,18 @@ def write_example(
     name: str, joints: np.ndarray, captions: Sequence[str], skeleton: Skeleton, output: Path
 ) -> None:
     """Write joints (T, J, 3) in metres, their features and their captions under ``name``."""
+    text = format_captions([Caption(caption) for caption in captions])
+    write_example_with_text(name, joints, text, skeleton, output)
+
+
+def write_example_with_text(
+    name: str, joints: np.ndarray, text: str, skeleton: Skeleton, output: Path
+) -> None:
+    """As :func:`write_example`, with the content of the text file."""
     write_array(output / "new_joints" / f"{name}.npy", joints.astype(np.float32))
     write_array(output / "new_joint_vecs" / f"{name}.npy", joints_to_features(joints, skeleton))
     # The text comes last: it marks the clip as complete.
-    write_text(output / "texts" / f"{name}.txt", format_captions([Caption(text) for text in captions]))
+    write_text(output / "texts" / f"{name}.txt", text)
 
 
 def frames_written(name: str, output: Path) -> int | None:

@@ -160,7 +160,7 @@ def prepare(
     rates = {name: fps or skeleton.fps for name, fps in given.items()}
     seconds = {name: _frames(source) / rates[name] for name, source in by_name.items()}
     plan = plan_clips(requests, seconds, skeleton.fps, options.val_fraction, _generated_names(options))
-    _claim(output, _fingerprint(sources, requests, options))
+    claim_folder(output, _fingerprint(sources, requests, options))
 
     report = PrepareReport(
         trimmed=plan.trimmed,
@@ -287,7 +287,7 @@ def _fingerprint(sources: list[MotionSource], requests: list[ClipRequest], optio
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _claim(output: Path, fingerprint: str) -> None:
+def claim_folder(output: Path, fingerprint: str) -> None:
     """Make ``output`` ours, or refuse when it holds anything but this very preparation."""
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output}: a file, expected a folder to write the data set into")
