@@ -82,7 +82,7 @@ def convert_command(
     ] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Folders within folders too.")] = False,
     kind: Annotated[
-        str | None, typer.Option("--format", help="npy, bvh, or npz: SMPL poses as AMASS has them.")
+        str | None, typer.Option("--format", help="npy, bvh, glb, or npz: SMPL poses as AMASS has them.")
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder to write to, with --format.")] = Path("."),
     fps: Annotated[float | None, typer.Option(help="Frames per second of joint files; else 20.")] = None,

@@ -26,7 +26,7 @@ except ImportError:  # Windows
 Writer = Callable[[Path], Any]
 
 # What motions are saved as, and what they are drawn as.
-SAVED_FORMATS = ("npy", "bvh", "npz")
+SAVED_FORMATS = ("npy", "bvh", "npz", "glb")
 PICTURE_FORMATS = ("mp4", "gif", "webp", "png")
 # Everything a motion may be written as; a stem is free when none of them is there.
 COMPANIONS = (".npy", "_features.npy", ".bvh", ".npz", ".glb", ".mp4", ".gif", ".webp", ".png")

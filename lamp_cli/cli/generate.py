@@ -77,7 +77,7 @@ def generate_command(
     model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     formats: Annotated[
-        str, typer.Option("--format", help="Of npy, bvh, npz, mp4, gif, webp, png.")
+        str, typer.Option("--format", help="Of npy, bvh, npz, glb, mp4, gif, webp, png.")
     ] = "npy,mp4",
     raw: Annotated[bool, typer.Option("--raw", help="Leave feet and bones as they were made.")] = False,
     features: Annotated[bool, typer.Option("--features", help="Also write the frame features.")] = False,

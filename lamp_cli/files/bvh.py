@@ -221,7 +221,7 @@ def _written_joint(joint: int, found: JointRotations, units: float, indent: str 
         tip = _written_offset(found.offsets[joint] * units / 2)
         inside = f"{indent}  End Site\n{indent}  {{\n{indent}    OFFSET {tip}\n{indent}  }}\n"
     return (
-        f"{indent}{'JOINT' if joint else 'ROOT'} {_written_name(skeleton.joint_names[joint])}\n{indent}{{\n"
+        f"{indent}{'JOINT' if joint else 'ROOT'} {written_name(skeleton.joint_names[joint])}\n{indent}{{\n"
         f"{indent}  OFFSET {_written_offset(found.offsets[joint] * units)}\n"
         f"{indent}  CHANNELS {channels}\n{inside}{indent}}}\n"
     )
@@ -231,7 +231,8 @@ def _written_offset(offset: np.ndarray) -> str:
     return " ".join(f"{value:.6f}" for value in (np.round(offset, 6) + 0.0).tolist())
 
 
-def _written_name(name: str) -> str:
+def written_name(name: str) -> str:
+    """What a joint is called in files: ``LeftUpLeg`` for ``left_hip``, as Mixamo's skeletons have it."""
     side, _, part = name.rpartition("_")
     return side.capitalize() + WRITTEN_NAMES.get(part, part.capitalize())
 

@@ -15,8 +15,14 @@ from . import rotation
 from .joint_rotations import JointRotations, joint_rotations, t_pose
 from .skeleton import Skeleton
 
-# What a part is coloured by: the sides differ, so that one sees which leg is which.
-TONES = ("trunk", "left", "right", "visor", "sole")
+# What a part is coloured by, red, green and blue (sRGB, up to 1): sides differ, so that legs are told apart.
+TONES = {
+    "trunk": (0.36, 0.39, 0.45),
+    "left": (0.16, 0.47, 0.82),
+    "right": (0.90, 0.38, 0.22),
+    "visor": (0.15, 0.16, 0.20),
+    "sole": (0.15, 0.16, 0.20),
+}
 # From pelvis to neck, the cosine with the vertical of a body that is upright.
 UPRIGHT = 0.85
 # A face is levelled by at most this, radians.
@@ -42,7 +48,7 @@ class RoundCone:
     start: centre of the one.
     end: centre of the other.
     radii: of both, metres.
-    tone: one of ``TONES``.
+    tone: a key of ``TONES``.
     """
 
     start: Place
@@ -57,7 +63,7 @@ class Ellipsoid:
 
     centre: its centre; its joint turns it.
     radii: along x, y and z, metres.
-    tone: one of ``TONES``.
+    tone: a key of ``TONES``.
     yaw: turned about y in the T-pose, degrees to the left.
     """
 
@@ -147,9 +153,7 @@ def posed_body(joints: np.ndarray, skeleton: Skeleton, fps: float) -> PosedBody:
         [_placed(place, joints, turns, skeleton, size) for part in parts for place in places_of(part)], axis=1
     )
     joints_of_parts = [skeleton.joint_names.index(places_of(part)[0].joint) for part in parts]
-    axes = rotation.to_matrix(turns[:, joints_of_parts]) @ np.stack(
-        [_rest_axes(part, size) for part in parts]
-    )
+    axes = rotation.to_matrix(turns[:, joints_of_parts]) @ np.stack([rest_axes(part, size) for part in parts])
     return PosedBody(parts, ends.reshape(len(joints), len(parts), 2, 3), axes, turns, size)
 
 
@@ -202,7 +206,7 @@ def _placed(
     return np.asarray(joints[:, joint] + rotation.rotate(turns[:, joint], size * np.array(place.offset)))
 
 
-def _rest_axes(part: RoundCone | Ellipsoid, size: float) -> np.ndarray:
+def rest_axes(part: RoundCone | Ellipsoid, size: float) -> np.ndarray:
     """Axes (3, 3) of an ellipsoid in the T-pose, in the columns."""
     if isinstance(part, RoundCone):
         return np.eye(3)

@@ -79,14 +79,16 @@ class Motion:
     def save(self, path: str | Path, scale: str = "cm") -> Path:
         """Write the motion; whole or not at all, over what is there.
 
-        path: ``.npy`` for joints, ``.bvh`` for a skeleton's rotations, ``.npz`` for SMPL poses as AMASS has
-            them; the latter two as ``files.bvh.save_bvh`` and ``files.smpl.save_poses`` say.
+        path: ``.npy`` for joints, ``.bvh`` for a skeleton's rotations, ``.glb`` for a skinned body with its
+            animation, ``.npz`` for SMPL poses as AMASS has them; the latter three as ``files.bvh.save_bvh``,
+            ``files.gltf.save_gltf`` and ``files.smpl.save_poses`` say.
         scale: unit of a ``.bvh`` file, ``cm`` or ``m``.
 
         Raises ``ValueError`` for another suffix or scale, and for SMPL poses of KIT's joints.
         """
         from ..files.arrays import save_joints
         from ..files.bvh import save_bvh
+        from ..files.gltf import save_gltf
         from ..files.smpl import save_poses
 
         path = Path(path)
@@ -95,10 +97,12 @@ class Motion:
             save_joints(path, self.joints)
         elif suffix == ".bvh":
             save_bvh(path, self, scale)
+        elif suffix == ".glb":
+            save_gltf(path, self)
         elif suffix == ".npz":
             save_poses(path, self)
         else:
-            raise ValueError(f"{path}: expected a name ending in .npy, .bvh or .npz")
+            raise ValueError(f"{path}: expected a name ending in .npy, .bvh, .glb or .npz")
         return path
 
     def render(self, path: str | Path, size: int = 480, style: str = "body") -> Path:

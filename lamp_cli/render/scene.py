@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from ..motion.body_shape import Ellipsoid, PosedBody, RoundCone, posed_body, posed_lines
+from ..motion.body_shape import TONES, Ellipsoid, PosedBody, RoundCone, posed_body, posed_lines
 from ..motion.skeleton import Skeleton
 from .camera import Camera, SceneOptions, camera_for, targets_of
 from .solids import Canvas, clipped, draw_cone, draw_ellipsoid, paint, segment
@@ -28,13 +28,7 @@ TILE = 0.5
 TRAIL = _colour(0.17, 0.53, 0.43)
 # The root's trail: a point for so many frames, of the last so many points.
 TRAIL_STEP, TRAIL_POINTS = 5, 60
-COLOURS = {
-    "trunk": _colour(0.36, 0.39, 0.45),
-    "left": _colour(0.16, 0.47, 0.82),
-    "right": _colour(0.90, 0.38, 0.22),
-    "visor": _colour(0.15, 0.16, 0.20),
-    "sole": _colour(0.15, 0.16, 0.20),
-}
+COLOURS = {tone: _colour(*colour) for tone, colour in TONES.items()}
 LIGHT = np.array([-0.35, 0.8, 0.49], np.float32)
 
 
