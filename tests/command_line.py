@@ -53,6 +53,21 @@ def lamp_process(*words: str | Path, stdin: str = "", cwd: Path | None = None) -
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+def imported_by(code: str, *modules: str) -> tuple[list[str], Done]:
+    """Those of ``modules`` that a process has imported after ``code``, and what else the code left behind."""
+    code += f"\nimport sys\nprint(*(name for name in {modules!r} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    *lines, found = done.stdout.splitlines()
+    return found.split(), Done(0, "\n".join(lines), done.stderr)
+
+
+def calling(*words: str | Path) -> str:
+    """Code that calls ``lamp`` and goes on where it succeeds."""
+    code = f"from lamp_cli.cli.app import main\ntry:\n    main({[*map(str, words)]!r})\n"
+    return code + "except SystemExit as end:\n    assert not end.code"
+
+
 class _Stream(io.StringIO):
     """Text that is kept; it says of itself whether it is a terminal."""
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,8 @@ import pytest
 import lamp_cli as lamp
 from lamp_cli.bundle.bundle import save_bundle
 from lamp_cli.motion.skeleton import HUMANML3D
+from tests.command_line import imported_by
+from tests.command_line import lamp as command
 from tests.conftest import wandering
 from tests.inference.test_caption import with_captioner
 
@@ -34,21 +34,9 @@ def model(folder: Path) -> lamp.Model:
     return lamp.load(str(folder / "tiny"), device="cpu")
 
 
-def _lamp(*words: str | Path) -> list[dict]:  # type: ignore[type-arg]
-    command = [sys.executable, "-m", "lamp_cli", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 def test_importing_the_package_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, lamp_cli\n"
-        "assert {'load', 'load_motion', 'Motion', 'Model'} <= set(dir(lamp_cli))\n"
-        "print([m for m in ('torch', 'numpy', 'matplotlib', 'typer') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "[]", done.stderr
+    code = "import lamp_cli\nassert {'load', 'load_motion', 'Motion', 'Model'} <= set(dir(lamp_cli))"
+    assert imported_by(code, "torch", "numpy", "matplotlib", "typer")[0] == []
     with pytest.raises(AttributeError, match="no attribute 'dance'"):
         _ = lamp.dance  # type: ignore[attr-defined]
 
@@ -59,11 +47,11 @@ def test_a_sentence_gives_the_motion_that_the_command_line_gives(
     motion = model.generate("a person jumps", seed=7)
     assert isinstance(motion, lamp.Motion) and motion.text == "a person jumps"
     words = ["generate", "a person jumps", "--seed", "7", "--model", folder / "tiny", "--format", "npy"]
-    [record] = _lamp(*words, "--output", tmp_path)
+    [record] = command(*words, "--output", tmp_path).rows
     motion.save(tmp_path / "jump.npy")
     assert (tmp_path / "jump.npy").read_bytes() == Path(record["motion"]).read_bytes()
     assert record["frames"] == len(motion) and record["fps"] == motion.fps
-    [line] = _lamp("caption", record["motion"], "--model", folder / "tiny")
+    [line] = command("caption", record["motion"], "--model", folder / "tiny").rows
     assert model.caption(motion) == line["caption"] == model.caption(record["motion"])
 
 
@@ -97,7 +85,7 @@ def test_features_are_kept_only_where_they_are_those_of_the_joints(model: lamp.M
     [
         ({"seconds": 2, "frames": 40}, "expected one of them"),
         ({"seconds": 0}, "seconds 0: expected a length above 0"),
-        ({"samples": 0}, "0 samples"),
+        ({"samples": 0}, "samples: expected at least 1, found 0"),
         ({"precision": "fp8"}, "precision 'fp8'"),
     ],
 )
@@ -119,7 +107,9 @@ def test_motions_are_found_compared_and_scored(model: lamp.Model, folder: Path) 
     hits = model.retrieve(motion, str(folder / "clips"), top=2)
     assert [Path(hit.motion).name for hit in hits] == ["clip0.npy", "clip1.npy"]
     assert (hits[0].start, hits[0].end) == (0.0, 59 / 20) and hits[0].score > hits[1].score
-    lines = _lamp("retrieve", "a person jumps", "--library", folder / "clips", "--model", folder / "tiny")
+    lines = command(
+        "retrieve", "a person jumps", "--library", folder / "clips", "--model", folder / "tiny"
+    ).rows
     found = model.retrieve("a person jumps", folder / "clips")
     assert [(line["motion"], line["score"]) for line in lines] == [(hit.motion, hit.score) for hit in found]
     values = model.similarity(motion, ["a person jumps", "someone sits"])
@@ -132,7 +122,7 @@ def test_motions_are_found_compared_and_scored(model: lamp.Model, folder: Path) 
         "--model",
         folder / "tiny",
     ]
-    scores = {line["text"]: line["score"] for line in _lamp(*words)}
+    scores = {line["text"]: line["score"] for line in command(*words).rows}
     assert values == [scores["a person jumps"], scores["someone sits"]]
     alone = [model.similarity(motion, text) for text in ("a person jumps", "someone sits")]
     assert values == pytest.approx(alone, abs=1e-5)
@@ -168,18 +158,19 @@ def test_scores_are_those_of_the_command_line(model: lamp.Model, folder: Path, t
     (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
     metrics = ["bertscore", "physics", "mm-dist", "captions"]
     words = ["score", "--pairs", tmp_path / "pairs.jsonl", *(f"--{metric}" for metric in metrics)]
-    rows = _lamp(*words, "--seed", "3", "--model", folder / "tiny", "--device", "cpu")
+    rows = command(*words, "--seed", "3", "--model", folder / "tiny", "--device", "cpu").rows
     in_memory = [(texts[0], lamp.load_motion(clips[0])), (texts[1], clips[1])]
     report = model.score(in_memory, metrics, seed=3)
     assert [{**m.row(), "model": "tiny"} for m in report.measurements] == rows
     assert "| LaMP-BertScore F1 |" in repr(report) and "given captions" not in repr(report)
-    made = model.score([model.generate("a person jumps", seed=7)], ["mm-dist"], seed=3).measurements
+    chosen = model.generate("a person jumps", seed=7, candidates=16)
+    made = model.score([chosen], ["mm-dist"], seed=3).measurements
     assert {(m.subject, m.protocol) for m in made} == {
         ("generated", "given pairs, best of 16 by LaMP, mean query token")
     }
     alone = model.score([clips[0]], ["physics"], seed=3)
     assert [m.value for m in alone.measurements] == [
-        r["value"] for r in _lamp("score", clips[0], "--physics")
+        r["value"] for r in command("score", clips[0], "--physics").rows
     ]
     with pytest.raises(ValueError, match="motion 1: expected a pair of a sentence and a motion"):
         model.score([clips[0]], ["bertscore"])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,7 @@ from safetensors.torch import load_file
 from lamp_cli.metrics.physics import bone_drift, penetration
 from lamp_cli.motion.representation import features_to_joints
 from lamp_cli.motion.skeleton import HUMANML3D
-from tests.command_line import lamp, lamp_process
+from tests.command_line import calling, imported_by, lamp, lamp_process
 from tests.conftest import wandering
 from tests.small_size import pretrain
 
@@ -59,14 +57,8 @@ def _pretrain(folder: Path) -> list[str]:
 
 
 def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom lamp_cli.cli.app import main\n"
-        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
-        "print([m for m in ('torch', 'transformers', 'matplotlib', 'numpy') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert "generate" in done.stdout
+    heavy, done = imported_by(calling("--help"), "torch", "transformers", "matplotlib", "numpy")
+    assert not heavy and "generate" in done.stdout
 
 
 def test_version_and_usage_errors() -> None:

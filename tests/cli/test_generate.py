@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from lamp_cli.bundle.bundle import save_bundle
 from lamp_cli.bundle.training_sentences import TrainingSentences
 from lamp_cli.cli.app import main
 from lamp_cli.files.load import load_motion
-from tests.command_line import lamp
+from tests.command_line import calling, imported_by, lamp
 from tests.inference.test_retrieve import tiny_bundle
 
 
@@ -155,14 +154,8 @@ def test_force_replaces_what_was_there_before_and_nothing_of_its_own(generate: C
 
 
 def test_generating_imports_no_transformers(bundle: Path, tmp_path: Path) -> None:
-    words = ["generate", "jump", "--model", str(bundle), "--output", str(tmp_path), "--format", "npy"]
-    code = (
-        f"import sys\nfrom lamp_cli.cli.app import main\ntry:\n    main({words!r})\n"
-        "except SystemExit as end:\n    assert not end.code\n"
-        "print([m for m in ('transformers', 'peft', 'matplotlib', 'av') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+    code = calling("generate", "jump", "--model", bundle, "--output", tmp_path, "--format", "npy")
+    assert imported_by(code, "transformers", "peft", "matplotlib", "av")[0] == []
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from lamp_cli.metrics.measurement import (
 )
 from lamp_cli.scoring.comparison import Verdict, compare, regressions
 from lamp_cli.scoring.plots import Heatmap, Picture, draw
+from tests.command_line import imported_by
 
 
 def figure(metric: str, value: float, interval: float | None = 0.01, **other: Any) -> Measurement:
@@ -192,17 +192,9 @@ def test_a_format_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_importing_the_metrics_imports_nothing_heavy() -> None:
-    import subprocess
-
     names = (
         "metrics.bertscore metrics.retrieval metrics.distribution metrics.cider metrics.rouge metrics.physics"
     )
     names += " metrics.reconstruction scoring.plots scoring.comparison scoring.token_embeddings"
     imports = "; ".join(f"import lamp_cli.{name}" for name in names.split())
-    check = (
-        "import sys; print([m for m in ('torch', 'matplotlib', 'transformers', 'scipy') if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", f"{imports}; {check}"], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert imported_by(imports, "torch", "matplotlib", "transformers", "scipy")[0] == []

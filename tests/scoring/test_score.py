@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from lamp_cli.data.captions import Caption
 from lamp_cli.data.evaluation_set import EvaluationPair
 from lamp_cli.data.examples import write_example
 from lamp_cli.data.statistics import Statistics, save_statistics
+from lamp_cli.files.reading import Reading
 from lamp_cli.inference.generate import GenerateOptions
 from lamp_cli.metrics.bertscore import FIELD, TokenStates
 from lamp_cli.metrics.captioning import MOTION_GPT, RAW, TM2T
@@ -69,15 +70,6 @@ from tests.inference.test_retrieve import tiny_bundle
 CPU = torch.device("cpu")
 MADE, OWN = MotionOrigin(GENERATED), MotionOrigin(GIVEN)
 TEXTS = ["someone walks sideways", "he jumps", ""]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Networks this small are slower on several threads, much slower on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class OneHot(LookedUp):
@@ -480,8 +472,8 @@ def test_a_line_says_its_rate_and_an_option_the_rate_of_the_others(tmp_path: Pat
     line = Line("a", tmp_path / "m.npy")
     [(assumed,), (asked,), (said,)] = [
         read_examples([line]),
-        read_examples([line], fps=60.0),
-        read_examples([dataclasses.replace(line, fps=30.0)], fps=60.0),
+        read_examples([line], reading=Reading(60.0)),
+        read_examples([dataclasses.replace(line, fps=30.0)], reading=Reading(60.0)),
     ]
     assert [e.motion.fps for e in (assumed, asked, said)] == [20.0, 60.0, 30.0]
     with pytest.raises(ValueError, match="here: 'fps' is -1; expected a number above 0"):
