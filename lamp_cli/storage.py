@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and finding names that are free.
+"""Writing files whole or not at all, under names that nothing of a path survives in.
 
 Knows nothing of motions or models; every room writes through here.
 """
@@ -96,16 +96,6 @@ def write_array(path: Path, array: np.ndarray) -> None:
     """Write a ``.npy`` file, whole or not at all."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
-
-
-def free_path(path: Path, force: bool = False) -> Path:
-    """``path`` itself when it is free or ``force`` is given, else ``stem_2``, ``stem_3``, ..."""
-    if force or not path.exists():
-        return path
-    number = 2
-    while (candidate := path.with_name(f"{path.stem}_{number}{path.suffix}")).exists():
-        number += 1
-    return candidate
 
 
 def safe_stem(text: str, limit: int = 60) -> str:

@@ -15,7 +15,7 @@ from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import mirror, resample
-from lamp_cli.storage import free_path, replacing, safe_stem
+from lamp_cli.storage import replacing, safe_stem
 from tests.conftest import stepping, wandering
 from tests.files.test_bvh import called
 
@@ -269,13 +269,6 @@ def test_file_names_from_text_stay_in_their_folder(tmp_path, text):
     stem = safe_stem(text)
     assert stem and len(stem) <= 60 and (tmp_path / stem).parent == tmp_path
     (tmp_path / f"{stem}.npy").touch()
-
-
-def test_free_path_counts_up(tmp_path):
-    (tmp_path / "a.npy").touch()
-    (tmp_path / "a_2.npy").touch()
-    assert free_path(tmp_path / "a.npy").name == "a_3.npy"
-    assert free_path(tmp_path / "a.npy", force=True).name == "a.npy"
 
 
 @pytest.mark.parametrize("whole", [True, False])
