@@ -9,10 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ...language.english import gerund_of_third_person, is_past
+from ...language.english import gerund_of_third_person, is_past, past
 from ...language.part_of_speech import tagged_tokens
 
 MOST_WORDS = 40
+
+
+def _forms(verbs: str) -> str:
+    """Alternatives of a pattern: what begins like one of the verbs, and their pasts, which do not."""
+    return "|".join(rf"{verb}\w*|{past(verb)}" for verb in verbs.split())
+
 
 _NOUNS = (
     "person|man|woman|figure|stick ?figure|stick ?man|human|individual|guy|character|sim|male|female|dude|"
@@ -45,15 +51,15 @@ _EVENTS = re.compile(
 )
 ARMS = re.compile(
     r"\b(arms?|hands?|wrists?|elbows?|fists?|fingers?|shoulders?|wav\w+|clap\w*|punch\w*|box\w*|throw\w*|"
-    r"catch\w*|carr\w+|hold\w*|held|balls?|dribbl\w*|drink\w*|drank|phone|point\w*|swing\w*|swung|reach\w*|"
+    rf"catch\w*|carr\w+|balls?|dribbl\w*|{_forms('hold drink swing')}|phone|point\w*|reach\w*|"
     r"grab\w*|pick\w*|lift\w*|rais\w+|object|box|push\w*|pull\w*|wip\w+|wash\w*|stretch\w*|gestur\w*|"
     r"rail\w*|something|zombie|robot|monster|superhero|chicken|airplane|bird|injur\w*|danc\w*|sword|chest|"
     r"motions?|directing|signal\w*)\b"
 )
 _ARM_WORDS = re.compile(r"\b(arms?|hands?|wrists?|elbows?|wav\w+|clap\w*|drink\w*|punch\w*|traffic)\b")
 _NOT_ARMS = re.compile(
-    r"\b(walk\w*|run\w*|ran|jog\w*|steps?|stepp\w+|legs?|foot|feet|knees?|jump\w*|hop\w*|kick\w*|turn\w*|"
-    r"spin\w*|spun|danc\w*|salsa|sit\w*|sat|stand\w*|stood|bend\w*|bent|bow\w*|crouch\w*|squat\w*|lean\w*|"
+    rf"\b({_forms('run spin sit stand bend')}|walk\w*|jog\w*|steps?|stepp\w+|legs?|foot|feet|knees?|jump\w*|"
+    r"hop\w*|kick\w*|turn\w*|danc\w*|salsa|bow\w*|crouch\w*|squat\w*|lean\w*|"
     r"lung\w*|skip\w*|body|waist|floor|ground|side to side|sideways|rotat\w*|twist\w*|stretch\w*|climb\w*|"
     r"crawl\w*|lie\w*|laying|kneel\w*|cartwheel\w*|ballet|balanc\w*|position|pose\w*|dribbl\w*|toes?|hips?|"
     r"ladder|chair|stool|laugh\w*|ball)\b"
