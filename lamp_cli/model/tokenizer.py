@@ -81,7 +81,22 @@ class TokenizerConfig:
         return int(2**self.stages)
 
 
-class MaskedConv(nn.Conv1d):
+class ChannelsLastConv(nn.Conv1d):
+    """1-D convolution; in bf16 on a CPU computed in channels-last order, in which oneDNN is twice as fast."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T) -> (B, D, T)."""
+        if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+            return super().forward(x)
+        # Of images of height 1: torch knows this order of images alone.
+        images, weight = (
+            t.unsqueeze(2).contiguous(memory_format=torch.channels_last) for t in (x, self.weight)
+        )
+        stride, padding, dilation = (self.stride[0], int(self.padding[0]), self.dilation[0])
+        return F.conv2d(images, weight, self.bias, (1, stride), (0, padding), (1, dilation)).squeeze(2)
+
+
+class MaskedConv(ChannelsLastConv):
     """1-D convolution that reads a clip's padding as zeros, whatever it holds."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -95,7 +110,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, width: int, dilation: int, dropout: float):
         super().__init__()
         self.dilated = MaskedConv(width, width, 3, padding=dilation, dilation=dilation)
-        self.pointwise = nn.Conv1d(width, width, 1)
+        self.pointwise = ChannelsLastConv(width, width, 1)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:

@@ -8,7 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from lamp_cli.model.tokenizer import Codebook, MotionTokenizer, ResidualBlock, TokenizerConfig, joint_columns
+from lamp_cli.model.tokenizer import (
+    ChannelsLastConv,
+    Codebook,
+    MotionTokenizer,
+    ResidualBlock,
+    TokenizerConfig,
+    joint_columns,
+)
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.training.sizes import SIZES
@@ -205,3 +212,26 @@ def test_two_codebooks_learn_as_one_each_would() -> None:
     assert (both.vectors[8:] != 0).any()
     found = both.nearest(latents).unflatten(-1, (-1, 2))
     assert torch.equal(found[:, 0], first.nearest(latents[:, :3]))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "dilation"), [(3, 1, 9, 9), (4, 2, 1, 1), (1, 1, 0, 1)]
+)
+def test_convolutions_in_channels_last_order_are_torchs_own(
+    kernel: int, stride: int, padding: int, dilation: int
+) -> None:
+    torch.manual_seed(0)
+    ours = ChannelsLastConv(6, 8, kernel, stride, padding, dilation)
+    own = torch.nn.Conv1d(6, 8, kernel, stride, padding, dilation)
+    own.load_state_dict(ours.state_dict())
+    x = torch.randn(3, 6, 20)
+    found = []
+    for conv in (ours, own):
+        given = x.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            output = conv(given)
+        output.float().square().sum().backward()
+        found.append([output.float(), given.grad, conv.weight.grad, conv.bias.grad])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=2e-2, atol=2e-2 * float(other.abs().max()))
+    assert torch.equal(ours(x), own(x))
