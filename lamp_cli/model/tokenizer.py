@@ -82,11 +82,11 @@ class TokenizerConfig:
 
 
 class ChannelsLastConv(nn.Conv1d):
-    """1-D convolution; in bf16 on a CPU computed in channels-last order, in which oneDNN is twice as fast."""
+    """1-D convolution, on a CPU in channels-last order, in which oneDNN is up to three times as fast."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, D, T)."""
-        if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():
             return super().forward(x)
         # Of images of height 1: torch knows this order of images alone.
         images, weight = (
