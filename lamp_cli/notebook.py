@@ -81,6 +81,7 @@ class Model:
         guidance: float | None = None,
         steps: int = 10,
         temperature: float = 1.0,
+        top_fraction: float = 0.1,
         precision: str = "fp32",
         clean_up: bool = True,
     ) -> Motion | list[Motion]:
@@ -91,9 +92,10 @@ class Model:
         seconds: length; None with ``frames`` None: predicted.
         frames: length at the model's rate.
         candidates: draws per motion; the one nearest to its sentence is kept. None: the model's own.
-        guidance: classifier-free guidance scale; None for the model's own.
+        guidance: classifier-free guidance scale, the paper's alpha plus one; None for the model's own.
         steps: decoding rounds.
         temperature: 0 takes the likeliest codes.
+        top_fraction: share of the codes, the likeliest, that is drawn from (top-k).
         precision: fp32, or bf16 where the device has it.
         clean_up: hold planted feet, bone lengths and the floor. The joints are then no longer those of the
             network's features, which are kept only without it.
@@ -106,7 +108,7 @@ class Model:
         if seconds is not None:
             frames = frames_of_seconds(seconds, self._bundle.config.fps)
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
-        sampling = SamplingOptions(steps, guidance, temperature)
+        sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
         chosen = secrets.randbelow(2**31) if seed is None else seed
         options = GenerateOptions(
             chosen, 1 if samples is None else samples, sampling, clean_up, candidates, precision

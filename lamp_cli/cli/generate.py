@@ -69,10 +69,16 @@ def generate_command(
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,
     guidance: Annotated[
         float | None,
-        typer.Option(min=0.0, help="Classifier-free guidance scale; the model's own when not given."),
+        typer.Option(
+            min=0.0,
+            help="Classifier-free guidance scale s, the paper's alpha plus one; else the model's own.",
+        ),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, max=100, help="Decoding rounds.")] = 10,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest codes.")] = 1.0,
+    top_fraction: Annotated[
+        float, typer.Option(max=1.0, help="Share of the codes, the likeliest, that is drawn from (top-k).")
+    ] = 0.1,
     precision: Annotated[str, typer.Option(help="fp32; or bf16, faster where the device has it.")] = "fp32",
     model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -109,7 +115,7 @@ def generate_command(
         note(f"seed {seed}")
     remarks = remarks_on(bundle, [prompt.text for prompt in work])
     note_remarks(remarks, "the motion is")
-    sampling = SamplingOptions(steps, guidance, temperature)
+    sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
     options = GenerateOptions(seed, samples, sampling, not raw, candidates, precision)
     options = options.for_generator(bundle.config.model.generator)
     if set(wanted) & set(PICTURE_FORMATS):

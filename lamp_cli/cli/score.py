@@ -64,8 +64,9 @@ if TYPE_CHECKING:
 _PROTOCOL_HELP = "; ".join(f"of {metric}: {', '.join(names)}" for metric, names in PROTOCOLS.items())
 # Options whose name is not their parameter's.
 _OPTIONS = {name: f"bertscore-{name}" for name in ("encoder", "layer", "preset")}
-_OPTIONS |= {"body_models": "body-models", "joint_map": "map"}
+_OPTIONS |= {"body_models": "body-models", "joint_map": "map", "top_fraction": "top-fraction"}
 # Figures of motions that are generated when a data set is scored.
+_OF_SAMPLING = ("candidates", "guidance", "steps", "temperature", "top_fraction")
 _OF_GENERATED = (BERTSCORE, *MATCHING, MULTIMODALITY, PHYSICS)
 
 
@@ -172,10 +173,20 @@ def score_command(
         int | None, typer.Option(min=1, max=100, help="Draws per generated motion, as in lamp generate.")
     ] = None,
     guidance: Annotated[
-        float | None, typer.Option(min=0.0, help="Of generated motions; the model's own when not given.")
+        float | None,
+        typer.Option(min=0.0, help="Of generated motions, the paper's alpha plus one; else the model's own."),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, max=100, help="Decoding rounds of generated motions.")] = 10,
     temperature: Annotated[float, typer.Option(min=0.0, help="Of generated motions.")] = 1.0,
+    top_fraction: Annotated[
+        float, typer.Option(max=1.0, help="Share of the codes that generated motions are drawn from (top-k).")
+    ] = 0.1,
+    rerank: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Retrieval again with so many of each query ordered by the matching head too."
+        ),
+    ] = 0,
     raw: Annotated[
         bool, typer.Option("--raw", help="Leave feet and bones of generated motions as they were made.")
     ] = False,
@@ -213,7 +224,7 @@ def score_command(
             wanted = _of_motions(wanted, everything)
         listed = () if dissimilar is None else tuple(dissimilar.read_text(encoding="utf-8").split())
         drawn = secrets.randbelow(2**31) if seed is None else seed
-        options = ScoreOptions(wanted, repetitions, drawn, tuple(protocol or ()), listed)
+        options = ScoreOptions(wanted, repetitions, drawn, tuple(protocol or ()), listed, rerank=rerank)
         _refuse_idle({name for name in context.params if _is_given(context, name)}, source, options)
         networks = _Networks(model, device, tuple(evaluator or ()), encoder, layer, preset, precision)
         reader = _Reader(reading, skipped, stack.enter_context(motion_notes()))
@@ -221,7 +232,8 @@ def score_command(
             report, name = _score_files(source.files, reader, options, networks)
         else:
             if not source.lines:
-                options = _generating(options, candidates, steps, guidance, temperature, raw, precision)
+                sampling = steps, guidance, temperature, top_fraction
+                options = _generating(options, candidates, sampling, raw, precision)
             chosen = _Data(data, split, limit)
             report, name = _score_texts(source.lines, reader, chosen, options, networks, seed is None)
     if data is not None and not source.lines and _is_waiting():
@@ -372,7 +384,8 @@ def _refuse_idle(given: Collection[str], source: _Source, options: ScoreOptions)
         (("limit",), not source.files, "every motion file that is named is measured"),
         (("fps",), not from_data, "a data set has the rate of its skeleton"),
         (("body_models", "joint_map"), not from_data, "a data set holds joints"),
-        (("candidates", "guidance", "steps", "temperature"), generated, "nothing is generated in this call"),
+        (_OF_SAMPLING, generated, "nothing is generated in this call"),
+        (("rerank",), options.wants(RETRIEVAL), "belongs to --retrieval"),
         (("raw",), generated and options.wants(BERTSCORE, PHYSICS), "belongs to --bertscore and --physics"),
         (("precision",), generated or reads, "nothing is generated or read by BERTScore's encoder"),
         (("repetitions",), judged, "no figure that was asked for is drawn"),
@@ -394,17 +407,14 @@ def _refuse_idle(given: Collection[str], source: _Source, options: ScoreOptions)
 def _generating(
     options: ScoreOptions,
     candidates: int | None,
-    steps: int,
-    guidance: float | None,
-    temperature: float,
+    sampling: tuple[int, float | None, float, float],
     raw: bool,
     precision: str,
 ) -> ScoreOptions:
     from ..inference.generate import GenerateOptions
     from ..model.generator import SamplingOptions
 
-    sampling = SamplingOptions(steps, guidance, temperature)
-    generation = GenerateOptions(0, 1, sampling, not raw, candidates, precision)
+    generation = GenerateOptions(0, 1, SamplingOptions(*sampling), not raw, candidates, precision)
     return replace(options, generation=generation)
 
 

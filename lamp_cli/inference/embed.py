@@ -66,6 +66,17 @@ def require_motion_side(bundle: Bundle, remedy: str = "") -> None:
         raise ValueError(f"{told}; {remedy}" if remedy else told)
 
 
+@torch.no_grad()
+def matching_probabilities(
+    bundle: Bundle, texts: Sequence[str], features: Sequence[np.ndarray]
+) -> np.ndarray:
+    """The matching head's probability (B,) float32 that each sentence says its motion, features (T_i, C)."""
+    limit = bundle.lamp.config.qformer.text_tokens
+    tokens = encode_text(bundle.vocabulary, texts, limit, bundle.device)
+    logits = bundle.lamp.matching_logits(motion_context(bundle, features), tokens)
+    return logits.softmax(-1)[:, 1].cpu().numpy()
+
+
 def similarity(motions: np.ndarray, texts: np.ndarray) -> np.ndarray:
     """Cosine (M, T) of motions (M, N, E) with sentences (T, E), the best query token counts."""
     return (motions.reshape(-1, motions.shape[-1]) @ texts.T).reshape(*motions.shape[:2], -1).max(1)

@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..bundle.bundle import Bundle
 from ..files.load import load_takes
 from ..files.reading import AS_STORED, Reading
 from ..motion.motion import Motion
 from ..motion.transform import resample
-from .embed import embed_motions, embed_texts, encode_text, motion_context, similarity
+from .embed import embed_motions, embed_texts, matching_probabilities, similarity
 from .familiarity import Remark, remarks_on
 from .index.index import MotionIndex, WindowSource, default_folder, update_index
 from .index.library import Window, windows_of_file, windows_of_motion
@@ -166,13 +165,10 @@ def _hit(index: MotionIndex, moment: _Moment, fps: float) -> Hit:
     )
 
 
-@torch.no_grad()
 def _reranked(bundle: Bundle, index: MotionIndex, text: str, hits: list[Hit]) -> list[Hit]:
     """Hits by their score plus the matching head's probability for the window that scored."""
-    context = motion_context(bundle, [_features_of_window(bundle, index, hit) for hit in hits])
-    limit = bundle.lamp.config.qformer.text_tokens
-    tokens = encode_text(bundle.vocabulary, [text] * len(hits), limit, bundle.device)
-    matching = bundle.lamp.matching_logits(context, tokens).softmax(-1)[:, 1].tolist()
+    windows = [_features_of_window(bundle, index, hit) for hit in hits]
+    matching = matching_probabilities(bundle, [text] * len(hits), windows).tolist()
     judged = [(hit.score + m, replace(hit, matching=m)) for hit, m in zip(hits, matching, strict=True)]
     return [hit for _, hit in sorted(judged, key=lambda pair: -pair[0])]
 

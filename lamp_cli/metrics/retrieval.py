@@ -8,7 +8,7 @@ when they are ordered at random, as in ``matching.r_precision``. Knows no model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,10 @@ DISSIMILAR = 100
 NEAR_DUPLICATE = 0.90
 # Similarities this close, relative to the largest, differ by the rounding of float32.
 ROUNDING = 1e-6
+
+
+# Scores of queries by rows, text to motion (P, P) and back, of the pool's indices (P,) and its similarities.
+Reranker = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,20 @@ class Retrieval:
         return {**recalls, f"{self.direction} MedR": self.median_rank}
 
 
-def retrieval_all(similarity: np.ndarray) -> tuple[Retrieval, Retrieval]:
-    """Protocol ``all``: every text (T, T) against the whole set; text to motion, then back."""
+def retrieval_all(similarity: np.ndarray, rerank: Reranker | None = None) -> tuple[Retrieval, Retrieval]:
+    """Protocol ``all``: every text (T, T) against the whole set; text to motion, then back.
+
+    ``rerank`` gives other scores for the similarities of every pool, here and in the other protocols.
+    """
     similarity = _require_square(similarity)
-    return _both("all", similarity, None)
+    return _both("all", similarity, None, np.arange(len(similarity)), rerank)
 
 
 def retrieval_threshold(
-    similarity: np.ndarray, sentences: np.ndarray, threshold: float = NEAR_DUPLICATE
+    similarity: np.ndarray,
+    sentences: np.ndarray,
+    threshold: float = NEAR_DUPLICATE,
+    rerank: Reranker | None = None,
 ) -> tuple[Retrieval, Retrieval]:
     """Protocol ``threshold``: finding a clip whose caption says nearly the same counts as found.
 
@@ -60,11 +70,14 @@ def retrieval_threshold(
     cosines = _cosines(sentences, len(similarity))
     same = cosines > threshold
     np.fill_diagonal(same, True)
-    return _both(f"threshold {threshold:g}", similarity, same)
+    return _both(f"threshold {threshold:g}", similarity, same, np.arange(len(similarity)), rerank)
 
 
 def retrieval_dissimilar(
-    similarity: np.ndarray, subset: Sequence[int] | np.ndarray, chosen_by: str = "listed"
+    similarity: np.ndarray,
+    subset: Sequence[int] | np.ndarray,
+    chosen_by: str = "listed",
+    rerank: Reranker | None = None,
 ) -> tuple[Retrieval, Retrieval]:
     """Protocol ``dissimilar``: only the rows and columns of ``subset``, about 100 unlike captions.
 
@@ -76,10 +89,12 @@ def retrieval_dissimilar(
     wrong = chosen.ndim != 1 or not len(chosen) or not np.issubdtype(chosen.dtype, np.integer)
     if wrong or chosen.min() < 0 or chosen.max() >= len(similarity) or len(np.unique(chosen)) != len(chosen):
         raise ValueError(f"expected different indices from 0 to {len(similarity) - 1}, found {subset!r}")
-    return _both(f"dissimilar ({chosen_by})", similarity[np.ix_(chosen, chosen)], None)
+    return _both(f"dissimilar ({chosen_by})", similarity[np.ix_(chosen, chosen)], None, chosen, rerank)
 
 
-def retrieval_small_batches(similarity: np.ndarray, ids: Sequence[str]) -> tuple[Retrieval, Retrieval]:
+def retrieval_small_batches(
+    similarity: np.ndarray, ids: Sequence[str], rerank: Reranker | None = None
+) -> tuple[Retrieval, Retrieval]:
     """Protocol ``small-batches``: pools of 32 as in Guo et al., averaged.
 
     The clips are sorted by ``ids`` and shuffled with the seed 0 of NumPy's old generator, as TMR does;
@@ -95,7 +110,7 @@ def retrieval_small_batches(similarity: np.ndarray, ids: Sequence[str]) -> tuple
     shuffle = np.arange(len(ids))
     np.random.RandomState(0).shuffle(shuffle)
     batches = order[shuffle][: len(ids) // POOL * POOL].reshape(-1, POOL)
-    runs = [_both("small-batches", similarity[np.ix_(b, b)], None) for b in batches]
+    runs = [_both("small-batches", similarity[np.ix_(b, b)], None, b, rerank) for b in batches]
     to_motion, to_text = zip(*runs, strict=True)
     return _average(to_motion), _average(to_text)
 
@@ -168,12 +183,19 @@ def farthest_first(sentences: np.ndarray, size: int = DISSIMILAR) -> np.ndarray:
     return np.array(chosen)
 
 
-def _both(protocol: str, similarity: np.ndarray, hits: np.ndarray | None) -> tuple[Retrieval, Retrieval]:
+def _both(
+    protocol: str,
+    similarity: np.ndarray,
+    hits: np.ndarray | None,
+    pool: np.ndarray,
+    rerank: Reranker | None,
+) -> tuple[Retrieval, Retrieval]:
     back = None if hits is None else hits.T
+    to_motion, to_text = (similarity, similarity.T) if rerank is None else rerank(pool, similarity)
     text_to_motion, motion_to_text = DIRECTIONS
     return (
-        _retrieval(text_to_motion, protocol, similarity, hits),
-        _retrieval(motion_to_text, protocol, similarity.T, back),
+        _retrieval(text_to_motion, protocol, to_motion, hits),
+        _retrieval(motion_to_text, protocol, to_text, back),
     )
 
 

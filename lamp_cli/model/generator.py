@@ -41,7 +41,8 @@ class GeneratorConfig:
     condition_digest: of that encoder's weights, so that no other is taken for it; empty for LaMP.
     codebooks: of the tokenizer. A token has one code of each; they follow each other, N codes for
         N / codebooks tokens, and are masked and drawn one by one.
-    guidance: scale of classifier-free guidance unless another is asked for.
+    guidance: scale s of classifier-free guidance, l_u + s (l_c - l_u), unless another is asked for. The
+        paper's (1 + alpha) l_c - alpha l_u is the same with s = alpha + 1; the release has s = 4, for KIT 2.
     remaining_tokens: every token is told how many come after it, which causal attention does not show, so
         that what a sentence asks for ends where the motion does (not in the paper).
     candidates: draws per motion unless another number is asked for; of several, LaMP keeps the one that it

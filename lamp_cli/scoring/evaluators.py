@@ -20,7 +20,7 @@ from ..bundle.released_evaluator import load_released_evaluator, require_release
 from ..bundle.trained_evaluator import TrainedEvaluator, is_evaluator, load_evaluator_folder
 from ..data.captions import Caption
 from ..data.evaluation_set import padded
-from ..inference.embed import embed_motions, embed_texts, similarity, words_on_device
+from ..inference.embed import embed_motions, embed_texts, matching_probabilities, similarity, words_on_device
 from ..motion.skeleton import Skeleton
 
 CHUNK = 64
@@ -169,6 +169,15 @@ class LampEvaluator:
     def similarity(self, captions: Sequence[Caption], features: Sequence[np.ndarray]) -> np.ndarray:
         """Cosine (captions, motions), the best query token of each motion counts (LaMP section 3)."""
         return similarity(self.query_embeddings(features), self.text_embeddings(captions)).T
+
+    def matching(self, captions: Sequence[Caption], features: Sequence[np.ndarray]) -> np.ndarray:
+        """The matching head's probability (N,) float32 that each caption says the motion of its place."""
+        texts = [caption.text for caption in captions]
+        parts = [
+            matching_probabilities(self._bundle, texts[n : n + CHUNK], features[n : n + CHUNK])
+            for n in range(0, len(texts), CHUNK)
+        ]
+        return np.concatenate([np.zeros(0, np.float32), *parts])
 
 
 def load_evaluators(

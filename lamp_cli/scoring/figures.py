@@ -107,6 +107,8 @@ class ScoreOptions:
         is all for retrieval and captions, and the field's for the others.
     dissimilar: the ids of retrieval's protocol of that name; chosen farthest-first when empty.
     generation: how motions are generated for a data set; None as ``lamp generate`` does.
+    rerank: retrieval is measured again with so many of each query's candidates re-ranked by the matching
+        head; 0 does without.
 
     Raises ``ValueError`` for names it does not know and fewer than one repetition.
     """
@@ -117,6 +119,7 @@ class ScoreOptions:
     protocols: tuple[str, ...] = ()
     dissimilar: tuple[str, ...] = ()
     generation: GenerateOptions | None = None
+    rerank: int = 0
 
     def __post_init__(self) -> None:
         known = tuple(sorted({name for names in PROTOCOLS.values() for name in names}))

@@ -31,6 +31,8 @@ from .figures import PROTOCOLS, RETRIEVAL, ProgressBar, Report, ScoreOptions, no
 from .plots import Heatmap
 
 CHUNK = 128
+# Cosines lie within 2 of each other: what is re-ranked stays before what is not.
+ABOVE = 2.0
 DRAWN = 24
 
 
@@ -60,6 +62,41 @@ def similarities(evaluator: Evaluator, pool: RetrievalPool, bar: ProgressBar = n
     return np.concatenate(rows).T
 
 
+class MatchingReranker:
+    """Orders each query's nearest candidates by similarity plus the matching head's probability (BLIP-2).
+
+    A pair that several pools or both directions ask for is judged once.
+    """
+
+    def __init__(self, evaluator: LampEvaluator, pool: RetrievalPool, count: int):
+        """``count`` is of the candidates of a query that are re-ranked; the others stay behind them."""
+        self._evaluator = evaluator
+        self._pool = pool
+        self._count = count
+        self._known = np.full((len(pool.ids), len(pool.ids)), np.nan, np.float32)
+
+    def __call__(self, chosen: np.ndarray, similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scores (P, P) of texts by rows and of motions by rows, of the ``chosen`` (P,) of the pool."""
+        return self._reranked(chosen, similarity, True), self._reranked(chosen, similarity.T, False)
+
+    def _reranked(self, chosen: np.ndarray, similarity: np.ndarray, texts_ask: bool) -> np.ndarray:
+        nearest = np.argsort(-similarity, axis=1, kind="stable")[:, : self._count]
+        queries = np.repeat(np.arange(len(chosen)), nearest.shape[1])
+        pairs = (queries, nearest.ravel()) if texts_ask else (nearest.ravel(), queries)
+        scores = similarity.copy()
+        scores[queries, nearest.ravel()] += ABOVE + self._matching(chosen[pairs[0]], chosen[pairs[1]])
+        return scores
+
+    def _matching(self, texts: np.ndarray, motions: np.ndarray) -> np.ndarray:
+        """Probabilities of pairs by their numbers in the pool."""
+        unknown = np.flatnonzero(np.isnan(self._known[texts, motions]))
+        for part in np.split(unknown, range(CHUNK, len(unknown), CHUNK)):
+            captions = [self._pool.captions[n] for n in texts[part]]
+            features = [self._pool.features[n] for n in motions[part]]
+            self._known[texts[part], motions[part]] = self._evaluator.matching(captions, features)
+        return self._known[texts, motions]
+
+
 def score_retrieval(
     pool: RetrievalPool,
     evaluators: Sequence[Evaluator],
@@ -85,13 +122,17 @@ def score_retrieval(
         sentences = sentence_embeddings(encoder.encode(texts))
     for evaluator in evaluators:
         matrix = similarities(evaluator, pool, bar)
-        for protocol in protocols:
-            with report.refusing():
-                found, reader = _retrieve(protocol, matrix, sentences, pool, encoder, options)
-                for each in found:
-                    _note_small_pool(each, report)
-                    name = ", ".join([each.protocol, caption_choice, *reader])
-                    report.measurements += _measurements(each, name, evaluator.name, options.seed, subject)
+        for rerank in _rerankers(evaluator, pool, options, report):
+            how = [] if rerank is None else [f"best {options.rerank} re-ranked by matching"]
+            for protocol in protocols:
+                with report.refusing():
+                    found, reader = _retrieve(protocol, matrix, sentences, pool, encoder, options, rerank)
+                    for each in found:
+                        _note_small_pool(each, report)
+                        name = ", ".join([each.protocol, caption_choice, *reader, *how])
+                        report.measurements += _measurements(
+                            each, name, evaluator.name, options.seed, subject
+                        )
         tied = int((ranks(matrix).tied > 1).sum())
         if tied:
             report.note(
@@ -101,6 +142,18 @@ def score_retrieval(
         report.heatmap = report.heatmap or _heatmap(matrix, pool)
 
 
+def _rerankers(
+    evaluator: Evaluator, pool: RetrievalPool, options: ScoreOptions, report: Report
+) -> list[MatchingReranker | None]:
+    """None for similarities alone, and what re-ranks them when that is asked for."""
+    if not options.rerank:
+        return [None]
+    if isinstance(evaluator, LampEvaluator):
+        return [None, MatchingReranker(evaluator, pool, options.rerank)]
+    report.refuse("retrieval re-ranked", f"evaluator {evaluator.name} has no matching head")
+    return [None]
+
+
 def _retrieve(
     protocol: str,
     matrix: np.ndarray,
@@ -108,19 +161,20 @@ def _retrieve(
     pool: RetrievalPool,
     encoder: TokenEncoder,
     options: ScoreOptions,
+    rerank: MatchingReranker | None,
 ) -> tuple[tuple[Retrieval, Retrieval], list[str]]:
     """Both directions, and who read the sentences, if anyone did."""
     if protocol == "all":
-        return retrieval_all(matrix), []
+        return retrieval_all(matrix, rerank), []
     if protocol == "small-batches":
-        return retrieval_small_batches(matrix, pool.ids), []
+        return retrieval_small_batches(matrix, pool.ids, rerank), []
     if protocol == "dissimilar" and options.dissimilar:
-        return retrieval_dissimilar(matrix, _listed(pool, options.dissimilar)), []
+        return retrieval_dissimilar(matrix, _listed(pool, options.dissimilar), rerank=rerank), []
     assert sentences is not None
     reader = [f"sentences by {encoder.name}"]
     if protocol == "threshold":
-        return retrieval_threshold(matrix, sentences), reader
-    return retrieval_dissimilar(matrix, farthest_first(sentences), "farthest-first"), reader
+        return retrieval_threshold(matrix, sentences, rerank=rerank), reader
+    return retrieval_dissimilar(matrix, farthest_first(sentences), "farthest-first", rerank), reader
 
 
 def _listed(pool: RetrievalPool, ids: Sequence[str]) -> np.ndarray:

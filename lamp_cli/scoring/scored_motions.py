@@ -226,6 +226,8 @@ def generated_origin(options: GenerateOptions, delivered: bool) -> MotionOrigin:
         parts.append(f"{sampling.steps} steps")
     if sampling.temperature != default.sampling.temperature:
         parts.append(f"temperature {sampling.temperature:g}")
+    if sampling.top_fraction != default.sampling.top_fraction:
+        parts.append(f"drawn from {100 * sampling.top_fraction:g} % of the codes")
     if options.precision != default.precision:
         parts.append(options.precision)
     if delivered and not options.clean_up:

@@ -152,6 +152,7 @@ def test_a_data_set_is_measured_by_everything(work: Path, tmp_path: Path) -> Non
     found = {(r["metric"], r["subject"], r["protocol"]): r for r in rows}
     top = found["R-precision top 3", "ground-truth", "guo, best query token"]
     assert (top["pool"], top["repetitions"]) == (32, 2)
+    assert found["R-precision top 3", "ground-truth", "guo, mean query token"]["evaluator"] == "lamp:tiny"
     assert found["text-to-motion R@1", "retrieved", "small-batches, first caption"]["pool"] == 32
     assert found["BLEU-4", "captioned", "tokens, tm2t"]["pool"] == 36
     assert found["MPJPE (mm)", "reconstructed", "mean over clips, encoded and decoded"]["pool"] == 36
@@ -170,6 +171,23 @@ def test_the_sample_evaluation_set_is_the_default(
     assert {(r["subject"], r["pool"]) for r in rows} == {("generated", 3), ("ground-truth", 3)}
 
 
+def test_retrieval_is_measured_again_with_the_best_re_ranked_in_both_directions(work: Path) -> None:
+    words = ["score", "--data", work / "data", "--retrieval", "--protocol", "small-batches", "--seed", "1"]
+    rows = lamp(*words, "--rerank", "32", *rest(work)).rows
+    found = {(r["metric"], r["protocol"]): r["value"] for r in rows}
+    plain, again = (
+        "small-batches, first caption",
+        "small-batches, first caption, best 32 re-ranked by matching",
+    )
+    metrics = {metric for metric, _ in found}
+    assert (
+        found.keys() == {(metric, how) for metric in metrics for how in (plain, again)} and len(metrics) == 12
+    )
+    for direction in ("text-to-motion", "motion-to-text"):
+        one, other = ([found[m, how] for m in metrics if m.startswith(direction)] for how in (plain, again))
+        assert one != other
+
+
 def test_a_bundle_brings_its_own_judge(work: Path, tmp_path: Path) -> None:
     shutil.copytree(work / "tiny", tmp_path / "judged")
     card = TrainedEvaluatorConfig("mine", "humanml3d", SMALL)
@@ -184,7 +202,9 @@ def test_a_bundle_brings_its_own_judge(work: Path, tmp_path: Path) -> None:
     [mine] = {r["evaluator"] for r in rows if r["metric"] == "MM-Dist"}
     assert mine.startswith("mine (")
     assert by_metric == {("mm-dist", mine, "guo"), ("retrieval", "lamp:tiny", "all, first caption")}
-    both = lamp(*words, "--evaluator", "lamp", "--evaluator", tmp_path / "judged").rows
+    judged = lamp(*words, "--evaluator", "lamp", "--evaluator", tmp_path / "judged", "--rerank", "2")
+    both = judged.rows
+    assert f"not measured: retrieval re-ranked: evaluator {mine} has no matching head" in judged.stderr
     judges = [(FIGURES[r["metric"]].metric, r["evaluator"]) for r in both]
     assert set(judges) == {(m, e) for m in ("mm-dist", "retrieval") for e in (mine, "lamp:tiny")}
     assert [r for r in both if r["evaluator"] == mine and r["metric"] == "MM-Dist"] == [
@@ -438,6 +458,9 @@ def test_mistakes_get_one_sentence(work: Path, words: list[str], message: str) -
         (["--mm-dist", "--pairs", "@pairs.jsonl", "--raw"], "--raw: belongs to"),
         (["--retrieval", "--pairs", "@pairs.jsonl", "--data", "@data"], "--data: no true motion is needed"),
         (["--retrieval", "--data", "@data", "--steps", "3"], "--steps: nothing is generated"),
+        (["--retrieval", "--data", "@data", "--top-fraction", "1"], "--top-fraction: nothing is generated"),
+        (["--fid", "--data", "@data", "--rerank", "3"], "--rerank: belongs to --retrieval"),
+        (["--fid", "--data", "@data", "--top-fraction", "0"], "top_fraction: expected a share above 0"),
         (["--retrieval", "--data", "@data", "--repetitions", "3"], "--repetitions: no figure"),
         (["--mm-dist", "--data", "@data", "--fps", "30"], "--fps: a data set has the rate"),
         (["--mm-dist", "--data", "@data", "--raw"], "--raw: belongs to --bertscore and --physics"),

@@ -229,6 +229,29 @@ def test_copies_of_one_motion_share_their_recall() -> None:
         assert to_motion.recalls[3] == pytest.approx(100.0)
 
 
+def test_re_ranking_sees_every_pool_and_each_direction_its_own_scores() -> None:
+    rng = np.random.default_rng(0)
+    similarity, better = rng.normal(size=(70, 70)), rng.normal(size=(2, 70, 70))
+    seen = []
+
+    def rerank(pool: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        np.testing.assert_array_equal(scores, similarity[np.ix_(pool, pool)])
+        seen.append(pool.tolist())
+        to_motion, to_text = (each[np.ix_(pool, pool)] for each in better)
+        return to_motion, to_text.T
+
+    ids = [f"{n:02d}" for n in range(70)]
+    for measure in (
+        lambda scores, how=None: retrieval_all(scores, how),
+        lambda scores, how=None: retrieval_small_batches(scores, ids, how),
+        lambda scores, how=None: retrieval_dissimilar(scores, [5, 3, 60], rerank=how),
+        lambda scores, how=None: retrieval_threshold(scores, np.eye(70), rerank=how),
+    ):
+        found = measure(similarity, rerank)
+        assert found == (measure(better[0])[0], measure(better[1])[1])
+    assert [len(pool) for pool in seen] == [70, 32, 32, 3, 70] and seen[3] == [5, 3, 60]
+
+
 def test_retrieval_of_all_by_hand() -> None:
     similarity = np.array(
         [

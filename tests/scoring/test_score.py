@@ -53,7 +53,7 @@ from lamp_cli.scoring.lines import Line, line_of_record, require_captions_of_all
 from lamp_cli.scoring.models import ModelChoice, Models
 from lamp_cli.scoring.motion_quality import reconstruction_figures, score_physics
 from lamp_cli.scoring.multimodality import score_given_multimodality, score_multimodality
-from lamp_cli.scoring.recall import RetrievalPool, score_retrieval
+from lamp_cli.scoring.recall import MatchingReranker, RetrievalPool, score_retrieval
 from lamp_cli.scoring.score import score_pairs
 from lamp_cli.scoring.scored_motions import (
     Example,
@@ -211,6 +211,46 @@ def test_r_precision_by_the_best_query_token_is_the_slow_one() -> None:
                 for k in hits:
                     hits[k] += above < k
         assert r_precision_of(pairs, None, direction) == {k: n / 64 for k, n in hits.items()}  # type: ignore[arg-type]
+
+
+def test_r_precision_by_the_mean_query_token_is_that_of_its_distances() -> None:
+    rng = np.random.default_rng(0)
+    texts, queries = rng.normal(size=(64, 6)), rng.normal(size=(64, 3, 6))
+    mean = Embedded(texts, queries.mean(1))
+    pairs = Embedded(texts, queries.mean(1), queries)
+    assert r_precision_of(pairs, best_token=False) == r_precision_of(mean) != r_precision_of(pairs)
+
+
+class CountingHead:
+    """A matching head that likes pairs whose numbers are near, and says how many it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def matching(self, captions: Sequence[Caption], features: Sequence[np.ndarray]) -> np.ndarray:
+        self.asked += len(captions)
+        pairs = zip(captions, features, strict=True)
+        return np.array([1 / (1 + abs(int(c.text) - f[0, 0])) for c, f in pairs], np.float32)
+
+
+def test_the_best_candidates_are_ordered_by_similarity_and_matching_and_pairs_are_judged_once() -> None:
+    numbers = np.arange(6)
+    pool = RetrievalPool(
+        [str(n) for n in numbers], [Caption(str(n)) for n in numbers], [np.full((4, 1), n) for n in numbers]
+    )
+    head, similarity = CountingHead(), np.random.default_rng(0).uniform(-0.1, 0.1, (6, 6)).astype(np.float32)
+    rerank = MatchingReranker(head, pool, 3)  # type: ignore[arg-type]
+    chosen = np.array([4, 1, 0, 5])
+    of_pool = similarity[np.ix_(chosen, chosen)]
+    for rows, scores in zip((of_pool, of_pool.T), rerank(chosen, of_pool), strict=True):
+        for query, (before, after) in enumerate(zip(rows, scores, strict=True)):
+            best = sorted(range(4), key=lambda n: -before[n])[:3]
+            judged = [before[n] + 1 / (1 + abs(chosen[query] - chosen[n])) for n in best]
+            expected = [n for _, n in sorted(zip(judged, best, strict=True), reverse=True)]
+            assert np.argsort(-after)[:3].tolist() == expected
+    before = head.asked
+    rerank(chosen, of_pool)
+    assert head.asked == before <= 4 * 4
 
 
 def test_given_pairs_are_drawn_anew_and_fid_needs_real_motions() -> None:
