@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, under names that nothing of a path survives in.
+"""Reading text, and writing files whole or not at all, under names that nothing of a path survives in.
 
 Knows nothing of motions or models; every room writes through here.
 """
@@ -9,8 +9,9 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,40 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table in a TOML file; raises ``ValueError`` naming a file that is none."""
+    try:
+        return parse_toml(read_text_file(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: not TOML ({error})") from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The table that TOML text is; raises ``ValueError`` for other text."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)
+
+
+def toml_text(table: Mapping[str, Any], prefix: str = "") -> str:
+    """TOML text of nested tables of numbers, strings, booleans and lists of these."""
+    values = {name: value for name, value in table.items() if not isinstance(value, Mapping)}
+    lines = [f"{name} = {_toml_value(value)}\n" for name, value in values.items()]
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            lines.append(f"\n[{prefix}{name}]\n" + toml_text(value, f"{prefix}{name}."))
+    return "".join(lines)
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml_value, value))}]"
+    # JSON's strings and booleans are TOML's too.
+    return repr(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 
 def write_array(path: Path, array: np.ndarray) -> None:

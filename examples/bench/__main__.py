@@ -71,10 +71,10 @@ def training_benchmarks() -> dict[str, float]:
     from lamp_cli.model.lamp import PretrainingBatch
     from lamp_cli.model.qformer import Text
     from lamp_cli.motion.skeleton import HUMANML3D
-    from lamp_cli.training.sizes import SIZES
+    from lamp_cli.training.experiment_files import size_named
 
     device = torch.device("cpu")
-    model = SIZES["mini"].model(HUMANML3D, 8001)
+    model = size_named("mini", HUMANML3D).with_vocabulary(8001).model()
     tokenizer, lamp, _ = build_networks(model, 8000)
     draw = torch.Generator().manual_seed(0)
     windows = torch.randn(256, 64, 263, generator=draw)

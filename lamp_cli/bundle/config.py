@@ -6,6 +6,7 @@ import dataclasses
 import json
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -139,7 +140,11 @@ def from_json(kind: type[Config], data: Any, where: str = "config") -> Config:
         required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
         if required and name not in data:
             raise ValueError(f"{where}.{name}: missing")
-    return kind(**{k: _value(hints[k], v, f"{where}.{k}") for k, v in data.items()})
+    values = {name: checked_value(hints[name], value, f"{where}.{name}") for name, value in data.items()}
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
 def read_config_file(path: Path, kind: type[Config], what: str) -> Config:
@@ -182,20 +187,29 @@ def _as_written_today(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
+def checked_value(hint: Any, value: Any, where: str) -> Any:
+    """A value of a field with this type hint, from JSON or TOML; raises ``ValueError`` for another."""
     if dataclasses.is_dataclass(hint):
         return from_json(hint, value, where)  # type: ignore[arg-type]
     origin = typing.get_origin(hint) or hint
     if origin in (types.UnionType, typing.Union):
         kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType]
-        return None if value is None else _value(kinds[0], value, where)
+        return None if value is None else checked_value(kinds[0], value, where)
     if origin is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if origin is tuple and isinstance(value, list):
-        return tuple(value)
+    if origin is tuple and isinstance(value, list | tuple):
+        return _checked_items(typing.get_args(hint), value, where)
     if origin is dict and isinstance(value, dict):
         kind = typing.get_args(hint)[1]
-        return {key: _value(kind, each, f"{where}.{key}") for key, each in value.items()}
-    if not isinstance(value, origin):
+        return {key: checked_value(kind, each, f"{where}.{key}") for key, each in value.items()}
+    if not isinstance(value, origin) or (isinstance(value, bool) and origin is not bool):
         raise ValueError(f"{where}: expected {origin.__name__}, found {value!r}")
     return value
+
+
+def _checked_items(kinds: tuple[Any, ...], values: Sequence[Any], where: str) -> tuple[Any, ...]:
+    if kinds[1:] == (...,):
+        kinds = kinds[:1] * len(values)
+    if len(kinds) != len(values):
+        raise ValueError(f"{where}: expected {len(kinds)} values, found {len(values)}")
+    return tuple(checked_value(kind, value, where) for kind, value in zip(kinds, values, strict=True))

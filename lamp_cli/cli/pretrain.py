@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from .common import UsageError, device_option, emit, note
 from .progress import Advance, duration, progress
-
-if TYPE_CHECKING:
-    from ..training.options import PretrainOptions
 
 # A rate of fewer seconds is that of the first steps.
 SECONDS_BEFORE_ESTIMATE = 20.0
@@ -60,7 +58,24 @@ RUN_PANEL = "This run"
 def pretrain_command(
     data: Annotated[Path, typer.Option("--data", help="Data set in the HumanML3D layout.")],
     output: Annotated[Path, typer.Option("--output", help="Folder of the bundle to write.")],
-    size: Annotated[SizeName, typer.Option(help="Sizes of networks and training.")] = SizeName.mini,
+    size: Annotated[
+        SizeName | None, typer.Option(help="Sizes of networks and training; mini when not given.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Experiment, a .toml file: fields that differ from those of --size, or of the size it names."
+        ),
+    ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Any field of the experiment, e.g. generator.dropout=0.1; repeatable. `lamp info BUNDLE` "
+            "shows them all.",
+        ),
+    ] = None,
     start_from: Annotated[
         str | None,
         typer.Option(
@@ -219,46 +234,50 @@ def pretrain_command(
     """  # noqa: D301 (the parser keeps the lines after a backspace as they are)
     if not resume and (output / "training").exists():
         raise UsageError(f"{output}: holds a run already; choose another --output or drop --no-resume")
-    from ..bundle.sentence_encoder import parse_condition
+    from ..data.layout import open_dataset
+    from ..training.estimate import planned_steps
+    from ..training.experiment import LANGUAGE, STAGES
+    from ..training.experiment_files import read_experiment, settings_from
     from ..training.options import PretrainOptions
     from ..training.pretrain import pretrain
-    from ..training.sizes import LANGUAGE, STAGES
 
-    if condition is not None:
-        parse_condition(condition)
     chosen = STAGES if stage is None else tuple(s.value for s in StageName if s in stage)
     drawn_anew = tuple(s.value for s in anew or ())
     _check_anew(drawn_anew, chosen, start_from)
     every = (*(s.value for s in StageName), LANGUAGE)
+    settings = {
+        **_of_stages("steps", _numbers("--steps", steps or [], every)),
+        **_of_stages("batch_size", _numbers("--batch-size", batch_size or [], every)),
+        **_of_stages("learning_rate", _rates("--learning-rate", learning_rate or [], every)),
+        **_of_stages("validate_every", _numbers("--validate-every", validate_every or [], every)),
+        **{f"lamp.weights.{objective.value}": 0.0 for objective in without or []},
+        **({"generator.causal": False} if bidirectional else {}),
+        **({} if condition is None else {"generator.condition": _condition(condition)}),
+        **_language_model(llm, lora, full),
+        **settings_from(fields or []),
+    }
     options = PretrainOptions(
-        size=size.value,
+        size=None if size is None else size.value,
+        config=config,
+        settings=settings,
         stages=chosen,
         seed=seed,
         text_encoder=text_encoder,
-        steps=_numbers("--steps", steps or [], every),
-        batch_sizes=_numbers("--batch-size", batch_size or [], every),
-        learning_rates=_rates("--learning-rate", learning_rate or [], every),
-        validate_every=_numbers("--validate-every", validate_every or [], every),
-        objectives_off=tuple(o.value for o in without or []),
-        bidirectional=bidirectional,
-        condition=condition,
         word_vectors=word_vectors,
         captions=captions,
         start_from=start_from,
         anew=drawn_anew,
-        language_model=_language_model(llm, lora, full),
     )
+    experiment = read_experiment(options.size, config, settings, open_dataset(data).skeleton)
     with _process_group(device) as target, ExitStack() as stack:
         drawing = _drawing_processes(target.type) if workers is None else workers
         options = replace(options, workers=drawing)
-        report = pretrain(data, output, options, target, _Display(stack, options), _note_once)
+        display = _Display(stack, planned_steps(options, experiment))
+        report = pretrain(data, output, options, target, display, _note_once)
     if not _is_first_process():
         return
     for name in report.changed:
         note(f"{name}: that of --start-from is of another kind; of its weights what fits was taken over")
-    for split, read in report.read.items():
-        for reason, count in read.reasons().items():
-            note(f"{split}: skipped {count} clips: {reason}")
     _note_checkpoints(output / "training")
     for name, result in report.results.items():
         emit(
@@ -296,11 +315,10 @@ def _note_once(message: str) -> None:
 class _Display:
     """One progress bar per stage, opened at the stage's first step; and how long all stages will take."""
 
-    def __init__(self, stack: ExitStack, options: PretrainOptions):
-        from ..training.estimate import planned_steps
-
+    def __init__(self, stack: ExitStack, planned: dict[str, int]):
+        """``planned`` are the steps of every stage."""
         self._stack = stack
-        self._planned = planned_steps(options)
+        self._planned = planned
         self._estimated = False
         self._stage = ""
         self._advance: Advance | None = None
@@ -362,20 +380,35 @@ def _drawing_processes(device: str) -> int:
     return min(4, (os.cpu_count() or 1) - 1) if device == "cuda" else 0
 
 
-def _language_model(name: str, lora: bool, full: bool):  # type: ignore[no-untyped-def]
+def _of_stages(name: str, values: Mapping[str, float]) -> dict[str, float]:
+    """Values by stage as fields of the experiment."""
+    return {f"training.{stage}.{name}": value for stage, value in values.items()}
+
+
+def _condition(choice: str) -> str:
+    """The condition as the experiment keeps it: a folder in full; raises ``ValueError`` for none."""
+    from ..bundle.sentence_encoder import parse_condition
+
+    kind, encoder = parse_condition(choice)
+    return f"{kind}:{encoder}" if encoder else kind
+
+
+def _language_model(name: str, lora: bool, full: bool) -> dict[str, str]:
+    """The fields of the captioner's language model."""
     if not name:
         if lora or full:
             raise UsageError(
                 f"{'--lora' if lora else '--full'}: expected --llm with the language model to train"
             )
-        return None
+        return {}
     if lora and full:
         raise UsageError("--lora and --full both say what of --llm is trained; expected one of them")
-    from ..model.captioner import LanguageModelConfig
-
     # A folder must be found again from wherever the bundle is used.
     where = str(Path(name).resolve()) if Path(name).is_dir() else name
-    return LanguageModelConfig(where, "lora" if lora else "full" if full else "frozen")
+    tuning = "lora" if lora else "full" if full else "frozen"
+    return {
+        f"captioner.language_model.{field}": value for field, value in (("name", where), ("tuning", tuning))
+    }
 
 
 def _numbers(option: str, words: list[str], stages: tuple[str, ...]) -> dict[str, int]:

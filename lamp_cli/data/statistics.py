@@ -11,8 +11,6 @@ import numpy as np
 from ..motion.skeleton import Skeleton
 from ..storage import write_array
 
-FEATURE_BIAS = 5.0
-
 
 @dataclass(frozen=True)
 class Statistics:
@@ -62,12 +60,12 @@ def compute_statistics(clips: Iterable[np.ndarray], skeleton: Skeleton) -> Stati
     return Statistics(mean.astype(np.float32), std.astype(np.float32))
 
 
-def with_feature_bias(statistics: Statistics, skeleton: Skeleton) -> Statistics:
-    """The statistics used in training: std of root and contacts divided by the field's feature bias of 5."""
+def with_feature_bias(statistics: Statistics, skeleton: Skeleton, bias: float) -> Statistics:
+    """The statistics used in training: std of root and contacts divided by ``bias``, 5 in the field."""
     std = statistics.std.copy()
     turn, step, height, *_, contacts = column_groups(skeleton)
     for group in (turn, step, height, contacts):
-        std[group] /= FEATURE_BIAS
+        std[group] /= bias
     return Statistics(statistics.mean, std)
 
 

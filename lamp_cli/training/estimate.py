@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+from .experiment import CAPTIONER, CORE, LANGUAGE, Experiment
 from .options import PretrainOptions
-from .sizes import CAPTIONER, CORE, LANGUAGE, SIZES
 from .stages.evaluator import EVALUATOR
 
 # Work of a step in relation to the tokenizer's, roughly the same in every size.
 STEP_WORK = {EVALUATOR: 1.0, "tokenizer": 1.0, "lamp": 4.8, "generator": 1.2, LANGUAGE: 0.4, CAPTIONER: 1.9}
 
 
-def planned_steps(options: PretrainOptions) -> dict[str, int]:
+def planned_steps(options: PretrainOptions, experiment: Experiment) -> dict[str, int]:
     """Optimiser steps of every stage that a call trains, in their order, as if none was begun yet."""
-    size = SIZES[options.size]
-    captioner = {LANGUAGE: size.captioner.language, CAPTIONER: size.captioner.training}
-    training = {
-        EVALUATOR: size.evaluator.training,
-        **{name: size.training[name] for name in CORE},
-        **captioner,
-    }
     # A language model and the captioner of a bundle know their language.
-    learns_language = options.language_model is None and options.start_from is None
+    learns_language = experiment.captioner.language_model is None and options.start_from is None
     stages = {*options.stages, *((LANGUAGE,) if CAPTIONER in options.stages and learns_language else ())}
-    return {name: options.steps.get(name, each.steps) for name, each in training.items() if name in stages}
+    every = (EVALUATOR, *CORE, LANGUAGE, CAPTIONER)
+    return {name: experiment.training.of(name).steps for name in every if name in stages}
 
 
 def seconds_left(planned: dict[str, int], stage: str, step: int, seconds_per_step: float) -> dict[str, float]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ..bundle.bundle import Bundle
 from ..bundle.trained_tokenizer import TrainedTokenizer
+from .experiment import CAPTIONER, CORE
 from .options import PretrainOptions
 from .run_record import StageRecord, read_stage
-from .sizes import CAPTIONER, CORE
 
 
 class Origin(Enum):
@@ -50,10 +50,10 @@ class StartFrom:
     fingerprints: Mapping[str, str]
     same_skeleton: bool = True
 
-    def misfit(self, stage: str, size: str) -> str:
+    def misfit(self, stage: str) -> str:
         """Why its network of a stage that it does not fit cannot stay as it is."""
         if stage in self.taken:
-            return f"its {stage} is not what --size {size} trains here"
+            return f"its {stage} is of another kind than this run's"
         if stage not in self.bundle.networks():
             return f"it has no {stage}"
         if self.same_skeleton:
@@ -91,7 +91,7 @@ def plan_stages(
             origins[name] = Origin.START_FROM
             weights[name] = start_from.fingerprints[name]
         elif number <= needed and start_from is not None and name not in start_from.fitting:
-            what = start_from.misfit(name, options.size)
+            what = start_from.misfit(name)
             raise ValueError(f"{start_from.name}: {what}; train stage {name} too")
         elif number <= needed:
             raise ValueError(f"{training / name}: stage {name} {problem}; train it first, or all stages")

@@ -2,6 +2,7 @@
 
     OUTPUT/
       config.json …                    the bundle
+      experiment.toml                  its networks and training, whole: what `lamp pretrain --config` reads
       training/run.json                what this run is: data, size, seed; a resumed run must agree
       training/vocab.txt               the vocabulary it began with
       training/STAGE/stage.json        the weights it was built on, and whether it is finished
@@ -33,6 +34,7 @@ from ..bundle.config import BundleConfig, ModelConfig, Provenance, to_json
 from ..bundle.sentence_encoder import load_sentence_encoder, parse_condition, with_condition
 from ..bundle.text_encoder import (
     AUTO,
+    NONE,
     PretrainedTextEncoder,
     find_text_encoder,
     ids_in_encoder,
@@ -40,6 +42,7 @@ from ..bundle.text_encoder import (
     vocabulary_for,
 )
 from ..bundle.trained_tokenizer import TrainedTokenizer, is_tokenizer, load_tokenizer_folder
+from ..data.layout import open_dataset
 from ..data.vocabulary import Vocabulary, load_vocabulary
 from ..inference.familiarity import summarise_sentences
 from ..model import distributed
@@ -50,22 +53,24 @@ from ..model.qformer import QFormer
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
 from ..motion.skeleton import Skeleton
+from ..storage import write_text
 from .checkpoint import BEST, TrainingResult, load_best_weights
 from .curves import draw_curves
+from .experiment import CAPTIONER, CORE, LANGUAGE, DataConfig, Experiment
+from .experiment_files import experiment_text, read_experiment
 from .loop import Stage, TrainingConfig
-from .options import PretrainOptions, PretrainReport, Report, RunContext, silent, with_overrides
+from .options import PretrainOptions, PretrainReport, Report, RunContext, silent
 from .origins import FROZEN, Origin, StartFrom, lamp_reads_motions, other_weights, plan_stages
 from .pretrain_captioner import CaptionerInput, captioner_of, pretrain_captioner, trained_captioner
 from .pretrain_evaluator import pretrain_evaluator
 from .run_record import RUN, claim, read_stage, train_stage, weights_fingerprint
-from .sizes import CAPTIONER, CORE, LANGUAGE, SIZES, TOKENIZER_WINDOW, Size
 from .stages.evaluator import EVALUATOR
 from .stages.generator import GeneratorStage
 from .stages.lamp import LampStage, PairData
 from .stages.tokenizer import TokenizerData, TokenizerStage
 from .training_set import Corpus, read_corpus
 
-VOCABULARY = "vocab.txt"
+VOCABULARY, EXPERIMENT = "vocab.txt", "experiment.toml"
 # What must agree for a stage to stay as it is in a bundle to start from.
 _PARTS = ("tokenizer", "lamp", "generator", "length")
 # What is no size: training and sampling may go on with another.
@@ -93,7 +98,11 @@ def pretrain(
     of its own.
     """
     require_bundle_folder(output)
-    context = RunContext(options, device, report, announce)
+    skeleton = open_dataset(data).skeleton
+    experiment = read_experiment(options.size, options.config, options.settings, skeleton)
+    if options.text_encoder != AUTO:
+        experiment = dataclasses.replace(experiment, text_encoder=options.text_encoder)
+    context = RunContext(options, experiment, device, report, announce)
     if EVALUATOR not in options.stages:
         return _pretrain_bundle(data, output, context)
     evaluator = pretrain_evaluator(data, output, context)
@@ -106,13 +115,17 @@ def pretrain(
 
 
 def _pretrain_bundle(data: Path, output: Path, context: RunContext) -> PretrainReport:
-    corpus = read_corpus(data, context.options.captions)
+    corpus = read_corpus(data, context.options.captions, context.experiment.data)
+    context.announce_skipped(corpus.read)
     run = _prepare_run(corpus, output / "training", context)
     results = _train_core(run)
     captioner, of_captioner = _captioner(run)
     results |= of_captioner
     if distributed.rank() == 0:
         if set(results) >= set(CORE):
+            # Before the bundle, whose config.json is written last.
+            require_bundle_folder(output)
+            write_text(output / EXPERIMENT, experiment_text(run.experiment))
             save_bundle(output, _bundle(run, captioner, results, output.name))
         draw_curves(run.folder)
     changed = () if run.start_from is None else set(run.start_from.taken) - set(run.start_from.fitting)
@@ -123,6 +136,7 @@ def _pretrain_bundle(data: Path, output: Path, context: RunContext) -> PretrainR
 class _Run:
     """Networks before training, and what their training needs.
 
+    experiment: networks and training, with the corpus's vocabulary.
     folder: of checkpoints and logs.
     start_from: the bundle to start from, if any.
     origins: where the weights of every stage come from.
@@ -133,6 +147,7 @@ class _Run:
     """
 
     context: RunContext
+    experiment: Experiment
     corpus: Corpus
     folder: Path
     start_from: StartFrom | None
@@ -156,24 +171,24 @@ class _Run:
 
 def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
     """Networks drawn anew or taken from a bundle; claims ``folder`` for this run."""
-    options, size = context.options, SIZES[context.options.size]
+    options, experiment = context.options, context.experiment
     earlier = None if options.start_from is None else _load_earlier(options.start_from)
     bundle = earlier if isinstance(earlier, Bundle) else None
-    qformer = size.model(corpus.skeleton, 1).lamp.qformer
-    encoder = find_text_encoder(options.text_encoder, qformer, size.text_encoder)
+    encoder = None
+    if bundle is None or options.text_encoder != AUTO or experiment.lamp.trains("retention"):
+        encoder = find_text_encoder(options.text_encoder, experiment.lamp.qformer, experiment.text_encoder)
     pieces = None if encoder is None else encoder.pieces
-    vocabulary, kept = _vocabulary(corpus, bundle, folder, size, pieces)
+    vocabulary, kept = _vocabulary(corpus, bundle, folder, experiment.data, pieces)
     encoder = encoder if kept else None
-    if encoder is None and options.text_encoder == AUTO and "lamp" in options.stages:
-        context.announce(_without_encoder(bundle is None, options.size))
-    if encoder is not None and bundle is None and "lamp" in options.stages:
-        _announce_word_head(encoder, qformer.width, context)
-    model = _with_ablations(size.model(corpus.skeleton, len(vocabulary)), options)
+    if "lamp" in options.stages:
+        _announce_text_side(encoder, bundle is not None, context)
+    experiment = experiment.with_vocabulary(len(vocabulary))
+    model = with_condition(experiment.model(), *parse_condition(experiment.generator.condition))
     start_from = None if earlier is None else _start_from(earlier, options, corpus.skeleton, model)
     origins = plan_stages(folder, options, start_from, context.announce)
     if start_from is not None:
         _announce_lamps_part(start_from, origins, context)
-    training = {name: with_overrides(name, size.training[name], options) for name in CORE}
+    training = {name: experiment.training.of(name) for name in CORE}
     identity = {
         "data": {"clips": len(corpus.train), **corpus.fingerprint()},
         "seed": options.seed,
@@ -182,7 +197,7 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
         "training": {name: to_json(config) for name, config in training.items()},
         "vocabulary": vocabulary_fingerprint(vocabulary),
         "text_encoder": None if encoder is None else encoder.fingerprint,
-        "reworded_share": size.reworded_share,
+        "drawing": to_json(experiment.data),
         "start_from": None if start_from is None else dict(start_from.fingerprints),
     }
     claim(folder / RUN, identity)
@@ -204,8 +219,21 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
             statistics = start_from.bundle.statistics
     # Groups of one sentence say nothing about wording.
     groups = [group for group in corpus.paraphrases if len(group) > 1]
-    pairs = PairData(corpus.train, corpus.val, statistics, vocabulary, groups, size.reworded_share)
-    return _Run(context, corpus, folder, start_from, origins, model, training, *networks, text_encoder, pairs)
+    drawing = experiment.data.reworded_share, experiment.data.sorted_steps
+    pairs = PairData(corpus.train, corpus.val, statistics, vocabulary, groups, *drawing)
+    return _Run(
+        context,
+        experiment,
+        corpus,
+        folder,
+        start_from,
+        origins,
+        model,
+        training,
+        *networks,
+        text_encoder,
+        pairs,
+    )
 
 
 def _networks(
@@ -272,7 +300,7 @@ def _vocabulary(
     corpus: Corpus,
     earlier: Bundle | None,
     folder: Path,
-    size: Size,
+    config: DataConfig,
     pieces: Sequence[str] | None,
 ) -> tuple[Vocabulary, list[int]]:
     """The run's own, that of the bundle to start from, or a new one; and its ids in the text encoder's."""
@@ -281,24 +309,29 @@ def _vocabulary(
     elif earlier is not None:
         vocabulary = earlier.vocabulary
     else:
-        sentences = corpus.vocabulary_sentences(reworded_too=size.reworded_share > 0)
-        return vocabulary_for(pieces, size.vocabulary, sentences)
+        sentences = corpus.vocabulary_sentences(reworded_too=config.reworded_share > 0)
+        return vocabulary_for(pieces, config.word_pieces, sentences)
     return vocabulary, ids_in_encoder(pieces, vocabulary)
 
 
-def _announce_word_head(encoder: PretrainedTextEncoder, width: int, context: RunContext) -> None:
-    problem = word_head_misfit(encoder.weights, width)
-    if problem is not None:
-        context.announce(f"text encoder {encoder.name} {problem}: LaMP's begins at random")
-
-
-def _without_encoder(new_words: bool, size: str) -> str:
-    if new_words:
-        return (
-            f"no text encoder at hand fits size {size}: words are learned from these sentences alone; "
-            "--text-encoder takes any BERT-family model that does, as a folder or a hub name"
+def _announce_text_side(encoder: PretrainedTextEncoder | None, goes_on: bool, context: RunContext) -> None:
+    """Say what LaMP's text side lacks of a pretrained encoder, unless the user did without one."""
+    experiment = context.experiment
+    if encoder is not None:
+        problem = word_head_misfit(encoder.weights, experiment.lamp.qformer.width)
+        if problem is not None and not goes_on:
+            context.announce(f"text encoder {encoder.name} {problem}: LaMP's begins at random")
+    elif experiment.text_encoder == NONE:
+        return
+    elif not goes_on:
+        context.announce(
+            f"the text encoder {experiment.text_encoder} does not fit these sizes: words are learned from "
+            "these sentences alone; --text-encoder names a BERT-family model that does, by folder or hub name"
         )
-    return "the shipped text encoder does not know this vocabulary: LaMP's text side is not held near it"
+    elif experiment.lamp.trains("retention"):
+        context.announce(
+            "the shipped text encoder does not know this vocabulary: LaMP's text side is not held near it"
+        )
 
 
 def _take_over(network: nn.Module, earlier: nn.Module) -> None:
@@ -317,7 +350,7 @@ def _stage(name: str, run: _Run) -> Stage:
     if name == "tokenizer":
         corpus = run.corpus
         motions = TokenizerData(corpus.train, corpus.val, run.pairs.statistics, corpus.skeleton)
-        return TokenizerStage(run.tokenizer, motions, TOKENIZER_WINDOW, size, seed, device)
+        return TokenizerStage(run.tokenizer, motions, run.experiment.data.window, size, seed, device)
     if name == "lamp":
         return LampStage(run.lamp, run.tokenizer, run.pairs, size, seed, device, run.text_encoder)
     return GeneratorStage(run.text_to_motion, run.lamp, run.tokenizer, run.pairs, size, seed, device)
@@ -433,12 +466,3 @@ def _sizes(config: Any) -> dict[str, Any]:
     settings = config if isinstance(config, dict) else to_json(config) if config is not None else {}
     nested = {key: _sizes(value) if isinstance(value, dict) else value for key, value in settings.items()}
     return {key: value for key, value in nested.items() if key not in _NO_SIZES}
-
-
-def _with_ablations(model: ModelConfig, options: PretrainOptions) -> ModelConfig:
-    weights = {**model.lamp.weights, **dict.fromkeys(options.objectives_off, 0.0)}
-    lamp = dataclasses.replace(model.lamp, weights=weights)
-    assert model.generator is not None
-    generator = dataclasses.replace(model.generator, causal=not options.bidirectional)
-    model = dataclasses.replace(model, lamp=lamp, generator=generator)
-    return model if options.condition is None else with_condition(model, *parse_condition(options.condition))

@@ -23,11 +23,11 @@ from ..model.lamp import Lamp
 from ..model.qformer import QFormerConfig
 from ..model.tokenizer import MotionTokenizer
 from .checkpoint import BEST, TrainingResult, load_best_weights
+from .experiment import CAPTIONER, LANGUAGE, Experiment
 from .loop import Stage, TrainingConfig
-from .options import PretrainOptions, RunContext, with_overrides
+from .options import RunContext
 from .origins import StartFrom
 from .run_record import RUN, claim, read_object, train_stage, weights_fingerprint
-from .sizes import CAPTIONER, LANGUAGE, LANGUAGE_MODEL_RATES, SIZES, CaptionerSize
 from .stages.captioner import CaptionerStage, LanguageStage
 from .stages.lamp import PairData
 
@@ -59,11 +59,12 @@ def pretrain_captioner(
     already. Raises ``ValueError`` as ``pretrain``.
     """
     options, device, pairs = context.options, context.device, given.pairs
-    size, language_model = SIZES[options.size].captioner, options.language_model
-    config = size.network(given.lamp.config.qformer, len(pairs.vocabulary), language_model)
+    experiment = context.experiment.with_vocabulary(len(pairs.vocabulary))
+    config = _for_lamp(experiment.captioner, given.lamp.config.qformer)
+    language_model = config.language_model
     if earlier is not None and (language_model is not None or not _same_decoder(earlier.config, config)):
         earlier = None
-    training = _training(size, options, learns_language=language_model is None and earlier is None)
+    training = _training(experiment, learns_language=language_model is None and earlier is None)
     identity = {
         "seed": options.seed,
         "model": to_json(config),
@@ -92,16 +93,16 @@ def pretrain_captioner(
     return network, results
 
 
-def _training(
-    size: CaptionerSize, options: PretrainOptions, learns_language: bool
-) -> dict[str, TrainingConfig]:
+def _for_lamp(config: CaptionerConfig, qformer: QFormerConfig) -> CaptionerConfig:
+    """The captioner for a LaMP in hand, which may be another bundle's."""
+    adapter = None if config.adapter is None else dataclasses.replace(config.adapter, qformer=qformer)
+    return dataclasses.replace(config, query_width=qformer.width, adapter=adapter)
+
+
+def _training(experiment: Experiment, learns_language: bool) -> dict[str, TrainingConfig]:
     """How the captioner is trained, and before it the language of an embedded decoder."""
-    captioner = with_overrides(CAPTIONER, size.training, options)
-    if options.language_model is not None:
-        rate = options.learning_rates.get(CAPTIONER, LANGUAGE_MODEL_RATES[options.language_model.tuning])
-        captioner = dataclasses.replace(captioner, learning_rate=rate)
-    language = {LANGUAGE: with_overrides(LANGUAGE, size.language, options)} if learns_language else {}
-    return {**language, CAPTIONER: captioner}
+    stages = (LANGUAGE, CAPTIONER) if learns_language else (CAPTIONER,)
+    return {name: experiment.training.of(name) for name in stages}
 
 
 def _same_decoder(one: CaptionerConfig, other: CaptionerConfig) -> bool:

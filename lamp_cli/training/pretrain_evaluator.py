@@ -19,9 +19,8 @@ from ..data.word_tokens import WordList, words_of_captions
 from ..model import distributed
 from ..model.evaluator import EvaluatorTraining
 from .curves import draw_curves
-from .options import PretrainReport, RunContext, with_overrides
+from .options import PretrainReport, RunContext
 from .run_record import RUN, claim, data_fingerprint, train_stage
-from .sizes import SIZES
 from .stages.evaluator import EVALUATOR, LEAST_COUNT, EvaluatorData, EvaluatorStage
 
 
@@ -32,17 +31,17 @@ def pretrain_evaluator(data: Path, output: Path, context: RunContext) -> Pretrai
     ``our_vab`` files) its words have GloVe's vectors, which stay as they are. Raises ``ValueError`` as
     ``pretrain``.
     """
-    options = context.options
+    options, experiment = context.options, context.experiment
     dataset = open_dataset(data)
-    statistics = with_feature_bias(dataset.statistics, dataset.skeleton)
+    statistics = with_feature_bias(dataset.statistics, dataset.skeleton, experiment.data.feature_bias)
     train_set, train_report = evaluation_set(dataset, "train")
     val_set, val_report = evaluation_set(dataset, "val")
-    size = SIZES[options.size].evaluator
-    words, vectors = _words(train_set, size.most_words, options.word_vectors)
-    config = dataclasses.replace(size.network, features=dataset.skeleton.feature_size, words=len(words))
+    context.announce_skipped({"train": train_report, "val": val_report})
+    words, vectors = _words(train_set, experiment.data.evaluator_words, options.word_vectors)
+    config = dataclasses.replace(experiment.evaluator, words=len(words))
     if vectors is not None:
         config = dataclasses.replace(config, word_width=vectors.shape[1])
-    training = with_overrides(EVALUATOR, size.training, options)
+    training = experiment.training.evaluator
     folder = output / "training" / EVALUATOR
     identity = {
         "data": {"clips": len(train_set.clips), **_fingerprint([train_set, val_set], statistics)},

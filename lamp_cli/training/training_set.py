@@ -13,10 +13,9 @@ from ..data.sentences import read_paraphrases
 from ..data.statistics import Statistics, with_feature_bias
 from ..motion.skeleton import Skeleton
 from ..synthetic.corpus import reworded
+from .experiment import DataConfig
 from .run_record import data_fingerprint
 
-# Twenty frames are a second: shorter clips say too little to be described.
-TRAINING_LIMITS = FramesLimit(20, 10_000)
 VALIDATION_NEEDED = (
     "the best weights are chosen by validation: prepare more than one captioned motion, or list in it some "
     "clips that train.txt does not list"
@@ -57,14 +56,15 @@ class Corpus:
         return [*every, *(reworded(sentence, rng) for sentence in some)]
 
 
-def read_corpus(data: Path, captions: Path | None) -> Corpus:
+def read_corpus(data: Path, captions: Path | None, config: DataConfig) -> Corpus:
     """A data set folder, and a file of more ``captions``; raises ``ValueError`` when there is no val clip."""
     dataset = open_dataset(data)
-    statistics = with_feature_bias(dataset.statistics, dataset.skeleton)
-    train_clips, train_report = dataset.clips("train", TRAINING_LIMITS)
+    statistics = with_feature_bias(dataset.statistics, dataset.skeleton, config.feature_bias)
+    limits = FramesLimit(config.least_frames, config.most_frames)
+    train_clips, train_report = dataset.clips("train", limits)
     if not (data / "val.txt").is_file():
         raise ValueError(f"{data / 'val.txt'}: missing; {VALIDATION_NEEDED}")
-    val_clips, val_report = dataset.clips("val", TRAINING_LIMITS)
+    val_clips, val_report = dataset.clips("val", limits)
     if not val_clips:
         raise ValueError(f"{data / 'val.txt'}: no usable clip; {VALIDATION_NEEDED}")
     paraphrases = [] if captions is None else read_paraphrases(captions)

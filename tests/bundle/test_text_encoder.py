@@ -28,7 +28,7 @@ from lamp_cli.model.lamp import Lamp, LampConfig
 from lamp_cli.model.qformer import QFormer, QFormerConfig, Text
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.synthetic.corpus import synthetic_clip_of
-from lamp_cli.training.sizes import SIZES
+from lamp_cli.training.experiment_files import SIZES, size_named
 
 PIECES = [*ascii_pieces(), "jump", "##s", "##ing", "walk", "left"]
 
@@ -204,12 +204,12 @@ def test_other_encoders_are_refused() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_configs_survive_json(size: str) -> None:
-    config = BundleConfig("a", "humanml3d", 20.0, SIZES[size].model(HUMANML3D, 100), {"lamp": {"r1": 2.0}})
+    config = BundleConfig("a", "humanml3d", 20.0, size_named(size, HUMANML3D).model(), {"lamp": {"r1": 2.0}})
     assert from_json(BundleConfig, to_json(config)) == config
 
 
 def test_config_mistakes_are_named() -> None:
-    data = to_json(BundleConfig("a", "humanml3d", 20.0, SIZES["mini"].model(HUMANML3D, 100)))
+    data = to_json(BundleConfig("a", "humanml3d", 20.0, size_named("mini", HUMANML3D).model()))
     data["model"]["generator"]["width"] = "wide"
     with pytest.raises(ValueError, match=r"config\.model\.generator\.width: expected int, found 'wide'"):
         from_json(BundleConfig, data)
@@ -326,7 +326,7 @@ def test_a_size_that_starts_from_bert_says_how_to_give_it(monkeypatch: pytest.Mo
     ) as e:
         find_text_encoder("auto", _sizes(768, 12), "no-such-bert")
     assert "--text-encoder FOLDER names a copy of it" in str(e.value) and "\n" not in str(e.value)
-    assert SIZES["paper"].text_encoder == "bert-base-uncased"
+    assert size_named("paper", HUMANML3D).text_encoder == "bert-base-uncased"
 
 
 def test_an_encoder_in_the_hubs_cache_is_found_without_the_network(

@@ -233,9 +233,9 @@ def test_training_goes_on_from_a_bundle_and_its_paraphrases_are_learned(bundle: 
     )
     assert "another kind" not in done.stderr
     alone = ["--data", data, "--start-from", bundle, "--stage", "lamp"]
-    other = pretrain(*alone, "--size", "base", "--output", tmp_path / "other")
+    other = lamp("pretrain", *alone, "--size", "base", "--output", tmp_path / "other")
     assert other.returncode == 2
-    assert "its tokenizer is not what --size base trains here; train stage tokenizer too" in other.stderr
+    assert "its tokenizer is of another kind than this run's; train stage tokenizer too" in other.stderr
     # Nothing was claimed: the folder is free for the corrected call.
     assert not (tmp_path / "other").exists()
     captioner = pretrain(*words, "--stage", "captioner", "--steps", "captioner=1")

@@ -275,10 +275,10 @@ def test_captioner_configs_survive_json_and_mistakes_are_named() -> None:
 
 
 def test_the_mini_captioner_is_at_most_12_mb() -> None:
-    from lamp_cli.training.sizes import SIZES
+    from lamp_cli.training.experiment_files import size_named
 
     vocabulary = Vocabulary([*ascii_pieces(), DECODER_TOKEN])
-    config = SIZES["mini"].captioner.network(SIZES["mini"].model(HUMANML3D, 8001).lamp.qformer, 8001, None)
+    config = size_named("mini", HUMANML3D).with_vocabulary(8001).captioner
     with torch.device("meta"):
         captioner = build_captioner(config, vocabulary, torch.float32)
     assert isinstance(captioner, Captioner)

@@ -20,6 +20,7 @@ from lamp_cli.data.evaluation_set import padded
 from lamp_cli.data.statistics import Statistics
 from lamp_cli.data.word_tokens import OTHER, TAGS, WordList
 from lamp_cli.model.evaluator import EvaluatorConfig, MatchingEvaluator
+from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.scoring.evaluators import (
     Evaluator,
     GuoEvaluator,
@@ -27,7 +28,7 @@ from lamp_cli.scoring.evaluators import (
     load_evaluators,
     require_evaluators,
 )
-from lamp_cli.training.sizes import SIZES
+from lamp_cli.training.experiment_files import size_named
 
 CPU = torch.device("cpu")
 SMALL = EvaluatorConfig(
@@ -437,12 +438,12 @@ def test_the_evaluator_is_chosen_by_name(folder: Path, tmp_path: Path) -> None:
 
 
 def test_small_evaluators_stay_small() -> None:
-    size = SIZES["mini"].evaluator
+    mini = size_named("mini", HUMANML3D)
     with torch.device("meta"):
-        config = replace(size.network, words=size.most_words + 3)
+        config = replace(mini.evaluator, words=mini.data.evaluator_words + 3)
         network = MatchingEvaluator(config)
     assert 2 * sum(p.numel() for p in network.parameters()) < 8e6
-    assert SIZES["paper"].evaluator.network == EvaluatorConfig()
+    assert size_named("paper", HUMANML3D).evaluator == EvaluatorConfig()
 
 
 # A bundle's own features

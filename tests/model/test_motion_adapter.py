@@ -19,8 +19,9 @@ from lamp_cli.model.decoder import DecoderConfig
 from lamp_cli.model.lamp import Lamp, LampConfig, with_positions
 from lamp_cli.model.motion_adapter import SCALE, MotionAdapter, MotionAdapterConfig
 from lamp_cli.model.qformer import Context
+from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.training.experiment_files import size_named
 from lamp_cli.training.pretrain_captioner import _same_decoder
-from lamp_cli.training.sizes import SIZES
 from tests.inference.test_caption import with_captioner
 from tests.inference.test_retrieve import tiny_bundle
 from tests.model.test_lamp import SMALL
@@ -151,11 +152,10 @@ def test_an_adapter_for_another_q_former_is_refused() -> None:
 
 
 def test_an_earlier_captioner_is_gone_on_with_when_it_has_no_other_adapter() -> None:
-    size, qformer = SIZES["mini"].captioner, SMALL
-    own = size.network(qformer, 40, None)
-    assert own.adapter == MotionAdapterConfig(qformer, 16)
-    assert SIZES["paper"].captioner.network(qformer, 40, None).adapter is None
+    own = size_named("mini", HUMANML3D).captioner
+    assert own.adapter is not None and own.adapter.rank == 16
+    assert size_named("paper", HUMANML3D).captioner.adapter is None
     assert _same_decoder(dataclasses.replace(own, adapter=None), own)
     assert _same_decoder(own, own)
-    assert not _same_decoder(dataclasses.replace(own, adapter=MotionAdapterConfig(qformer, 3)), own)
+    assert not _same_decoder(dataclasses.replace(own, adapter=MotionAdapterConfig(SMALL, 3)), own)
     assert not _same_decoder(dataclasses.replace(own, caption_tokens=9), own)

@@ -18,7 +18,7 @@ from lamp_cli.model.tokenizer import (
 )
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
-from lamp_cli.training.sizes import SIZES
+from lamp_cli.training.experiment_files import size_named
 from tests.conftest import wandering
 
 SMALL = TokenizerConfig(width=16, code_width=8, codes=32)
@@ -197,7 +197,7 @@ def test_sizes_that_fit_no_body_are_refused() -> None:
         replace(SMALL, upper_joints=(3, 22))
     with pytest.raises(ValueError, match="code_width: expected an even number"):
         replace(SMALL, upper_joints=(3,), code_width=7)
-    model = SIZES["mini"].model(HUMANML3D, 100)
+    model = size_named("mini", HUMANML3D).model()
     with pytest.raises(ValueError, match=r"codebooks: expected the same .* found 1 and 2"):
         replace(model, generator=replace(model.generator, codebooks=1))
 

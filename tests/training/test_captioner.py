@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +22,14 @@ from lamp_cli.model.motion_adapter import MotionAdapterConfig
 from lamp_cli.model.qformer import QFormerConfig
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.training.experiment_files import read_experiment
 from lamp_cli.training.loop import train
 from lamp_cli.training.options import PretrainOptions
 from lamp_cli.training.pretrain import pretrain
-from lamp_cli.training.sizes import SIZES
 from lamp_cli.training.stages.captioner import CaptionerStage, LanguageStage
 from tests.conftest import wandering
 from tests.model.test_decoding import save_language_model
-from tests.small_size import mini_is_small
+from tests.small_size import SMALL
 from tests.training.test_training import CONFIG, CPU, WORDS, _kill_at, _Killed, _lamp_stage, _run, _tokenizer
 
 SENTENCES = ("a person hops", "someone runs fast", "he bends", "a dog")
@@ -126,7 +125,7 @@ def test_captions_are_learned_from_motions() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def small() -> Iterator[None]:
-    with mini_is_small(), pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         # Drawing takes longer than training does here; tests of curves and of the command line draw.
         patch.setattr("lamp_cli.training.pretrain.draw_curves", lambda folder: None)
         yield
@@ -152,6 +151,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def words(data: Path, output: Path, *more: str | Path) -> list[str]:
     named = ["pretrain", "--data", data, "--output", output, "--text-encoder", "none", *more]
+    named += ["--config", SMALL]
     for stage in ("tokenizer", "lamp", "generator", "language", "captioner"):
         named += ["--steps", f"{stage}=2", "--batch-size", f"{stage}=4"]
     return [str(word) for word in named]
@@ -225,12 +225,13 @@ def test_a_language_model_with_lora_is_trained_and_loaded(
 
 
 def test_the_motion_transformer_may_learn_along_and_lies_in_the_bundle(
-    data: Path, core: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: Path, core: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output, mini = copied(core, "learns"), SIZES["mini"]
-    learning = replace(mini.captioner, learns_qformer=True, adapter_rank=0, label_smoothing=0.0)
-    monkeypatch.setitem(SIZES, "mini", replace(mini, captioner=learning))
-    assert call(words(data, output, "--stage", "captioner", "--learning-rate", "captioner=0.01")) == 0
+    output = copied(core, "learns")
+    learning = ("learns_qformer=true", "adapter=none", "label_smoothing=0")
+    settings = [word for each in learning for word in ("--set", f"captioner.{each}")]
+    rate = ("--learning-rate", "captioner=0.01")
+    assert call(words(data, output, "--stage", "captioner", *rate, *settings)) == 0
     bundle = load_bundle(output, CPU, captioner=True)
     captioner, lamp = bundle.captioner, bundle.lamp.qformer.state_dict()
     assert captioner is not None and captioner.motion_transformer is not None
@@ -259,7 +260,8 @@ def test_a_captioner_has_a_copy_or_changes() -> None:
 
 
 def test_the_paper_has_no_smoothing_and_its_motion_transformer_learns() -> None:
-    network = SIZES["paper"].captioner.network(QFormerConfig(), 100, LanguageModelConfig("opt", "lora"))
+    opt = {"captioner.language_model.name": "opt", "captioner.language_model.tuning": "lora"}
+    network = read_experiment("paper", None, opt, HUMANML3D).captioner
     assert (network.label_smoothing, network.learns_qformer, network.adapter) == (0.0, True, None)
     lora = network.language_model
     assert lora is not None and (lora.rank, lora.alpha, lora.dropout, lora.targets) == (16, 32, 0.05, ())
@@ -301,6 +303,6 @@ def test_mistakes_get_one_sentence(
 
 
 def test_a_captioner_needs_lamp_first(data: Path, tmp_path: Path) -> None:
-    options = PretrainOptions(stages=("captioner",), text_encoder="none", steps={"captioner": 1})
+    options = PretrainOptions(stages=("captioner",), text_encoder="none", config=SMALL)
     with pytest.raises(ValueError, match="stage tokenizer is not trained yet"):
         pretrain(data, tmp_path / "out", options, CPU, lambda *arguments: None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +22,11 @@ from lamp_cli.training.loop import TrainingConfig, train
 from lamp_cli.training.options import PretrainOptions
 from lamp_cli.training.pretrain import pretrain
 from lamp_cli.training.stages.evaluator import EvaluatorData, EvaluatorStage
-from tests.command_line import lamp
 from tests.data.test_evaluation_set import corpus
 from tests.model.test_evaluator import CPU, SMALL, VOCABULARY, motions, no_bundle, released
-from tests.small_size import mini_is_small
+from tests.small_size import SMALL as FEW_WEIGHTS
+from tests.small_size import of_stages
+from tests.small_size import pretrain as pretrain_small
 
 
 def test_the_loss_is_hadsells_by_hand() -> None:
@@ -163,12 +163,6 @@ def test_words_are_chosen_by_count_then_alphabet() -> None:
     assert words_of_captions(captions[::-1], 2, 9).words == ["unk", "sos", "eos", "a", "b", "c"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def small() -> Iterator[None]:
-    with mini_is_small():
-        yield
-
-
 def test_the_stage_trains_from_the_command_line_and_resumes(tmp_path: Path) -> None:
     texts = {
         n: f"a man {w}s#a/DET man/NOUN {w}/VERB#0.0#0.0\n"
@@ -177,8 +171,8 @@ def test_the_stage_trains_from_the_command_line_and_resumes(tmp_path: Path) -> N
     root = corpus(
         tmp_path / "h3d", dict.fromkeys("abcdef", 60) | {"f": 20}, texts, train="a b c f", val="d e"
     )
-    words = ["pretrain", "--data", root, "--stage", "evaluator", "--batch-size", "evaluator=2"]
-    done = lamp(*words, "--output", tmp_path / "out", "--steps", "evaluator=3")
+    words = ["--data", root, "--stage", "evaluator", "--batch-size", "evaluator=2"]
+    done = pretrain_small(*words, "--output", tmp_path / "out", "--steps", "evaluator=3")
     assert done.returncode == 0, done.stderr
     [line] = done.stdout.splitlines()
     record = json.loads(line)
@@ -193,19 +187,22 @@ def test_the_stage_trains_from_the_command_line_and_resumes(tmp_path: Path) -> N
     assert evaluator.name.startswith("out (")
     assert evaluator.motion_embeddings(motions((40,))).shape == (1, 16)
     weights = (folder / "evaluator/evaluator.safetensors").read_bytes()
-    same = PretrainOptions(stages=("evaluator",), steps={"evaluator": 3}, batch_sizes={"evaluator": 2})
+    settings = of_stages(steps={"evaluator": 3}, batch_size={"evaluator": 2})
+    same = PretrainOptions(None, FEW_WEIGHTS, settings, ("evaluator",))
     again = pretrain(root, folder, same, CPU, lambda *words: pytest.fail("a finished stage trained on"))
     assert again.results["evaluator"].figures["mean_recall"] == record["mean_recall"]
     assert (folder / "evaluator/evaluator.safetensors").read_bytes() == weights
     with pytest.raises(ValueError, match="this folder holds a run with another training"):
-        pretrain(root, folder, replace(same, steps={"evaluator": 4}), CPU, lambda *words: None)
+        longer = replace(same, settings=settings | of_stages(steps={"evaluator": 4}))
+        pretrain(root, folder, longer, CPU, lambda *words: None)
 
 
 def test_given_word_vectors_stay_as_they_are(tmp_path: Path) -> None:
     released(tmp_path)
     texts = {n: f"a man {w}s#a/DET man/NOUN {w}/VERB#0.0#0.0\n" for n, w in (("a", "walk"), ("b", "jump"))}
     root = corpus(tmp_path / "h3d", {"a": 40, "b": 44}, texts, train="a b", val="b")
-    options = PretrainOptions(stages=("evaluator",), steps={"evaluator": 2}, word_vectors=tmp_path / "glove")
+    settings, glove = of_stages(steps={"evaluator": 2}), tmp_path / "glove"
+    options = PretrainOptions(None, FEW_WEIGHTS, settings, ("evaluator",), word_vectors=glove)
     pretrain(root, tmp_path / "out", options, CPU, lambda *words: None)
     folder = tmp_path / "out/evaluator"
     assert (folder / "words.txt").read_text().split() == VOCABULARY

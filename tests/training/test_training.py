@@ -24,14 +24,16 @@ from lamp_cli.model.qformer import QFormer, QFormerConfig
 from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.training.draws import drawn_ahead
+from lamp_cli.training.experiment import CORE, DataConfig
+from lamp_cli.training.experiment_files import size_named
 from lamp_cli.training.loop import Stage, TrainingConfig, learning_rate, train
-from lamp_cli.training.options import PretrainOptions, PretrainReport, with_overrides
+from lamp_cli.training.options import PretrainOptions, PretrainReport
 from lamp_cli.training.pretrain import _same_networks, _take_over, _vocabulary
 from lamp_cli.training.run_record import claim
-from lamp_cli.training.sizes import CORE, SIZES
 from lamp_cli.training.stages.lamp import LampStage, PairData
 from lamp_cli.training.stages.tokenizer import TokenizerData, TokenizerStage
 from lamp_cli.training.training_set import Corpus
+from tests.data.test_evaluation_set import corpus
 
 CPU = torch.device("cpu")
 STATISTICS = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
@@ -57,11 +59,8 @@ def _lamp_stage(dropout: float = 0.1, text_encoder: QFormer | None = None) -> La
     vocabulary = Vocabulary([*ascii_pieces(), DECODER_TOKEN])
     tokenizer = _tokenizer()
     qformer = QFormerConfig(len(vocabulary), 16, 2, 2, 32, 20, 12, 8, dropout=dropout)
-    more = {"paraphrase": 1.0, "retention": 10.0} if text_encoder is not None else {}
-    config = LampConfig(
-        qformer=qformer, codes=16, embedding_width=8, weights={**LampConfig().weights, **more}
-    )
-    lamp = Lamp(config, vocabulary.decoder)
+    weights = size_named("mini", HUMANML3D).lamp.weights
+    lamp = Lamp(LampConfig(qformer, 16, 8, weights=weights), vocabulary.decoder)
     groups = [WORDS[:2], WORDS[2:4], WORDS[4:]]
     data = PairData(
         _clips(6, 0), _clips(3, 1), STATISTICS, vocabulary, groups if text_encoder is not None else ()
@@ -146,17 +145,6 @@ def test_where_nothing_can_be_forked_workers_are_refused(monkeypatch) -> None:  
         list(drawn_ahead(abs, range(3), 2))
 
 
-def test_options_replace_what_the_size_says_of_a_stage() -> None:
-    options = PretrainOptions(steps={"lamp": 50}, batch_sizes={"lamp": 7}, validate_every={"lamp": 5})
-    options = dataclasses.replace(options, learning_rates={"lamp": 0.5})
-    own = SIZES["mini"].training["lamp"]
-    replaced = with_overrides("lamp", own, options)
-    expected = dataclasses.replace(own, steps=50, warmup_steps=5, batch_size=7, validate_every=5)
-    expected = dataclasses.replace(expected, learning_rate=0.5)
-    assert replaced == expected
-    assert with_overrides("generator", own, options) == own
-
-
 @pytest.mark.parametrize(("given", "expected"), [(None, 0), (3, 3)])
 def test_the_command_hands_on_workers_and_validation(given, expected, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     asked: list[PretrainOptions] = []
@@ -167,9 +155,10 @@ def test_the_command_hands_on_workers_and_validation(given, expected, tmp_path: 
 
     monkeypatch.setattr("lamp_cli.training.pretrain.pretrain", instead)
     words = {"validate_every": ["lamp=5"], "learning_rate": ["lamp=1e-3"]}
-    pretrain_command(tmp_path, tmp_path / "out", **words, workers=given, device="cpu")
-    assert (asked[0].workers, asked[0].validate_every) == (expected, {"lamp": 5})
-    assert asked[0].learning_rates == {"lamp": 1e-3}
+    data = corpus(tmp_path / "data", {"a": 60}, {"a": "a man walks"}, train="a", val="a")
+    pretrain_command(data, tmp_path / "out", **words, workers=given, device="cpu")
+    assert asked[0].workers == expected
+    assert asked[0].settings == {"training.lamp.validate_every": 5, "training.lamp.learning_rate": 1e-3}
 
 
 def test_beside_a_gpu_idle_processors_draw(monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -303,16 +292,16 @@ def test_the_text_transformer_is_held_near_the_encoder_it_began_as(tmp_path: Pat
 
 def test_the_shipped_generator_is_the_one_that_its_size_trains() -> None:
     shipped = read_config(find_bundle("lamp-mini")).model
-    assert SIZES["mini"].model(HUMANML3D, 8001).generator == shipped.generator
+    assert size_named("mini", HUMANML3D).model().generator == shipped.generator
     assert shipped.generator.remaining_tokens and shipped.generator.guidance == 3.0
     # That of the authors' code, by data set.
     for size in ("base", "paper"):
-        guidance = [SIZES[size].model(skeleton, 100).generator.guidance for skeleton in (HUMANML3D, KIT)]
+        guidance = [size_named(size, skeleton).generator.guidance for skeleton in (HUMANML3D, KIT)]
         assert guidance == [4.0, 2.0]
 
 
 def test_stages_stay_as_they_are_where_the_networks_are_of_the_same_sizes() -> None:
-    model = SIZES["mini"].model(HUMANML3D, 100)
+    model = size_named("mini", HUMANML3D).model()
     lamp = dataclasses.replace(model.lamp, matching_share=1.0)
     assert _same_networks(dataclasses.replace(model, lamp=lamp), model) == CORE
     fewer = dataclasses.replace(model.lamp, qformer=dataclasses.replace(model.lamp.qformer, layers=4))
@@ -346,10 +335,10 @@ def test_of_a_network_of_other_sizes_what_fits_is_taken_over() -> None:
 
 
 def test_a_run_keeps_the_vocabulary_it_began_with(tmp_path: Path) -> None:
-    corpus = Corpus(HUMANML3D, STATISTICS, _clips(6, 0), _clips(3, 1), {}, ())
-    first, _ = _vocabulary(corpus, None, tmp_path, SIZES["mini"], None)
+    clips = Corpus(HUMANML3D, STATISTICS, _clips(6, 0), _clips(3, 1), {}, ())
+    first, _ = _vocabulary(clips, None, tmp_path, DataConfig(word_pieces=8000, reworded_share=0.5), None)
     other = Vocabulary([*ascii_pieces(), "walks", DECODER_TOKEN])
     assert first.pieces != other.pieces
     other.save(tmp_path / "vocab.txt")
-    again, _ = _vocabulary(corpus, None, tmp_path, SIZES["mini"], None)
+    again, _ = _vocabulary(clips, None, tmp_path, DataConfig(word_pieces=8000, reworded_share=0.5), None)
     assert again.pieces == other.pieces

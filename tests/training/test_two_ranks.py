@@ -18,11 +18,9 @@ from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.training import loop
 from lamp_cli.training.loop import Stage, train
 from lamp_cli.training.pretrain import pretrain
-from lamp_cli.training.sizes import SIZES
-from tests.small_size import small_size
 from tests.training import test_captioner, test_evaluator, test_loop, test_training
 from tests.training.test_pretrain import OPTIONS as PRETRAINING
-from tests.training.test_pretrain import dataset
+from tests.training.test_pretrain import STEPS, dataset
 
 
 def _evaluator_stage() -> Stage:
@@ -78,7 +76,6 @@ def _rank(rank: int, folder: str) -> None:
     slope = float(stage.network.state_dict()["slope"])
     (Path(folder) / f"{rank}.json").write_text(json.dumps([result.step, slope]))
     loop.save_best = write
-    SIZES["mini"] = small_size()
     options = replace(PRETRAINING, stages=(*PRETRAINING.stages, "captioner"))
     data, output = Path(folder) / "data", Path(folder) / "bundle"
     report = pretrain(data, output, options, test_loop.CPU, test_loop.ignore)
@@ -117,6 +114,6 @@ def test_every_rank_goes_on_with_the_best_that_the_first_wrote(ranks: Path) -> N
 
 def test_two_processes_train_one_bundle(ranks: Path) -> None:
     first, second = (json.loads((ranks / f"pretrained_{rank}.json").read_text()) for rank in range(2))
-    assert first == second and set(first) == set(PRETRAINING.steps)
+    assert first == second and set(first) == set(STEPS)
     bundle = load_bundle(ranks / "bundle", test_loop.CPU, captioner=True)
     assert {"tokenizer", "lamp", "generator", "captioner"} <= set(bundle.config.steps)

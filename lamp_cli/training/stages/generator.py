@@ -17,8 +17,6 @@ from .lamp import PairData, validation_batches
 
 # Masking is random; the validation figure averages over this many draws, the same at every step.
 VALIDATION_DRAWS = 2
-# Half of a batch drawn at random is padding.
-SORTED_STEPS = 16
 
 
 class GeneratorStage:
@@ -47,7 +45,7 @@ class GeneratorStage:
             data.train,
             data.statistics,
             tokenizer.config.frames_per_token,
-            SORTED_STEPS,
+            data.sorted_steps,
             data.reworded_share,
         )
         self._val = [c for c in data.val if c.captions]

@@ -26,7 +26,8 @@ class PairData:
 
     ``paraphrases`` are groups of sentences, each group about one motion that is not at hand. A
     ``reworded_share`` of the training sentences is put in other words for the networks that must understand
-    people; what speaks itself learns from the sentences as they are.
+    people; what speaks itself learns from the sentences as they are. The generator's clips are sorted by
+    length over ``sorted_steps`` steps.
     """
 
     train: Sequence[Clip]
@@ -35,6 +36,7 @@ class PairData:
     vocabulary: Vocabulary
     paraphrases: Sequence[Sequence[str]] = ()
     reworded_share: float = 0.0
+    sorted_steps: int = 1
 
 
 @dataclass(frozen=True)
