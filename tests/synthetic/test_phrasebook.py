@@ -104,7 +104,7 @@ def test_conditions_and_places_must_be_known() -> None:
     assert [p.fits(nothing) for p in (plain, sided, both, counted)] == [True, False, False, False]
     assert [p.fits(left) for p in (plain, sided, both, counted)] == [True, True, False, False]
     assert [p.fits(two) for p in (plain, sided, both, counted)] == [True, False, True, True]
-    with pytest.raises(ValueError, match="line 2: expected a phrase"):
+    with pytest.raises(ValueError, match=r"line 2: expected places out of .*, side, .*, found sides"):
         parse_phrases("## wave\nwaves {sides}\n")
     with pytest.raises(ValueError, match="line 1: expected a phrase"):
         parse_phrases("waves\n")

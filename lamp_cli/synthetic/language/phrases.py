@@ -30,7 +30,7 @@ from ...language.mirror import OTHER_SIDE
 _LINE = re.compile(r"(?:\[(?P<conditions>[^\]]+)\] *)?(?P<words>[^\[\]]+)")
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 _PLACE = re.compile(r"\{(\w+)\}")
-# Keys of truths and of the words that an action adds to its truth, and what follows from them.
+# Keys of truths and of the words that actions add to them (a new one is named here), and what follows.
 _VALUES = frozenset(
     "side direction first lifted gait stroke with where to toward at way degrees clock tune count".split()
 )
@@ -63,7 +63,7 @@ class Phrase:
 
 
 def parse_phrases(content: str) -> dict[str, tuple[Phrase, ...]]:
-    """Phrases by action; raises ``ValueError`` naming the line that is no phrase."""
+    """Phrases by action; raises ``ValueError`` naming the line that is no phrase or has an unknown place."""
     found: dict[str, list[Phrase]] = {}
     action = None
     for number, line in enumerate(content.splitlines(), 1):
@@ -72,9 +72,12 @@ def parse_phrases(content: str) -> dict[str, tuple[Phrase, ...]]:
             found.setdefault(action, [])
         elif line.strip():
             match = _LINE.fullmatch(line.strip())
-            places = frozenset(_PLACE.findall(line))
-            if match is None or action is None or not places <= _PLACES:
+            if match is None or action is None:
                 raise ValueError(f"line {number}: expected a phrase of an action, found {line!r}")
+            places = frozenset(_PLACE.findall(line))
+            if unknown := sorted(places - _PLACES):
+                known = ", ".join(sorted(_PLACES))
+                raise ValueError(f"line {number}: expected places out of {known}, found {unknown[0]}")
             conditions = _conditions(match["conditions"] or "")
             found[action] += [Phrase(conditions, words, places) for words in _each(match["words"].strip())]
     return {action: tuple(phrases) for action, phrases in found.items()}
