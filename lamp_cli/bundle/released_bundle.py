@@ -1,8 +1,8 @@
 """Published checkpoints as a bundle, or as a tokenizer alone: what ``lamp import`` does.
 
-Reads the files of ``released_tokenizer``, ``released_lamp`` and ``released_generator`` with the statistics
-and words they were trained with. Of LaMP's release every network computes what the authors' code computes
-(``compat: released``). Writes nothing.
+Reads the files of ``released_tokenizer``, ``released_lamp``, ``released_generator`` and
+``released_captioner`` with the statistics and words they were trained with. Of LaMP's release every network
+computes what the authors' code computes (``compat: released``). Writes nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from ..data.statistics import Statistics, read_statistics
 from ..data.vocabulary import DECODER_TOKEN, Vocabulary
 from ..motion.skeleton import Skeleton
 from .bundle import Bundle
-from .checkpoint import file_digest
+from .checkpoint import file_digest, name_some
 from .config import RELEASED, BundleConfig, ModelConfig, Provenance
+from .released_captioner import read_released_captioner
 from .released_generator import read_released_generator
 from .released_lamp import read_released_lamp
 from .released_tokenizer import ReleasedTokenizerWeights, read_released_tokenizer
@@ -40,6 +41,8 @@ class ReleasedFiles:
     tokenizer: checkpoint of a motion tokenizer; None takes the one within ``lamp``.
     lamp: checkpoint of LaMP; None imports a tokenizer alone.
     generator: checkpoint of LaMP's generator; None leaves it out.
+    captioner: checkpoint of LaMP's captioner; None leaves it out.
+    llm: folder or hub name of the language model that the captioner adapts.
     vocabulary: file, folder or hub name of BERT's word pieces, see ``find_word_pieces``.
     """
 
@@ -48,11 +51,13 @@ class ReleasedFiles:
     tokenizer: Path | None = None
     lamp: Path | None = None
     generator: Path | None = None
+    captioner: Path | None = None
+    llm: str = ""
     vocabulary: str | None = None
 
     def digests(self) -> dict[str, str]:
         """The SHA-256 of each file, by its name."""
-        found = (self.tokenizer, self.lamp, self.generator, self.mean, self.std)
+        found = (self.tokenizer, self.lamp, self.generator, self.captioner, self.mean, self.std)
         return {path.name: file_digest(path) for path in found if path is not None}
 
 
@@ -87,11 +92,16 @@ def import_bundle(files: ReleasedFiles, name: str) -> Bundle:
         codes = tokenizer.network.config.codes
         generator = read_released_generator(files.generator, codes, len(vocabulary), tokenizer.skeleton)
         unused[files.generator] = generator.unused
+    captioner = None
+    if files.captioner is not None:
+        captioner = read_released_captioner(files.captioner, files.llm, lamp.lamp, lamp.tokenizer, vocabulary)
+        unused[files.captioner] = captioner.unused
     model = ModelConfig(
         tokenizer=lamp.tokenizer.config,
         lamp=lamp.lamp.config,
         generator=None if generator is None else generator.network.generator.config,
         length=None,
+        captioner=None if captioner is None else captioner.network.config,
         compat=RELEASED,
     )
     return Bundle(
@@ -109,6 +119,7 @@ def import_bundle(files: ReleasedFiles, name: str) -> Bundle:
         lamp.lamp,
         None if generator is None else generator.network,
         torch.device("cpu"),
+        None if captioner is None else captioner.network,
     )
 
 
@@ -122,7 +133,7 @@ def _statistics(files: ReleasedFiles, skeleton: Skeleton) -> Statistics:
 def _provenance(
     files: ReleasedFiles, tokenizer: ReleasedTokenizerWeights, unused: Mapping[Path, list[str]]
 ) -> Provenance:
-    left_out = [f"{path.name}: {', '.join(parts)}" for path, parts in unused.items() if parts]
+    left_out = [f"{path.name}: {name_some(parts)}" for path, parts in unused.items() if parts]
     if tokenizer.further_codebooks:
         left_out.append(f"{tokenizer.further_codebooks} further codebooks")
     return Provenance(LAMP_SOURCE, LICENCE.format("MIT"), files.digests(), "; ".join(left_out))

@@ -140,7 +140,10 @@ def qformer_sizes(state: StateDict, text_tokens: int = 32) -> QFormerConfig:
 
 
 def fill_qformer(state: StateDict, qformer: QFormer) -> None:
-    """Give a Q-Former the weights of BLIP-2's; raises ``ValueError`` as :meth:`StateDict.fill`."""
+    """Give a Q-Former, or its motion side alone, the weights of BLIP-2's.
+
+    Raises ``ValueError`` as :meth:`StateDict.fill`.
+    """
     norm = f"{_BERT}embeddings.LayerNorm"
     modules = {"text_norm": norm, "query_norm": norm}
     for number, layer in enumerate(qformer.layers):
@@ -152,8 +155,10 @@ def fill_qformer(state: StateDict, qformer: QFormer) -> None:
         }
     names = of_weights_and_biases(modules)
     names |= {"queries": "query_tokens", "words.weight": f"{_BERT}{WORDS}"}
-    state.fill(qformer, names)
-    _fill_positions(state, qformer)
+    own = qformer.state_dict()
+    state.fill(qformer, {ours: theirs for ours, theirs in names.items() if ours in own})
+    if "positions.weight" in own:
+        _fill_positions(state, qformer)
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,12 @@ def import_command(
     generator: Annotated[
         Path | None, typer.Option(help="LaMP's t2m.tar; without it nothing is generated.")
     ] = None,
+    captioner: Annotated[
+        Path | None, typer.Option(help="LaMP's m2t.pth; without it nothing is described.")
+    ] = None,
+    llm: Annotated[
+        str, typer.Option(help="The OPT-2.7B that --captioner adapts, a Hugging Face folder or hub name.")
+    ] = "",
     vocabulary: Annotated[
         str | None,
         typer.Option(
@@ -52,11 +59,15 @@ def import_command(
         --mean mean.npy --std std.npy -o lamp-released
     lamp import --tokenizer net_last.pth --mean mean.npy --std std.npy -o t2m-gpt
     """
-    _check_options(tokenizer, lamp, generator, vocabulary)
+    _check_options(tokenizer, lamp, {"generator": generator, "captioner": captioner}, vocabulary)
+    if (captioner is None) == bool(llm):
+        raise UsageError("--captioner, --llm: expected both, the adapters and what they adapt, or neither")
+    # A folder must be found again from wherever the bundle is used.
+    llm = str(Path(llm).resolve()) if Path(llm).is_dir() else llm
     from ..bundle.released_bundle import ReleasedFiles, import_bundle, import_tokenizer
 
     _check_output(output, force)
-    files = ReleasedFiles(mean, std, tokenizer, lamp, generator, vocabulary)
+    files = ReleasedFiles(mean, std, tokenizer, lamp, generator, captioner, llm, vocabulary)
     name = output.resolve().name
     imported = import_tokenizer(files, name) if lamp is None else import_bundle(files, name)
     _save(output, imported)
@@ -71,12 +82,13 @@ def import_command(
 
 
 def _check_options(
-    tokenizer: Path | None, lamp: Path | None, generator: Path | None, vocabulary: str | None
+    tokenizer: Path | None, lamp: Path | None, others: Mapping[str, Path | None], vocabulary: str | None
 ) -> None:
     if tokenizer is None and lamp is None:
         raise UsageError("nothing to import; expected --tokenizer, --lamp or both")
-    if lamp is None and generator is not None:
-        raise UsageError("--generator: needs --lamp too, whose words and queries it was trained on")
+    given = [name for name, path in others.items() if path is not None]
+    if lamp is None and given:
+        raise UsageError(f"--{given[0]}: needs --lamp too, which it was trained on")
     if lamp is None and vocabulary is not None:
         raise UsageError("--vocabulary: has no effect without --lamp: a tokenizer reads no words")
 
@@ -108,5 +120,5 @@ def _save(output: Path, imported: Bundle | TrainedTokenizer) -> None:
 
 
 def _parts(files: ReleasedFiles) -> list[str]:
-    given = {"lamp": files.lamp, "generator": files.generator}
+    given = {"lamp": files.lamp, "generator": files.generator, "captioner": files.captioner}
     return ["tokenizer", *(name for name, path in given.items() if path is not None)]

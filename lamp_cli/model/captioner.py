@@ -38,6 +38,8 @@ class LanguageModelConfig:
     rank: of LoRA's matrices.
     alpha: LoRA's scale, times ``rank``.
     dropout: of LoRA's inputs, a probability.
+    end: text whose first token ends a caption, a new line in the paper's release; empty for the model's own
+        end token.
 
     Raises ``ValueError`` for another tuning.
     """
@@ -48,6 +50,7 @@ class LanguageModelConfig:
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.05
+    end: str = ""
 
     def __post_init__(self) -> None:
         if self.tuning not in TUNINGS:

@@ -35,14 +35,14 @@ class HuggingFaceDecoder(CausalDecoder):
     def __init__(self, model: nn.Module, tokenizer: Any, config: LanguageModelConfig):
         """Freezes ``model``, adds LoRA, or leaves it trainable, as ``config.tuning`` says.
 
-        Raises ``ValueError`` when the tokenizer knows no end token or ``peft`` is not installed.
+        Raises ``ValueError`` when the tokenizer has no token for the end or ``peft`` is not installed.
         """
         super().__init__()
         if tokenizer.eos_token_id is None:
             raise ValueError(f"{config.name}: its tokenizer has no end token, which a caption must end with")
         self.width = model.get_input_embeddings().embedding_dim  # type: ignore[operator]
         self.begin = () if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,)
-        self.end = tokenizer.eos_token_id
+        self.end = tokenizer.eos_token_id if not config.end else _first_token(tokenizer, config)
         self.tokenizer = tokenizer
         self.tuning = config.tuning
         # Most models can leave out the logits of the prefix, which would be most of the work.
@@ -93,6 +93,13 @@ class HuggingFaceDecoder(CausalDecoder):
 
     def _only_last(self, count: int) -> dict[str, int]:
         return {"logits_to_keep": count} if self._keeps_logits else {}
+
+
+def _first_token(tokenizer: Any, config: LanguageModelConfig) -> int:
+    ids = tokenizer(config.end, add_special_tokens=False)["input_ids"]
+    if not ids:
+        raise ValueError(f"{config.name}: its tokenizer has no token for {config.end!r}, which ends captions")
+    return int(ids[0])
 
 
 def half_precision(device: torch.device) -> torch.dtype:

@@ -2,7 +2,8 @@
 
 ``golden/released_names.txt`` has the names and shapes of the tensors in each file, as the modules of
 gentlefress/LaMP and EricGuo5513/momask-codes name them at small widths: three layers of BERT in twelve's
-place, 32 and 128 numbers in 512's and 768's. T2M-GPT's names are those of LaMP's ``vq.tar``.
+place, 32 and 128 numbers in 512's and 768's. T2M-GPT's names are those of LaMP's ``vq.tar``; those within
+``m2t.pth`` are ``peft``'s, of the OPT that ``tests.model.test_decoding`` draws.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 
 from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, ascii_pieces
+from tests.model.test_decoding import save_language_model
 
 NAMES = Path(__file__).parent / "golden" / "released_names.txt"
 # 63 pieces, as the golden names have them; [DEC] is the 64th.
@@ -52,6 +54,8 @@ def random_state(file: str) -> State:
             state[name] = state[name.replace("cls.predictions.decoder", "bert.embeddings.word_embeddings")]
         if name.startswith("vq_model."):
             state[name] = random_state("vq.tar")[name.removeprefix("vq_model.")]
+        if file == "m2t.pth" and name.startswith("motion_encoder."):
+            state[name] = random_state("h3d-qformer.tar")[name]
     return state
 
 
@@ -91,3 +95,17 @@ def write_released_files(
         np.save(folder / f"{name}mean.npy", np.linspace(-1, 1, features))
         np.save(folder / f"{name}std.npy", np.linspace(0.5, 1, features))
     (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in PIECES))
+
+
+def language_model(folder: Path, family: str = "opt") -> Path:
+    """The OPT that ``m2t.pth`` adapts, or another; its tokenizer knows the end of a line, as captions have."""
+    import transformers
+
+    save_language_model(folder, family)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["\n"])
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    for each in (tokenizer, model):
+        each.save_pretrained(folder)
+    return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from tests.bundle.reference_networks import (
     reference_word_logits,
     reference_words,
 )
-from tests.bundle.released_files import VOCABULARY, State, random_state, write_released_files
+from tests.bundle.released_files import VOCABULARY, State, language_model, random_state, write_released_files
 
 SENTENCES = ["the person walks", "person jumps and jumps and the quick fox walks over the lazy dog", "a"]
 LENGTHS = (196, 100, 40)
@@ -53,7 +54,7 @@ def released_files(folder: Path) -> ReleasedFiles:
         folder / "vq.tar",
         folder / "h3d-qformer.tar",
         folder / "t2m.tar",
-        str(folder / "vocab.txt"),
+        vocabulary=str(folder / "vocab.txt"),
     )
 
 
@@ -209,3 +210,49 @@ def test_statistics_and_words_are_kept(bundle: Bundle, files: Path) -> None:
     np.testing.assert_array_equal(bundle.statistics.std, np.load(files / "std.npy").astype(np.float32))
     assert bundle.vocabulary.pieces == VOCABULARY.pieces
     assert bundle.config.model.compat == "released"
+
+
+@pytest.fixture(scope="module")
+def llm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return language_model(tmp_path_factory.mktemp("llm"))
+
+
+def test_the_captioner_gives_the_same_logits(
+    files: Path, llm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import transformers
+
+    # In 16 bits, as it is loaded where a processor has them, it is the same to fewer digits.
+    for module in ("lamp_cli.bundle.released_captioner", "lamp_cli.model.hugging_face"):
+        monkeypatch.setattr(f"{module}.half_precision", lambda device: torch.float32)
+    given = replace(released_files(files), captioner=files / "m2t.pth", llm=str(llm), generator=None)
+    save_bundle(tmp_path, import_bundle(given, "released"))
+    bundle = load_bundle(tmp_path, "cpu", captioner=True)
+    assert bundle.captioner is not None
+
+    state = random_state("m2t.pth")
+    padded = _motions()
+    for row, length in zip(padded, LENGTHS, strict=True):
+        row[length:] = 0
+    latents = reference_encoder(state, "motion_encoder.")(padded.transpose(1, 2)).transpose(1, 2)
+    context, real = latents @ state["motion_projection"], _everything(3, 49)
+    queries = state["query_tokens"].expand(3, -1, -1)
+    outputs = reference_qformer(state, 49, queries, _everything(3, 49, 49), context, real)
+    prefix = F.linear(outputs, state["opt_proj.weight"], state["opt_proj.bias"])
+    model = transformers.AutoModelForCausalLM.from_pretrained(llm, dtype=torch.float32).eval()
+    adapters = part_of(state, "llm.base_model.model.")
+    for name in [name for name in adapters if name.endswith("lora_A.default.weight")]:
+        layer = name.removesuffix(".lora_A.default.weight")
+        # LoRA's alpha of 32 over its rank of 16.
+        model.get_submodule(layer).weight += 2 * adapters[f"{layer}.lora_B.default.weight"] @ adapters[name]
+    ids = torch.tensor([[0, 5, 9, 12]]).expand(3, -1)
+    embedded = torch.cat([prefix, model.get_input_embeddings()(ids)], 1)
+    expected = model(inputs_embeds=embedded).logits[:, 49:]
+
+    tokens, _ = bundle.tokenizer.tokenize(_motions(), torch.tensor(LENGTHS))
+    own = bundle.captioner.queries(bundle.lamp, bundle.lamp.motion_context(tokens, real))
+    _close(own, outputs)
+    decoder = bundle.captioner.decoder
+    x = torch.cat([bundle.captioner.projection(own), decoder.embed(ids)], 1)
+    _close(decoder.logits(x, 49), expected)
+    assert decoder.end == len(model.get_input_embeddings().weight) - 1 != 1

@@ -19,7 +19,7 @@ from lamp_cli.bundle.trained_tokenizer import load_tokenizer_folder
 from lamp_cli.bundle.weights import load_file
 from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
 from lamp_cli.training.sizes import SIZES
-from tests.bundle.released_files import State, random_state, write_released_files
+from tests.bundle.released_files import State, language_model, random_state, write_released_files
 from tests.command_line import Done, lamp
 from tests.small_size import small_model, small_size
 from tests.training.test_pretrain import dataset
@@ -103,6 +103,26 @@ def test_lamp_without_a_generator_finds_motions_and_generates_none(files: Path, 
     (tmp_path / "texts.txt").write_text("the person walks\nperson jumps\n")
     call = ("retrieve", tmp_path / "walk.npy", "--model", tmp_path / "out", "--texts", tmp_path / "texts.txt")
     assert len(lamp(*call).rows) == 2
+
+
+def test_an_imported_captioner_describes_motions(files: Path, tmp_path: Path) -> None:
+    opt, output = language_model(tmp_path / "opt"), tmp_path / "out"
+    call = words(files, output, captioner=files / "m2t.pth", llm=opt, generator=None)
+    done = lamp(*call)
+    assert done.rows[0]["parts"] == ["tokenizer", "lamp", "captioner"]
+    # Of many parts the first ones are named: the text side, the frozen OPT under both of its names.
+    assert "m2t.pth: Qformer.bert.embeddings.position_embeddings (1 tensors), " in done.stderr
+    np.save(tmp_path / "walk.npy", np.load(dataset(tmp_path / "data", HUMANML3D) / "new_joint_vecs/0.npy"))
+    row = lamp("caption", tmp_path / "walk.npy", "--model", output, "--prompt", "w1 w2").rows[0]
+    assert row["caption"].startswith("w1 w2")
+    done = lamp(*words(files, tmp_path / "other", captioner=files / "m2t.pth", generator=None))
+    assert done.returncode == 2 and "--captioner, --llm: expected both" in done.stderr
+    done = lamp(*words(files, tmp_path / "other", captioner=files / "t2m.tar", llm=opt))
+    assert done.returncode == 2 and "found a generator (t2m_transformer)" in done.stderr
+    llama = language_model(tmp_path / "llama", "llama")
+    done = lamp(*words(files, tmp_path / "other", captioner=files / "m2t.pth", llm=llama))
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert f"--llm {llama}: its width is 24; {files / 'm2t.pth'} is for one of 16" in done.stderr
 
 
 @pytest.mark.parametrize("file", ["vq.tar", "momask.tar"])
