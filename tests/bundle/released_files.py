@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,11 @@ def published_names() -> dict[str, tuple[str, dict[str, tuple[int, ...]]]]:
 
 def random_state(file: str) -> State:
     """Weights of a size at which signals neither grow nor vanish, the same in every call."""
+    return dict(_random_state(file))
+
+
+@cache
+def _random_state(file: str) -> State:
     generator = torch.Generator().manual_seed(7 * len(file))
     shapes = published_names()[file][1]
     state = {name: _random(name, shape, generator) for name, shape in shapes.items()}
@@ -53,9 +59,9 @@ def random_state(file: str) -> State:
         if name.endswith("predictions.decoder.weight"):
             state[name] = state[name.replace("cls.predictions.decoder", "bert.embeddings.word_embeddings")]
         if name.startswith("vq_model."):
-            state[name] = random_state("vq.tar")[name.removeprefix("vq_model.")]
+            state[name] = _random_state("vq.tar")[name.removeprefix("vq_model.")]
         if file == "m2t.pth" and name.startswith("motion_encoder."):
-            state[name] = random_state("h3d-qformer.tar")[name]
+            state[name] = _random_state("h3d-qformer.tar")[name]
     return state
 
 
@@ -98,7 +104,7 @@ def write_released_files(
 
 
 def language_model(folder: Path, family: str = "opt") -> Path:
-    """The OPT that ``m2t.pth`` adapts, or another; its tokenizer knows the end of a line, as captions have."""
+    """The OPT that ``m2t.pth`` adapts, or another; its tokenizer knows the end of a line."""
     import transformers
 
     save_language_model(folder, family)

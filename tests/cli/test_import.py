@@ -17,11 +17,12 @@ from lamp_cli.bundle.bundle import read_config
 from lamp_cli.bundle.checkpoint import file_digest
 from lamp_cli.bundle.trained_tokenizer import load_tokenizer_folder
 from lamp_cli.bundle.weights import load_file
-from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
-from lamp_cli.training.sizes import SIZES
+from lamp_cli.model.tokenizer import TokenizerConfig
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.training.experiment_files import size_named
 from tests.bundle.released_files import State, language_model, random_state, write_released_files
 from tests.command_line import Done, lamp
-from tests.small_size import small_model, small_size
+from tests.small_size import pretrain
 from tests.training.test_pretrain import dataset
 
 
@@ -47,6 +48,15 @@ def words(folder: Path, output: Path, **changed: str | Path | None) -> list[str 
     return ["import", *(word for pair in given for word in pair)]
 
 
+# What of a small experiment makes its tokenizer the published one.
+SAME_TOKENIZER = (
+    "tokenizer.width=32",
+    "tokenizer.codes=24",
+    "tokenizer.code_width=32",
+    "tokenizer.encoder_width=none",
+    "tokenizer.upper_joints=[]",
+    "tokenizer.mirrored_dilations=false",
+)
 ALONE: dict[str, str | Path | None] = {"lamp": None, "generator": None, "vocabulary": None}
 
 
@@ -134,29 +144,27 @@ def test_later_stages_are_trained_on_an_imported_tokenizer(
     assert (done.stderr == "left out: 2 further codebooks\n") == (file == "momask.tar")
     tokenizer = load_tokenizer_folder(tmp_path / "vq", torch.device("cpu"))
 
-    def model(skeleton: Skeleton, vocabulary: int):  # type: ignore[no-untyped-def]
-        small = small_model(skeleton, vocabulary)
-        assert small.generator is not None
-        qformer = replace(small.lamp.qformer, context_width=32)
-        return replace(
-            small,
-            tokenizer=tokenizer.config.network,
-            lamp=replace(small.lamp, qformer=qformer, codes=24, codebooks=1),
-            generator=replace(small.generator, codes=24, codebooks=1),
-        )
-
-    monkeypatch.setitem(SIZES, "mini", replace(small_size(), model=model))
     monkeypatch.setattr("lamp_cli.training.pretrain.draw_curves", lambda folder: None)
-    call = ["pretrain", "--data", dataset(tmp_path / "data", HUMANML3D), "--output", tmp_path / "out"]
+    call = ["--data", dataset(tmp_path / "data", HUMANML3D), "--output", tmp_path / "out"]
     call += ["--start-from", tmp_path / "vq", "--text-encoder", "none", "--stage", "lamp"]
     for stage in ("lamp", "generator"):
         call += ["--steps", f"{stage}=1", "--batch-size", f"{stage}=4"]
-    assert lamp(*call, "--stage", "generator").returncode == 0
+    assert pretrain(*call, "--stage", "generator").returncode == 2
+    for setting in SAME_TOKENIZER:
+        call += ["--set", setting]
+    done = pretrain(*call, "--stage", "generator")
+    assert done.returncode == 0, done.stderr
     config = read_config(tmp_path / "out")
     assert config.provenance == tokenizer.config.provenance
     trained = load_file(tmp_path / "out/tokenizer.safetensors")
     assert torch.equal(trained["codebook.vectors"], tokenizer.network.codebook.vectors)
     np.testing.assert_array_equal(np.load(tmp_path / "out/Std.npy"), tokenizer.statistics.std)
+
+
+def test_the_published_tokenizers_are_what_the_papers_size_trains() -> None:
+    """So that ``lamp pretrain --size paper --start-from`` takes them as they are."""
+    sizes = replace(size_named("paper", HUMANML3D).model().tokenizer, dropout=0.0)
+    assert sizes == TokenizerConfig(mirrored_dilations=False)
 
 
 def test_a_tokenizer_alone_is_no_bundle_and_of_one_skeleton(files: Path, tmp_path: Path) -> None:
