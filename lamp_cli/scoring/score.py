@@ -71,10 +71,10 @@ def score_split(
 
     Raises ``ValueError`` when the bundle or an evaluator reads motions of another skeleton.
     """
-    report = Report()
+    scorer = _Scorer(models, options, bar)
+    report = scorer.report
     for reason, count in split.read.reasons().items():
         report.note(f"{split.dataset.root}, {split.split}: {count} left out: {reason}")
-    captions = MotionCaptions(models, _captioned_figures(options))
     how = (options.generation or GenerateOptions()).for_generator(models.config.model.generator)
     count = len(split.clips.clips)
     if options.metrics != (RETRIEVAL,):
@@ -83,7 +83,7 @@ def score_split(
     if options.wants(BERTSCORE, PHYSICS):
         made = generated_examples(split, models.bundle, how, options.stream(BERTSCORE))
         origin, title = generated_origin(how, delivered=True), "generating motions"
-        _each_once(made, count, title, captions, models, options, origin, report, bar)
+        scorer.language_and_physics(made, count, title, origin)
     if options.wants(*MATCHING, MULTIMODALITY):
         evaluators = models.evaluators(FID)
         models.require_skeleton(split.skeleton, evaluators)
@@ -102,8 +102,7 @@ def score_split(
         )
         score_retrieval(pool, evaluators, models.encoder, options, report, RETRIEVED, bar=bar)
     if options.wants(CAPTIONS):
-        batches = true_examples(split)
-        _captions(batches, count, split.skeleton, captions, models, options, None, report, bar)
+        scorer.captions_of(true_examples(split), count, split.skeleton, None)
     if options.wants(RECONSTRUCTION):
         with report.refusing():
             features = (split.clips.first(number).features for number in range(count))
@@ -126,8 +125,8 @@ def score_pairs(
     """
     if not examples:
         raise ValueError("no pair of text and motion")
-    report, origin = Report(), origin_of(example.motion for example in examples)
-    captions = MotionCaptions(models, _captioned_figures(options))
+    scorer, origin = _Scorer(models, options, bar), origin_of(example.motion for example in examples)
+    report = scorer.report
     several = sum(len(example.captions) > 1 for example in examples)
     if several and options.wants(BERTSCORE, *MATCHING, MULTIMODALITY, RETRIEVAL):
         report.note(f"motions of several sentences: {several}; the first one counts, for --captions all do")
@@ -136,16 +135,14 @@ def score_pairs(
     if repeated and options.wants(R_PRECISION, RETRIEVAL):
         report.note(f"sentences of several motions: {repeated}; only the own motion counts as found")
     if options.wants(BERTSCORE, PHYSICS):
-        batches = batched(examples, BATCH_SIZE)
-        _each_once(batches, len(examples), "measuring", captions, models, options, origin, report, bar)
+        scorer.language_and_physics(batched(examples, BATCH_SIZE), len(examples), "measuring", origin)
     if options.wants(*MATCHING, MULTIMODALITY):
-        _matching_of_given(examples, models, options, origin, split, report, bar)
+        scorer.matching_of_given(examples, origin, split)
     if options.wants(RETRIEVAL):
-        _retrieval_of_given(examples, models, options, origin, report, bar)
+        scorer.retrieval_of_given(examples, origin)
     if options.wants(CAPTIONS) and (readable := _of_length(examples, report)):
         skeleton = readable[0].motion.skeleton
-        batches = batched(readable, BATCH_SIZE)
-        _captions(batches, len(readable), skeleton, captions, models, options, origin, report, bar)
+        scorer.captions_of(batched(readable, BATCH_SIZE), len(readable), skeleton, origin)
     if options.wants(RECONSTRUCTION):
         with report.refusing():
             report.measurements += _reconstruction((e.motion for e in examples), models)
@@ -161,6 +158,102 @@ def score_motions(motions: Iterable[Motion], models: Models, options: ScoreOptio
         with report.refusing():
             report.measurements += _reconstruction(everything, models)
     return report
+
+
+class _Scorer:
+    """Hands examples to the figures that were asked for; all of them go into one report."""
+
+    def __init__(self, models: Models, options: ScoreOptions, bar: ProgressBar):
+        self.models = models
+        self.options = options
+        self.bar = bar
+        self.report = Report()
+        self.captions = MotionCaptions(models, _captioned_figures(options))
+
+    def language_and_physics(
+        self, batches: Iterable[Sequence[Example]], count: int, title: str, origin: MotionOrigin
+    ) -> None:
+        """LaMP-BertScore and physical quality, of the same motions."""
+        qualities: dict[str, list[PhysicalQuality]] = {}
+        language = LampBertScore(self.captions, origin)
+        captioning, captioned = self.options.wants(BERTSCORE), 0
+        with self.bar(count, f"{title}, captioning" if captioning else title) as advance:
+            for batch in batches:
+                if captioning and (long := _of_length(batch, self.report)):
+                    # Without a captioner the physical figures still come.
+                    captioning = False
+                    with self.report.refusing():
+                        language.add(long, self.report)
+                        captioning, captioned = True, captioned + len(long)
+                if self.options.wants(PHYSICS):
+                    _add_physics(batch, origin.subject, qualities)
+                advance(len(batch), "")
+        if captioning and captioned:
+            self.report.measurements += language.measurements(self.models, self.options, self.report)
+        report_physics(qualities, origin.labelled(CONTACT_BY_HEIGHT), self.options.seed, self.report)
+
+    def captions_of(
+        self, batches: Iterable[list[Example]], count: int, skeleton: Skeleton, origin: MotionOrigin | None
+    ) -> None:
+        """Figures of the captions of motions, of true ones when ``origin`` is None."""
+        evaluators = self.models.evaluators(CAPTIONS)
+        self.models.require_skeleton(skeleton, evaluators)
+        with self.bar(count, "captioning") as advance, self.report.refusing():
+
+            def watched() -> Iterator[list[Example]]:
+                for batch in batches:
+                    yield batch
+                    advance(len(batch), "")
+
+            score_captions(
+                watched(), self.captions, self.models, evaluators, self.options, origin, self.report
+            )
+
+    def matching_of_given(
+        self, examples: Sequence[Example], origin: MotionOrigin, split: Split | None
+    ) -> None:
+        """Embed given motions once; measure what is drawn as often as asked."""
+        evaluators = self.models.evaluators(FID)
+        kept = _of_length(examples, self.report, LONGEST)
+        if not kept:
+            self.report.refuse("figures of an evaluator", "no motion is of fitting length")
+            return
+        made: list[list[Embedded]] = [[] for _ in evaluators]
+        real: list[list[Embedded]] = [[] for _ in evaluators]
+        with self.bar(len(kept), "embedding") as advance:
+            for batch in batched(kept, BATCH_SIZE):
+                for example in batch:
+                    self.models.require_skeleton(example.motion.skeleton, evaluators)
+                truths = [e.truth for e in batch if e.truth is not None]
+                for evaluator, parts, true_parts in zip(evaluators, made, real, strict=True):
+                    part = embedded(evaluator, [e.caption for e in batch], [_window(e.motion) for e in batch])
+                    parts.append(part)
+                    if len(truths) == len(batch):
+                        true_parts.append(with_motions(evaluator, part.texts, [_window(m) for m in truths]))
+                advance(len(batch), "")
+        given = [joined(parts) for parts in made]
+        truth = [joined(parts) if sum(map(len, parts)) == len(kept) else None for parts in real]
+        score_given(evaluators, given, truth, split, self.options, origin, self.report)
+        if self.options.wants(MULTIMODALITY):
+            texts = [example.caption.text for example in kept]
+            by_text = [_by_text(pairs, texts) for pairs in given]
+            score_given_multimodality(evaluators, by_text, self.options, origin, self.report)
+
+    def retrieval_of_given(self, examples: Sequence[Example], origin: MotionOrigin) -> None:
+        """Retrieval among given motions, each by its first sentence."""
+        evaluators = self.models.evaluators(RETRIEVAL)
+        kept = _of_length(examples, self.report, LONGEST)
+        for example in kept:
+            self.models.require_skeleton(example.motion.skeleton, evaluators)
+        pool = RetrievalPool(
+            [example.motion.source or str(example.number) for example in kept],
+            [example.caption for example in kept],
+            [_window(example.motion) for example in kept],
+        )
+        how = origin.labelled(GIVEN_PAIRS)
+        score_retrieval(
+            pool, evaluators, self.models.encoder, self.options, self.report, origin.subject, how, self.bar
+        )
 
 
 def _note_cut_texts(texts: Iterable[str], models: Models, report: Report) -> None:
@@ -183,37 +276,6 @@ def _captioned_figures(options: ScoreOptions) -> str:
     return " and ".join(name for metric, name in names.items() if options.wants(metric))
 
 
-def _each_once(
-    batches: Iterable[Sequence[Example]],
-    count: int,
-    title: str,
-    captions: MotionCaptions,
-    models: Models,
-    options: ScoreOptions,
-    origin: MotionOrigin,
-    report: Report,
-    bar: ProgressBar,
-) -> None:
-    """LaMP-BertScore and physical quality, of the same motions."""
-    qualities: dict[str, list[PhysicalQuality]] = {}
-    language = LampBertScore(captions, origin)
-    captioning, captioned = options.wants(BERTSCORE), 0
-    with bar(count, f"{title}, captioning" if captioning else title) as advance:
-        for batch in batches:
-            if captioning and (long := _of_length(batch, report)):
-                # Without a captioner the physical figures still come.
-                captioning = False
-                with report.refusing():
-                    language.add(long, report)
-                    captioning, captioned = True, captioned + len(long)
-            if options.wants(PHYSICS):
-                _add_physics(batch, origin.subject, qualities)
-            advance(len(batch), "")
-    if captioning and captioned:
-        report.measurements += language.measurements(models, options, report)
-    report_physics(qualities, origin.labelled(CONTACT_BY_HEIGHT), options.seed, report)
-
-
 def _add_physics(batch: Sequence[Example], subject: str, qualities: dict[str, list[PhysicalQuality]]) -> None:
     for example in batch:
         qualities.setdefault(subject, []).append(quality_of(example.motion))
@@ -221,92 +283,11 @@ def _add_physics(batch: Sequence[Example], subject: str, qualities: dict[str, li
             qualities.setdefault(GROUND_TRUTH, []).append(quality_of(example.truth))
 
 
-def _captions(
-    batches: Iterable[list[Example]],
-    count: int,
-    skeleton: Skeleton,
-    captions: MotionCaptions,
-    models: Models,
-    options: ScoreOptions,
-    origin: MotionOrigin | None,
-    report: Report,
-    bar: ProgressBar,
-) -> None:
-    evaluators = models.evaluators(CAPTIONS)
-    models.require_skeleton(skeleton, evaluators)
-    with bar(count, "captioning") as advance, report.refusing():
-
-        def watched() -> Iterator[list[Example]]:
-            for batch in batches:
-                yield batch
-                advance(len(batch), "")
-
-        score_captions(watched(), captions, models, evaluators, options, origin, report)
-
-
-def _matching_of_given(
-    examples: Sequence[Example],
-    models: Models,
-    options: ScoreOptions,
-    origin: MotionOrigin,
-    split: Split | None,
-    report: Report,
-    bar: ProgressBar,
-) -> None:
-    """Embed given motions once; measure what is drawn as often as asked."""
-    evaluators = models.evaluators(FID)
-    kept = _of_length(examples, report, LONGEST)
-    if not kept:
-        report.refuse("figures of an evaluator", "no motion is of fitting length")
-        return
-    made: list[list[Embedded]] = [[] for _ in evaluators]
-    real: list[list[Embedded]] = [[] for _ in evaluators]
-    with bar(len(kept), "embedding") as advance:
-        for batch in batched(kept, BATCH_SIZE):
-            for example in batch:
-                models.require_skeleton(example.motion.skeleton, evaluators)
-            truths = [e.truth for e in batch if e.truth is not None]
-            for evaluator, parts, true_parts in zip(evaluators, made, real, strict=True):
-                part = embedded(evaluator, [e.caption for e in batch], [_window(e.motion) for e in batch])
-                parts.append(part)
-                if len(truths) == len(batch):
-                    true_parts.append(with_motions(evaluator, part.texts, [_window(m) for m in truths]))
-            advance(len(batch), "")
-    given = [joined(parts) for parts in made]
-    truth = [joined(parts) if sum(map(len, parts)) == len(kept) else None for parts in real]
-    score_given(evaluators, given, truth, split, options, origin, report)
-    if options.wants(MULTIMODALITY):
-        texts = [example.caption.text for example in kept]
-        by_text = [_by_text(pairs, texts) for pairs in given]
-        score_given_multimodality(evaluators, by_text, options, origin, report)
-
-
 def _by_text(pairs: Embedded, texts: Sequence[str]) -> dict[str, np.ndarray]:
     rows: dict[str, list[np.ndarray]] = {}
     for text, row in zip(texts, pairs.motions, strict=True):
         rows.setdefault(text, []).append(row)
     return {text: np.stack(several) for text, several in rows.items()}
-
-
-def _retrieval_of_given(
-    examples: Sequence[Example],
-    models: Models,
-    options: ScoreOptions,
-    origin: MotionOrigin,
-    report: Report,
-    bar: ProgressBar,
-) -> None:
-    evaluators = models.evaluators(RETRIEVAL)
-    kept = _of_length(examples, report, LONGEST)
-    for example in kept:
-        models.require_skeleton(example.motion.skeleton, evaluators)
-    pool = RetrievalPool(
-        [example.motion.source or str(example.number) for example in kept],
-        [example.caption for example in kept],
-        [_window(example.motion) for example in kept],
-    )
-    how = origin.labelled(GIVEN_PAIRS)
-    score_retrieval(pool, evaluators, models.encoder, options, report, origin.subject, how, bar)
 
 
 def _of_length(examples: Sequence[Example], report: Report, longest: int | None = None) -> list[Example]:
