@@ -12,6 +12,7 @@
     training_sentences.safetensors, training_words.txt
                              a summary of the sentences it was trained on
     README.md                model card
+    experiment.toml          networks and training, whole, as `lamp pretrain --config` reads them
 
 Loads, saves and verifies; knows no training and no task.
 """
@@ -45,7 +46,7 @@ from .training_sentences import TrainingSentences, load_training_sentences, save
 from .weights import SkipInitialisation, load_weights, save_weights
 
 DEFAULT = "lamp-mini"
-HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.npy", "*.model"]
+HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.npy", "*.model", "*.toml", "LICENSE*"]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def model_card(config: BundleConfig) -> str:
     lines = [
         f"# {config.name}",
         "",
-        f"{FIRST_WORDS} {', '.join(_parts(config))}.",
+        f"{FIRST_WORDS} {', '.join(bundle_parts(config))}.",
         "",
         f"Skeleton: {config.skeleton}, {config.fps:g} frames per second.",
         "",
@@ -33,7 +33,8 @@ def model_card(config: BundleConfig) -> str:
     return "\n".join(lines)
 
 
-def _parts(config: BundleConfig) -> list[str]:
+def bundle_parts(config: BundleConfig) -> list[str]:
+    """What the bundle holds, a phrase each."""
     model = config.model
     parts = ["motion tokenizer", "language-motion model (LaMP, Li et al., ICLR 2025)"]
     parts += [] if model.generator is None else ["generator"]

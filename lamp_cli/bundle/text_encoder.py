@@ -78,7 +78,7 @@ def find_text_encoder(
     if choice == AUTO and named == DEFAULT:
         shipped = text_transformer_of_bundle(find_bundle(DEFAULT), DEFAULT)
         return shipped if shipped.misfit(qformer) is None else None
-    option = f"--text-encoder {choice}" + (f": {named}" if named != choice else "")
+    option = f"--text-encoder {choice}" + (f": this size starts from {named}" if named != choice else "")
     try:
         encoder = _encoder_named(named)
         problem = encoder.misfit(qformer)
@@ -128,9 +128,9 @@ def _from_hub(choice: str) -> Path:
             folder = Path(snapshot_download(choice, allow_patterns=[PICKLE, *WORD_FILES]))
     except (ValueError, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        known = f"{AUTO}, {DEFAULT}, {MINILM}, {NONE}"
+        known = f"{AUTO}, {DEFAULT}, {MINILM} or {NONE}"
         raise ValueError(
-            f"none of {known}, no folder, not in the Hugging Face cache, and not on the hub ({reason})"
+            f"no folder, not in the Hugging Face cache, not on the hub ({reason}), and not {known}"
         ) from None
     return folder
 

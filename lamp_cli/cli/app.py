@@ -33,6 +33,7 @@ COMMANDS = {
         "lamp_cli.cli.import_weights",
         "Published weights into a bundle: LaMP's own, tokenizers of others.",
     ),
+    "info": ("lamp_cli.cli.info", "Say what a bundle is, and how it was trained."),
     "score": ("lamp_cli.cli.score", "Measure motions and models by the field's protocols."),
 }
 

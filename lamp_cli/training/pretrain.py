@@ -31,6 +31,7 @@ from torch import nn
 
 from ..bundle.bundle import Bundle, build_networks, load_bundle, require_bundle_folder, save_bundle
 from ..bundle.config import BundleConfig, ModelConfig, Provenance, to_json
+from ..bundle.description import EXPERIMENT
 from ..bundle.sentence_encoder import load_sentence_encoder, parse_condition, with_condition
 from ..bundle.text_encoder import (
     AUTO,
@@ -70,7 +71,7 @@ from .stages.lamp import LampStage, PairData
 from .stages.tokenizer import TokenizerData, TokenizerStage
 from .training_set import Corpus, read_corpus
 
-VOCABULARY, EXPERIMENT = "vocab.txt", "experiment.toml"
+VOCABULARY = "vocab.txt"
 # What must agree for a stage to stay as it is in a bundle to start from.
 _PARTS = ("tokenizer", "lamp", "generator", "length")
 # What is no size: training and sampling may go on with another.

@@ -322,7 +322,8 @@ def test_a_size_that_starts_from_bert_says_how_to_give_it(monkeypatch: pytest.Mo
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
-        ValueError, match=r"--text-encoder auto: no-such-bert: .*not in the Hugging Face cache"
+        ValueError,
+        match=r"--text-encoder auto: this size starts from no-such-bert: .*not in the Hugging Face cache",
     ) as e:
         find_text_encoder("auto", _sizes(768, 12), "no-such-bert")
     assert "--text-encoder FOLDER names a copy of it" in str(e.value) and "\n" not in str(e.value)

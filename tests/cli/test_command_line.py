@@ -56,6 +56,29 @@ def _pretrain(folder: Path) -> list[str]:
     return words
 
 
+def test_a_bundle_says_what_it_is_and_its_experiment_is_the_run_again(bundle: Path) -> None:
+    (found,) = lamp("info", bundle).rows
+    for name, count in found["parameters"].items():
+        assert count == sum(weight.numel() for weight in load_file(bundle / f"{name}.safetensors").values())
+    assert set(found["parameters"]) == {"tokenizer", "lamp", "generator", "captioner"}
+    assert set(found["steps"]) == {"tokenizer", "lamp", "generator", "language", "captioner"}
+    assert found["training"]["training"]["lamp"]["steps"] == 2
+    assert found["training"]["generator"]["layers"] == found["networks"]["generator"]["layers"] == 1
+    # The file is the whole run: with it no stage is trained again, and nothing differs.
+    words = ["--data", bundle.parent / "data", "--output", bundle, "--text-encoder", "none"]
+    done = lamp("pretrain", *words, "--config", bundle / "experiment.toml")
+    assert done.returncode == 0 and [row["step"] for row in done.rows] == list(found["steps"].values())
+    (again,) = lamp("info", bundle).rows
+    assert again == found
+    with (bundle / "vocab.txt").open("a") as file:
+        file.write("zebra\n")
+    (other,) = lamp("info", bundle).rows
+    assert other["checksum"] != found["checksum"]
+    vocabulary = (bundle / "vocab.txt").read_text().removesuffix("zebra\n")
+    (bundle / "vocab.txt").write_text(vocabulary)
+    assert lamp("info", bundle).rows == [found]
+
+
 def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
     heavy, done = imported_by(calling("--help"), "torch", "transformers", "matplotlib", "numpy")
     assert not heavy and "generate" in done.stdout

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,8 +19,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lamp_cli.bundle.bundle import load_bundle, save_bundle
+from lamp_cli.model.lamp import OBJECTIVES
+from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.command_line import Done
+from tests.small_size import SMALL
+from tests.training.test_pretrain import dataset
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -115,6 +120,33 @@ def test_clips_are_searched_from_python(tmp_path: Path) -> None:
     assert found.returncode == 0, found.stderr
     first, second = found.stdout.splitlines()
     assert "jump.npy" in first and "walk.npy" in second
+
+
+def test_a_further_objective_is_one_file(tmp_path: Path) -> None:
+    data, output = dataset(tmp_path / "data", HUMANML3D), tmp_path / "out"
+    words = ["pretrain", "--data", data, "--output", output, "--text-encoder", "none", "--config", SMALL]
+    words += ["--stage", "tokenizer", "--stage", "lamp", "--set", "lamp.weights.uniformity=0.25"]
+    for stage in ("tokenizer", "lamp"):
+        words += ["--steps", f"{stage}=1", "--batch-size", f"{stage}=4"]
+    script = str(EXAMPLES / "extra_loss.py")
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()):
+        # What the script adds is gone after the test.
+        patch.setitem(OBJECTIVES, "uniformity", lambda step: None)
+        patch.setattr(sys, "argv", [script, *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(script, run_name="__main__")
+        assert not end.value.code
+        uniformity = OBJECTIVES["uniformity"]
+    log = json.loads((output / "training/lamp/log.jsonl").read_text().splitlines()[0])
+    own = ("contrastive", "matching", "text_generation", "motion_generation")
+    assert log["loss"] == pytest.approx(sum(log[name] for name in own) + 0.25 * log["uniformity"], abs=1e-3)
+    # By hand: two sentences at right angles, and one that is said twice.
+    vectors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    lamp = SimpleNamespace(project_words=lambda words: words)
+    step = SimpleNamespace(
+        lamp=lamp, words=[vectors], pairs=SimpleNamespace(captions=torch.tensor([0, 1, 0]))
+    )
+    assert float(uniformity(step)) == pytest.approx(-4.0)  # type: ignore[arg-type]
 
 
 def test_what_is_there_stays(further: Path) -> None:

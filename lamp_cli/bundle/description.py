@@ -1,0 +1,125 @@
+"""What a bundle is, told from its files: networks and their sizes, figures, licence, checksum, training.
+
+Reads no weights but to digest them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from ..storage import read_text_file, read_toml
+from .bundle import find_bundle, read_config
+from .card import bundle_parts
+from .checkpoint import file_digest
+from .config import BundleConfig, to_json
+from .trained_evaluator import is_evaluator
+
+# The networks and training that a bundle was made with, whole, beside its weights.
+EXPERIMENT = "experiment.toml"
+# What its networks compute by: model cards and evaluators may change without it.
+DIGESTED = ("*.safetensors", "config.json", "vocab.txt", "*.npy", "language_model/*")
+
+
+@dataclass(frozen=True)
+class BundleDescription:
+    """A bundle as its files tell it.
+
+    folder: where it is.
+    config: sizes, figures, steps and provenance.
+    parameters: numbers in each network's file, codebooks among them.
+    size: of all files that are digested, in bytes.
+    checksum: SHA-256 of the names and contents of these files.
+    licence: as its provenance or a LICENSE file states it; None when nothing does.
+    evaluator: whether it brings one.
+    training: the experiment that it was trained by; None for a bundle that does not say.
+    """
+
+    folder: Path
+    config: BundleConfig
+    parameters: dict[str, int]
+    size: int
+    checksum: str
+    licence: str | None
+    evaluator: bool
+    training: dict[str, Any] | None
+
+    def record(self) -> dict[str, Any]:
+        """Everything as one JSON object."""
+        config = to_json(self.config)
+        return {
+            "model": config.pop("name"),
+            "folder": str(self.folder),
+            "parts": bundle_parts(self.config),
+            "evaluator": self.evaluator,
+            "licence": self.licence,
+            "checksum": self.checksum,
+            "bytes": self.size,
+            "parameters": self.parameters,
+            "skeleton": config.pop("skeleton"),
+            "fps": config.pop("fps"),
+            "steps": config.pop("steps"),
+            "figures": config.pop("figures"),
+            "networks": config.pop("model"),
+            "training": self.training,
+            **config,
+        }
+
+
+def describe_bundle(name: str | Path) -> BundleDescription:
+    """The description of a bundle: a folder, a hub name, or the one that ships.
+
+    Raises ``ValueError`` when there is none or one of its files cannot be read.
+    """
+    folder = find_bundle(name)
+    config = read_config(folder)
+    files = sorted({path for pattern in DIGESTED for path in folder.glob(pattern) if path.is_file()})
+    experiment = folder / EXPERIMENT
+    return BundleDescription(
+        folder,
+        config,
+        {
+            path.stem: _numbers_in(path)
+            for path in files
+            if path.suffix == ".safetensors" and _is_network(path)
+        },
+        sum(path.stat().st_size for path in files),
+        f"sha256:{_digest(folder, files)}",
+        _licence(folder, config),
+        is_evaluator(folder / "evaluator"),
+        read_toml(experiment) if experiment.is_file() else None,
+    )
+
+
+def _is_network(path: Path) -> bool:
+    # The summary of its sentences is none.
+    return path.suffix == ".safetensors" and path.stem != "training_sentences"
+
+
+def _numbers_in(path: Path) -> int:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return sum(math.prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: cannot be read, perhaps cut short ({error})") from None
+
+
+def _digest(folder: Path, files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n".encode())
+    return digest.hexdigest()
+
+
+def _licence(folder: Path, config: BundleConfig) -> str | None:
+    if config.provenance is not None:
+        return config.provenance.licence
+    for path in sorted(folder.glob("LICENSE*")):
+        lines = [line.strip() for line in read_text_file(path).split("\n") if line.strip()]
+        return lines[0] if lines else path.name
+    return None

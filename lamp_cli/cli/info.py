@@ -1,0 +1,52 @@
+"""``lamp info``: what a bundle is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .common import emit
+
+if TYPE_CHECKING:
+    from ..bundle.description import BundleDescription
+
+
+def info_command(
+    model: Annotated[str, typer.Argument(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+) -> None:
+    """Say what a bundle is: networks, sizes, stages and figures, licence, checksum, and how it was trained.
+
+    The training is shown as the experiment file that `lamp pretrain --config` reads.
+    """
+    from ..bundle.description import describe_bundle
+
+    description = describe_bundle(model)
+    emit(description.record(), _for_people(description), as_json)
+
+
+def _for_people(description: BundleDescription) -> str:
+    from ..bundle.card import bundle_parts
+    from ..storage import toml_text
+
+    config, parameters = description.config, description.parameters
+    lines = [
+        f"{config.name}: {', '.join(bundle_parts(config))}{', evaluator' if description.evaluator else ''}",
+        f"motions: {config.skeleton}, {config.fps:g} frames per second",
+        f"folder: {description.folder} ({description.size / 1e6:.1f} MB)",
+        f"licence: {description.licence or 'not stated'}",
+        f"checksum: {description.checksum}",
+    ]
+    if config.provenance is not None:
+        lines.append(f"weights of: {config.provenance.source}")
+    counts = ", ".join(f"{name} {count:,}" for name, count in parameters.items())
+    lines.append(f"parameters: {sum(parameters.values()):,} ({counts})")
+    for stage, step in config.steps.items():
+        figures = config.figures.get(stage, {})
+        values = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        lines.append(f"{stage}: best at step {step}{', ' + values if values else ''}")
+    if description.training is None:
+        return "\n".join([*lines, "training: this bundle does not say how it was trained"])
+    training = ["", "# training: what `lamp pretrain --config` reads", toml_text(description.training)]
+    return "\n".join([*lines, *training])

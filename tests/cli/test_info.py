@@ -1,0 +1,49 @@
+"""``lamp info``: what the shipped bundle is, and one sentence for what is none."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lamp_cli.bundle.bundle import find_bundle
+from lamp_cli.bundle.description import describe_bundle
+from tests.command_line import lamp
+
+
+def test_lamp_mini_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = lamp("info").rows
+    config = json.loads((find_bundle("lamp-mini") / "config.json").read_text())
+    assert (found["model"], found["skeleton"], found["evaluator"]) == ("lamp-mini", "humanml3d", True)
+    assert found["figures"] == config["figures"] and found["steps"] == config["steps"]
+    # Weights are 16-bit floats: two bytes a number, and little else.
+    assert 2 * sum(found["parameters"].values()) == pytest.approx(found["bytes"], rel=0.02)
+    assert found["checksum"].startswith("sha256:") and found["training"] is None
+
+
+def test_a_person_reads_it_line_by_line(tmp_path: Path) -> None:
+    from lamp_cli.cli.info import _for_people
+
+    for path in find_bundle("lamp-mini").iterdir():
+        if path.is_file():
+            (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "LICENSE").write_text("\nMIT License\n\nCopyright\n")
+    (tmp_path / "experiment.toml").write_text("[generator]\ndropout = 0.1\n")
+    lines = _for_people(describe_bundle(tmp_path)).splitlines()
+    assert "licence: MIT License" in lines
+    assert any(line.startswith("generator: best at step 15100, masked_accuracy 47.98") for line in lines)
+    assert lines[-2:] == ["[generator]", "dropout = 0.1"]
+
+
+def test_what_is_no_bundle_is_said_in_one_sentence(tmp_path: Path) -> None:
+    for change, message in (
+        (lambda: None, "config.json: missing"),
+        (lambda: shutil.copy(find_bundle("lamp-mini") / "config.json", tmp_path), None),
+        (lambda: (tmp_path / "lamp.safetensors").write_bytes(b"short"), "lamp.safetensors: cannot be read"),
+    ):
+        change()
+        done = lamp("info", tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == ((2, 1) if message else (0, 0))
+        assert message is None or message in done.stderr
