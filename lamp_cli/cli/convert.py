@@ -95,7 +95,7 @@ def convert_command(
     scale: Annotated[Scale, typer.Option(help="Unit of .bvh files.")] = Scale.cm,
     clean: Annotated[
         bool,
-        typer.Option("--clean", help="Hold planted feet still and above the floor, as in generated motions."),
+        typer.Option("--clean", help="Hold resting feet, let sliding ones step, as in generated motions."),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,

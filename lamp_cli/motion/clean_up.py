@@ -1,13 +1,12 @@
-"""Clean-up of generated joints: bones keep their lengths, planted feet stay, nothing is under the floor.
+"""Clean-up of joints: bones keep their lengths, planted feet stay, others step, nothing is under the floor.
 
 A network's frames are right to a few centimetres each, which the eye forgives everywhere but at the feet.
-Source: Kovar, Schreiner and Gleicher, "Footskate Cleanup for Motion Capture Editing", SCA 2002, with
-contacts as the frame features say them. Knows joints, no network.
+Source: Kovar, Schreiner and Gleicher, "Footskate Cleanup for Motion Capture Editing", SCA 2002. Contacts
+begin where the frame features say so, or a foot is slow, and last until it is fast. Knows no network.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -20,33 +19,43 @@ from .skeleton import Skeleton
 
 # A foot joint above this bears nothing, whatever its contact says, metres.
 CONTACT_HEIGHT = 0.12
+# A low foot joint slower than this rests; it goes on resting up to the other, metres per second, unless it is
+# raised so far (metres) above where it mostly rests.
+SLOW, STILL_RESTING, RAISED = 0.35, 0.7, 0.02
 LEAST_CONTACT_FRAMES = 3
 # A contact that drifts further (metres) is several contacts, or a foot that is meant to slide.
-MOST_DRIFT = 0.10
+MOST_DRIFT = 0.15
 BLEND_FRAMES = 4
-SLIDE_FRAMES = 2
+SLIDE_FRAMES = 1
+# A foot that goes this far from contact to contact steps: its toe rises by half of its way, up to a height.
+LEAST_STEP, STEP_HEIGHT = 0.03, 0.06
+# A body whose hips are lower than this share of their usual height over its feet sits, lies or crawls: it may
+# slide its feet.
+UPRIGHT_SHARE = 0.6
 SWEEPS = 30
 # Straight to this share of its length a leg still shows which way its knee bends.
 LEAST_REACH = 0.3
 
 
 def clean_up(joints: np.ndarray, contacts: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Joints (T, J, 3) in metres with reference bone lengths, feet that stay while in contact, and a floor.
+    """Joints (T, J, 3) in metres with reference bone lengths, feet that stay or step, and a floor.
 
-    ``contacts`` (T, 4) are those of the frame features, above 0.5 where a foot joint rests. Skeletons
-    whose reference bones or ankles are not known (KIT-ML) are returned as they are.
+    ``contacts`` (T, 4) are those of the frame features, above 0.5 where a foot joint rests; joints are at
+    the skeleton's own rate. Skeletons whose reference bones or ankles are not known (KIT-ML) are returned as
+    they are.
     """
     if not skeleton.bone_lengths or not _has_ankles(skeleton):
         return joints
     result = with_reference_bones(joints, skeleton)
     feet = list(skeleton.feet)
-    resting = (contacts > 0.5) & (_above_floor(result)[:, feet] < CONTACT_HEIGHT)
+    resting = _resting(result, contacts > 0.5, feet, skeleton.fps)
     result[..., 1] -= _floor(result, resting, feet)
-    offsets = np.zeros((len(result), 4, 3))
-    for side in (0, 2):
-        offsets[:, side : side + 2, ::2] = _foot_offsets(
-            result[:, feet[side : side + 2], ::2], resting[:, side : side + 2]
-        )
+    offsets, upright = np.zeros((len(result), 4, 3)), _upright(result, feet)
+    for foot in (slice(0, 2), slice(2, 4)):
+        tracks = result[:, feet[foot]]
+        offsets[:, foot, ::2] = _foot_offsets(tracks[..., ::2], resting[:, foot])
+        rise = _rise(tracks + offsets[:, foot], _is_held(tracks[..., ::2], resting[:, foot]))
+        offsets[:, foot, 1] = (rise * upright)[:, None]
     return above_floor(with_feet_moved(result, offsets, skeleton), skeleton).astype(joints.dtype)
 
 
@@ -142,6 +151,62 @@ def _floor(joints: np.ndarray, resting: np.ndarray, feet: list[int]) -> float:
     return float(np.percentile(heights, 5)) if len(heights) else float(joints[..., 1].min())
 
 
+def _resting(joints: np.ndarray, contacts: np.ndarray, feet: list[int], fps: float) -> np.ndarray:
+    """Which foot joints rest (T, 4): low and slow from where ``contacts`` say so, or they are slow indeed."""
+    steps = np.linalg.norm(np.diff(joints[:, feet][..., ::2], axis=0), axis=-1) * fps
+    edge = np.full((1, len(feet)), np.inf)
+    speed = np.minimum(np.concatenate([edge, steps]), np.concatenate([steps, edge]))
+    height = _above_floor(joints)[:, feet]
+    low, raised = height < CONTACT_HEIGHT, height > np.percentile(height, 10, axis=0) + RAISED
+    begins = low & (contacts | (speed < SLOW))
+    lasts = low & (speed < np.where(raised, SLOW, STILL_RESTING))
+    resting = np.zeros_like(low)
+    for foot in range(len(feet)):
+        for begin, end in _spans(lasts[:, foot]):
+            resting[begin:end, foot] = begins[begin:end, foot].any()
+    return resting
+
+
+def _spans(flags: np.ndarray) -> Iterator[tuple[int, int]]:
+    """First and last frame (exclusive) of each run of true ``flags`` (T,)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+
+
+def _upright(joints: np.ndarray, feet: list[int]) -> np.ndarray:
+    """Whether the hips (T,) are about as high over the feet as they usually are."""
+    height = joints[:, 0, 1] - joints[:, feet, 1].min(1)
+    return np.asarray(height > UPRIGHT_SHARE * np.percentile(height, 90))
+
+
+def _is_held(tracks: np.ndarray, resting: np.ndarray) -> np.ndarray:
+    """Whether one of a foot's two joints (T, 2, 2) is held (T,)."""
+    held = np.zeros(len(tracks), dtype=bool)
+    for k in (0, 1):
+        for begin, end in _contacts(tracks[:, k], resting[:, k]):
+            held[begin:end] = True
+    return held
+
+
+def _rise(tracks: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """How far a foot (T, 2, 3) must rise (T,) to step where it would slide from contact to contact."""
+    toe, rise = tracks[:, 1], np.zeros(len(tracks))
+    if not held.any():
+        return rise
+    for begin, end in _spans(~held):
+        first, last = max(begin - 1, 0), min(end, len(held) - 1)
+        way = np.linalg.norm(toe[first : last + 1, ::2] - toe[first, ::2], axis=-1)
+        length = way[-1] if first < begin and last == end else way.max()
+        if length < LEAST_STEP:
+            continue
+        # A clip that begins or ends within a step has the second or first half of it.
+        share = np.linspace(0.0 if first < begin else 0.5, 1.0 if last == end else 0.5, last + 1 - first)
+        arc = np.minimum(1.0, 6.0 * share * (1.0 - share))
+        short = min(STEP_HEIGHT, length / 2) * arc - toe[first : last + 1, 1]
+        rise[first : last + 1] = np.maximum(short, 0.0) * np.minimum(1.0, 8.0 * share * (1.0 - share))
+    return rise
+
+
 def _foot_offsets(tracks: np.ndarray, resting: np.ndarray) -> np.ndarray:
     """Offsets (T, 2, 2) that hold a foot's two joints (T, 2, 2) where they rest (T, 2).
 
@@ -179,16 +244,13 @@ def _held(track: np.ndarray, resting: np.ndarray) -> np.ndarray:
 
 def _contacts(track: np.ndarray, resting: np.ndarray) -> Iterator[tuple[int, int]]:
     """First and last frame (exclusive) of each contact of a point; one that drifts is cut."""
-    for rests, group in itertools.groupby(range(len(track)), key=lambda frame: bool(resting[frame])):
-        if not rests:
-            continue
-        frames = list(group)
-        begin = frames[0]
-        for frame in frames:
-            if frame > begin and np.linalg.norm(track[frame] - track[begin]) > MOST_DRIFT:
+    for first, last in _spans(resting):
+        begin = first
+        for frame in range(first + 1, last):
+            if np.linalg.norm(track[frame] - track[begin]) > MOST_DRIFT:
                 yield from _long_enough(begin, frame - SLIDE_FRAMES)
                 begin = frame + SLIDE_FRAMES
-        yield from _long_enough(begin, frames[-1] + 1)
+        yield from _long_enough(begin, last)
 
 
 def _long_enough(begin: int, end: int) -> Iterator[tuple[int, int]]:

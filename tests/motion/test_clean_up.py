@@ -59,12 +59,52 @@ def test_a_foot_in_contact_stays_where_it_is() -> None:
     joints = np.tile(standing(HUMANML3D), (40, 1, 1))
     joints = with_reference_bones(joints, HUMANML3D)
     joints[..., 1] -= joints[..., 1].min()
+    raised = np.zeros((40, 4, 3))
+    raised[:, 2:, 1] = 0.25
+    joints = with_feet_moved(joints, raised, HUMANML3D)
     joints[:, :, 0] += 0.002 * np.arange(40)[:, None]
     contacts = np.zeros((40, 4))
     contacts[5:35, :2] = 1.0
     clean = clean_up(joints, contacts, HUMANML3D)
     assert np.ptp(clean[5:35, FEET[1]][:, [0, 2]], axis=0).max() < 0.006
     assert np.ptp(clean[5:35, FEET[3]][:, 0]) > 0.05, "the other foot is not in contact"
+
+
+def sliding(frames: int = 60) -> np.ndarray:
+    """A body whose left foot rests, slides 20 cm along the floor at 1 m/s, and rests again."""
+    joints = with_reference_bones(np.tile(standing(HUMANML3D), (frames, 1, 1)), HUMANML3D)
+    joints[..., 1] -= joints[..., 1].min()
+    moved = np.zeros((frames, 4, 3))
+    moved[:, :2, 2] = np.clip(0.05 * (np.arange(frames) - 25), 0.0, 0.2)[:, None]
+    return with_feet_moved(joints, moved, HUMANML3D)
+
+
+def test_a_foot_that_slides_from_contact_to_contact_steps() -> None:
+    joints = sliding()
+    clean = clean_up(joints, np.zeros((60, 4)), HUMANML3D)
+    toe = clean[:, FEET[1]]
+    assert toe[25:29, 1].max() > 0.04 > joints[25:29, FEET[1], 1].max()
+    assert np.ptp(toe[:22], axis=0).max() < 1e-3 and np.ptp(toe[33:], axis=0).max() < 1e-3
+    slip, slipped = foot_skate(clean, 20.0), foot_skate(joints, 20.0)
+    assert slip is not None and slipped is not None and slip < 0.6 * slipped
+
+
+def test_the_feet_of_who_sits_or_crawls_may_slide() -> None:
+    joints = sliding()
+    # A body that stood up for long enough to be known as standing, and then sits.
+    seated = np.arange(60) >= 15
+    low = joints.copy()
+    hips = [j for j in range(22) if j not in (4, 5, 7, 8, 10, 11)]
+    low[np.ix_(seated, hips)] -= (0.0, 0.5, 0.0)
+    low = with_feet_moved(with_reference_bones(low, HUMANML3D), np.zeros((60, 4, 3)), HUMANML3D)
+    clean = clean_up(low, np.zeros((60, 4)), HUMANML3D)
+    assert clean[25:29, FEET[1], 1].max() < low[25:29, FEET[1], 1].max() + 0.03
+
+
+def test_a_small_true_step_is_left_alone() -> None:
+    joints, contacts = clip("sidestep")
+    moved = np.linalg.norm(clean_up(joints, contacts, HUMANML3D) - joints, axis=-1)
+    assert moved.max() < 0.06
 
 
 def test_turning_and_moving_a_motion_does_the_same_to_the_result() -> None:
