@@ -114,7 +114,7 @@ class Model:
             chosen, 1 if samples is None else samples, sampling, clean_up, candidates, precision
         )
         made = list(generate_motions(self._bundle, [Prompt(text, frames) for text in texts], options))
-        remarks = remarks_on(self._bundle, texts)
+        remarks = remarks_on(self._bundle, texts, generating=True)
         motions = [_delivered(motion, remarks[motion.text], clean_up) for motion in made]
         return motions[0] if isinstance(sentences, str) and samples is None else motions
 

@@ -113,7 +113,7 @@ def generate_command(
     if seed is None:
         seed = secrets.randbelow(2**31)
         note(f"seed {seed}")
-    remarks = remarks_on(bundle, [prompt.text for prompt in work])
+    remarks = remarks_on(bundle, [prompt.text for prompt in work], generating=True)
     note_remarks(remarks, "the motion is")
     sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
     options = GenerateOptions(seed, samples, sampling, not raw, candidates, precision)

@@ -108,9 +108,15 @@ def encode_condition(
     return Text(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
 
 
-def part_read(bundle: Bundle, text: str) -> str:
-    """The sentence, or the beginning of it that the bundle reads of one with too many word pieces."""
-    return bundle.vocabulary.truncated(text, bundle.lamp.config.qformer.text_tokens)
+def part_read(bundle: Bundle, text: str, generating: bool = False) -> str:
+    """The sentence, or the beginning of it that the bundle reads of one with too many word pieces.
+
+    When ``generating`` it is the generator that reads, which may read more than LaMP or less.
+    """
+    limit = bundle.lamp.config.qformer.text_tokens
+    if generating and bundle.text_to_motion is not None:
+        return bundle.text_to_motion.condition.part_read(text, bundle.vocabulary, limit)
+    return bundle.vocabulary.truncated(text, limit)
 
 
 def words_on_device(batch: WordBatch, device: torch.device) -> TaggedWords:

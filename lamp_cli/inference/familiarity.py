@@ -60,13 +60,13 @@ class Remark:
         return {"familiar": self.familiar, "reason": self.reason, **truncated}
 
 
-def remarks_on(bundle: Bundle, texts: Sequence[str]) -> dict[str, Remark]:
-    """The remark on each distinct sentence, in order."""
+def remarks_on(bundle: Bundle, texts: Sequence[str], generating: bool = False) -> dict[str, Remark]:
+    """The remark on each distinct sentence, in order; ``generating`` as in ``part_read``."""
     distinct = list(dict.fromkeys(texts))
     knows = bundle.training_sentences is not None
     remarks = {}
     for text, reason in zip(distinct, unfamiliar_reasons(bundle, distinct), strict=True):
-        part = part_read(bundle, text)
+        part = part_read(bundle, text, generating)
         remarks[text] = Remark(reason is None if knows else None, reason, None if part == text else part)
     return remarks
 

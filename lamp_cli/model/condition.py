@@ -64,6 +64,10 @@ class TextCondition(nn.Module, ABC):
         """Ids (B, T) int64 and mask (B, T) of sentences, by LaMP's ``vocabulary`` and token ``limit``."""
         return vocabulary.encode(texts, limit)
 
+    def part_read(self, text: str, vocabulary: Vocabulary, limit: int) -> str:
+        """The sentence, or the beginning of it that ``tokens`` keeps."""
+        return vocabulary.truncated(text, limit)
+
     @abstractmethod
     def forward(self, lamp: Lamp, text: Text) -> TextReading:
         """What the sentences of ``tokens`` say; ``lamp`` must be frozen.
@@ -116,6 +120,10 @@ class EncoderCondition(TextCondition):
     ) -> tuple[np.ndarray, np.ndarray]:
         """As :meth:`TextCondition.tokens`, but by the encoder's own tokenizer and limit."""
         return self.encoder.tokens(texts)
+
+    def part_read(self, text: str, vocabulary: Vocabulary, limit: int) -> str:
+        """The sentence; what is beyond the encoder's own limit is not told."""
+        return text
 
     def forward(self, lamp: Lamp, text: Text) -> TextReading:
         """One vector (B, width)."""

@@ -82,6 +82,10 @@ class ReleasedCondition(TextCondition):
         missing = ((0, 0), (0, CONDITION_TOKENS - ids.shape[1]))
         return np.pad(ids, missing, constant_values=vocabulary.padding), np.pad(mask, missing)
 
+    def part_read(self, text: str, vocabulary: Vocabulary, limit: int) -> str:
+        """The sentence, or its beginning of 49 tokens, whatever the ``limit`` of LaMP's own."""
+        return vocabulary.truncated(text, CONDITION_TOKENS)
+
     def forward(self, lamp: Lamp, text: Text) -> TextReading:
         """One vector (B, W); ``lamp`` is not used."""
         words = self.qformer.text(text)

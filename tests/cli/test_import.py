@@ -98,6 +98,11 @@ def test_an_imported_bundle_generates_and_finds_motions(bundle: Path, tmp_path: 
     assert done.stderr.endswith(
         "lamp-released: this model predicts no lengths; expected one in frames or seconds\n"
     )
+    # The generator reads 49 word pieces, LaMP 32.
+    for words_of_sentence, read in ((40, 40), (60, 47)):
+        call = ("generate", "the " * words_of_sentence, *call[2:])
+        long = lamp(*call, tmp_path, "--frames", "20").rows[0]
+        assert len(long.get("truncated_to", long["text"]).split()) == read
     (tmp_path / "texts.txt").write_text("the person jumps\n")
     (row,) = lamp("retrieve", row["motion"], "--model", bundle, "--texts", tmp_path / "texts.txt").rows
     assert row["rank"] == 1 and -1 <= row["score"] <= 1
