@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from ..data.vocabulary import (
 from ..model.bert import WORD_BIAS, WORDS, layer_count, weights_by_bert_names, with_current_names
 from ..model.qformer import QFormerConfig
 from .bundle import DEFAULT, find_bundle
+from .released.state_dict import read_checkpoint
 
 AUTO, NONE, MINILM = "auto", "none", "minilm"
 BERT_BASE, BERT_BASE_WIDTH = "bert-base-uncased", 768
@@ -173,12 +173,10 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
 
 def _pickled_tensors(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a pickle that holds nothing else, which alone is safe to open."""
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise ValueError(f"{path}: no checkpoint of weights alone ({str(error).splitlines()[0]})") from None
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise ValueError(f"{path}: expected tensors by name, found {type(found).__name__}")
+    found = read_checkpoint(path)
+    other = next((name for name, value in found.items() if not isinstance(value, torch.Tensor)), None)
+    if other is not None:
+        raise ValueError(f"{path}: expected tensors by name, found {type(found[other]).__name__} as {other}")
     return found
 
 

@@ -12,7 +12,7 @@ from .common import UsageError, emit, note
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
-    from ..bundle.released_bundle import ReleasedFiles
+    from ..bundle.released.bundle import ReleasedFiles
     from ..bundle.trained_tokenizer import TrainedTokenizer
 
 
@@ -64,7 +64,7 @@ def import_command(
         raise UsageError("--captioner, --llm: expected both, the adapters and what they adapt, or neither")
     # A folder must be found again from wherever the bundle is used.
     llm = str(Path(llm).resolve()) if Path(llm).is_dir() else llm
-    from ..bundle.released_bundle import ReleasedFiles, import_bundle, import_tokenizer
+    from ..bundle.released.bundle import ReleasedFiles, import_bundle, import_tokenizer
 
     _check_output(output, force)
     files = ReleasedFiles(mean, std, tokenizer, lamp, generator, captioner, llm, vocabulary)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ..bundle.bundle import Bundle
-from ..bundle.released_evaluator import load_released_evaluator, require_released_evaluator
+from ..bundle.released.evaluator import load_released_evaluator, require_released_evaluator
 from ..bundle.trained_evaluator import TrainedEvaluator, is_evaluator, load_evaluator_folder
 from ..data.captions import Caption
 from ..data.evaluation_set import padded

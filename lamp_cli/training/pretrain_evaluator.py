@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ..bundle.config import to_json
-from ..bundle.released_evaluator import load_word_vectors
+from ..bundle.released.evaluator import load_word_vectors
 from ..bundle.trained_evaluator import TrainedEvaluatorConfig, save_evaluator
 from ..data.evaluation_set import EvaluationSet, evaluation_set
 from ..data.layout import open_dataset

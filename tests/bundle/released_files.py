@@ -44,24 +44,28 @@ def published_names() -> dict[str, tuple[str, dict[str, tuple[int, ...]]]]:
     return found
 
 
-def random_state(file: str) -> State:
-    """Weights of a size at which signals neither grow nor vanish, the same in every call."""
-    return dict(_random_state(file))
+def random_state(file: str, features: int = 263) -> State:
+    """Weights of a size at which signals neither grow nor vanish, the same in every call.
+
+    They read frames of so many ``features``, 251 for KIT-ML.
+    """
+    return dict(_random_state(file, features))
 
 
 @cache
-def _random_state(file: str) -> State:
+def _random_state(file: str, features: int) -> State:
     generator = torch.Generator().manual_seed(7 * len(file))
     shapes = published_names()[file][1]
-    state = {name: _random(name, shape, generator) for name, shape in shapes.items()}
+    own = {name: tuple(features if size == 263 else size for size in shapes[name]) for name in shapes}
+    state = {name: _random(name, shape, generator) for name, shape in own.items()}
     for name in state:
         # What the modules keep one tensor for, or copy before training.
         if name.endswith("predictions.decoder.weight"):
             state[name] = state[name.replace("cls.predictions.decoder", "bert.embeddings.word_embeddings")]
         if name.startswith("vq_model."):
-            state[name] = _random_state("vq.tar")[name.removeprefix("vq_model.")]
+            state[name] = _random_state("vq.tar", features)[name.removeprefix("vq_model.")]
         if file == "m2t.pth" and name.startswith("motion_encoder."):
-            state[name] = _random_state("h3d-qformer.tar")[name]
+            state[name] = _random_state("h3d-qformer.tar", features)[name]
     return state
 
 
@@ -89,17 +93,19 @@ def _sinusoids(length: int, _: int, width: int) -> Tensor:
 
 
 def write_released_files(
-    folder: Path, change: Callable[[str, State], None] = lambda name, state: None
+    folder: Path,
+    change: Callable[[str, State], None] = lambda name, state: None,
+    features: int = 263,
 ) -> None:
     """Every file with its statistics and words; ``change`` alters the state of a file before that."""
     for file, (key, _) in published_names().items():
-        state = random_state(file)
+        state = random_state(file, features)
         change(file, state)
         # As their trainers save them: optimiser, schedule and epoch beside the weights.
         torch.save({key: state, "ep": 3, "opt": {"state": {}, "param_groups": [{"lr": 1e-4}]}}, folder / file)
-    for features, name in ((263, ""), (251, "kit_")):
-        np.save(folder / f"{name}mean.npy", np.linspace(-1, 1, features))
-        np.save(folder / f"{name}std.npy", np.linspace(0.5, 1, features))
+    for size, name in ((263, ""), (251, "kit_")):
+        np.save(folder / f"{name}mean.npy", np.linspace(-1, 1, size))
+        np.save(folder / f"{name}std.npy", np.linspace(0.5, 1, size))
     (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in PIECES))
 
 

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 
 from lamp_cli.bundle.bundle import Bundle, load_bundle, save_bundle
-from lamp_cli.bundle.released_bundle import ReleasedFiles, import_bundle
-from lamp_cli.bundle.released_tokenizer import read_released_tokenizer
+from lamp_cli.bundle.released.bundle import ReleasedFiles, import_bundle
+from lamp_cli.bundle.released.tokenizer import read_released_tokenizer
 from lamp_cli.model.generator import Condition
 from lamp_cli.model.lamp import motion_text_similarity
 from lamp_cli.model.qformer import Context, Text
@@ -223,7 +223,7 @@ def test_the_captioner_gives_the_same_logits(
     import transformers
 
     # In 16 bits, as it is loaded where a processor has them, it is the same to fewer digits.
-    for module in ("lamp_cli.bundle.released_captioner", "lamp_cli.model.hugging_face"):
+    for module in ("lamp_cli.bundle.released.captioner", "lamp_cli.model.hugging_face"):
         monkeypatch.setattr(f"{module}.half_precision", lambda device: torch.float32)
     given = replace(released_files(files), captioner=files / "m2t.pth", llm=str(llm), generator=None)
     save_bundle(tmp_path, import_bundle(given, "released"))

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from lamp_cli.bundle.bundle import read_config
-from lamp_cli.bundle.checkpoint import file_digest
+from lamp_cli.bundle.released.state_dict import file_digest
 from lamp_cli.bundle.trained_tokenizer import load_tokenizer_folder
 from lamp_cli.bundle.weights import load_file
 from lamp_cli.model.tokenizer import TokenizerConfig
@@ -118,6 +118,20 @@ def test_lamp_without_a_generator_finds_motions_and_generates_none(files: Path, 
     (tmp_path / "texts.txt").write_text("the person walks\nperson jumps\n")
     call = ("retrieve", tmp_path / "walk.npy", "--model", tmp_path / "out", "--texts", tmp_path / "texts.txt")
     assert len(lamp(*call).rows) == 2
+
+
+def test_kit_is_told_by_the_count_of_its_features(tmp_path: Path) -> None:
+    write_released_files(tmp_path, features=251)
+    statistics = {"mean": tmp_path / "kit_mean.npy", "std": tmp_path / "kit_std.npy"}
+    assert lamp(*words(tmp_path, tmp_path / "out", **statistics)).rows[0]["skeleton"] == "kit"
+    config = read_config(tmp_path / "out")
+    assert config.fps == 12.5 and config.model.tokenizer.joints == 21
+    # The scale of the release's command for KIT-ML.
+    assert config.model.generator is not None and config.model.generator.guidance == 2.0
+    call = ("generate", "a", "--frames", "40", "--model", tmp_path / "out", "--format", "npy", "--output")
+    assert np.load(lamp(*call, tmp_path).rows[0]["motion"]).shape == (40, 21, 3)
+    done = lamp(*words(tmp_path, tmp_path / "other"))
+    assert done.returncode == 2 and "mean.npy: expected 251 finite numbers" in done.stderr
 
 
 def test_an_imported_captioner_describes_motions(files: Path, tmp_path: Path) -> None:

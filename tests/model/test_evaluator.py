@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from lamp_cli.bundle.released_evaluator import read_plain_pickle
+from lamp_cli.bundle.released.evaluator import read_plain_pickle
 from lamp_cli.bundle.trained_evaluator import TrainedEvaluatorConfig, save_evaluator
 from lamp_cli.data.captions import Caption
 from lamp_cli.data.evaluation_set import padded
@@ -341,7 +341,7 @@ def test_pickles_that_run_code_are_refused(tmp_path: Path) -> None:
         GuoEvaluator.load(data, CPU)
     path = data / "text_mot_match/model/finest.tar"
     torch.save({**torch.load(path, weights_only=True), "epoch": _Runs(trap)}, path)
-    with pytest.raises(ValueError, match=r"finest\.tar: no checkpoint of weights alone"):
+    with pytest.raises(ValueError, match=r"finest\.tar: refused, it holds .*open"):
         GuoEvaluator.load(data, CPU)
     assert not trap.exists()
 

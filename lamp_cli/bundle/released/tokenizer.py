@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..model.tokenizer import MotionTokenizer, TokenizerConfig
-from ..motion.skeleton import Skeleton, skeleton_of_features
-from .checkpoint import StateDict, read_checkpoint
+from ...model.tokenizer import MotionTokenizer, TokenizerConfig
+from ...motion.skeleton import Skeleton, skeleton_of_features
+from .state_dict import StateDict, read_checkpoint
 
 # Where a file keeps its state dict -> what it is.
 KINDS = {

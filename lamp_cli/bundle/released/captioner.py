@@ -11,15 +11,15 @@ from pathlib import Path
 
 import torch
 
-from ..data.vocabulary import Vocabulary
-from ..model.captioner import Captioner, CaptionerConfig, LanguageModelConfig
-from ..model.hugging_face import half_precision
-from ..model.qformer import Layer, MotionTransformer
-from ..model.released import ReleasedLamp, ReleasedTokenizer
-from .checkpoint import StateDict, name_some
-from .language_model import build_captioner
-from .released_lamp import fill_qformer, qformer_sizes
-from .released_tokenizer import encoder_names, state_dict_of
+from ...data.vocabulary import Vocabulary
+from ...model.captioner import Captioner, CaptionerConfig, LanguageModelConfig
+from ...model.hugging_face import half_precision
+from ...model.qformer import Layer, MotionTransformer
+from ...model.released import ReleasedLamp, ReleasedTokenizer
+from ..language_model import build_captioner
+from .lamp import fill_qformer, qformer_sizes
+from .state_dict import StateDict, name_some
+from .tokenizer import encoder_names, state_dict_of
 
 ALPHA = 32
 _LORA_A = ".lora_A.default.weight"

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import torch
 
-from ..model.generator import GeneratorConfig
-from ..model.released import ReleasedGenerator, ReleasedTextToMotion
-from ..motion.clip_length import LONGEST_CLIP_TOKENS
-from ..motion.skeleton import KIT, Skeleton
-from .checkpoint import StateDict
-from .released_lamp import HEAD_WIDTH, fill_qformer, qformer_sizes
-from .released_tokenizer import of_weights_and_biases, state_dict_of
+from ...model.generator import GeneratorConfig
+from ...model.released import ReleasedGenerator, ReleasedTextToMotion
+from ...motion.clip_length import LONGEST_CLIP_TOKENS
+from ...motion.skeleton import KIT, Skeleton
+from .lamp import HEAD_WIDTH, fill_qformer, qformer_sizes
+from .state_dict import StateDict
+from .tokenizer import of_weights_and_biases, state_dict_of
 
 # Scale of classifier-free guidance in the release's commands of evaluation.
 GUIDANCE, KIT_GUIDANCE = 4.0, 2.0

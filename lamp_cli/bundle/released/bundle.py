@@ -1,8 +1,8 @@
 """Published checkpoints as a bundle, or as a tokenizer alone: what ``lamp import`` does.
 
-Reads the files of ``released_tokenizer``, ``released_lamp``, ``released_generator`` and
-``released_captioner`` with the statistics and words they were trained with. Of LaMP's release every network
-computes what the authors' code computes (``compat: released``). Writes nothing.
+Reads the files that ``tokenizer``, ``lamp``, ``generator`` and ``captioner`` know, with the statistics and
+words they were trained with. Of LaMP's release every network computes what the authors' code computes
+(``compat: released``). Writes nothing.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from pathlib import Path
 
 import torch
 
-from ..data.statistics import Statistics, read_statistics
-from ..data.vocabulary import DECODER_TOKEN, Vocabulary
-from ..motion.skeleton import Skeleton
-from .bundle import Bundle
-from .checkpoint import file_digest, name_some
-from .config import RELEASED, BundleConfig, ModelConfig, Provenance
-from .released_captioner import read_released_captioner
-from .released_generator import read_released_generator
-from .released_lamp import read_released_lamp
-from .released_tokenizer import ReleasedTokenizerWeights, read_released_tokenizer
-from .trained_tokenizer import TrainedTokenizer, TrainedTokenizerConfig
-from .word_pieces import find_word_pieces
+from ...data.statistics import Statistics, read_statistics
+from ...data.vocabulary import DECODER_TOKEN, Vocabulary
+from ...motion.skeleton import Skeleton
+from ..bundle import Bundle
+from ..config import RELEASED, BundleConfig, ModelConfig, Provenance
+from ..trained_tokenizer import TrainedTokenizer, TrainedTokenizerConfig
+from ..word_pieces import find_word_pieces
+from .captioner import read_released_captioner
+from .generator import read_released_generator
+from .lamp import read_released_lamp
+from .state_dict import file_digest, name_some
+from .tokenizer import ReleasedTokenizerWeights, read_released_tokenizer
 
 LAMP_SOURCE = "gentlefress/LaMP (Li et al., ICLR 2025)"
 MOMASK_SOURCE = "EricGuo5513/momask-codes (Guo et al., CVPR 2024), the base layer of its residual tokenizer"

@@ -20,12 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data.statistics import read_statistics
-from ..data.word_tokens import TAGS, WordList
-from ..model.evaluator import CONTACTS, EvaluatorConfig, MatchingEvaluator
-from ..model.state import first_misfit
-from ..motion.skeleton import Skeleton, skeleton_of_features
-from .trained_evaluator import TrainedEvaluator
+from ...data.statistics import read_statistics
+from ...data.word_tokens import TAGS, WordList
+from ...model.evaluator import CONTACTS, EvaluatorConfig, MatchingEvaluator
+from ...model.state import first_misfit
+from ...motion.skeleton import Skeleton, skeleton_of_features
+from ..trained_evaluator import TrainedEvaluator
+from .state_dict import read_checkpoint
 
 CHECKPOINT, STATISTICS = "finest.tar", ("mean.npy", "std.npy")
 VECTORS, WORDS, ROWS = "our_vab_data.npy", "our_vab_words.pkl", "our_vab_idx.pkl"
@@ -146,11 +147,8 @@ def _statistics_file(folder: Path, name: str) -> Path:
 
 
 def _state_dicts(path: Path) -> dict[str, Mapping[str, Tensor]]:
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise ValueError(f"{path}: no checkpoint of weights alone ({str(error).splitlines()[0]})") from None
-    missing = [n for n in ENCODERS if not isinstance(checkpoint, dict) or n not in checkpoint]
+    checkpoint = read_checkpoint(path)
+    missing = [n for n in ENCODERS if n not in checkpoint]
     if missing:
         raise ValueError(f"{path}: lacks {missing[0]}; expected {', '.join(ENCODERS)}")
     return {name: checkpoint[name] for name in ENCODERS}

@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..model.bert import BERT_PARTS, WORDS
-from ..model.lamp import LampConfig
-from ..model.qformer import Layer, QFormer, QFormerConfig
-from ..model.released import ReleasedLamp, ReleasedTokenizer
-from ..model.tokenizer import MotionTokenizer
-from .checkpoint import StateDict
-from .released_tokenizer import encoder_names, of_weights_and_biases, state_dict_of
+from ...model.bert import BERT_PARTS, WORDS
+from ...model.lamp import LampConfig
+from ...model.qformer import Layer, QFormer, QFormerConfig
+from ...model.released import ReleasedLamp, ReleasedTokenizer
+from ...model.tokenizer import MotionTokenizer
+from .state_dict import StateDict
+from .tokenizer import encoder_names, of_weights_and_biases, state_dict_of
 
 HEAD_WIDTH = 64
 _BERT = "Qformer.bert."
