@@ -5,6 +5,7 @@ Knows nothing of motions or models; every room writes through here.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -131,6 +132,15 @@ def write_array(path: Path, array: np.ndarray) -> None:
     """Write a ``.npy`` file, whole or not at all."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(2**20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def safe_stem(text: str, limit: int = 60) -> str:

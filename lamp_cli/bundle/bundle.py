@@ -178,10 +178,6 @@ def load_bundle(name: str | Path, device: str | torch.device, captioner: bool = 
     """
     device = torch_device(device)
     folder = find_bundle(name)
-    if is_tokenizer(folder):
-        raise ValueError(
-            f"{folder}: holds a motion tokenizer alone; `lamp pretrain --start-from` trains the rest"
-        )
     config = read_config(folder)
     skeleton = skeleton_named(config.skeleton)
     vocabulary = load_vocabulary(folder / "vocab.txt")
@@ -289,4 +285,8 @@ def _from_hub(name: str) -> Path:
 
 def read_config(folder: Path) -> BundleConfig:
     """The bundle's ``config.json``; raises ``ValueError`` naming what is wrong in it."""
+    if is_tokenizer(folder):
+        raise ValueError(
+            f"{folder}: holds a motion tokenizer alone; `lamp pretrain --start-from` trains the rest"
+        )
     return read_config_file(folder / "config.json", BundleConfig, "a bundle")

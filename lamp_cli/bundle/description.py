@@ -13,10 +13,9 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from ..storage import read_text_file, read_toml
+from ..storage import file_digest, read_text_file, read_toml
 from .bundle import find_bundle, read_config
 from .card import bundle_parts
-from .checkpoint import file_digest
 from .config import BundleConfig, to_json
 from .trained_evaluator import is_evaluator
 

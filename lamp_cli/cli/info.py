@@ -40,6 +40,7 @@ def _for_people(description: BundleDescription) -> str:
     ]
     if config.provenance is not None:
         lines.append(f"weights of: {config.provenance.source}")
+        lines += [f"  {name}: SHA-256 {digest}" for name, digest in config.provenance.files.items()]
     counts = ", ".join(f"{name} {count:,}" for name, count in parameters.items())
     lines.append(f"parameters: {sum(parameters.values()):,} ({counts})")
     for stage, step in config.steps.items():

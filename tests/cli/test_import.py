@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from lamp_cli.bundle.bundle import read_config
-from lamp_cli.bundle.released.state_dict import file_digest
 from lamp_cli.bundle.trained_tokenizer import load_tokenizer_folder
 from lamp_cli.bundle.weights import load_file
 from lamp_cli.model.tokenizer import TokenizerConfig
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.storage import file_digest
 from lamp_cli.training.experiment_files import size_named
 from tests.bundle.released_files import State, language_model, random_state, write_released_files
 from tests.command_line import Done, lamp
@@ -85,6 +85,17 @@ def test_a_bundle_says_whose_weights_it_holds(files: Path, tmp_path: Path) -> No
     assert file_digest(files / "t2m.tar") in card and "length head" not in card
     # 16 bits would not give the same outputs.
     assert {value.dtype for value in load_file(tmp_path / "out/lamp.safetensors").values()} == {torch.float32}
+
+
+def test_info_tells_an_imported_bundle(bundle: Path, files: Path) -> None:
+    (row,) = lamp("info", bundle).rows
+    assert row["licence"].startswith("MIT for the code") and row["networks"]["compat"] == "released"
+    assert row["provenance"]["files"].keys() == {
+        *("vq.tar", "h3d-qformer.tar", "t2m.tar", "mean.npy", "std.npy")
+    }
+    shown = lamp("info", bundle, terminal=True).stdout
+    assert "weights of: gentlefress/LaMP (Li et al., ICLR 2025)\n" in shown
+    assert f"  t2m.tar: SHA-256 {file_digest(files / 't2m.tar')}\n" in shown
 
 
 def test_an_imported_bundle_generates_and_finds_motions(bundle: Path, tmp_path: Path) -> None:

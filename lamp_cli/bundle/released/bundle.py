@@ -16,6 +16,7 @@ import torch
 from ...data.statistics import Statistics, read_statistics
 from ...data.vocabulary import DECODER_TOKEN, Vocabulary
 from ...motion.skeleton import Skeleton
+from ...storage import file_digest
 from ..bundle import Bundle
 from ..config import RELEASED, BundleConfig, ModelConfig, Provenance
 from ..trained_tokenizer import TrainedTokenizer, TrainedTokenizerConfig
@@ -23,7 +24,7 @@ from ..word_pieces import find_word_pieces
 from .captioner import read_released_captioner
 from .generator import read_released_generator
 from .lamp import read_released_lamp
-from .state_dict import file_digest, name_some
+from .state_dict import name_some
 from .tokenizer import ReleasedTokenizerWeights, read_released_tokenizer
 
 LAMP_SOURCE = "gentlefress/LaMP (Li et al., ICLR 2025)"

@@ -5,7 +5,6 @@ Source: ``torch.save`` of a dictionary of state dicts, as the field's repositori
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import re
 import zipfile
@@ -49,15 +48,6 @@ def _refusal(message: str) -> str:
     if code is None:
         return "no whole checkpoint of torch.save, perhaps cut short"
     return f"refused, it holds {code[1]} where only weights belong; loading it would run code"
-
-
-def file_digest(path: Path) -> str:
-    """The SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(2**20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 @dataclass
