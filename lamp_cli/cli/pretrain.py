@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -273,7 +274,7 @@ def pretrain_command(
         drawing = _drawing_processes(target.type) if workers is None else workers
         options = replace(options, workers=drawing)
         display = _Display(stack, planned_steps(options, experiment))
-        report = pretrain(data, output, options, target, display, _note_once)
+        report = pretrain(data, output, options, target, display, _note_once, partial(_judge, device=target))
     if not _is_first_process():
         return
     for name in report.changed:
@@ -391,6 +392,18 @@ def _condition(choice: str) -> str:
 
     kind, encoder = parse_condition(choice)
     return f"{kind}:{encoder}" if encoder else kind
+
+
+def _judge(name: str, device: Any) -> Any:
+    """The evaluator of FID by its name, as ``lamp score --evaluator`` takes it, but for LaMP itself."""
+    from ..scoring.evaluators import load_evaluators
+
+    def no_bundle() -> Any:
+        raise UsageError(
+            "judge lamp: LaMP cannot judge what is trained; expected guo:FOLDER or an evaluator's folder"
+        )
+
+    return load_evaluators([name], no_bundle, device)[0]
 
 
 def _language_model(name: str, lora: bool, full: bool) -> dict[str, str]:

@@ -85,6 +85,8 @@ class Experiment:
     """Networks and their training.
 
     text_encoder: what LaMP's text side starts from, as ``bundle.text_encoder.find_text_encoder`` takes it.
+    judge: evaluator of FID, ``guo:FOLDER`` or an evaluator's folder, where the best weights of a stage are
+        chosen by it; empty for none.
     data: what is learned from.
     tokenizer: motion tokenizer.
     lamp: language-motion model and its objectives.
@@ -96,6 +98,7 @@ class Experiment:
     """
 
     text_encoder: str
+    judge: str
     data: DataConfig
     tokenizer: TokenizerConfig
     lamp: LampConfig

@@ -25,6 +25,7 @@ from ..motion.clip_length import LONGEST_CLIP
 from ..motion.skeleton import SKELETONS, Skeleton
 from ..storage import parse_toml, read_toml, toml_text
 from .experiment import CAPTIONER, Experiment
+from .selection import FIGURES, require_selectable
 
 SIZES = {path.stem: path for path in sorted((Path(__file__).parent / "sizes").glob("*.toml"))}
 DEFAULT_SIZE = "mini"
@@ -199,6 +200,8 @@ def _require_fitting(merged: Mapping[str, Any]) -> None:
         width, heads = merged.get(f"{part}.width", 0), merged.get(f"{part}.heads", 1)
         if width % heads:
             raise ValueError(f"{part}.heads: expected a divisor of the width {width}, found {heads}")
+    for stage in FIGURES:
+        require_selectable(stage, merged[f"training.{stage}.select"], merged["judge"])
     queries, longest = merged["lamp.qformer.query_tokens"], LONGEST_CLIP // 2 ** merged["tokenizer.stages"]
     if queries < longest and merged["lamp.weights.motion_generation"]:
         raise ValueError(

@@ -63,6 +63,7 @@ class TrainingConfig:
         The pairs of a contrastive objective are told apart within each batch alone.
     average_decay: share of the averaged weights that a step keeps; the averaged weights are validated and
         kept. 0: the weights themselves.
+    select: figure on the validation split by which the best weights are kept, see ``training.selection``.
 
     Raises ``ValueError`` for an ``accumulate`` or ``average_decay`` out of its range.
     """
@@ -78,6 +79,7 @@ class TrainingConfig:
     gradient_clip: float = 1.0
     accumulate: int = 1
     average_decay: float = 0.0
+    select: str = "loss"
 
     def __post_init__(self) -> None:
         if self.accumulate < 1:

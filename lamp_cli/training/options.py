@@ -13,6 +13,7 @@ from ..data.layout import ReadReport
 from .checkpoint import TrainingResult
 from .experiment import STAGES, Experiment
 from .loop import silent
+from .selection import MotionJudge
 
 Report = Callable[[str, int, int, dict[str, float] | None], None]
 
@@ -60,6 +61,7 @@ class RunContext:
     report: called with stage, step, all steps and figures after every step (beside an accelerator once a
         second), and with None in the figures' place when the validation after a step begins.
     announce: called with a line that a user should know.
+    judge: evaluator of FID, where a stage's best weights are chosen by it.
     """
 
     options: PretrainOptions
@@ -67,6 +69,7 @@ class RunContext:
     device: torch.device
     report: Report
     announce: Callable[[str], None] = silent
+    judge: MotionJudge | None = None
 
     def announce_skipped(self, read: Mapping[str, ReadReport]) -> None:
         """Say of every split how many clips are left out and why."""

@@ -65,6 +65,7 @@ from .origins import FROZEN, Origin, StartFrom, lamp_reads_motions, other_weight
 from .pretrain_captioner import CaptionerInput, captioner_of, pretrain_captioner, trained_captioner
 from .pretrain_evaluator import pretrain_evaluator
 from .run_record import RUN, claim, read_stage, train_stage, weights_fingerprint
+from .selection import FID, LoadJudge, MotionJudge, load_judge_of
 from .stages.evaluator import EVALUATOR
 from .stages.generator import GeneratorStage
 from .stages.lamp import LampStage, PairData
@@ -89,11 +90,13 @@ def pretrain(
     device: torch.device,
     report: Report,
     announce: Callable[[str], None] = silent,
+    load_judge: LoadJudge | None = None,
 ) -> PretrainReport:
     """Train ``options.stages`` on a data set folder and write the bundle to ``output``.
 
     Goes on from checkpoints of the same run, skips finished stages, and trains again what was built on
-    weights that have changed since. ``report`` and ``announce`` are those of :class:`RunContext`. Raises
+    weights that have changed since. ``report`` and ``announce`` are those of :class:`RunContext`;
+    ``load_judge`` gives the evaluator of FID by its name, where the experiment chooses weights by it. Raises
     ``ValueError`` when the data does not serve, an earlier stage is not trained to its end, or ``output``
     holds a run with other settings or data. The evaluator shares nothing with the other stages and is a run
     of its own.
@@ -103,7 +106,8 @@ def pretrain(
     experiment = read_experiment(options.size, options.config, options.settings, skeleton)
     if options.text_encoder != AUTO:
         experiment = dataclasses.replace(experiment, text_encoder=options.text_encoder)
-    context = RunContext(options, experiment, device, report, announce)
+    judge = load_judge_of(experiment, options.stages, skeleton, load_judge)
+    context = RunContext(options, experiment, device, report, announce, judge)
     if EVALUATOR not in options.stages:
         return _pretrain_bundle(data, output, context)
     evaluator = pretrain_evaluator(data, output, context)
@@ -351,10 +355,17 @@ def _stage(name: str, run: _Run) -> Stage:
     if name == "tokenizer":
         corpus = run.corpus
         motions = TokenizerData(corpus.train, corpus.val, run.pairs.statistics, corpus.skeleton)
-        return TokenizerStage(run.tokenizer, motions, run.experiment.data.window, size, seed, device)
+        window = run.experiment.data.window
+        return TokenizerStage(run.tokenizer, motions, window, size, seed, device, _judge(name, run))
     if name == "lamp":
         return LampStage(run.lamp, run.tokenizer, run.pairs, size, seed, device, run.text_encoder)
-    return GeneratorStage(run.text_to_motion, run.lamp, run.tokenizer, run.pairs, size, seed, device)
+    frozen = run.lamp, run.tokenizer
+    return GeneratorStage(run.text_to_motion, *frozen, run.pairs, size, seed, device, _judge(name, run))
+
+
+def _judge(stage: str, run: _Run) -> MotionJudge | None:
+    """The evaluator, where this stage's best weights are chosen by FID."""
+    return run.context.judge if run.training[stage].select == FID else None
 
 
 def _train_core(run: _Run) -> dict[str, TrainingResult]:

@@ -26,6 +26,7 @@ from .checkpoint import BEST, CHECKPOINTS, LAST, PREVIOUS, TrainingResult, load_
 from .log import LOG
 from .loop import Stage, TrainingConfig, train
 from .options import RunContext
+from .selection import FIGURES, selected_figure
 
 RUN, STAGE = "run.json", "stage.json"
 
@@ -98,6 +99,10 @@ def train_stage(
     record = read_stage(folder)
     if record is not None and record.weights is not None and (folder / BEST).exists():
         return load_best_weights(folder / BEST, stage.network.to(context.device))
+    stage.figure, remark = selected_figure(stage.name, context.experiment)
+    stage.larger_is_better = FIGURES[stage.name][stage.figure]
+    if remark is not None:
+        context.announce(remark)
     result = train(
         stage,
         config,

@@ -159,6 +159,14 @@ def test_what_follows_from_a_field_goes_with_it() -> None:
         ("training.lamp.learning_rate=nan", r"learning_rate: expected a share from 0 to 1, found nan"),
         ("tokenizer.position_weight=-1", r"position_weight: expected a finite number from 0, found -1"),
         ("lamp.qformer.query_tokens=9", r"query_tokens: expected at least 49, one for each token"),
+        (
+            "training.lamp.select=fid",
+            r"select: expected one of mean_recall, r_sum, mrr, loss, found",
+        ),
+        (
+            "training.generator.select=fid",
+            r"generator\.select: fid needs an evaluator; expected --set",
+        ),
         ("generator.dropout=1.5", r"generator\.dropout: expected a share from 0 to 1, found 1\.5"),
     ],
 )

@@ -9,10 +9,13 @@ from torch import Tensor
 from ...data.batches import MotionBatch, PairSampler
 from ...inference.embed import encode_condition, tokenize
 from ...model import distributed
+from ...model.generator import SamplingOptions, sample
 from ...model.lamp import Lamp
 from ...model.qformer import Text
 from ...model.text_to_motion import TextToMotion
 from ...model.tokenizer import MotionTokenizer
+from ...motion.clip_length import LONGEST_CLIP
+from ..selection import FID, MotionJudge, TrueMotions
 from .lamp import PairData, validation_batches
 
 # Masking is random; the validation figure averages over this many draws, the same at every step.
@@ -35,8 +38,12 @@ class GeneratorStage:
         batch_size: int,
         seed: int,
         device: torch.device,
+        judge: MotionJudge | None = None,
     ):
-        """``lamp`` and ``tokenizer`` are frozen. Raises ``ValueError`` when no clip has a caption."""
+        """``lamp`` and ``tokenizer`` are frozen; with a ``judge`` validation measures FID.
+
+        Raises ``ValueError`` when no clip has a caption.
+        """
         self.network = network
         self._lamp = lamp.to(device).eval().requires_grad_(False)
         self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
@@ -54,6 +61,9 @@ class GeneratorStage:
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
+        self._true = None
+        if judge is not None:
+            self._true = TrueMotions(judge, [clip.features[:LONGEST_CLIP] for clip in self._val])
 
     def draw(self, step: int) -> MotionBatch:
         """Motions and sentences of all ranks."""
@@ -90,4 +100,25 @@ class GeneratorStage:
             "masked_accuracy": 100 * means["accuracy"],
             "loss": means["loss"],
             "length": means["length"],
+            **({} if self._true is None else {FID: self._true.fid(self._generated())}),
         }
+
+    def _generated(self) -> list[np.ndarray]:
+        """A motion for every validation clip's first sentence, as long as the clip: features (T, C)."""
+        made, step = [], self._tokenizer.config.frames_per_token
+        for number, batch in enumerate(
+            validation_batches(self._val, self._data, self._tokenizer, self._batch_size)
+        ):
+            lamp, text, _, tokens = self._inputs(batch)
+            streams = [_stream(self._seed, number, row) for row in range(len(tokens))]
+            condition = self.network.condition(lamp, text).condition
+            codes = sample(self.network.generator, condition, tokens, SamplingOptions(), streams)
+            features = self._tokenizer.decode(codes, tokens).float().cpu().numpy()
+            counts = (step * tokens).tolist()
+            made += [self._data.statistics.denormalise(f[:n]) for f, n in zip(features, counts, strict=True)]
+        return made
+
+
+def _stream(seed: int, batch: int, row: int) -> torch.Generator:
+    """The same draw of a clip's motion at every validation."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + batch) * 1009 + row)

@@ -140,7 +140,10 @@ class LampStage:
         return Text(text.ids[rows], text.mask[rows])
 
     def validate(self) -> dict[str, float]:
-        """R@1, 5, 10 in both directions over the whole validation split, and its mean losses."""
+        """Retrieval in both directions over the whole validation split, and its mean losses.
+
+        R@1, 5 and 10, their mean and their sum, and the mean reciprocal rank, in percent.
+        """
         motions, texts, losses, sizes = [], [], [], []
         for batch in validation_batches(self._val, self._data, self._tokenizer, self._batch_size):
             pairs = self._pairs(batch)
@@ -161,7 +164,10 @@ class LampStage:
             name: float(np.average([float(each[name]) for each in losses], weights=sizes))
             for name in losses[0]
         }
-        return {"mean_recall": float(np.mean(list(figures.values()))), **figures, **means}
+        summed = float(sum(figures.values()))
+        of_recalls = {"mean_recall": summed / len(figures), **figures, "r_sum": summed}
+        reciprocal = (1 / (1 + wrong_before_right(each, equal)) for each in (scores.T, scores))
+        return {**of_recalls, "mrr": 100 * float(torch.cat([*reciprocal]).mean()), **means}
 
 
 @torch.no_grad()
@@ -179,7 +185,12 @@ def validation_batches(
 
 def recalls(direction: str, scores: Tensor, captions: Tensor) -> dict[str, float]:
     """R@K in percent of square ``scores`` (B, B), queries by rows; equal sentences are all right."""
+    rank = wrong_before_right(scores, captions)
+    return {f"{direction}_r{k}": 100 * float((rank < k).float().mean()) for k in (1, 5, 10)}
+
+
+def wrong_before_right(scores: Tensor, captions: Tensor) -> Tensor:
+    """How many wrong ones are before the best right one of every query (B,), as :func:`recalls` has them."""
     right = captions[:, None] == captions[None]
     best_right = scores.masked_fill(~right, -torch.inf).amax(1, keepdim=True)
-    rank = ((scores > best_right) & ~right).sum(1)
-    return {f"{direction}_r{k}": 100 * float((rank < k).float().mean()) for k in (1, 5, 10)}
+    return ((scores > best_right) & ~right).sum(1)

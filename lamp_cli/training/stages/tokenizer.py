@@ -14,8 +14,10 @@ from ...data.layout import Clip
 from ...data.statistics import Statistics
 from ...model import distributed
 from ...model.tokenizer import MotionTokenizer
+from ...motion.clip_length import LONGEST_CLIP
 from ...motion.representation import features_to_joints
 from ...motion.skeleton import Skeleton
+from ..selection import FID, MotionJudge, TrueMotions
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,21 @@ class TokenizerStage:
         batch_size: int,
         seed: int,
         device: torch.device,
+        judge: MotionJudge | None = None,
     ):
-        """Raises ``ValueError`` when no training clip is as long as the window."""
+        """With a ``judge`` validation measures FID. Raises ``ValueError`` when no training clip is as long as
+        the window.
+        """
         self.network = network
         self._data = data
         self._windows = WindowSampler(data.train, data.statistics, window)
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
+        self._judged = [clip for clip in data.val if len(clip.features) >= network.config.frames_per_token]
+        self._true = (
+            None if judge is None else TrueMotions(judge, [c.features[:LONGEST_CLIP] for c in self._judged])
+        )
 
     def draw(self, step: int) -> np.ndarray:
         """Windows (B, T, C) of all ranks."""
@@ -77,7 +86,18 @@ class TokenizerStage:
             "train_mpjpe_mm": train_figures["mpjpe_mm"],
             "codebook_used": used,
             "codebook_perplexity": perplexity,
+            **({} if self._true is None else {FID: self._true.fid(self._reconstructed())}),
         }
+
+    def _reconstructed(self) -> list[np.ndarray]:
+        """The validation clips through the codes: features (T, C), not normalised."""
+        made = []
+        for clip in self._judged:
+            batch = evaluation_batch([clip], self._data.statistics, self.network.config.frames_per_token)
+            codes = self.network.encode(torch.from_numpy(batch.features).to(self._device))
+            output = self.network.decode(codes).float().cpu().numpy()[0]
+            made.append(self._data.statistics.denormalise(output))
+        return made
 
 
 def codebook_figures(chosen: Tensor, codes: int) -> tuple[float, float]:
@@ -95,9 +115,9 @@ def validation_figures(
     """Errors in millimetres, averaged over frames, of clips through the codes; and the codes used.
 
     ``mpjpe_mm`` is relative to the root (the pelvis of each frame at the origin, heading kept);
-    ``global_mpjpe_mm`` keeps the path.
+    ``global_mpjpe_mm`` keeps the path. ``loss`` is that of training.
     """
-    relative, absolute, codes = [], [], []
+    relative, absolute, codes, losses, lengths = [], [], [], [], []
     for clip in clips:
         batch = evaluation_batch([clip], data.statistics, network.config.frames_per_token)
         features = torch.from_numpy(batch.features).to(device)
@@ -106,6 +126,8 @@ def validation_figures(
         chosen = network.encode(features)
         output = network.decode(chosen).float().cpu().numpy()
         codes.append(chosen.flatten().cpu())
+        losses.append(float(network(features, torch.Generator())["loss"]))
+        lengths.append(features.shape[1])
         truth = features_to_joints(data.statistics.denormalise(batch.features), data.skeleton)
         guess = features_to_joints(data.statistics.denormalise(output), data.skeleton)
         absolute.append(np.linalg.norm(truth - guess, axis=-1).mean(-1).ravel())
@@ -114,5 +136,6 @@ def validation_figures(
     figures = {
         "mpjpe_mm": float(1000 * np.concatenate(relative).mean()),
         "global_mpjpe_mm": float(1000 * np.concatenate(absolute).mean()),
+        "loss": float(np.average(losses, weights=lengths)),
     }
     return figures, torch.cat(codes)
