@@ -18,6 +18,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from examples import ablations
 from lamp_cli.bundle.bundle import load_bundle, save_bundle
 from lamp_cli.model.lamp import OBJECTIVES
 from lamp_cli.motion.skeleton import HUMANML3D
@@ -152,3 +153,45 @@ def test_a_further_objective_is_one_file(tmp_path: Path) -> None:
 def test_what_is_there_stays(further: Path) -> None:
     found = _average("lamp-mini", further, further)
     assert found.returncode == 1 and "is there already" in found.stderr
+
+
+def test_every_row_of_the_ablations_is_trained_on_what_it_shares_and_stands_in_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The calls of ``lamp`` alone: what each trains is tested where it is made."""
+    calls: list[list[str]] = []
+
+    def called(*words: str | Path) -> None:
+        calls.append(list(map(str, words)))
+        if words[0] == "score":
+            number = len([call for call in calls if call[0] == "score"])
+            shared = {"protocol": "guo", "evaluator": "judge", "repetitions": 3, "interval": 0.25}
+            lines = [
+                {**shared, "metric": metric, "subject": subject, "value": value}
+                for metric in ("FID", "R-precision top 1", "MM-Dist")
+                for subject, value in (("generated", number), ("ground-truth", 0.5))
+            ]
+            folder = Path(words[words.index("--model") + 1])
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    monkeypatch.setattr(ablations, "lamp", called)
+    ablations.main(["--data", "D", "--output", str(tmp_path), "--clip", "C", "--", "--size", "paper"])
+    trained = {call[4].rsplit("/", 1)[-1]: call[5:] for call in calls if call[0] == "pretrain"}
+    objectives = ("contrastive", "matching", "text_generation", "motion_generation")
+    others = [*(f"without-{name}" for name in objectives), "no-query", "clip", "words", "bidirectional"]
+    assert list(trained) == ["evaluator", "full", *others]
+    assert all(words[-4:] == ["--size", "paper", "--seed", "0"] for words in trained.values())
+    query, start = ["--condition", "query"], ["--start-from", str(tmp_path / "full")]
+    stages = [word for stage in ablations.CORE for word in ("--stage", stage)]
+    assert trained["full"][:-4] == [*stages, *query]
+    again = [word for option in ("--stage", "--anew") for s in ("lamp", "generator") for word in (option, s)]
+    for name in objectives:
+        assert trained[f"without-{name}"][:-4] == [*start, *again, *query, "--without", name]
+    generator = [*start, "--stage", "generator", "--anew", "generator"]
+    assert trained["clip"][:-4] == [*generator, "--condition", "clip:C"]
+    assert trained["bidirectional"][:-4] == [*generator, *query, "--bidirectional"]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[2] == "| true motions | 0.500 ± 0.250 | 0.500 ± 0.250 | - | - | 0.500 ± 0.250 |"
+    assert [line.split(" | ")[1] for line in printed[3:12]] == [f"{n}.000 ± 0.250" for n in range(1, 10)]
+    assert printed[13].startswith("Protocol: guo; evaluator: judge; 3 repetitions")
