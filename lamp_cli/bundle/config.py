@@ -77,7 +77,7 @@ class Provenance:
 
     source: whose they are.
     licence: as far as the source states it.
-    files: SHA-256 of every file that was imported, by its name.
+    files: SHA-256 of every file that was imported, by what it is and its name.
     left_out: what of the files no network here has a place for.
     """
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..data.vocabulary import DECODER_TOKEN
+
 BERT_BASE_NAMES = ("bert-base-uncased", "google-bert/bert-base-uncased")
 FILE = "vocab.txt"
 
@@ -20,7 +22,8 @@ def find_word_pieces(choice: str | None) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"--vocabulary {path}: cannot be read as text ({error})") from None
     pieces = [piece.rstrip("\r") for piece in pieces]
-    return pieces[:-1] if pieces[-1] == "" else pieces
+    # A bundle's own vocab.txt has [DEC] besides.
+    return [piece for piece in pieces if piece not in ("", DECODER_TOKEN)]
 
 
 def _cached() -> Path:

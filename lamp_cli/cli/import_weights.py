@@ -49,7 +49,6 @@ def import_command(
             "fetches it; else from the Hugging Face cache."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
 ) -> None:
     r"""Import published weights: LaMP's own, or the motion tokenizers of T2M-GPT and MoMask.
@@ -66,7 +65,8 @@ def import_command(
     llm = str(Path(llm).resolve()) if Path(llm).is_dir() else llm
     from ..bundle.released.bundle import ReleasedFiles, import_bundle, import_tokenizer
 
-    _check_output(output, force)
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise UsageError(f"--output {output}: is there already; expected a new folder")
     files = ReleasedFiles(mean, std, tokenizer, lamp, generator, captioner, llm, vocabulary)
     name = output.resolve().name
     imported = import_tokenizer(files, name) if lamp is None else import_bundle(files, name)
@@ -93,30 +93,14 @@ def _check_options(
         raise UsageError("--vocabulary: has no effect without --lamp: a tokenizer reads no words")
 
 
-def _check_output(output: Path, force: bool) -> None:
-    from ..bundle.bundle import require_bundle_folder
-    from ..bundle.trained_tokenizer import is_tokenizer
-
-    if not is_tokenizer(output):
-        require_bundle_folder(output)
-    if output.is_dir() and any(output.iterdir()) and not force:
-        raise UsageError(f"--output {output}: holds files already; --force replaces a bundle")
-
-
 def _save(output: Path, imported: Bundle | TrainedTokenizer) -> None:
-    """Write a folder that is there whole or not at all, or the files of one that is there already."""
+    """Write a folder that is there whole or not at all."""
     from ..bundle.bundle import Bundle, save_bundle
     from ..bundle.trained_tokenizer import save_tokenizer
     from ..storage import making_folder
 
-    def write(folder: Path) -> None:
-        save_bundle(folder, imported) if isinstance(imported, Bundle) else save_tokenizer(folder, imported)
-
-    if output.is_dir():
-        write(output)
-        return
     with making_folder(output) as folder:
-        write(folder)
+        save_bundle(folder, imported) if isinstance(imported, Bundle) else save_tokenizer(folder, imported)
 
 
 def _parts(files: ReleasedFiles) -> list[str]:

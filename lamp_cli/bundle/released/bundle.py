@@ -57,9 +57,10 @@ class ReleasedFiles:
     vocabulary: str | None = None
 
     def digests(self) -> dict[str, str]:
-        """The SHA-256 of each file, by its name."""
-        found = (self.tokenizer, self.lamp, self.generator, self.captioner, self.mean, self.std)
-        return {path.name: file_digest(path) for path in found if path is not None}
+        """The SHA-256 of each file, by what it is and its name: trainers name many files alike."""
+        parts = ("tokenizer", "lamp", "generator", "captioner", "mean", "std")
+        found = {part: getattr(self, part) for part in parts}
+        return {f"{part} {path.name}": file_digest(path) for part, path in found.items() if path is not None}
 
 
 def import_tokenizer(files: ReleasedFiles, name: str) -> TrainedTokenizer:
@@ -91,7 +92,9 @@ def import_bundle(files: ReleasedFiles, name: str) -> Bundle:
     generator, unused = None, {files.lamp: lamp.unused}
     if files.generator is not None:
         codes = tokenizer.network.config.codes
-        generator = read_released_generator(files.generator, codes, len(vocabulary), tokenizer.skeleton)
+        generator = read_released_generator(
+            files.generator, codes, lamp.lamp.config.qformer, tokenizer.skeleton
+        )
         unused[files.generator] = generator.unused
     captioner = None
     if files.captioner is not None:

@@ -46,7 +46,7 @@ def read_released_captioner(
     width = state.shape("opt_proj.weight", 2)[1]
     sizes = lamp.config.qformer
     if qformer_sizes(state, sizes.text_tokens) != sizes:
-        raise ValueError(f"{path}: its motion transformer is of other sizes than LaMP's")
+        raise ValueError(f"{path}: its Q-Former is of other sizes than LaMP's")
     _require_same_encoder(state, tokenizer)
     config = CaptionerConfig(
         width, language_model=_language_model(state, llm), learns_qformer=True, label_smoothing=0.0

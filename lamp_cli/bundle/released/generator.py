@@ -12,10 +12,11 @@ from pathlib import Path
 import torch
 
 from ...model.generator import GeneratorConfig
+from ...model.qformer import QFormerConfig
 from ...model.released import ReleasedGenerator, ReleasedTextToMotion
 from ...motion.clip_length import LONGEST_CLIP_TOKENS
 from ...motion.skeleton import KIT, Skeleton
-from .lamp import HEAD_WIDTH, fill_qformer, qformer_sizes
+from .lamp import count_heads, fill_qformer, qformer_sizes
 from .state_dict import StateDict
 from .tokenizer import of_weights_and_biases, state_dict_of
 
@@ -47,9 +48,9 @@ class ReleasedGeneratorWeights:
 
 
 def read_released_generator(
-    path: Path, codes: int, vocabulary: int, skeleton: Skeleton
+    path: Path, codes: int, qformer: QFormerConfig, skeleton: Skeleton
 ) -> ReleasedGeneratorWeights:
-    """The generator and its condition, for a tokenizer of ``codes`` and words of this ``vocabulary``.
+    """The generator and its condition, for a tokenizer of ``codes`` and a LaMP of the sizes ``qformer``.
 
     Raises ``ValueError`` naming what is missing, of another shape or without a place in ours.
     """
@@ -58,9 +59,11 @@ def read_released_generator(
     rows, code_width = state.shape("token_emb.weight", 2)
     if rows != codes + 2:
         raise ValueError(f"{path}: names {rows - 2} codes; the tokenizer has {codes}")
-    qformer = qformer_sizes(state)
-    if qformer.vocabulary != vocabulary:
-        raise ValueError(f"{path}: reads {qformer.vocabulary} word pieces; LaMP reads {vocabulary}")
+    if qformer_sizes(state, qformer.text_tokens) != qformer:
+        raise ValueError(f"{path}: its Q-Former is of other sizes than LaMP's")
+    condition_width = state.shape("cond_emb.weight", 2)[1]
+    if condition_width != qformer.width:
+        raise ValueError(f"{path}: its condition has {condition_width} numbers, LaMP's {qformer.width}")
     network = ReleasedTextToMotion(qformer, _sizes(state, codes, skeleton))
     fill_qformer(state, network.condition.qformer)
     state.fill(network.condition.projection, {"weight": "text2former.weight", "bias": "text2former.bias"})
@@ -81,7 +84,7 @@ def _sizes(state: StateDict, codes: int, skeleton: Skeleton) -> GeneratorConfig:
         condition_width=condition_width,
         width=width,
         layers=layers,
-        heads=width // HEAD_WIDTH,
+        heads=count_heads(state, width),
         feed_forward=state.shape(f"{_LAYERS}0.linear1.weight", 2)[0],
         # Positions attend to later ones too: see ``ReleasedBlock``.
         causal=False,

@@ -130,13 +130,20 @@ def qformer_sizes(state: StateDict, text_tokens: int = 32) -> QFormerConfig:
         vocabulary=vocabulary,
         width=width,
         layers=layers,
-        heads=width // HEAD_WIDTH,
+        heads=count_heads(state, width),
         feed_forward=state.shape(f"{_BERT}encoder.layer.0.intermediate.dense.weight", 2)[0],
         query_tokens=state.shape("query_tokens", 3)[1],
         text_tokens=text_tokens,
         context_width=state.shape(key, 2)[1],
         cross_attention_every=crossing[1] if len(crossing) > 1 else max(layers, 1),
     )
+
+
+def count_heads(state: StateDict, width: int) -> int:
+    """Attention's heads in a layer; raises ``ValueError`` for a width that is none of whole heads."""
+    if width % HEAD_WIDTH:
+        raise ValueError(f"{state.path}: its width is {width}; expected a multiple of {HEAD_WIDTH}")
+    return width // HEAD_WIDTH
 
 
 def fill_qformer(state: StateDict, qformer: QFormer) -> None:
