@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +18,6 @@ from ..storage import safe_stem
 from .common import UsageError, emit, motion_notes, note
 from .files import SAVED_FORMATS, OutputFiles, require_place, require_writable
 from .inputs import (
-    BodyModels,
     JointMap,
     MotionInput,
     Skipped,
@@ -49,6 +48,7 @@ class _Target:
     fps: its rate, None for the motion's own.
     scale: its unit.
     clean: whether the motion is cleaned up.
+    body_models: folder of SMPL body models, one of which SMPL poses are fitted to.
     """
 
     kind: str
@@ -57,6 +57,7 @@ class _Target:
     fps: float | None
     scale: Scale
     clean: bool
+    body_models: Path | None
 
     def converted(self, motion: Motion) -> Motion:
         """The motion as it is written, with a note where its rate changes unasked."""
@@ -71,7 +72,8 @@ class _Target:
             )
         if self.clean:
             motion = _at_rate(motion, motion.skeleton.fps)
-            motion = replace(motion, joints=clean_up_recording(motion.joints, motion.skeleton))
+            joints = clean_up_recording(motion.joints, motion.skeleton)
+            motion = replace(motion, joints=joints, features=None, poses=None)
         return replace(_at_rate(motion, fps), notes=notes)
 
 
@@ -86,7 +88,13 @@ def convert_command(
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder to write to, with --format.")] = Path("."),
     fps: Annotated[float | None, typer.Option(help="Frames per second of joint files; else 20.")] = None,
-    body_models: BodyModels = None,
+    body_models: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of SMPL body models (.npz): the person's own body of SMPL poses, and the one that "
+            "written .npz files are fitted to."
+        ),
+    ] = None,
     joint_map: JointMap = None,
     output_fps: Annotated[
         float | None,
@@ -116,7 +124,7 @@ def convert_command(
     from_stdin = "-" in names or not names
     if from_stdin and sys.stdin.isatty():
         raise UsageError("no motion; expected motion files, a folder, or file names on stdin")
-    target = _Target(kind, place, output, output_fps, scale, clean)
+    target = _Target(kind, place, output, output_fps, scale, clean, body_models)
     inputs, outputs, skipped, written = (
         motion_inputs(names, recursive),
         OutputFiles(force),
@@ -130,15 +138,15 @@ def convert_command(
                 takes = item.read(reading) if place is None else _only(item, list(item.read(reading)))
                 for take, motion in takes:
                     converted = target.converted(motion)
-                    path = _write(converted, item, take, target, outputs)
+                    path, known = _write(converted, item, take, target, outputs)
                     show_notes(converted)
                     record = {**item.record, "source": item.name, **({"take": take} if take else {})}
-                    record |= {"motion": str(path), "frames": len(converted), "fps": converted.fps}
+                    record |= {"motion": str(path), "frames": len(converted), "fps": converted.fps, **known}
                     emit(record, str(path), as_json)
                     written += 1
             except (ValueError, OSError) as error:
                 skipped.add_input(item, error)
-    if written and kind == "npz":
+    if written and kind == "npz" and body_models is None:
         note("SMPL poses move a neutral body: the lengths of bones and the twist of hands and feet are lost")
     skipped.finish()
     if not written:
@@ -151,14 +159,30 @@ def _only(item: MotionInput, takes: Sequence[tuple[str, Motion]]) -> Sequence[tu
     return takes
 
 
-def _write(motion: Motion, item: MotionInput, take: str, target: _Target, outputs: OutputFiles) -> Path:
-    writer = partial(motion.save, scale=target.scale.value)
+def _write(
+    motion: Motion, item: MotionInput, take: str, target: _Target, outputs: OutputFiles
+) -> tuple[Path, dict[str, float]]:
+    """Where the motion was written, and how far a fitted body's joints are from its own."""
+    known: dict[str, float] = {}
+    if target.kind == "npz" and target.body_models is not None:
+        writer: Callable[[Path], Any] = partial(_write_fitted, motion, target.body_models, item.name, known)
+    else:
+        writer = partial(motion.save, scale=target.scale.value)
     if target.file is not None:
-        return outputs.write_one(target.file, writer)
+        return outputs.write_one(target.file, writer), known
     stem, suffix = item.path.stem, f".{target.kind}"
-    return outputs.write(target.folder, safe_stem(f"{stem}_{take}") if take else stem, {suffix: writer})[
-        suffix
-    ]
+    name = safe_stem(f"{stem}_{take}") if take else stem
+    return outputs.write(target.folder, name, {suffix: writer})[suffix], known
+
+
+def _write_fitted(motion: Motion, body_models: Path, name: str, known: dict[str, float], path: Path) -> None:
+    from ..files.smpl import save_poses
+
+    fit = save_poses(path, motion, body_models)
+    assert fit is not None
+    before, after = 1000 * fit.error_before, 1000 * fit.error
+    note(f"{name}: the body model's joints are {after:.1f} mm from the motion's, {before:.1f} mm unfitted")
+    known |= {"unfitted_mm": round(before, 2), "fitted_mm": round(after, 2)}
 
 
 def _at_rate(motion: Motion, fps: float) -> Motion:
@@ -167,4 +191,4 @@ def _at_rate(motion: Motion, fps: float) -> Motion:
     if fps == motion.fps:
         return motion
     joints = resample(motion.joints, motion.fps, fps)
-    return replace(motion, joints=joints, fps=fps, features=None, rotations=None)
+    return replace(motion, joints=joints, fps=fps, features=None, poses=None)

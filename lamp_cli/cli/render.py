@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from itertools import chain
@@ -18,7 +18,6 @@ from ..storage import safe_stem
 from .common import UsageError, emit, motion_notes, note, note_missing_signs
 from .files import PICTURE_FORMATS, OutputFiles, formats_option, require_place, require_writable
 from .inputs import (
-    BodyModels,
     JointMap,
     MotionInput,
     Skipped,
@@ -31,6 +30,7 @@ from .progress import progress
 if TYPE_CHECKING:
     from ..files.reading import Reading
     from ..motion.motion import Motion
+    from ..motion.surface import Surface
 
 
 class Style(str, Enum):
@@ -50,6 +50,22 @@ class _Shown:
     motion: Motion
 
 
+@dataclass(frozen=True)
+class _Drawing:
+    """How motions are drawn: ``SceneOptions``, and the folder of the body models that are drawn as bodies."""
+
+    options: Any
+    body_models: Path | None
+
+    def meshes(self, motions: Sequence[Motion]) -> list[Surface]:
+        """The bodies of motions; none where solid limbs or lines are drawn."""
+        from ..files.body_model import body_surface
+
+        if self.body_models is None or self.options.style != Style.body:
+            return []
+        return [body_surface(motion, self.body_models) for motion in motions]
+
+
 def render_command(
     motions: Annotated[
         list[str] | None, typer.Argument(help="Motion files or folders of them; - or none reads stdin.")
@@ -66,7 +82,12 @@ def render_command(
     title: Annotated[str | None, typer.Option(help="Instead of the sentence or the file's name.")] = None,
     size: Annotated[int, typer.Option(min=64, max=2160, help="Height and width of a motion, pixels.")] = 480,
     fps: Annotated[float | None, typer.Option(help="Frames per second of joint files; else 20.")] = None,
-    body_models: BodyModels = None,
+    body_models: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of SMPL body models (.npz), of which one is drawn as the body in pictures."
+        ),
+    ] = None,
     joint_map: JointMap = None,
     style: Annotated[Style, typer.Option(help="Solid limbs or thin lines.")] = Style.body,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
@@ -87,28 +108,34 @@ def render_command(
     from ..render.camera import SceneOptions
 
     inputs = motion_inputs(names, recursive)
-    options = SceneOptions(size, size, style=style.value)
+    drawing = _Drawing(SceneOptions(size, size, style=style.value), body_models)
+    if html is not None and body_models is not None:
+        note("the page shows the plain body; body models are drawn in videos and pictures")
     outputs, skipped = OutputFiles(force), Skipped()
     with ExitStack() as stack:
         every = chain(inputs, stdin_inputs(stack, skipped) if from_stdin else ())
         shown = _shown(every, title, reading, skipped, stack.enter_context(motion_notes()))
         if together is None and html is None:
             total = None if from_stdin else len(inputs)
-            _each(shown, wanted, output, options, outputs, total, as_json)
+            _each(shown, wanted, output, drawing, outputs, total, as_json)
         else:
-            _at_once(list(shown), {"video": together, "html": html}, options, outputs, as_json)
+            _at_once(list(shown), {"video": together, "html": html}, drawing, outputs, as_json)
     skipped.finish()
 
 
 def _at_once(
-    every: list[_Shown], places: dict[str, Path | None], options: Any, outputs: OutputFiles, as_json: bool
+    every: list[_Shown],
+    places: dict[str, Path | None],
+    drawing: _Drawing,
+    outputs: OutputFiles,
+    as_json: bool,
 ) -> None:
     """All motions in one file for each of ``places``, by the key of the output line."""
     if not every:
         raise UsageError("no motion; the input is empty")
     for key, path in places.items():
         if path is not None:
-            written = outputs.write_one(path, partial(_all, every, key, options))
+            written = outputs.write_one(path, partial(_all, every, key, drawing))
             emit({"motion": [s.record["motion"] for s in every], key: str(written)}, str(written), as_json)
 
 
@@ -144,7 +171,7 @@ def _each(
     shown: Iterator[_Shown],
     wanted: tuple[str, ...],
     output: Path,
-    options: Any,
+    drawing: _Drawing,
     outputs: OutputFiles,
     total: int | None,
     as_json: bool,
@@ -158,7 +185,15 @@ def _each(
                 note_missing_signs([item.title])
                 titles.add(item.title)
             motion = item.motion
-            writer = partial(render_motions, [motion.joints], motion.fps, [item.title], options=options)
+            meshes = drawing.meshes([motion])
+            writer = partial(
+                render_motions,
+                [motion.joints],
+                motion.fps,
+                [item.title],
+                options=drawing.options,
+                surfaces=meshes,
+            )
             paths = outputs.write(output, item.name, {f".{kind}": writer for kind in wanted})
             files = {"video" if kind == "mp4" else kind: str(paths[f".{kind}"]) for kind in wanted}
             record = {**item.record, **files, "frames": len(motion), "fps": motion.fps}
@@ -168,7 +203,7 @@ def _each(
         raise UsageError("no motion; the input is empty")
 
 
-def _all(every: list[_Shown], key: str, options: Any, path: Path) -> None:
+def _all(every: list[_Shown], key: str, drawing: _Drawing, path: Path) -> None:
     from ..motion.transform import resample
     from ..render.video import render_motions
     from ..render.viewer import write_viewer
@@ -177,10 +212,16 @@ def _all(every: list[_Shown], key: str, options: Any, path: Path) -> None:
     rate = motions[0].fps
     if any(motion.fps != rate for motion in motions):
         note(f"motions of several frame rates are shown at {rate:g} frames per second")
-    joints = [resample(motion.joints, motion.fps, rate) for motion in motions]
+    motions = [
+        motion
+        if motion.fps == rate
+        else replace(motion, joints=resample(motion.joints, motion.fps, rate), fps=rate, poses=None)
+        for motion in motions
+    ]
+    joints = [motion.joints for motion in motions]
     titles = [s.title for s in every]
     if key == "html":
         write_viewer(joints, rate, titles, path)
     else:
         note_missing_signs(titles)
-        render_motions(joints, rate, titles, path, options)
+        render_motions(joints, rate, titles, path, drawing.options, drawing.meshes(motions))

@@ -20,10 +20,11 @@ from .arrays import (
     stored_rate,
 )
 from .asf_amc import is_amc, load_amc
+from .body_model import BodyModelError
 from .bvh import load_bvh
 from .joint_names import read_joint_map
 from .reading import AS_STORED, Reading
-from .smpl import ESTIMATED, RATES, BodyModelError, holds_poses, model_joints, neutral_joints, read_poses
+from .smpl import ESTIMATED, RATES, holds_poses, model_joints, neutral_joints, read_poses
 
 # Files of these endings are looked for in folders; a file that is named is recognised by its content.
 MOTION_SUFFIXES = (".npy", ".npz", ".bvh", ".amc")
@@ -148,4 +149,4 @@ def _smpl_motion(archive: dict[str, np.ndarray], path: Path, reading: Reading) -
     notes += body.notes
     if rate is None:
         notes += notes_of_assumed_rate(body.joints, HUMANML3D)
-    return Motion(body.joints, HUMANML3D, rate or HUMANML3D.fps, str(path), notes=tuple(notes))
+    return Motion(body.joints, HUMANML3D, rate or HUMANML3D.fps, str(path), notes=tuple(notes), poses=poses)

@@ -8,57 +8,35 @@ one the rotations drive a neutral body of the corpus's bone lengths.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..motion import rotation
+from ..motion.body_poses import BodyPoses
 from ..motion.joint_rotations import forward, joint_rotations, t_pose
 from ..motion.motion import Motion
 from ..motion.plausibility import bone_lengths
 from ..motion.skeleton import HUMANML3D
 from ..storage import replacing
+from .body_model import (
+    KINDS,
+    Y_UP,
+    FittedBody,
+    find_body_model,
+    fitted_body,
+    posed_joints,
+    require_body_joints,
+)
 
 BODY_JOINTS = HUMANML3D.joints
 # Poses as smplx names them, the root's and the others'.
 ESTIMATED = ("global_orient", "body_pose")
 RATES = ("mocap_framerate", "mocap_frame_rate", "fps")
-# A body model's rows of the pose, and what its file is called.
 _SMPL_X_JOINTS = 55
-_KINDS = {24: "SMPL", 52: "SMPL-H", _SMPL_X_JOINTS: "SMPL-X"}
-_MODEL_ARRAYS = ("v_template", "shapedirs", "J_regressor")
 # The pelvis of the neutral body lies here from the origin that ``trans`` moves, metres.
 _PELVIS = np.array([0.0, -0.22, 0.03])
-# AMASS is z up; the corpus is y up.
-_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-
-
-class BodyModelError(ValueError):
-    """A body model that is not there or cannot be read; the message names the folder or file."""
-
-
-@dataclass(frozen=True)
-class BodyPoses:
-    """What an archive says of a body.
-
-    Attributes:
-        rotations: axis-angle vectors (T, K, 3) in radians, root first; K is 24 (SMPL), 52 (SMPL-H),
-            55 (SMPL-X), or 22 where the hands are left out.
-        translation: place of the root (T, 3), metres.
-        betas: shape (S,), empty when unknown.
-        gender: ``neutral``, ``male`` or ``female``.
-        fps: frames per second, None when the file does not say it.
-        up: the axis that points up, ``z`` in AMASS, ``y`` in what is estimated from video.
-
-    """
-
-    rotations: np.ndarray
-    translation: np.ndarray
-    betas: np.ndarray
-    gender: str
-    fps: float | None
-    up: str = "z"
 
 
 def holds_poses(names: Iterable[str]) -> bool:
@@ -125,34 +103,53 @@ def neutral_joints(poses: BodyPoses) -> np.ndarray:
     return _with_y_up(joints, poses)
 
 
-def save_poses(path: Path, motion: Motion) -> None:
-    """Write a motion as AMASS stores SMPL-X poses (``.npz``), whole or not at all; z up.
+def save_poses(path: Path, motion: Motion, body_models: Path | None = None) -> FittedBody | None:
+    """Write a motion as AMASS stores SMPL poses (``.npz``), whole or not at all; z up.
 
-    The body is the neutral one: bones keep their directions, not their lengths, and the path is scaled to its
-    legs. Hands, face and the twist of feet, wrists and head are at rest. Raises ``ValueError`` for a skeleton
-    other than HumanML3D's.
+    body_models: folder of SMPL body models, one of which is fitted to the joints, and returned with how near
+        it comes. Without one the body is the neutral SMPL-X one: bones keep their directions, not their
+        lengths, and the path is scaled to its legs. Hands, face and the twist of feet, wrists and head are
+        at rest.
+
+    Raises ``ValueError`` for a skeleton other than HumanML3D's, ``BodyModelError`` where no model fits.
     """
-    if motion.skeleton is not HUMANML3D:
-        raise ValueError(
-            f"{path}: SMPL poses need HumanML3D's joints, this motion has {motion.skeleton.name}'s"
-        )
+    require_body_joints(motion, motion.source or str(path))
+    if body_models is None:
+        _write_poses(path, motion, *_neutral_poses(motion), np.zeros(16), _SMPL_X_JOINTS)
+        return None
+    model = find_body_model(body_models)
+    fit = fitted_body(motion, model)
+    trans = (fit.translation + fit.pelvis) @ Y_UP - fit.pelvis
+    _write_poses(path, motion, _quaternions(fit.rotations), trans, fit.betas, model.joints)
+    return fit
+
+
+def _neutral_poses(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+    """Local rotations (T, 22, 4), y up, and the root's path (T, 3), z up, of the neutral body."""
     body = _neutral_body()
     leg = [joint - 1 for joint in HUMANML3D.leg]
     own_leg = float(np.median(bone_lengths(motion.joints, HUMANML3D)[:, leg].sum(1)))
     size = sum(HUMANML3D.bone_lengths[joint] for joint in HUMANML3D.leg) / own_leg
     turns = joint_rotations(motion.joints, HUMANML3D, motion.fps, body).rotations
+    return turns, motion.joints[:, 0] * size @ Y_UP - _PELVIS
+
+
+def _write_poses(
+    path: Path, motion: Motion, turns: np.ndarray, trans: np.ndarray, betas: np.ndarray, joints: int
+) -> None:
+    """Write local rotations (T, 22, 4), y up, and the root's path (T, 3), z up, for a model of ``joints``."""
     quarter_turn_about_x = np.array([1.0, 1.0, 0.0, 0.0]) / np.sqrt(2.0)
+    turns = turns.copy()
     turns[:, 0] = rotation.multiply(quarter_turn_about_x, turns[:, 0])
-    poses = np.zeros((len(turns), _SMPL_X_JOINTS, 3), dtype=np.float32)
+    poses = np.zeros((len(turns), joints, 3), dtype=np.float32)
     poses[:, :BODY_JOINTS] = rotation.to_axis_angle(turns)
     flat = poses.reshape(len(poses), -1)
-    trans = motion.joints[:, 0] * size @ _Y_UP - _PELVIS
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
-            surface_model_type="smplx",
+            surface_model_type=KINDS[joints].lower().replace("-", "") if joints in KINDS else "smplx",
             gender="neutral",
-            betas=np.zeros(16, dtype=np.float32),
+            betas=betas.astype(np.float32),
             mocap_frame_rate=float(motion.fps),
             trans=trans.astype(np.float32),
             poses=flat,
@@ -167,53 +164,13 @@ def model_joints(poses: BodyPoses, folder: Path) -> np.ndarray:
     ``folder`` holds the body models as they are downloaded, ``.npz`` files anywhere below it. Raises
     :class:`BodyModelError` when none fits. Pickled models (``.pkl``) are never opened.
     """
-    import torch
-    from smplx.lbs import batch_rigid_transform, batch_rodrigues, blend_shapes, vertices2joints
-
-    template, shapes, regressor = _body_model(folder, poses)
-    count = min(len(poses.betas), shapes.shape[-1])
-    betas = torch.from_numpy(poses.betas[None, :count])
-    vertices = torch.from_numpy(template)[None] + blend_shapes(betas, torch.from_numpy(shapes[..., :count]))
-    rest = vertices2joints(torch.from_numpy(regressor[:BODY_JOINTS]), vertices)
-    vectors = torch.from_numpy(poses.rotations[:, :BODY_JOINTS])
-    turns = batch_rodrigues(vectors.reshape(-1, 3)).reshape(len(vectors), BODY_JOINTS, 3, 3)
-    parents = torch.tensor(HUMANML3D.parents)
-    joints, _ = batch_rigid_transform(turns, rest.expand(len(vectors), -1, -1), parents, dtype=torch.float64)
-    placed = joints.numpy() + poses.translation[:, None]
+    model = find_body_model(folder, poses.rotations.shape[1], poses.gender)
+    placed = posed_joints(model, poses.rotations[:, :BODY_JOINTS], poses.betas) + poses.translation[:, None]
     return _with_y_up(placed, poses)
 
 
 def _with_y_up(joints: np.ndarray, poses: BodyPoses) -> np.ndarray:
-    return (joints @ _Y_UP.T if poses.up == "z" else joints).astype(np.float32)
-
-
-def _body_model(folder: Path, poses: BodyPoses) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Template (V, 3), shape directions (V, 3, S) and joint regressor (K, V), float64, of the body that fits.
-
-    Of the files with as many joints as the poses, the one whose path names the gender; else a neutral one.
-    """
-    if not folder.is_dir():
-        raise BodyModelError(f"{folder}: no such folder; expected one with SMPL body models (.npz)")
-    wanted = poses.rotations.shape[1]
-    fitting = []
-    for path in sorted(folder.rglob("*.npz")):
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                if not set(_MODEL_ARRAYS) <= set(archive.files):
-                    continue
-                arrays = [
-                    archive[name].astype(np.float64) for name in ("v_template", "shapedirs", "J_regressor")
-                ]
-        except (ValueError, OSError) as error:
-            raise BodyModelError(f"{path}: cannot be read as a body model ({error})") from None
-        if wanted in (BODY_JOINTS, len(arrays[2])):
-            fitting.append((_gender_of(path), arrays))
-    for gender in (poses.gender, "neutral"):
-        for found, arrays in fitting:
-            if found == gender:
-                return arrays[0], arrays[1], arrays[2]
-    kind = _KINDS.get(wanted, "SMPL, SMPL-H or SMPL-X")
-    raise BodyModelError(f"{folder}: holds no {kind} body model, {poses.gender} or neutral, as an .npz file")
+    return (joints @ Y_UP.T if poses.up == "z" else joints).astype(np.float32)
 
 
 def _neutral_body() -> np.ndarray:
@@ -221,11 +178,6 @@ def _neutral_body() -> np.ndarray:
     offsets = t_pose(HUMANML3D)
     lengths = np.linalg.norm(offsets, axis=-1)
     return offsets * (np.array(HUMANML3D.bone_lengths) / np.maximum(lengths, 1e-9))[:, None]
-
-
-def _gender_of(path: Path) -> str:
-    words = f"{path.parent.name} {path.stem}".lower()
-    return next((gender for gender in ("female", "male", "neutral") if gender in words), "neutral")
 
 
 def _gender(archive: Mapping[str, np.ndarray]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .body_poses import BodyPoses
 from .representation import joints_to_features
 from .skeleton import Skeleton
 from .transform import resample
@@ -23,7 +24,7 @@ class Motion:
     source: the file and the entry within an archive, or the model that made it.
     features: (T, 12J-1), set when a file held features or a network made them; then used as they are.
     notes: what a reader assumed or repaired (unit, axes, floor, rate) or a model doubts, in sentences.
-    rotations: local rotations (T, J, 4) as unit quaternions (w, x, y, z), where a file held them.
+    poses: of the SMPL body that the joints are of, where a file held them.
     text: the sentence that it belongs to.
     candidates: of how many draws of a model it is the one that was kept; None where no model is known to have
         made it.
@@ -35,7 +36,7 @@ class Motion:
     source: str = ""
     features: np.ndarray | None = None
     notes: tuple[str, ...] = ()
-    rotations: np.ndarray | None = None
+    poses: BodyPoses | None = None
     text: str = ""
     candidates: int | None = None
 
@@ -63,8 +64,8 @@ class Motion:
             raise ValueError(f"no frame between {frames.start} and {frames.stop} of {len(self)}")
         # Features hold velocities from frame to frame: they are those of every frame or of none.
         features = None if self.features is None or step > 1 else self.features[frames]
-        rotations = None if self.rotations is None else self.rotations[frames]
-        return replace(self, joints=joints, fps=self.fps / step, features=features, rotations=rotations)
+        poses = None if self.poses is None else self.poses[frames]
+        return replace(self, joints=joints, fps=self.fps / step, features=features, poses=poses)
 
     def to_features(self) -> np.ndarray:
         """Features (T-1, 12J-1) at the skeleton's own frame rate; as stored when the file had them.
@@ -76,13 +77,14 @@ class Motion:
         joints = resample(self.joints, self.fps, self.skeleton.fps)
         return joints_to_features(joints, self.skeleton)
 
-    def save(self, path: str | Path, scale: str = "cm") -> Path:
+    def save(self, path: str | Path, scale: str = "cm", body_models: str | Path | None = None) -> Path:
         """Write the motion; whole or not at all, over what is there.
 
         path: ``.npy`` for joints, ``.bvh`` for a skeleton's rotations, ``.glb`` for a skinned body with its
             animation, ``.npz`` for SMPL poses as AMASS has them; the latter three as ``files.bvh.save_bvh``,
             ``files.gltf.save_gltf`` and ``files.smpl.save_poses`` say.
         scale: unit of a ``.bvh`` file, ``cm`` or ``m``.
+        body_models: folder of SMPL body models (``.npz``); the poses of an ``.npz`` file are fitted to one.
 
         Raises ``ValueError`` for another suffix or scale, and for SMPL poses of KIT's joints.
         """
@@ -100,20 +102,28 @@ class Motion:
         elif suffix == ".glb":
             save_gltf(path, self)
         elif suffix == ".npz":
-            save_poses(path, self)
+            save_poses(path, self, None if body_models is None else Path(body_models))
         else:
             raise ValueError(f"{path}: expected a name ending in .npy, .bvh, .glb or .npz")
         return path
 
-    def render(self, path: str | Path, size: int = 480, style: str = "body") -> Path:
+    def render(
+        self,
+        path: str | Path,
+        size: int = 480,
+        style: str = "body",
+        body_models: str | Path | None = None,
+    ) -> Path:
         """Draw the motion with its sentence as ``.mp4``, ``.gif``, ``.webp``, ``.png`` or an ``.html`` page.
 
         path: where to write, over what is there; its suffix is the format.
         size: height and width in pixels, of a picture or video.
         style: ``body``, solid limbs, or ``skeleton``, thin lines.
+        body_models: folder of SMPL body models (``.npz``), one of which is drawn as the body, but on a page.
 
         Raises ``ValueError`` for another suffix or joints that are no motion.
         """
+        from ..files.body_model import body_surface
         from ..render.camera import SceneOptions
         from ..render.video import render_motions
         from ..render.viewer import write_viewer
@@ -121,9 +131,9 @@ class Motion:
         path = Path(path)
         if path.suffix.lower() == ".html":
             return write_viewer([self.joints], self.fps, [self.text], path)
-        return render_motions(
-            [self.joints], self.fps, [self.text], path, SceneOptions(size, size, style=style)
-        )
+        meshes = [] if body_models is None or style != "body" else [body_surface(self, Path(body_models))]
+        options = SceneOptions(size, size, style=style)
+        return render_motions([self.joints], self.fps, [self.text], path, options, meshes)
 
     def _repr_html_(self) -> str:
         """A player for notebooks: the page of ``render``'s viewer in a frame."""

@@ -8,6 +8,9 @@ import numpy as np
 
 from ..motion.representation import gaussian_smooth
 
+# From the camera to what is drawn, metres.
+NEAREST = 0.05
+
 
 @dataclass(frozen=True)
 class SceneOptions:
@@ -42,7 +45,7 @@ class Camera:
     def project(self, points: np.ndarray, target: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """Pixel x, pixel y and depth (..., 3) of points (..., 3)."""
         local = (points - target) @ self.axes.T
-        depth = np.maximum(self.distance - local[..., 2], 0.05)
+        depth = np.maximum(self.distance - local[..., 2], NEAREST)
         scale = self.focal / depth
         return np.stack(
             [size[0] / 2 + local[..., 0] * scale, size[1] / 2 - local[..., 1] * scale, depth], axis=-1

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import repeat
 
 import numpy as np
 
 from ..motion.body_shape import TONES, Ellipsoid, PosedBody, RoundCone, posed_body, posed_lines
 from ..motion.skeleton import Skeleton
+from ..motion.surface import Surface
 from .camera import Camera, SceneOptions, camera_for, targets_of
+from .mesh import draw_mesh, vertex_brightness
 from .solids import Canvas, clipped, draw_cone, draw_ellipsoid, paint, segment
 
 
@@ -40,9 +43,16 @@ THREADS = 2
 
 
 def pictures(
-    joints: np.ndarray, skeleton: Skeleton, fps: float, options: SceneOptions
+    joints: np.ndarray,
+    skeleton: Skeleton,
+    fps: float,
+    options: SceneOptions,
+    surface: Surface | None = None,
 ) -> Iterator[np.ndarray]:
-    """RGB pictures (H, W, 3) uint8, one per frame of joints (T, J, 3) in metres, y up, at ``fps``."""
+    """RGB pictures (H, W, 3) uint8, one per frame of joints (T, J, 3) in metres, y up, at ``fps``.
+
+    surface: what is drawn in place of the body around the joints.
+    """
     targets = targets_of(joints)
     camera = camera_for(joints, targets, options)
     size = (options.width, options.height)
@@ -53,13 +63,18 @@ def pictures(
     shadow, radii = _shadow_of(body)
     light = ((LIGHT / np.linalg.norm(LIGHT)) @ camera.axes.T).tolist()
 
-    def draw(number: int) -> np.ndarray:
+    def draw(number: int, vertices: np.ndarray | None) -> np.ndarray:
         target = targets[number]
         picture = floor.picture(target)
         _draw_trail(picture, camera.project(_trail(frames, number), target, size), camera)
         _shade_ground(picture, camera.project(shadow[number], target, size), radii, camera.focal)
-        canvas = Canvas(picture, np.full(picture.shape[1:], np.inf, np.float32), camera, light)
-        _draw_body(canvas, camera.project(ends[number], target, size), surfaces[number], body)
+        if surface is None or vertices is None:
+            canvas = Canvas(picture, np.full(picture.shape[1:], np.inf, np.float32), camera, light)
+            _draw_body(canvas, camera.project(ends[number], target, size), surfaces[number], body)
+        else:
+            bright = vertex_brightness(vertices, surface.faces, camera.axes, np.array(light))
+            colours = (255 * surface.colours * bright[:, None]).astype(np.float32)
+            draw_mesh(picture, camera.project(vertices, target, size), surface.faces, colours)
         pixels = np.empty((*picture.shape[1:], 3), np.uint8)
         for channel, plane in enumerate(picture):
             pixels[..., channel] = plane
@@ -68,8 +83,9 @@ def pictures(
     with ThreadPoolExecutor(THREADS) as pool:
         # A few frames ahead and no more, so that memory does not grow with the length.
         waiting: deque[Future[np.ndarray]] = deque()
-        for number in range(len(frames)):
-            waiting.append(pool.submit(draw, number))
+        meshes = repeat(None) if surface is None else surface.frames()
+        for number, vertices in zip(range(len(frames)), meshes, strict=False):
+            waiting.append(pool.submit(draw, number, vertices))
             if len(waiting) > 2 * THREADS:
                 yield waiting.popleft().result()
         while waiting:

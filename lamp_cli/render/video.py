@@ -12,6 +12,7 @@ import numpy as np
 
 from ..motion.representation import require_joints
 from ..motion.skeleton import Skeleton, skeleton_of_joints
+from ..motion.surface import Surface
 from ..storage import replacing
 from .encode import ENCODERS, Footage
 from .fonts import font_for
@@ -32,8 +33,11 @@ def render_motions(
     titles: Sequence[str],
     path: Path,
     options: SceneOptions | None = None,
+    surfaces: Sequence[Surface] = (),
 ) -> Path:
     """Write motions, each (T, J, 3) metres, in a grid with their titles; the suffix is the format.
+
+    surfaces: one for each motion, drawn in place of the body around its joints.
 
     Frames are drawn and encoded one by one, so that long clips need no more memory. Raises
     ``ValueError`` for joints that are no motion or an unknown suffix.
@@ -45,7 +49,7 @@ def render_motions(
     bodies = [np.asarray(motion) for motion in motions]
     for body in bodies:
         skeleton_to_render(body)
-    frames = _panels(bodies, fps, titles, options or SceneOptions())
+    frames = _panels(bodies, fps, titles, options or SceneOptions(), surfaces)
     with replacing(path) as temporary:
         footage = Footage(frames, max(map(len, bodies)), fps)
         ENCODERS[path.suffix.lower()](footage, temporary)
@@ -53,9 +57,17 @@ def render_motions(
 
 
 def _panels(
-    motions: list[np.ndarray], fps: float, titles: Sequence[str], options: SceneOptions
+    motions: list[np.ndarray],
+    fps: float,
+    titles: Sequence[str],
+    options: SceneOptions,
+    surfaces: Sequence[Surface],
 ) -> Iterator[np.ndarray]:
-    panels = [_panel(motion, fps, title, options) for motion, title in zip(motions, titles, strict=True)]
+    meshes: Sequence[Surface | None] = surfaces or [None] * len(motions)
+    panels = [
+        _panel(motion, fps, title, options, mesh)
+        for motion, title, mesh in zip(motions, titles, meshes, strict=True)
+    ]
     shown: list[np.ndarray] = [next(panel) for panel in panels]
     yield _grid(shown)
     for _ in range(1, max(map(len, motions))):
@@ -73,11 +85,13 @@ def _grid(shown: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(rows, axis=0)
 
 
-def _panel(motion: np.ndarray, fps: float, title: str, options: SceneOptions) -> Iterator[np.ndarray]:
+def _panel(
+    motion: np.ndarray, fps: float, title: str, options: SceneOptions, surface: Surface | None
+) -> Iterator[np.ndarray]:
     skeleton = skeleton_to_render(motion)
     ink, cover = _title(title, options.width, options.height)
     rows = len(cover)
-    for picture in pictures(motion, skeleton, fps, options):
+    for picture in pictures(motion, skeleton, fps, options, surface):
         strip = picture[:rows].astype(np.float32)
         picture[:rows] = (strip + cover * (ink - strip) + 0.5).astype(np.uint8)
         yield picture

@@ -90,7 +90,7 @@ def test_clean_holds_feet_and_keeps_the_body(joints: np.ndarray, tmp_path: Path)
         (("a.npy", "b.npy", "c.bvh"), "expected IN and OUT, or --format"),
         (("a.npy", "a.fbx"), "expected a name ending in .npy, .bvh, .npz"),
         (("a.npy", "--format", "fbx"), "expected one of npy, bvh, npz"),
-        (("kit.npy", "kit.npz"), "SMPL poses need HumanML3D's joints"),
+        (("kit.npy", "kit.npz"), "kit.npy: an SMPL body needs HumanML3D's joints"),
         (("many.npz", "a.bvh"), "holds 2 motions"),
         (("missing.npy", "a.bvh"), "missing.npy"),
         (("a.npy", "a.bvh", "--output-fps", "0"), "--output-fps 0"),
