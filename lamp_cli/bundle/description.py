@@ -13,11 +13,13 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from ..motion.skeleton import skeleton_named
 from ..storage import file_digest, read_text_file, read_toml
 from .bundle import find_bundle, read_config
 from .card import bundle_parts
-from .config import BundleConfig, to_json
+from .config import BundleConfig, read_config_file, to_json
 from .trained_evaluator import is_evaluator
+from .trained_tokenizer import TrainedTokenizerConfig, is_tokenizer
 
 # The networks and training that a bundle was made with, whole, beside its weights.
 EXPERIMENT = "experiment.toml"
@@ -27,7 +29,7 @@ DIGESTED = ("*.safetensors", "config.json", "vocab.txt", "*.npy", "language_mode
 
 @dataclass(frozen=True)
 class BundleDescription:
-    """A bundle as its files tell it.
+    """A bundle, or a tokenizer alone, as its files tell it.
 
     folder: where it is.
     config: sizes, figures, steps and provenance.
@@ -40,7 +42,7 @@ class BundleDescription:
     """
 
     folder: Path
-    config: BundleConfig
+    config: BundleConfig | TrainedTokenizerConfig
     parameters: dict[str, int]
     size: int
     checksum: str
@@ -48,13 +50,21 @@ class BundleDescription:
     evaluator: bool
     training: dict[str, Any] | None
 
+    @property
+    def parts(self) -> list[str]:
+        """What it holds, a phrase each."""
+        return bundle_parts(self.config) if isinstance(self.config, BundleConfig) else ["motion tokenizer"]
+
     def record(self) -> dict[str, Any]:
         """Everything as one JSON object."""
         config = to_json(self.config)
+        if isinstance(self.config, TrainedTokenizerConfig):
+            fps = skeleton_named(self.config.skeleton).fps
+            config |= {"fps": fps, "steps": {}, "figures": {}, "model": {"tokenizer": config.pop("network")}}
         return {
             "model": config.pop("name"),
             "folder": str(self.folder),
-            "parts": bundle_parts(self.config),
+            "parts": self.parts,
             "evaluator": self.evaluator,
             "licence": self.licence,
             "checksum": self.checksum,
@@ -71,22 +81,22 @@ class BundleDescription:
 
 
 def describe_bundle(name: str | Path) -> BundleDescription:
-    """The description of a bundle: a folder, a hub name, or the one that ships.
+    """The description of a bundle: a folder (of a tokenizer alone, too), a hub name, or the one that ships.
 
     Raises ``ValueError`` when there is none or one of its files cannot be read.
     """
     folder = find_bundle(name)
-    config = read_config(folder)
+    config: BundleConfig | TrainedTokenizerConfig
+    if is_tokenizer(folder):
+        config = read_config_file(folder / "config.json", TrainedTokenizerConfig, "a tokenizer")
+    else:
+        config = read_config(folder)
     files = sorted({path for pattern in DIGESTED for path in folder.glob(pattern) if path.is_file()})
     experiment = folder / EXPERIMENT
     return BundleDescription(
         folder,
         config,
-        {
-            path.stem: _numbers_in(path)
-            for path in files
-            if path.suffix == ".safetensors" and _is_network(path)
-        },
+        {path.stem: _numbers_in(path) for path in files if _is_network(path)},
         sum(path.stat().st_size for path in files),
         f"sha256:{_digest(folder, files)}",
         _licence(folder, config),
@@ -115,7 +125,7 @@ def _digest(folder: Path, files: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def _licence(folder: Path, config: BundleConfig) -> str | None:
+def _licence(folder: Path, config: BundleConfig | TrainedTokenizerConfig) -> str | None:
     if config.provenance is not None:
         return config.provenance.licence
     for path in sorted(folder.glob("LICENSE*")):

@@ -27,24 +27,23 @@ def info_command(
 
 
 def _for_people(description: BundleDescription) -> str:
-    from ..bundle.card import bundle_parts
     from ..storage import toml_text
 
-    config, parameters = description.config, description.parameters
+    record, parameters = description.record(), description.parameters
+    parts = [*description.parts, *(["evaluator"] if description.evaluator else [])]
     lines = [
-        f"{config.name}: {', '.join(bundle_parts(config))}{', evaluator' if description.evaluator else ''}",
-        f"motions: {config.skeleton}, {config.fps:g} frames per second",
-        f"folder: {description.folder} ({description.size / 1e6:.1f} MB)",
+        f"{record['model']}: {', '.join(parts)}",
+        f"motions: {record['skeleton']}, {record['fps']:g} frames per second",
+        f"folder: {record['folder']} ({description.size / 1e6:.1f} MB)",
         f"licence: {description.licence or 'not stated'}",
         f"checksum: {description.checksum}",
     ]
-    if config.provenance is not None:
-        lines.append(f"weights of: {config.provenance.source}")
-        lines += [f"  {name}: SHA-256 {digest}" for name, digest in config.provenance.files.items()]
+    if description.config.provenance is not None:
+        lines.append(f"weights of: {description.config.provenance.source}")
     counts = ", ".join(f"{name} {count:,}" for name, count in parameters.items())
     lines.append(f"parameters: {sum(parameters.values()):,} ({counts})")
-    for stage, step in config.steps.items():
-        figures = config.figures.get(stage, {})
+    for stage, step in record["steps"].items():
+        figures = record["figures"].get(stage, {})
         values = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
         lines.append(f"{stage}: best at step {step}{', ' + values if values else ''}")
     if description.training is None:

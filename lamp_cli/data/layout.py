@@ -116,10 +116,8 @@ class Dataset:
     def _read(self, name: str, limit: FramesLimit, report: ReadReport) -> list[Clip]:
         features = _features(self.root / "new_joint_vecs", name, self.skeleton)
         captions = _captions(self.root / "texts", name)
-        if len(features) < limit.least:
-            raise _SkippedError(f"shorter than {limit.least} frames")
-        if len(features) > limit.most:
-            raise _SkippedError(f"longer than {limit.most} frames")
+        if reason := _beyond(limit, len(features)):
+            raise _SkippedError(reason)
         whole = tuple(c.text for c in captions if c.whole_clip)
         wordings = _wordings(self.root / WORDINGS, name) if whole else ()
         clips = [Clip(name, features, whole, wordings)] if whole or not captions else []
@@ -128,9 +126,18 @@ class Dataset:
             if part is None:
                 report.skipped[f"{name}_{number}"] = "caption about times beyond the motion"
                 continue
-            if limit.least <= len(part) <= limit.most:
-                clips.append(Clip(f"{name}_{number}", part, (caption.text,)))
+            if reason := _beyond(limit, len(part)):
+                report.skipped[f"{name}_{number}"] = reason
+                continue
+            clips.append(Clip(f"{name}_{number}", part, (caption.text,)))
         return clips
+
+
+def _beyond(limit: FramesLimit, frames: int) -> str | None:
+    """Why a clip of so many frames is skipped; None when it is not."""
+    if frames < limit.least:
+        return f"shorter than {limit.least} frames"
+    return f"longer than {limit.most} frames" if frames > limit.most else None
 
 
 class _SkippedError(Exception):

@@ -105,7 +105,10 @@ def pretrain(
     skeleton = open_dataset(data).skeleton
     experiment = read_experiment(options.size, options.config, options.settings, skeleton)
     if options.text_encoder != AUTO:
-        experiment = dataclasses.replace(experiment, text_encoder=options.text_encoder)
+        # A folder must be found again from wherever the experiment is read.
+        folder = Path(options.text_encoder)
+        named = str(folder.resolve()) if folder.is_dir() else options.text_encoder
+        experiment = dataclasses.replace(experiment, text_encoder=named)
     judge = load_judge_of(experiment, options.stages, skeleton, load_judge)
     context = RunContext(options, experiment, device, report, announce, judge)
     if EVALUATOR not in options.stages:

@@ -6,10 +6,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lamp_cli.bundle.bundle import find_bundle
+from lamp_cli.bundle.config import Provenance
 from lamp_cli.bundle.description import describe_bundle
+from lamp_cli.bundle.trained_tokenizer import TrainedTokenizer, TrainedTokenizerConfig, save_tokenizer
+from lamp_cli.data.statistics import Statistics
+from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
 from tests.command_line import lamp
 
 
@@ -35,6 +40,24 @@ def test_a_person_reads_it_line_by_line(tmp_path: Path) -> None:
     assert "licence: MIT License" in lines
     assert any(line.startswith("generator: best at step 15100, masked_accuracy 47.98") for line in lines)
     assert lines[-2:] == ["[generator]", "dropout = 0.1"]
+
+
+def test_a_tokenizer_alone_is_described(tmp_path: Path) -> None:
+    config = TokenizerConfig(width=8, codes=16, code_width=8)
+    provenance = Provenance("T2M-GPT", "Apache License 2.0", {"net.pth": "0" * 64})
+    statistics = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
+    described = TrainedTokenizerConfig("t2m-gpt", "humanml3d", config, provenance)
+    tokenizer = TrainedTokenizer(described, MotionTokenizer(config), statistics)
+    save_tokenizer(tmp_path / "t2m-gpt", tokenizer)
+    (found,) = lamp("info", tmp_path / "t2m-gpt").rows
+    assert (found["model"], found["parts"], found["licence"]) == (
+        "t2m-gpt",
+        ["motion tokenizer"],
+        "Apache License 2.0",
+    )
+    weights = tokenizer.network.state_dict().values()
+    assert found["parameters"] == {"tokenizer": sum(weight.numel() for weight in weights)}
+    assert found["networks"]["tokenizer"]["codes"] == 16 and found["provenance"]["source"] == "T2M-GPT"
 
 
 def test_what_is_no_bundle_is_said_in_one_sentence(tmp_path: Path) -> None:

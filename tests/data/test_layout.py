@@ -52,7 +52,7 @@ def test_clips_sub_clips_and_reasons(folder):
     assert clips[0].captions == ("a man walks.",) and clips[3].captions == ()
     np.testing.assert_array_equal(clips[1].features, clips[0].features[20:50])
     assert clips[1].captions == ("he turns",)
-    assert report.read == 3 and len(report.skipped) == 7
+    assert report.read == 3 and len(report.skipped) == 8
     assert report.reasons()["NaN or infinite numbers"] == 1
     assert report.skipped["../../escape"] == "no feature file"
 
@@ -62,7 +62,7 @@ def test_a_name_listed_several_times_counts_as_often_and_is_read_once(folder):
     clips, report = open_dataset(folder).clips("train", LIMIT)
     assert [c.id for c in clips] == ["M000001", "000001", "000001_0", "M000001", "M000001"]
     assert clips[0] is clips[3] is clips[4]
-    assert report.read == 4 and list(report.skipped) == ["short"]
+    assert report.read == 4 and list(report.skipped) == ["000001_1", "short"]
 
 
 def test_missing_parts_are_named(folder):
@@ -121,6 +121,10 @@ def test_times_beyond_the_motion_and_infinite_ones(folder):
     assert [(c.captions, len(c.features)) for c in clips] == [(("a",), 40), (("d",), 60)]
     assert list(report.skipped) == ["000001_1", "000001_2"]
     assert report.reasons() == {"caption about times beyond the motion": 2}
+    # What is left of a motion is a clip, which must be as long as any other.
+    clips, report = open_dataset(folder).clips("train", FramesLimit(50, 100))
+    assert [c.captions for c in clips] == [("d",)]
+    assert report.skipped["000001_0"] == "shorter than 50 frames"
 
 
 def test_statistics_match_numpy_and_are_even_within_groups():
@@ -132,10 +136,11 @@ def test_statistics_match_numpy_and_are_even_within_groups():
     assert sum(g.stop - g.start for g in groups) == 263
     for group in groups:
         np.testing.assert_allclose(found.std[group], frames.std(axis=0)[group].mean(), rtol=1e-5)
-    weighed = with_feature_bias(found, HUMANML3D)
-    np.testing.assert_allclose(weighed.std[:4] * 5, found.std[:4])
-    np.testing.assert_allclose(weighed.std[-4:] * 5, found.std[-4:])
-    np.testing.assert_array_equal(weighed.std[4:259], found.std[4:259])
+    for bias in (5.0, 25.0):
+        weighed = with_feature_bias(found, HUMANML3D, bias)
+        np.testing.assert_allclose(weighed.std[:4] * bias, found.std[:4])
+        np.testing.assert_allclose(weighed.std[-4:] * bias, found.std[-4:])
+        np.testing.assert_array_equal(weighed.std[4:259], found.std[4:259])
 
 
 def test_statistics_files_are_checked(tmp_path):
