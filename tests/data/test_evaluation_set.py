@@ -112,7 +112,7 @@ def test_the_set_has_the_fields_limits_and_sub_clips(tmp_path: Path) -> None:
     assert [c.tokens for c in by_id["most_0"].captions] == [("left/ADV",)]
     assert by_id["bare"].captions[0].tokens == ()
     np.testing.assert_array_equal(by_id["parts_0"].features, np.load(root / "new_joint_vecs/parts.npy")[40:])
-    assert report.skipped.keys() == {"short", "long"}
+    assert report.skipped.keys() == {"short", "most_1", "long"}
     kit = corpus(tmp_path / "kit", {"a": 24, "b": 23}, {"a": whole, "b": whole}, test="a b")
     found, _ = evaluation_set(open_dataset(kit), "test")
     assert [clip.id for clip in found.clips] == ["a"]
