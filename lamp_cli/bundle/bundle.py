@@ -245,7 +245,9 @@ def _load_captioner(
         return captioner
     from ..model.hugging_face import HuggingFaceDecoder, half_precision
 
-    captioner = build_captioner(sizes, vocabulary, half_precision(device), folder, qformer).to(device)
+    latent_width = config.model.tokenizer.code_width if config.model.compat == RELEASED else None
+    half = half_precision(device)
+    captioner = build_captioner(sizes, vocabulary, half, folder, qformer, latent_width).to(device)
     load_weights(folder / "captioner.safetensors", captioner, device)
     assert isinstance(captioner.decoder, HuggingFaceDecoder)
     captioner.decoder.finish()

@@ -29,10 +29,12 @@ def build_captioner(
     dtype: torch.dtype,
     trained: Path | None = None,
     qformer: QFormerConfig | None = None,
+    latent_width: int | None = None,
 ) -> Captioner:
     """A captioner of these sizes; ours not trained, a Hugging Face model with its own weights in ``dtype``.
 
-    ``qformer`` are the sizes of LaMP's, of which ``config`` may want a copy. With ``trained``, the folder of
+    ``qformer`` are the sizes of LaMP's, of which ``config`` may want a copy, and ``latent_width`` is given
+    for the captioner of the authors' code, which reads latents of that width. With ``trained``, the folder of
     a bundle that holds a fully trained language model, its architecture and tokenizer come from there and its
     weights are still to be loaded. Raises ``ValueError`` when there is no such language model or a package
     for it is not installed.
@@ -48,7 +50,12 @@ def build_captioner(
         model, tokenizer = _untrained(trained / LANGUAGE_MODEL, dtype)
     else:
         model, tokenizer = load_language_model(settings.name, dtype)
-    return Captioner(config, HuggingFaceDecoder(model, tokenizer, settings), qformer)
+    wrapped = HuggingFaceDecoder(model, tokenizer, settings)
+    if latent_width is None or qformer is None:
+        return Captioner(config, wrapped, qformer)
+    from ..model.released import ReleasedCaptioner
+
+    return ReleasedCaptioner(config, wrapped, qformer, latent_width)
 
 
 def save_architecture(folder: Path, decoder: HuggingFaceDecoder) -> None:

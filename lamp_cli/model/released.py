@@ -7,7 +7,7 @@ that code gives for a clip or a sentence by itself; ours are the paper's. Import
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from ..data.vocabulary import Vocabulary
 from ..motion.clip_length import LONGEST_CLIP, LONGEST_CLIP_TOKENS
+from .captioner import Captioner, CaptionerConfig
 from .condition import TextCondition, TextReading
+from .decoder import CausalDecoder
 from .generator import Condition, GeneratorConfig, KeysValues, MaskedGenerator, Packing
 from .lamp import Lamp, LampConfig
 from .qformer import Context, QFormer, QFormerConfig, Text
@@ -53,6 +55,13 @@ class ReleasedTokenizer(MotionTokenizer):
             return self.latents(features, lengths), self.codebook.nearest(own)
 
 
+@dataclass(frozen=True)
+class ReleasedContext(Context):
+    """What LaMP's queries attend to, and the ``latents`` (B, 49, D) that it was made of."""
+
+    latents: Tensor
+
+
 class ReleasedLamp(Lamp):
     """LaMP whose queries attend to a projection of the latents, those of padding among them."""
 
@@ -60,10 +69,10 @@ class ReleasedLamp(Lamp):
         super().__init__(config, decoder_token)
         self.latent_projection = nn.Parameter(torch.zeros(latent_width, config.qformer.context_width))
 
-    def motion_context(self, latents: Tensor, mask: Tensor) -> Context:
+    def motion_context(self, latents: Tensor, mask: Tensor) -> ReleasedContext:
         """All of the latents (B, 49, D), projected; ``mask`` is not used."""
-        vectors = latents @ self.latent_projection
-        return Context(vectors, torch.ones(vectors.shape[:2], dtype=torch.bool, device=vectors.device))
+        real = torch.ones(latents.shape[:2], dtype=torch.bool, device=latents.device)
+        return ReleasedContext(latents @ self.latent_projection, real, latents)
 
 
 class ReleasedCondition(TextCondition):
@@ -140,3 +149,18 @@ class ReleasedTextToMotion(TextToMotion):
         self.condition = ReleasedCondition(qformer)
         self.generator = ReleasedGenerator(generator)
         self.length = None
+
+
+class ReleasedCaptioner(Captioner):
+    """The captioner, whose copy of the motion transformer has a projection of latents of its own."""
+
+    def __init__(
+        self, config: CaptionerConfig, decoder: CausalDecoder, qformer: QFormerConfig, latent_width: int
+    ):
+        super().__init__(config, decoder, qformer)
+        self.latent_projection = nn.Parameter(torch.zeros(latent_width, qformer.context_width))
+
+    def queries(self, lamp: Lamp, motion: Context) -> Tensor:
+        """Query outputs (B, N, W) of motions as :meth:`ReleasedLamp.motion_context` gives them."""
+        assert self.motion_transformer is not None and isinstance(motion, ReleasedContext)
+        return self.motion_transformer.motion(Context(motion.latents @ self.latent_projection, motion.mask))

@@ -14,7 +14,6 @@ import torch
 from ...data.vocabulary import Vocabulary
 from ...model.captioner import Captioner, CaptionerConfig, LanguageModelConfig
 from ...model.hugging_face import half_precision
-from ...model.qformer import Layer, MotionTransformer
 from ...model.released import ReleasedLamp, ReleasedTokenizer
 from ..language_model import build_captioner
 from .lamp import fill_qformer, qformer_sizes
@@ -52,7 +51,8 @@ def read_released_captioner(
         width, language_model=_language_model(state, llm), learns_qformer=True, label_smoothing=0.0
     )
     half = half_precision(torch.device("cpu"))
-    network = build_captioner(config, vocabulary, half, qformer=sizes)
+    latent_width = tokenizer.config.code_width
+    network = build_captioner(config, vocabulary, half, qformer=sizes, latent_width=latent_width)
     if network.decoder.width != state.shape("opt_proj.weight", 2)[0]:
         expected = state.shape("opt_proj.weight", 2)[0]
         raise ValueError(
@@ -60,8 +60,8 @@ def read_released_captioner(
         )
     assert network.motion_transformer is not None
     fill_qformer(state, network.motion_transformer)
-    _fill_projection(state, network.motion_transformer, lamp)
-    state.fill(network.projection, {kind: f"opt_proj.{kind}" for kind in ("weight", "bias")})
+    names = {f"projection.{kind}": f"opt_proj.{kind}" for kind in ("weight", "bias")}
+    state.fill(network, {"latent_projection": "motion_projection", **names})
     adapted = [name for name in network.state_dict() if name.startswith(_OURS)]
     state.fill(network, {name: _THEIRS + name.removeprefix(_OURS) for name in adapted})
     rest = [name for name in state.left_over([_THEIRS]) if ".lora_" in name]
@@ -85,21 +85,3 @@ def _require_same_encoder(state: StateDict, tokenizer: ReleasedTokenizer) -> Non
     for ours, theirs in encoder_names(tokenizer.config, "motion_encoder.model.").items():
         if theirs in state.tensors and not torch.equal(state.take(theirs, own[ours].shape), own[ours]):
             raise ValueError(f"{state.path}: reads motions by another encoder than LaMP ({theirs} differs)")
-
-
-@torch.no_grad()
-def _fill_projection(state: StateDict, network: MotionTransformer, lamp: ReleasedLamp) -> None:
-    """The captioner's own projection of latents, as a change of what its queries attend by.
-
-    It is given latents times LaMP's projection P, which has more columns than rows, and would want them times
-    its own Q: that is a product with the pseudo-inverse of P, and Q.
-    """
-    given = lamp.latent_projection.double()
-    wanted = state.take("motion_projection", given.shape).double()
-    change = torch.linalg.pinv(given) @ wanted
-    if not torch.allclose(given @ change, wanted, atol=1e-6 * float(wanted.abs().max())):
-        raise ValueError(f"{state.path}: its motion_projection cannot be told from LaMP's own")
-    for layer in network.layers:
-        assert isinstance(layer, Layer)
-        for linear in () if layer.cross is None else (layer.cross.key, layer.cross.value):
-            linear.weight.copy_(linear.weight.double() @ change.T)
