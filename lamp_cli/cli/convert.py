@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..processes import in_parallel
 from ..storage import safe_stem
 from .common import UsageError, emit, motion_notes, note
 from .files import SAVED_FORMATS, OutputFiles, require_place, require_writable
@@ -28,6 +29,7 @@ from .inputs import (
 )
 
 if TYPE_CHECKING:
+    from ..files.reading import Reading
     from ..motion.motion import Motion
 
 
@@ -77,6 +79,15 @@ class _Target:
         return replace(_at_rate(motion, fps), notes=notes)
 
 
+@dataclass(frozen=True)
+class _Job:
+    """A file to convert, how it is read, and what it becomes."""
+
+    item: MotionInput
+    reading: Reading
+    target: _Target
+
+
 def convert_command(
     motions: Annotated[
         list[str] | None,
@@ -105,6 +116,7 @@ def convert_command(
         bool,
         typer.Option("--clean", help="Hold resting feet, let sliding ones step, as in generated motions."),
     ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that read and convert files.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
 ) -> None:
@@ -133,24 +145,55 @@ def convert_command(
     )
     with ExitStack() as stack:
         show_notes = stack.enter_context(motion_notes())
-        for item in chain(inputs, stdin_inputs(stack, skipped) if from_stdin else ()):
+        jobs = [_Job(item, reading, target) for item in inputs]
+        piped = (_Job(item, reading, target) for item in stdin_inputs(stack, skipped)) if from_stdin else ()
+        for job, takes in chain(_in_parallel(jobs, workers), ((job, _converted(job)) for job in piped)):
             try:
-                takes = item.read(reading) if place is None else _only(item, list(item.read(reading)))
-                for take, motion in takes:
-                    converted = target.converted(motion)
-                    path, known = _write(converted, item, take, target, outputs)
-                    show_notes(converted)
-                    record = {**item.record, "source": item.name, **({"take": take} if take else {})}
-                    record |= {"motion": str(path), "frames": len(converted), "fps": converted.fps, **known}
+                for take, motion in takes if place is None else _only(job.item, list(takes)):
+                    path, known = _write(motion, job.item, take, target, outputs)
+                    show_notes(motion)
+                    record = {**job.item.record, "source": job.item.name, **({"take": take} if take else {})}
+                    record |= {"motion": str(path), "frames": len(motion), "fps": motion.fps, **known}
                     emit(record, str(path), as_json)
                     written += 1
             except (ValueError, OSError) as error:
-                skipped.add_input(item, error)
+                skipped.add_input(job.item, error)
     if written and kind == "npz" and body_models is None:
         note("SMPL poses move a neutral body: the lengths of bones and the twist of hands and feet are lost")
     skipped.finish()
     if not written:
         raise UsageError("no motion; the input is empty")
+
+
+def _converted(job: _Job) -> Iterator[tuple[str, Motion]]:
+    """Every motion of a file with its entry, as it is written; raises as :meth:`MotionInput.read`."""
+    for take, motion in job.item.read(job.reading):
+        yield take, job.target.converted(motion)
+
+
+def _in_parallel(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[_Job, Iterator[tuple[str, Motion]]]]:
+    """Every job with its motions; of several workers they come whole files at a time, errors last."""
+    if workers == 1:
+        yield from ((job, _converted(job)) for job in jobs)
+        return
+    results = in_parallel(_converted_or_error, jobs, workers, jobs_at_once=4)
+    yield from ((job, _raising(takes)) for job, takes in zip(jobs, results, strict=True))
+
+
+def _converted_or_error(job: _Job) -> list[tuple[str, Motion] | Exception]:
+    found: list[tuple[str, Motion] | Exception] = []
+    try:
+        found += _converted(job)
+    except (ValueError, OSError) as error:
+        found.append(error)
+    return found
+
+
+def _raising(takes: Sequence[tuple[str, Motion] | Exception]) -> Iterator[tuple[str, Motion]]:
+    for take in takes:
+        if isinstance(take, Exception):
+            raise take
+        yield take
 
 
 def _only(item: MotionInput, takes: Sequence[tuple[str, Motion]]) -> Sequence[tuple[str, Motion]]:

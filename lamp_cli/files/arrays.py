@@ -7,6 +7,7 @@ models.
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -43,6 +44,11 @@ DAMAGE = (
     TypeError,
     OSError,
     RuntimeError,
+    # A header that claims more than any memory holds, or is no Python.
+    MemoryError,
+    OverflowError,
+    SyntaxError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -162,7 +168,7 @@ def read_arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     The motions of a batch are numbered: ``0``, ``1``, ... or ``entry/0``, ``entry/1``, ...
     """
     for name, array in _read_entries(path):
-        shape = shape_of_motions(array.shape)
+        shape = shape_of_motions(array.shape) if isinstance(array, np.ndarray) else None
         if shape is None or shape.count == 1:
             yield name, array
             continue

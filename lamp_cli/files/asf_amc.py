@@ -22,7 +22,7 @@ from ..motion.plausibility import ImplausibleMotionError, plausible_body
 from ..motion.skeleton import HUMANML3D
 from ..storage import read_text_file
 from .joint_names import UnknownSkeletonError, unknown_skeleton
-from .reading import AS_STORED, Reading
+from .reading import AS_STORED, Reading, is_of_this_world
 
 ROOT = "root"
 # The bone (or the root) at whose end each joint lies; what is not here is put between its neighbours.
@@ -302,8 +302,8 @@ def _numbers(words: Sequence[str], path: Path, what: str) -> list[float]:
         values = [float(word) for word in words]
     except ValueError:
         raise ValueError(f"{path}: {what}: expected numbers, found {' '.join(words)!r}") from None
-    if not np.isfinite(values).all():
-        raise ValueError(f"{path}: {what}: NaN or infinite numbers")
+    if not is_of_this_world(np.array(values)):
+        raise ValueError(f"{path}: {what}: NaN, infinite or enormous numbers")
     return values
 
 
@@ -316,8 +316,8 @@ def _frames_of_bone(
         values = np.array(rows, dtype=np.float64)
     except ValueError:
         raise ValueError(f"{path}: the frames hold something that is no number") from None
-    if not np.isfinite(values).all():
-        raise ValueError(f"{path}: NaN or infinite numbers")
+    if not is_of_this_world(values):
+        raise ValueError(f"{path}: NaN, infinite or enormous numbers")
     if in_degrees:
         turns = [column for column, what in enumerate(freedom) if what.startswith("r")]
         values[:, turns] = np.radians(values[:, turns])

@@ -23,7 +23,7 @@ from ..motion.plausibility import ImplausibleMotionError, plausible_body
 from ..motion.skeleton import HUMANML3D
 from ..storage import write_text
 from .joint_names import END, JointPlaces, UnknownSkeletonError
-from .reading import AS_STORED, Reading
+from .reading import AS_STORED, Reading, is_of_this_world
 
 AXES = {"x": 0, "y": 1, "z": 2}
 # A longer hierarchy or motion than any person's is no file of a person.
@@ -82,13 +82,13 @@ def load_bvh(path: Path, reading: Reading = AS_STORED) -> Motion:
     BVH, no body, or a skeleton whose joints cannot be told.
     """
     clip = read_bvh(path)
-    names, places = list(clip.names), positions(clip)
+    names, (places, turns) = list(clip.names), _kinematics(clip)
     notes = []
     if before := _frames_before_the_motion(clip, places):
-        places = places[before:]
+        places, turns = places[before:], turns[before:]
         first = "the first frame" if before == 1 else f"the first {before} frames"
         notes.append(f"{first}, a pose apart from the motion, {'is' if before == 1 else 'are'} left out")
-    places, restored = _with_thorax(clip, places)
+    places, restored = _with_thorax(clip, places, turns)
     if restored:
         notes.append("the skeleton has no thorax; one as long as the bone below it is put in")
     if any(name in names for name in CMU_NAMES):
@@ -133,8 +133,8 @@ def read_bvh(path: Path) -> BvhClip:
         values = np.array(numbers, dtype=np.float64).reshape(wanted, count)
     except ValueError:
         raise ValueError(f"{path}: the frames hold something that is no number") from None
-    if not (np.isfinite(values).all() and np.isfinite(offsets).all()):
-        raise ValueError(f"{path}: NaN or infinite numbers")
+    if not (is_of_this_world(values) and is_of_this_world(offsets)):
+        raise ValueError(f"{path}: NaN, infinite or enormous numbers")
     return BvhClip(names, parents, offsets, channels, values, frame_time)
 
 
@@ -162,10 +162,6 @@ def positions(clip: BvhClip) -> np.ndarray:
     return _kinematics(clip)[0]
 
 
-def _turns(clip: BvhClip) -> np.ndarray:
-    return _kinematics(clip)[1]
-
-
 def _kinematics(clip: BvhClip) -> tuple[np.ndarray, np.ndarray]:
     """Places (T, N, 3) and rotations (T, N, 3, 3) of all joints in the world."""
     frames = len(clip.values)
@@ -173,25 +169,35 @@ def _kinematics(clip: BvhClip) -> tuple[np.ndarray, np.ndarray]:
     turns = np.zeros((frames, len(clip.names), 3, 3))
     column = 0
     for joint, (parent, channels) in enumerate(zip(clip.parents, clip.channels, strict=True)):
-        offset = np.repeat(clip.offsets[joint][None], frames, axis=0)
-        turn = np.repeat(np.eye(3)[None], frames, axis=0)
+        offset, turn = clip.offsets[joint][None], None
         moved = [channel for channel in channels if channel.endswith("position")]
-        if moved and (parent >= 0 or _root_is_absolute(clip, joint, column)):
+        if moved:
             # Below the root a position channel stands in the offset's place, as Blender writes and reads it.
-            offset = np.where([f"{axis}position" in moved for axis in AXES], 0.0, offset)
+            replaced = parent >= 0 or _root_is_absolute(clip, joint, column)
+            kept = [not replaced or f"{axis}position" not in moved for axis in AXES]
+            offset = np.repeat(np.where(kept, offset, 0.0), frames, axis=0)
         for channel in channels:
             value = clip.values[:, column]
             if channel.endswith("position"):
                 offset[:, AXES[channel[0]]] += value
             else:
-                turn = turn @ rotation.matrices_about(channel[0], np.radians(value))
+                about = rotation.matrices_about(channel[0], np.radians(value))
+                turn = about if turn is None else turn @ about
             column += 1
-        if parent < 0:
-            places[:, joint], turns[:, joint] = offset, turn
+        above = None if parent < 0 else turns[:, parent]
+        places[:, joint] = offset if above is None else places[:, parent] + _turned(above, offset)
+        if turn is None:
+            turns[:, joint] = np.eye(3) if above is None else above
         else:
-            places[:, joint] = places[:, parent] + np.einsum("tij,tj->ti", turns[:, parent], offset)
-            turns[:, joint] = turns[:, parent] @ turn
+            turns[:, joint] = turn if above is None else above @ turn
     return places, turns
+
+
+def _turned(turns: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Offsets (T, 3), or one for all frames (1, 3), turned by (T, 3, 3)."""
+    if len(offset) == 1:
+        return np.asarray(turns @ offset[0])
+    return np.asarray((turns @ offset[..., None])[..., 0])
 
 
 def _root_is_absolute(clip: BvhClip, root: int, column: int) -> bool:
@@ -291,6 +297,8 @@ def _hierarchy(
             channels.append(())
             entered = len(names) - 1
         if words[-1].endswith("{"):
+            if entered < 0:
+                raise ValueError(f"{path}: the hierarchy is broken at {line.strip()!r}")
             open_joints.append(entered)
         elif kind == "}":
             if not open_joints:
@@ -367,7 +375,7 @@ def _jumps(steps: np.ndarray, least: float) -> bool:
     return bool(steps[0] > max(least, 8 * float(np.median(steps[1:]))))
 
 
-def _with_thorax(clip: BvhClip, places: np.ndarray) -> tuple[np.ndarray, bool]:
+def _with_thorax(clip: BvhClip, places: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray, bool]:
     """CMU's thorax, which MotionBuilder's conversions drop: neck and collars hang on its lower end there.
 
     Where neck and both collars have no offset from a chest joint, all that is above it is moved along the
@@ -379,8 +387,7 @@ def _with_thorax(clip: BvhClip, places: np.ndarray) -> tuple[np.ndarray, bool]:
         ]
         apart = np.linalg.norm(clip.offsets[children], axis=-1) if children else np.ones(1)
         if len(children) == 3 and not apart.any() and name.lower() in ("spine1", "chest2", "thorax"):
-            turn = _turns(clip)[-len(places) :, chest]
-            shift = np.einsum("tij,j->ti", turn, clip.offsets[chest])
+            shift = turns[:, chest] @ clip.offsets[chest]
             moved = places.copy()
             for joint in range(len(clip.names)):
                 if joint != chest and chest in _chain(clip.parents, joint):

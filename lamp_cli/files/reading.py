@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+# A hundred kilometres in millimetres.
+LARGEST = 1e8
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -28,6 +33,11 @@ class Reading:
         """What motions read so depend on, besides the rate; empty when nothing was told."""
         bodies = [] if self.body_models is None else ["body models", str(self.body_models.resolve())]
         return [*bodies, *(["joint map", self.joint_map] if self.joint_map else [])]
+
+
+def is_of_this_world(values: np.ndarray) -> bool:
+    """Whether numbers are finite and no larger than any place or angle of a person, in any unit."""
+    return bool((np.abs(values) < LARGEST).all())
 
 
 # Nothing is told; whatever a file leaves out is assumed.

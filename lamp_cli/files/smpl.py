@@ -29,6 +29,7 @@ from .body_model import (
     posed_joints,
     require_body_joints,
 )
+from .reading import is_of_this_world
 
 BODY_JOINTS = HUMANML3D.joints
 # Poses as smplx names them, the root's and the others'.
@@ -55,28 +56,38 @@ def read_poses(archive: Mapping[str, np.ndarray], source: str) -> BodyPoses:
     """
     if "trans" not in archive:
         return _estimated_poses(archive, source)
-    if "poses" in archive:
-        poses = np.asarray(archive["poses"], dtype=np.float64)
-    else:
-        parts = [np.asarray(archive[name], dtype=np.float64) for name in ("root_orient", "pose_body")]
-        poses = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
-    translation = np.asarray(archive["trans"], dtype=np.float64)
-    frames = len(poses)
+    names = ("poses",) if "poses" in archive else ("root_orient", "pose_body")
+    parts = [_numbers_of(archive, name, source) for name in names]
+    translation = _numbers_of(archive, "trans", source)
+    frames = len(parts[0])
+    if any(len(part) != frames for part in parts):
+        raise ValueError(f"{source}: {' and '.join(names)} have different numbers of frames")
+    poses = np.concatenate([part.reshape(frames, -1) for part in parts], axis=1) if frames else parts[0]
     width = poses.reshape(frames, -1).shape[1] if frames else 0
     if frames == 0 or width % 3 or width < 3 * BODY_JOINTS or translation.shape != (frames, 3):
         found = f"poses {poses.shape} and trans {translation.shape}"
         raise ValueError(f"{source}: expected SMPL poses (T, 66 or more) and trans (T, 3), found {found}")
-    if not (np.isfinite(poses).all() and np.isfinite(translation).all()):
-        raise ValueError(f"{source}: NaN or infinite numbers among the poses")
-    betas = np.asarray(archive["betas"], dtype=np.float64).reshape(-1) if "betas" in archive else np.zeros(0)
+    betas = _numbers_of(archive, "betas", source).reshape(-1) if "betas" in archive else np.zeros(0)
     return BodyPoses(
         poses.reshape(frames, -1, 3), translation, betas, _gender(archive), _rate(archive, source)
     )
 
 
+def _numbers_of(archive: Mapping[str, np.ndarray], name: str, source: str) -> np.ndarray:
+    """An entry as float64, of one axis or more; raises ``ValueError`` for what is no array of numbers."""
+    array = archive[name]
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise ValueError(f"{source}: {name}: expected an array of numbers")
+    with np.errstate(invalid="ignore"):
+        values = np.atleast_1d(array.astype(np.float64))
+    if not is_of_this_world(values):
+        raise ValueError(f"{source}: {name}: NaN, infinite or enormous numbers")
+    return np.asarray(values)
+
+
 def _estimated_poses(archive: Mapping[str, np.ndarray], source: str) -> BodyPoses:
-    parts = [np.asarray(archive[name], dtype=np.float64) for name in ESTIMATED]
-    frames = len(parts[0]) if parts[0].ndim else 0
+    parts = [_numbers_of(archive, name, source) for name in ESTIMATED]
+    frames = len(parts[0])
     as_matrices = [part.ndim >= 3 and part.shape[-2:] == (3, 3) for part in parts]
     vectors = [
         rotation.axis_angle_of_matrices(part.reshape(frames, -1, 3, 3)) if matrices else part
@@ -87,7 +98,7 @@ def _estimated_poses(archive: Mapping[str, np.ndarray], source: str) -> BodyPose
         raise ValueError(f"{source}: expected one of each per frame, found {found}")
     given = {
         "poses": np.concatenate([part.reshape(frames, -1) for part in vectors], axis=1),
-        "trans": np.asarray(archive.get("transl", np.zeros((frames, 3)))).reshape(-1, 3),
+        "trans": archive["transl"] if "transl" in archive else np.zeros((frames, 3)),
         **{name: archive[name] for name in ("betas", "gender", *RATES) if name in archive},
     }
     return replace(read_poses(given, source), up="y")
@@ -181,24 +192,24 @@ def _neutral_body() -> np.ndarray:
 
 
 def _gender(archive: Mapping[str, np.ndarray]) -> str:
-    if "gender" not in archive:
+    """What a text of an archive says, str or bytes; neutral for anything else."""
+    value = archive.get("gender")
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "SU":
         return "neutral"
-    value = np.asarray(archive["gender"]).reshape(-1)[:1].tolist()
-    name = (
-        value[0].decode(errors="replace")
-        if value and isinstance(value[0], bytes)
-        else "".join(map(str, value))
-    )
-    return name.lower() if name.lower() in ("male", "female") else "neutral"
+    # Decoded here: NumPy makes no str of damaged text.
+    encoding = "ascii" if value.dtype.kind == "S" else "utf-32-le"
+    native = value.reshape(-1)[:1].astype(value.dtype.newbyteorder("<"))
+    name = native.tobytes().decode(encoding, errors="replace").strip("\0").lower()
+    return name if name in ("male", "female") else "neutral"
 
 
 def _rate(archive: Mapping[str, np.ndarray], source: str) -> float | None:
     for name in RATES:
         if name in archive:
-            rate = float(np.asarray(archive[name]).reshape(-1)[0])
-            if not 0 < rate < 10000:
-                raise ValueError(f"{source}: {name} {rate:g}; expected frames per second")
-            return rate
+            rate = _numbers_of(archive, name, source).reshape(-1)[:1]
+            if not (len(rate) and 0 < rate[0] < 10000):
+                raise ValueError(f"{source}: {name} {rate}; expected frames per second")
+            return float(rate[0])
     return None
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -53,6 +54,12 @@ class Skeleton:
     fps: float
     contact_threshold: float
     feature_units_per_metre: float
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Pickled by name: what comes back from another process is one of :data:`SKELETONS` again."""
+        if any(self is skeleton for skeleton in SKELETONS):
+            return skeleton_named, (self.name,)
+        return super().__reduce_ex__(protocol)
 
     @property
     def joints(self) -> int:

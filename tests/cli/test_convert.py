@@ -60,6 +60,21 @@ def test_folders_archives_and_lines_of_stdin_are_converted(joints: np.ndarray, t
     ]
 
 
+def test_several_processes_write_what_one_does(joints: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(5):
+        np.save(tmp_path / "in" / f"take{number}.npy", joints[: 20 + number])
+    (tmp_path / "in" / "take2.npy").write_bytes(b"no array")
+    one, two = (
+        lamp("convert", "in", "--format", "bvh", "--output", out, "--workers", workers, cwd=tmp_path)
+        for out, workers in (("one", "1"), ("two", "2"))
+    )
+    assert one.stdout.replace("one/", "two/") == two.stdout and len(two.stdout.splitlines()) == 4
+    assert one.stderr == two.stderr and "take2.npy" in two.stderr
+    for path in sorted((tmp_path / "one").iterdir()):
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
 def test_rates_and_units_are_kept_or_said(joints: np.ndarray, tmp_path: Path) -> None:
     lamp("convert", "a.npy", "a.bvh", "--fps", "60", "--scale", "m", cwd=tmp_path)
     motion = load_motion(tmp_path / "a.bvh")

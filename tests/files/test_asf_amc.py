@@ -216,7 +216,7 @@ def test_what_is_wrong_in_a_skeleton_is_said(old: str, new: str, said: str, tmp_
     [
         ("shin 90 90\n", "", "frame 3 is not whole"),
         ("shin 90 90", "shin 90", "frame 3: expected one line of 2 numbers for shin"),
-        ("shin 90 90", "shin 90 nan", "NaN or infinite"),
+        ("shin 90 90", "shin 90 nan", "NaN, infinite or enormous"),
         ("shin 90 90", "shin 90 x", "no number"),
         ("shin 90 90", "chin 90 90", "it has no bone 'chin'"),
         (FRAMES, ":DEGREES\n", "holds no frames"),

@@ -247,6 +247,8 @@ def test_an_unknown_skeleton_lists_its_joints() -> None:
         (lambda text: text.replace("CHANNELS 3", "CHANNELS 4"), "channels such as"),
         (lambda text: text.replace("}\nMOTION", "MOTION"), "not whole"),
         (lambda text: text.replace("Frames: 2", "Frames: 0"), "no frames"),
+        (lambda text: text.replace("ROOT hip\n", ""), "hierarchy is broken"),
+        (lambda text: text.replace("OFFSET 0 -4 0", "OFFSET 0 -4e12 0"), "enormous numbers"),
         (lambda text: text, "cannot tell which joint"),
     ],
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import html
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ import pytest
 from lamp_cli.files.load import load_motion
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.representation import joints_to_features
-from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from tests.conftest import wandering
 
 
@@ -20,6 +23,13 @@ def walk(frames: int = 100) -> Motion:
     features = np.zeros((frames, 263), np.float32)
     features[:-1] = joints_to_features(joints, HUMANML3D)
     return Motion(joints, HUMANML3D, 20.0, "a.npy", features, text="a person walks")
+
+
+def test_another_process_gives_back_the_same_skeleton() -> None:
+    again = pickle.loads(pickle.dumps(walk()))
+    assert again.skeleton is HUMANML3D
+    other = replace(KIT, fps=30.0)
+    assert pickle.loads(pickle.dumps(other)) == other and copy.deepcopy(KIT) is KIT
 
 
 def test_a_slice_keeps_what_belongs_to_its_frames() -> None:

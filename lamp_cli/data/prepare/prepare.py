@@ -146,7 +146,9 @@ def prepare(
     """
     if motions is None and not options.synthetic:
         raise ValueError("nothing to prepare; expected motions, a number of synthetic clips, or both")
-    sources, unreadable = ([], {}) if motions is None else find_sources(motions, output, options.reading)
+    sources, unreadable = (
+        ([], {}) if motions is None else find_sources(motions, output, options.reading, options.workers)
+    )
     skeleton, sources = (HUMANML3D, []) if motions is None else _one_skeleton(sources, unreadable)
     if options.recombine and motions is None:
         raise ValueError("recombined clips are made of real ones; expected motions")

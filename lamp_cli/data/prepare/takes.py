@@ -28,6 +28,9 @@ from ...files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, motion_of_file
 from ...files.reading import AS_STORED, Reading
 from ...files.smpl import holds_poses
 from ...motion.motion import Motion
+from ...processes import in_parallel
+
+FEW_FILES = 16
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,15 @@ class MotionSource:
 
 
 def find_sources(
-    path: Path, leave_out: Path | None = None, reading: Reading = AS_STORED
+    path: Path, leave_out: Path | None = None, reading: Reading = AS_STORED, workers: int = 1
 ) -> tuple[list[MotionSource], dict[str, str]]:
     """All motions under ``path`` and, for each file that cannot be read, the reason.
 
     A folder is searched with its subfolders, but not in ``leave_out`` (where results are written) nor
     in hidden ones; names are relative paths without the suffix, or the entries of archives,
     with the archive's name before them where several motions have one name. ``reading`` is how files are
-    read; its rate is left to :meth:`MotionSource.load`. Raises ``ValueError`` when there is nothing to read.
+    read, by ``workers`` processes; its rate is left to :meth:`MotionSource.load`. Raises ``ValueError`` when
+    there is nothing to read.
     """
     path = Path(path)
     if not path.exists():
@@ -90,20 +94,45 @@ def find_sources(
         raise ValueError(f"{path}: expected motion files ({', '.join(MOTION_SUFFIXES)}), found none")
     sources: list[MotionSource] = []
     unreadable: dict[str, str] = {}
-    for file in files:
-        place = file.relative_to(path) if path.is_dir() else Path(file.name)
-        foreign = file.suffix.lower() in FOREIGN_SUFFIXES
-        name = place.as_posix() if foreign else place.with_suffix("").as_posix()
-        try:
-            sources += _entries(file, name, replace(reading, fps=None))
-        except MotionFileError as error:
-            unreadable[name] = str(error).removeprefix(f"{file}: ")
-        except DAMAGE:
-            unreadable[name] = "unreadable file"
+    jobs = [_FileJob(file, _name_of(file, path), replace(reading, fps=None)) for file in files]
+    # Of a few files one process is done before others have started.
+    looked_into = in_parallel(_entries_or_reason, jobs, workers if len(jobs) > FEW_FILES else 1, 4)
+    for job, (found, reason) in zip(jobs, looked_into, strict=True):
+        sources += found
+        if reason:
+            unreadable[job.name] = reason
     if not sources:
         first, reason = next(iter(unreadable.items()))
         raise ValueError(f"{path}: no readable motion in it ({first}: {reason})")
     return _with_names_of_their_own(sources, path if path.is_dir() else path.parent), unreadable
+
+
+@dataclass(frozen=True)
+class _FileJob:
+    """A file to look into, and what its motion goes by."""
+
+    file: Path
+    name: str
+    reading: Reading
+
+
+def _name_of(file: Path, root: Path) -> str:
+    place = file.relative_to(root) if root.is_dir() else Path(file.name)
+    foreign = file.suffix.lower() in FOREIGN_SUFFIXES
+    return place.as_posix() if foreign else place.with_suffix("").as_posix()
+
+
+def _entries_or_reason(job: _FileJob) -> tuple[list[MotionSource], str]:
+    """The motions of a file, and why there are no more of them; empty for all."""
+    found: list[MotionSource] = []
+    try:
+        for source in _entries(job.file, job.name, job.reading):
+            found.append(source)
+    except MotionFileError as error:
+        return found, str(error).removeprefix(f"{job.file}: ")
+    except DAMAGE:
+        return found, "unreadable file"
+    return found, ""
 
 
 def _with_names_of_their_own(sources: list[MotionSource], root: Path) -> list[MotionSource]:
