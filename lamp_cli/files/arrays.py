@@ -64,8 +64,7 @@ OTHER_FORMATS = {
     ".pickle": "a pickle",
     ".pt": "a PyTorch file",
     ".pth": "a PyTorch file",
-    ".glb": "a glTF file",
-    ".gltf": "a glTF file",
+    ".gltf": "a glTF file whose numbers are elsewhere",
 }
 # How a file of another format becomes one that is read.
 WAYS_OUT = {
@@ -74,12 +73,12 @@ WAYS_OUT = {
         "bpy.ops.import_scene.fbx(filepath='IN.fbx'); bpy.ops.export_anim.bvh(filepath='OUT.bvh', "
         'frame_end=int(bpy.data.actions[0].frame_range[1]))"'
     ),
+    ".gltf": "; export it as one .glb file, which is read",
     ".asf": "; its motions are the .amc files beside it",
     ".c3d": "; its markers are no joints: export the skeleton that was solved from them as BVH",
 }
 FORMAT_OF_FIRST_BYTES = (
     (b"Kaydar", ".fbx"),
-    (b"glTF", ".glb"),
     (b"\x80\x02", ".pkl"),
     (b"\x80\x03", ".pkl"),
     (b"\x80\x04", ".pkl"),

@@ -100,7 +100,7 @@ def load_bvh(path: Path, reading: Reading = AS_STORED) -> Motion:
         raise ValueError(f"{path}: {error}") from None
     if found.added:
         notes.append(f"the skeleton has no {', no '.join(found.added)}; put between its neighbours")
-    rate = reading.fps or _rate(clip.frame_time)
+    rate = reading.fps or nearly_whole_rate(clip.frame_time)
     return Motion(body.joints, HUMANML3D, rate, str(path), notes=(*notes, *body.notes))
 
 
@@ -339,7 +339,7 @@ def _number(word: str, path: Path) -> float:
     return value
 
 
-def _rate(frame_time: float) -> float:
+def nearly_whole_rate(frame_time: float) -> float:
     """Frames per second; files round their frame time, so a rate that is nearly whole is."""
     rate = 1.0 / frame_time
     return float(round(rate)) if abs(rate - round(rate)) < 0.001 * rate else rate

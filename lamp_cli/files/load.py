@@ -23,13 +23,14 @@ from .asf_amc import is_amc, load_amc
 from .body_model import BodyModelError
 from .bvh import load_bvh
 from .joint_names import read_joint_map
+from .read_gltf import is_gltf, load_gltf
 from .reading import AS_STORED, Reading
 from .smpl import ESTIMATED, RATES, holds_poses, model_joints, neutral_joints, read_poses
 
 # Files of these endings are looked for in folders; a file that is named is recognised by its content.
-MOTION_SUFFIXES = (".npy", ".npz", ".bvh", ".amc")
+MOTION_SUFFIXES = (".npy", ".npz", ".bvh", ".amc", ".glb")
 # Those that hold motions in formats that are not read here.
-FOREIGN_SUFFIXES = (".fbx", ".c3d", ".glb", ".gltf", ".csv", ".pkl")
+FOREIGN_SUFFIXES = (".fbx", ".c3d", ".gltf", ".csv", ".pkl")
 
 
 def load_motion(
@@ -41,7 +42,7 @@ def load_motion(
     """The one motion in a file.
 
     path: arrays of joints or features (``.npy``, ``.npz``), BVH, AMC (with the ASF file beside it),
-        or SMPL poses as AMASS stores them.
+        binary glTF, or SMPL poses as AMASS stores them.
     fps: frames per second, where the file does not say it, or in its place; else the corpus's are assumed.
     body_models: folder of SMPL body models (``.npz``), for SMPL poses; a neutral body when not given.
     joint_map: file that names the joints of a skeleton whose own names do not tell, a line each:
@@ -88,6 +89,12 @@ def load_takes(
     if is_bvh(path) or is_amc(path):
         try:
             yield "", load_bvh(path, reading) if is_bvh(path) else load_amc(path, reading)
+        except ValueError as error:
+            raise MotionFileError(str(error)) from None
+        return
+    if is_gltf(path):
+        try:
+            yield from load_gltf(path, reading)
         except ValueError as error:
             raise MotionFileError(str(error)) from None
         return
