@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..model.captioner import CaptionerConfig
+from ..model.generator import GeneratorConfig
 from .config import BundleConfig, Provenance
 
 FIRST_WORDS = "A `lamp` bundle:"
@@ -36,10 +37,19 @@ def model_card(config: BundleConfig) -> str:
 def bundle_parts(config: BundleConfig) -> list[str]:
     """What the bundle holds, a phrase each."""
     model = config.model
-    parts = ["motion tokenizer", "language-motion model (LaMP, Li et al., ICLR 2025)"]
-    parts += [] if model.generator is None else ["generator"]
+    lamp = "language-motion model (LaMP, Li et al., ICLR 2025)"
+    if not config.lamp_reads_motions:
+        lamp += " of another skeleton, which reads sentences alone"
+    parts = ["motion tokenizer", lamp]
+    parts += [] if model.generator is None else [_generator(model.generator)]
     parts += [] if model.length is None else ["length head"]
     return [*parts, "no captioner" if model.captioner is None else _captioner(model.captioner)]
+
+
+def _generator(generator: GeneratorConfig) -> str:
+    if not generator.condition_encoder:
+        return "generator"
+    return f"generator, which reads sentences with {generator.condition}:{generator.condition_encoder}"
 
 
 def _captioner(captioner: CaptionerConfig) -> str:

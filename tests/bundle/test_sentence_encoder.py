@@ -78,6 +78,7 @@ def test_a_generator_reads_with_clip_and_the_bundle_finds_it_again(bundle: Path,
     model = read_config(bundle).model
     assert (model.generator.condition, model.generator.condition_encoder) == ("clip", str(clip))
     assert model.generator.condition_width == model.length.text_width == 10
+    assert f"generator, which reads sentences with clip:{clip}" in (bundle / "README.md").read_text()
     clips = ("--format", "npy", "--candidates", "2", "--output", bundle.parent / "clips")
     done = lamp("generate", *SENTENCES, "--model", bundle, "--seed", "1", *clips)
     assert [Path(row["motion"]).is_file() for row in done.rows] == [True, True]

@@ -243,6 +243,7 @@ def test_lamp_of_another_skeleton_reads_the_sentences_of_a_new_generator(data: P
         assert (output / file).read_bytes() == (earlier / file).read_bytes()
     bundle = load_bundle(output, CPU)
     assert bundle.skeleton is KIT and not bundle.config.lamp_reads_motions
+    assert "of another skeleton, which reads sentences alone" in (output / "README.md").read_text()
     clip = next(generate(bundle, [Prompt("he turns", 48)], GenerateOptions(1)))
     assert clip.joints.shape == (48, 21, 3)
     with pytest.raises(ValueError, match=r"reads sentences alone; .*; expected --candidates 1"):
