@@ -89,11 +89,11 @@ class ChannelsLastConv(nn.Conv1d):
         if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():
             return super().forward(x)
         # Of images of height 1: torch knows this order of images alone.
-        images, weight = (
-            t.unsqueeze(2).contiguous(memory_format=torch.channels_last) for t in (x, self.weight)
-        )
+        images = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         stride, padding, dilation = (self.stride[0], int(self.padding[0]), self.dilation[0])
-        return F.conv2d(images, weight, self.bias, (1, stride), (0, padding), (1, dilation)).squeeze(2)
+        return F.conv2d(
+            images, self.weight.unsqueeze(2), self.bias, (1, stride), (0, padding), (1, dilation)
+        ).squeeze(2)
 
 
 class MaskedConv(ChannelsLastConv):
@@ -277,8 +277,11 @@ def nearest_rows(points: Tensor, rows: Tensor) -> Tensor:
 
 
 def _random_rows(latents: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    draw = torch.randint(len(latents), (count,), generator=generator)
-    return latents[draw.to(latents.device)]
+    """Rows (``count``, D) drawn from the latents (N, D) of all ranks, the same on every rank."""
+    draw = torch.randint(distributed.world_size() * len(latents), (count,), generator=generator)
+    owner, row = (each.to(latents.device) for each in (draw // len(latents), draw % len(latents)))
+    own = latents[row] * (owner == distributed.rank())[:, None]
+    return distributed.sum_over_ranks(own)
 
 
 class MotionTokenizer(nn.Module):

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ..inference.precision import autocast
+from ..inference.precision import autocast, check_precision, in_precision
 from ..model import distributed
 from .averaging import WeightAverage
 from .checkpoint import (
@@ -37,6 +37,7 @@ from .draws import drawn_ahead
 from .log import LOG, TrainingLog
 from .stopping import StopSignals, TrainingStopped
 
+AUTO = "auto"
 SAVE_EVERY_SECONDS = 120.0
 # Reading a figure makes the processor wait for an accelerator; a display needs no more than one a second.
 READ_EVERY_SECONDS = 1.0
@@ -63,9 +64,10 @@ class TrainingConfig:
         The pairs of a contrastive objective are told apart within each batch alone.
     average_decay: share of the averaged weights that a step keeps; the averaged weights are validated and
         kept. 0: the weights themselves.
+    precision: of matrix products; auto is bf16 where the processor computes in it, else fp32.
     select: figure on the validation split by which the best weights are kept, see ``training.selection``.
 
-    Raises ``ValueError`` for an ``accumulate`` or ``average_decay`` out of its range.
+    Raises ``ValueError`` for an ``accumulate``, ``average_decay`` or ``precision`` out of its range.
     """
 
     steps: int
@@ -79,6 +81,7 @@ class TrainingConfig:
     gradient_clip: float = 1.0
     accumulate: int = 1
     average_decay: float = 0.0
+    precision: str = AUTO
     select: str = "loss"
 
     def __post_init__(self) -> None:
@@ -86,6 +89,8 @@ class TrainingConfig:
             raise ValueError(f"accumulate: expected at least 1 batch, found {self.accumulate}")
         if not 0 <= self.average_decay < 1:
             raise ValueError(f"average_decay: expected a share from 0, below 1, found {self.average_decay}")
+        if self.precision != AUTO:
+            check_precision(self.precision)
 
 
 class Stage(Protocol):
@@ -253,11 +258,15 @@ class _Training:
         # only, apart on every rank, and leave the caller's stream as it was.
         with self._exchanging(last), torch.random.fork_rng(_cuda(self._device)):
             torch.manual_seed(_mixed(self._seed, number, 1 + distributed.rank()))
-            with autocast(self._device):
+            with self._autocast():
                 losses: dict[str, Tensor] = self._parallel(*self._stage.batch(drawn), generator)
             loss = losses["loss"]
             (loss if self._config.accumulate == 1 else loss / self._config.accumulate).backward()
         return {name: value.detach() for name, value in losses.items()}
+
+    def _autocast(self) -> torch.autocast:
+        precision = self._config.precision
+        return autocast(self._device) if precision == AUTO else in_precision(precision, self._device)
 
     def _exchanging(self, exchange: bool) -> AbstractContextManager[Any]:
         """Within the block gradients are exchanged between ranks, or not yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lamp_cli.bundle.bundle import load_bundle
+from lamp_cli.model import distributed
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.training import loop
 from lamp_cli.training.loop import Stage, train
@@ -35,6 +37,7 @@ def _captioner_stage(kind: str) -> Stage:
 
 
 STAGES: dict[str, Callable[[], Stage]] = {
+    "tokenizer": test_training._tokenizer_stage,
     "lamp": lambda: test_training._lamp_stage(dropout=0.0),
     "evaluator": _evaluator_stage,
     "language": lambda: _captioner_stage("language"),
@@ -57,13 +60,38 @@ def _gradients(stage: Stage, ranks: int) -> dict[str, torch.Tensor]:
     return {name: p.grad for name, p in stage.network.named_parameters() if p.grad is not None}
 
 
+class _Killed(Exception):
+    pass
+
+
+def _train_until_killed(folder: Path) -> None:
+    """Three of four steps of a line, saved after each."""
+
+    def kill(step: int, figures: object) -> None:
+        if step == 3 and figures is not None:
+            raise _Killed
+
+    with contextlib.suppress(_Killed):
+        train(Pairs([3.0, 2.0]), test_loop.CONFIG, folder, 0, test_loop.CPU, kill, save_every=0.0)
+
+
+class Pairs(test_loop.Line):
+    """A line through two points a step, one for each of two ranks."""
+
+    def batch(self, drawn: int) -> tuple[Any, ...]:
+        return (torch.tensor([1.0 + drawn, 3.0 - drawn])[distributed.rows_of_rank(2)],)
+
+
 def _rank(rank: int, folder: str) -> None:
     """One of two processes: every stage's gradients, a training written slowly, a pretraining as a whole."""
     torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
     for name, make in STAGES.items():
-        gradients = _gradients(make(), 2)
+        stage = make()
+        gradients = _gradients(stage, 2)
         if rank == 0:
             save_file(gradients, Path(folder) / f"{name}.safetensors")
+            save_file(dict(stage.network.named_buffers()), Path(folder) / f"{name}_buffers.safetensors")
+    _train_until_killed(Path(folder) / "killed")
     write = loop.save_best
 
     def slowly(*arguments: Any) -> None:
@@ -105,6 +133,22 @@ def test_two_ranks_with_half_the_batch_give_the_gradients_of_one(name: str, rank
     for part, expected in one.items():
         gradient = two.get(part, torch.zeros_like(expected))
         torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=64 * rounding)
+
+
+def test_two_ranks_learn_the_codebook_of_one(ranks: Path) -> None:
+    stage = STAGES["tokenizer"]()
+    _gradients(stage, 1)
+    two = load_file(ranks / "tokenizer_buffers.safetensors")
+    for name, expected in stage.network.named_buffers():
+        torch.testing.assert_close(two[name], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_run_of_two_processes_goes_on_in_one(ranks: Path, tmp_path: Path) -> None:
+    for folder, errors in ((ranks / "killed", [2.0]), (tmp_path, [3.0, 2.0])):
+        train(Pairs(errors), test_loop.CONFIG, folder, 0, test_loop.CPU, test_loop.ignore)
+    one, other = (load_file(folder / "last.safetensors") for folder in (ranks / "killed", tmp_path))
+    for name, expected in other.items():
+        torch.testing.assert_close(one[name], expected, rtol=1e-6, atol=0)
 
 
 def test_every_rank_goes_on_with_the_best_that_the_first_wrote(ranks: Path) -> None:
