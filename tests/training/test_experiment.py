@@ -71,8 +71,10 @@ def test_values_of_a_skeleton_hold_for_its_data() -> None:
         assert (kit.length.min_tokens, other.length.min_tokens) == (6, 10)
         assert (kit.data.least_frames, kit.data.most_frames) == (24, 199)
         assert set(kit.tokenizer.upper_joints) == (set(KIT.upper_body) if size == "mini" else set())
-    assert size_named("paper", KIT).generator.guidance == 2.0
-    assert size_named("paper", HUMANML3D).generator.guidance == 4.0
+    for size, batch in (("paper", 16), ("base", 64)):
+        kit, other = size_named(size, KIT), size_named(size, HUMANML3D)
+        assert (kit.generator.guidance, kit.training.generator.batch_size) == (2.0, batch)
+        assert (other.generator.guidance, other.training.generator.batch_size) == (4.0, 64)
 
 
 def test_mini_is_what_lamp_mini_was_trained_as() -> None:
