@@ -1,0 +1,136 @@
+"""Motion files in and out: ``python -m examples.bench.motion_files FOLDER [--truth FILE.npz ...]``.
+
+Prints a table with a row for every file of a folder and every format: read, and written and read back. The
+error of reading is the distance, in millimetres, to the true joints where an archive of ``--truth`` has the
+take (integers in millimetres or metres at 20 frames per second, under a name that the file's ends with); that
+of a round trip the distance to the motion that was written. Means over joints and frames: as the file lies,
+and as well as it can be laid over the truth by moving it as a whole and by up to two frames.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lamp_cli.files.load import MOTION_SUFFIXES, load_motion
+from lamp_cli.motion.motion import Motion
+from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.motion.transform import resample
+
+WRITTEN = (".bvh", ".npz", ".npy")
+MOST_SHIFT = 2
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table; errors in millimetres, None where there is no truth."""
+
+    sample: str
+    format: str
+    direction: str
+    error: float | None
+    laid_over: float | None
+    seconds: float
+
+    def __str__(self) -> str:
+        errors = ("" if value is None else f"{value:.1f}" for value in (self.error, self.laid_over))
+        cells = (self.sample, self.format, self.direction, *errors, f"{self.seconds:.3f}")
+        return f"| {' | '.join(cells)} |"
+
+
+def distances(joints: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Mean distance (mm) of joints (T, 22, 3) from the truth: as they lie, and laid over it."""
+    found = []
+    for shift in range(-MOST_SHIFT, MOST_SHIFT + 1):
+        first, second = joints[max(shift, 0) :], truth[max(-shift, 0) :]
+        frames = min(len(first), len(second))
+        gap = first[:frames] - second[:frames]
+        centred = gap - gap.mean((0, 1))
+        found.append((np.linalg.norm(centred, axis=-1).mean(), np.linalg.norm(gap, axis=-1).mean(), shift))
+    as_it_lies = next(gap for _, gap, shift in found if shift == 0)
+    return 1000.0 * float(as_it_lies), 1000.0 * float(min(found)[0])
+
+
+def rows_of(path: Path, truths: dict[str, np.ndarray], folder: Path) -> Iterator[Row]:
+    """Reading a file, and writing it in every format and reading that."""
+    begun = time.perf_counter()
+    try:
+        motion = load_motion(path)
+    except ValueError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        yield Row(f"{path.name}: {reason}", path.suffix[1:], "in", None, None, 0.0)
+        return
+    seconds = time.perf_counter() - begun
+    truth = truth_of(path.stem, truths)
+    errors: tuple[float | None, float | None] = (None, None)
+    if truth is not None and motion.skeleton is HUMANML3D:
+        errors = distances(resample(motion.joints, motion.fps, HUMANML3D.fps), truth)
+    yield Row(path.name, path.suffix[1:], "in", *errors, seconds)
+    for suffix in WRITTEN:
+        row, again = _round_trip(motion, path.name, folder / f"copy{suffix}")
+        yield row
+        if suffix == ".npz" and again is not None:
+            # SMPL poses move a neutral body: what is lost once is not lost again.
+            yield replace(_round_trip(again, path.name, folder / "again.npz")[0], direction="and again")
+
+
+def truth_of(stem: str, truths: dict[str, np.ndarray]) -> np.ndarray | None:
+    """The true joints of a take that a file's name ends with, whatever stands before it."""
+    for name, joints in truths.items():
+        # A word before the name is the corpus's; a number belongs to it.
+        for own in (name, re.sub(r"^[A-Za-z]\w*?_", "", name)):
+            if re.search(rf"(?<![A-Za-z0-9]){re.escape(own)}$", stem):
+                return joints
+    return None
+
+
+def _round_trip(motion: Motion, sample: str, path: Path) -> tuple[Row, Motion | None]:
+    """The row of writing and reading a motion, and what was read."""
+    kind = path.suffix[1:]
+    begun = time.perf_counter()
+    try:
+        motion.save(path)
+        again = load_motion(path, fps=motion.fps if kind == "npy" else None)
+    except ValueError as error:
+        return Row(f"{sample}: {error}", kind, "out and in", None, None, 0.0), None
+    seconds = time.perf_counter() - begun
+    return Row(sample, kind, "out and in", *distances(again.joints, motion.joints), seconds), again
+
+
+def true_joints(paths: list[Path]) -> dict[str, np.ndarray]:
+    """Every entry (T, 22, 3) of some archives, in metres."""
+    found = {}
+    for path in paths:
+        with np.load(path) as archive:
+            for name in archive.files:
+                joints = archive[name]
+                found[name] = joints / 1000.0 if joints.dtype.kind == "i" else joints
+    return found
+
+
+def main() -> None:
+    """The table of a folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--truth", type=Path, nargs="*", default=[])
+    arguments = parser.parse_args()
+    truths = true_joints(arguments.truth)
+    print(
+        "| sample | format | direction | error (mm) | laid over (mm) | seconds |\n|---|---|---|---|---|---|"
+    )
+    files = sorted(p for p in arguments.folder.rglob("*") if p.suffix.lower() in MOTION_SUFFIXES)
+    with tempfile.TemporaryDirectory() as name:
+        for path in files:
+            for row in rows_of(path, truths, Path(name)):
+                print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
