@@ -156,6 +156,9 @@ def convert_command(
                     record |= {"motion": str(path), "frames": len(motion), "fps": motion.fps, **known}
                     emit(record, str(path), as_json)
                     written += 1
+            except BrokenPipeError:
+                # Whoever read the lines has gone.
+                raise
             except (ValueError, OSError) as error:
                 skipped.add_input(job.item, error)
     if written and kind == "npz" and body_models is None:

@@ -75,6 +75,21 @@ def test_several_processes_write_what_one_does(joints: np.ndarray, tmp_path: Pat
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
+def test_a_closed_pipe_ends_the_command(joints: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        np.save(tmp_path / "in" / f"take{number}.npy", joints)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lamp_cli.cli.convert.emit", _gone)
+        done = lamp("convert", "in", "--format", "npy", "--output", "out", "--force", cwd=tmp_path)
+    assert (done.returncode, "left out" in done.stderr) == (0, False)
+    assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def _gone(*given: object) -> None:
+    raise BrokenPipeError
+
+
 def test_rates_and_units_are_kept_or_said(joints: np.ndarray, tmp_path: Path) -> None:
     lamp("convert", "a.npy", "a.bvh", "--fps", "60", "--scale", "m", cwd=tmp_path)
     motion = load_motion(tmp_path / "a.bvh")
