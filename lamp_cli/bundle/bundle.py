@@ -1,9 +1,9 @@
 """A trained set of networks as a folder.
 
-    config.json              sizes, skeleton, figures
+    config.json              sizes, skeleton, figures, whose weights
     tokenizer.safetensors    motion tokenizer
     lamp.safetensors         language-motion model
-    generator.safetensors    generator, its condition and the length head
+    generator.safetensors    generator, its condition and the length head; imported bundles may have none
     captioner.safetensors    captioner, in bundles that have one: its projection, its motion transformer or
                              changes to LaMP's, and what of its decoder was trained (an embedded one is whole)
     language_model/          config and tokenizer of the captioner's fully trained language model

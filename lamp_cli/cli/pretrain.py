@@ -81,7 +81,7 @@ def pretrain_command(
         str | None,
         typer.Option(
             help="Bundle whose networks to train further, e.g. lamp-mini; stages not named stay as they are. "
-            "Of one of another skeleton LaMP alone is taken."
+            "Of one of another skeleton LaMP alone is taken. Or a tokenizer that lamp import wrote."
         ),
     ] = None,
     anew: Annotated[

@@ -33,7 +33,7 @@ class PretrainOptions:
     captions: file of sentences without motions: the vocabulary holds their words, LaMP learns from those of
         one JSON line that they say the same, and the captioner's decoder learns its language from them.
     start_from: bundle whose networks, vocabulary and statistics the run goes on with; of networks of other
-        sizes what fits is taken over, of a bundle of another skeleton LaMP.
+        sizes what fits is taken over, of a bundle of another skeleton LaMP. Or a tokenizer's folder.
     anew: stages whose networks are drawn anew, although ``start_from`` has them.
     workers: processes that draw batches ahead; they decide nothing of the result.
     """
