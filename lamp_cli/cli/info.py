@@ -38,8 +38,10 @@ def _for_people(description: BundleDescription) -> str:
         f"licence: {description.licence or 'not stated'}",
         f"checksum: {description.checksum}",
     ]
-    if description.config.provenance is not None:
-        lines.append(f"weights of: {description.config.provenance.source}")
+    provenance = description.config.provenance
+    if provenance is not None:
+        lines.append(f"weights of: {provenance.source}")
+        lines += [f"  {name}: SHA-256 {digest}" for name, digest in provenance.files.items()]
     counts = ", ".join(f"{name} {count:,}" for name, count in parameters.items())
     lines.append(f"parameters: {sum(parameters.values()):,} ({counts})")
     for stage, step in record["steps"].items():
