@@ -95,7 +95,8 @@ def load_bvh(path: Path, reading: Reading = AS_STORED) -> Motion:
         places = places * CMU_METRES
     try:
         found = JointPlaces(names, clip.parents, places, reading.joint_map)
-        body = plausible_body(found.joints, HUMANML3D)
+        rest = JointPlaces(names, clip.parents, _rest(clip)[None], reading.joint_map).joints[0]
+        body = plausible_body(found.joints, HUMANML3D, rest)
     except (UnknownSkeletonError, ImplausibleMotionError) as error:
         raise ValueError(f"{path}: {error}") from None
     if found.added:
@@ -357,13 +358,18 @@ def _frames_before_the_motion(clip: BvhClip, places: np.ndarray) -> int:
     size = np.ptp(own[0], axis=0).max()
     if _jumps(_steps(places), 0.1 * size) or _jumps(_steps(own), 0.1 * size):
         return 1
-    rest = positions(replace(clip, values=np.zeros_like(clip.values[:1])))[0]
+    rest = _rest(clip)
     steps = _steps(own)
     is_rest = np.linalg.norm(own[0] - (rest - rest[0]), axis=-1).mean() < 0.02 * size
     if not is_rest or not _jumps(steps, 0.03 * size):
         return 0
     on_the_way = steps[1 : max(1, round(ON_THE_WAY / clip.frame_time))] > 3 * np.median(steps)
     return 1 + int(np.cumprod(on_the_way).sum())
+
+
+def _rest(clip: BvhClip) -> np.ndarray:
+    """Places (N, 3) of all joints where nothing is turned or moved."""
+    return positions(replace(clip, values=np.zeros_like(clip.values[:1])))[0]
 
 
 def _steps(places: np.ndarray) -> np.ndarray:

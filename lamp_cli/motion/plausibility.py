@@ -9,6 +9,7 @@ which passes unchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -58,18 +59,21 @@ class Body:
     notes: tuple[str, ...] = ()
 
 
-def plausible_body(positions: np.ndarray, skeleton: Skeleton) -> Body:
+def plausible_body(positions: np.ndarray, skeleton: Skeleton, resting: np.ndarray | None = None) -> Body:
     """The body that positions (T, J, 3) of any unit and axes show, as float32.
 
-    Repairs the unit, the up axis, the floor and mirrored handedness, each with a note. Raises
-    :class:`ImplausibleMotionError` for what is no body.
+    ``resting`` (J, 3) is the skeleton's rest pose in the same axes, where a file has one: of a body that
+    lies along its own upright axis throughout, it tells that it stands. Repairs the unit, the up axis, the
+    floor and mirrored handedness, each with a note. Raises :class:`ImplausibleMotionError` for what is no
+    body.
     """
     joints = np.asarray(positions, dtype=np.float64)
     _require_no_gap(joints.reshape(len(joints), -1))
     lengths = bone_lengths(joints, skeleton)
     _require_a_body(lengths, skeleton)
     joints, notes = joints.copy(), []
-    for repair in (_in_metres, _with_y_up, _on_the_floor, _right_handed):
+    with_y_up = partial(_with_y_up, resting=resting)
+    for repair in (_in_metres, with_y_up, _on_the_floor, _right_handed):
         joints, note = repair(joints, skeleton)
         notes += [note] if note else []
     return Body(joints.astype(np.float32), tuple(notes))
@@ -183,23 +187,31 @@ def _in_metres(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, str]
     )
 
 
-def _with_y_up(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, str]:
+def _with_y_up(
+    joints: np.ndarray, skeleton: Skeleton, resting: np.ndarray | None = None
+) -> tuple[np.ndarray, str]:
     """Turn a body that stands along another axis, unless it rests on the floor as it is (lies, crawls)."""
+    shares = _upright_shares(joints, skeleton)
+    axis, sign = max(shares, key=lambda key: shares[key])
+    if (axis, sign) == (1, 1) or shares[1, 1] > 0.1 or shares[axis, sign] < 0.3:
+        return joints, ""
+    stands = resting is not None and _upright_shares(resting[None], skeleton)[axis, sign] == 1.0
+    if not stands and _rests_on_floor(joints, skeleton):
+        return joints, ""
+    turned = _axis_to_y(joints, axis, sign)
+    return turned, f"{'-' if sign < 0 else ''}{'xyz'[axis]} taken for up, turned to y up"
+
+
+def _upright_shares(joints: np.ndarray, skeleton: Skeleton) -> dict[tuple[int, int], float]:
+    """The share of frames (T, J, 3) in which a body stands along each axis, up or down it."""
     ankles = (joints[:, _joint("left_ankle", skeleton)] + joints[:, _joint("right_ankle", skeleton)]) / 2
     upward = joints[:, _joint("neck", skeleton)] - ankles
-    upward /= np.linalg.norm(upward, axis=-1, keepdims=True) + 1e-9
-    shares = {
+    upward = upward / (np.linalg.norm(upward, axis=-1, keepdims=True) + 1e-9)
+    return {
         (axis, sign): float((sign * upward[:, axis] > UPRIGHT).mean())
         for axis in range(3)
         for sign in (1, -1)
     }
-    axis, sign = max(shares, key=lambda key: shares[key])
-    if (axis, sign) == (1, 1) or shares[1, 1] > 0.1 or shares[axis, sign] < 0.3:
-        return joints, ""
-    if _rests_on_floor(joints, skeleton):
-        return joints, ""
-    turned = _axis_to_y(joints, axis, sign)
-    return turned, f"{'-' if sign < 0 else ''}{'xyz'[axis]} taken for up, turned to y up"
 
 
 def _rests_on_floor(joints: np.ndarray, skeleton: Skeleton) -> bool:

@@ -435,3 +435,16 @@ def test_a_spine_joint_at_the_pelvis_is_none() -> None:
     found = JointPlaces(names, HUMANML3D.parents, pose)
     assert found.added == ["spine1"]
     assert np.allclose(found.joints[:, 3], (pose[:, 0] + pose[:, 6]) / 2)
+
+
+def test_a_body_whose_rest_pose_stands_along_z_stands_there(tmp_path: Path) -> None:
+    names = [called(name, "Mixamo") for name in HUMANML3D.joint_names]
+    x, y, z = np.moveaxis(body()[0], -1, 0)
+    along_z = np.stack([x, z.max() - z, y], axis=-1)
+    (tmp_path / "take.bvh").write_text(bvh_of(along_z, names))
+    motion = load_bvh(tmp_path / "take.bvh")
+    assert "z taken for up" in motion.notes[0]
+    assert np.allclose(motion.joints[0], body()[0] - [0.0, 0.0, z.max()], atol=1e-3)
+    # Without a rest pose such joints may be those of somebody who lies on the floor.
+    np.save(tmp_path / "take.npy", np.repeat(along_z[None], 3, axis=0))
+    assert not any("taken for up" in note for note in load_motion(tmp_path / "take.npy", fps=20.0).notes)
