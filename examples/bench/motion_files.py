@@ -24,7 +24,7 @@ from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import resample
 
-WRITTEN = (".bvh", ".npz", ".npy")
+WRITTEN = (".bvh", ".glb", ".npz", ".npy")
 MOST_SHIFT = 2
 
 

@@ -41,6 +41,7 @@ def samples(folder: Path) -> dict[str, tuple[Path, tuple[Path, ...]]]:
     joints = synthetic_clip_of("walk", np.random.default_rng(0)).joints[:60].astype(np.float32)
     motion = Motion(joints, HUMANML3D, 20.0)
     motion.save(folder / "take.bvh")
+    motion.save(folder / "take.glb")
     np.save(folder / "joints.npy", joints)
     np.savez(folder / "joints.npz", first=joints, second=joints[:50])
     np.save(folder / "features.npy", joints_to_features(joints, HUMANML3D))
@@ -48,7 +49,7 @@ def samples(folder: Path) -> dict[str, tuple[Path, tuple[Path, ...]]]:
     (folder / "asf").mkdir()
     (folder / "asf" / "02.asf").write_text(_asf(joints[0]))
     (folder / "asf" / "02_01.amc").write_text(_amc(joints))
-    names = ("take.bvh", "joints.npy", "joints.npz", "features.npy", "amass.npz")
+    names = ("take.bvh", "take.glb", "joints.npy", "joints.npz", "features.npy", "amass.npz")
     found: dict[str, tuple[Path, tuple[Path, ...]]] = {name: (folder / name, ()) for name in names}
     asf, amc = folder / "asf" / "02.asf", folder / "asf" / "02_01.amc"
     return found | {"amc": (amc, (asf,)), "asf": (asf, (amc,))}

@@ -240,7 +240,11 @@ class JointPlaces:
 
     def _common_ancestor(self, first: int | None, second: int | None) -> int:
         others = set(self._ancestors(second))
-        return next(joint for joint in self._ancestors(first) if joint in others)
+        common = (joint for joint in self._ancestors(first) if joint in others)
+        found = next(common, None)
+        if found is None:
+            raise UnknownSkeletonError("left and right limbs hang on different roots")
+        return found
 
     def _path(self, above: int, below: int | None) -> list[int]:
         """Joints from ``above`` down to ``below``, both included; only these two where no bones join them."""

@@ -29,6 +29,8 @@ WIDTHS = {name: shape[0] if shape else 1 for shape, name in SHAPES.items()}
 # An animation whose keys stand further apart is posed by hand; it is read at this rate.
 LEAST_RATE, RATE_OF_POSES = 10.0, 30.0
 MOST_FRAMES = 1_000_000
+# From the origin, in any unit.
+FARTHEST = 1e9
 # Frames at once, so that memory does not grow with nodes times frames.
 CHUNK = 4096
 # What reading a broken file may raise.
@@ -133,7 +135,11 @@ class _Scene:
         buffer = self._buffers[_checked(view["buffer"])]
         if count < 1 or begin < 0 or stride < row or begin + (count - 1) * stride + row > len(buffer):
             raise _NoGltfError("is cut off: numbers lie beyond its end")
-        found = np.ndarray((count, width), kind, buffer, begin, (stride, kind.itemsize)).astype(np.float64)
+        # Numbers that are none are said below.
+        with np.errstate(invalid="ignore"):
+            found = np.ndarray((count, width), kind, buffer, begin, (stride, kind.itemsize)).astype(
+                np.float64
+            )
         if accessor.get("normalized"):
             found = np.maximum(found / np.iinfo(kind).max, -1.0)
         if not np.isfinite(found).all():
@@ -208,7 +214,10 @@ def _motion(scene: _Scene, animation: dict[str, Any], source: str, reading: Read
     if count > MOST_FRAMES:
         raise _NoGltfError(f"lasts {end - begin:g} s, longer than can be read")
     moments = np.minimum(begin + np.arange(count) / rate, end)
-    places = np.concatenate(list(_places(scene, curves, moments)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        places = np.concatenate(list(_places(scene, curves, moments)))
+    if not (np.abs(places) < FARTHEST).all():
+        raise _NoGltfError("its numbers lead beyond all bounds")
     joints = scene.joints()
     own = [str(scene.nodes[joint].get("name", "")) for joint in joints]
     found = JointPlaces(own, _parents_among(joints, scene.parents), places, reading.joint_map)

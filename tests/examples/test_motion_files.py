@@ -44,6 +44,7 @@ def test_a_row_for_reading_and_every_format(tmp_path: Path) -> None:
     assert [(row.format, row.direction) for row in rows] == [
         ("npy", "in"),
         ("bvh", "out and in"),
+        ("glb", "out and in"),
         ("npz", "out and in"),
         ("npz", "and again"),
         ("npy", "out and in"),

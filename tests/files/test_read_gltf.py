@@ -129,6 +129,11 @@ def test_keys_far_apart_are_read_between(tmp_path: Path) -> None:
         (lambda scene: scene["skins"][0].update(joints=[99]), "not there"),
         (lambda scene: scene["animations"][0]["samplers"][1].update(output=0), "do not belong"),
         (lambda scene: scene.update(nodes=7), "damaged"),
+        (lambda scene: scene["nodes"][0].update(children=[1, 3]), "different roots"),
+        (
+            lambda scene: scene["nodes"][20].update(translation=[1e308, 1e308, 0]),
+            "beyond all bounds",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_said(
