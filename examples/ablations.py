@@ -99,9 +99,8 @@ def table(figures: dict[str, dict[tuple[str, str], dict]]) -> str:
     lines += [_line(title, found, "generated") for title, found in figures.items()]
     how = next(line for (_, subject), line in first.items() if subject == "generated")
     told = f"Protocol: {how['protocol']}; evaluator: {how['evaluator']}; {how['repetitions']} repetitions"
-    return "\n".join(
-        [*lines, "", f"{told}; mean and 95 % interval of repeated scoring of one training each."]
-    )
+    values = "mean" if how["interval"] is None else "mean and 95 % interval"
+    return "\n".join([*lines, "", f"{told}; {values} of repeated scoring of one training each."])
 
 
 def _line(title: str, found: dict[tuple[str, str], dict], subject: str) -> str:
