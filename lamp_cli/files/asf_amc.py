@@ -112,7 +112,7 @@ def load_amc(path: Path, reading: Reading = AS_STORED) -> Motion:
     ends = bone_ends(skeleton, read_amc(path, skeleton))
     try:
         joints, added = _joints_of_bones(ends, reading.joint_map)
-        body = plausible_body(joints * (skeleton.unit or 1.0), HUMANML3D)
+        body = plausible_body(joints * (skeleton.unit or 1.0), HUMANML3D, any_unit=True)
     except (UnknownSkeletonError, ImplausibleMotionError) as error:
         raise ValueError(f"{path}: {error}") from None
     notes = [f"the skeleton has no {', no '.join(added)}; put between its neighbours"] if added else []

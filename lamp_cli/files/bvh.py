@@ -96,7 +96,7 @@ def load_bvh(path: Path, reading: Reading = AS_STORED) -> Motion:
     try:
         found = JointPlaces(names, clip.parents, places, reading.joint_map)
         rest = JointPlaces(names, clip.parents, _rest(clip)[None], reading.joint_map).joints[0]
-        body = plausible_body(found.joints, HUMANML3D, rest)
+        body = plausible_body(found.joints, HUMANML3D, rest, any_unit=True)
     except (UnknownSkeletonError, ImplausibleMotionError) as error:
         raise ValueError(f"{path}: {error}") from None
     if found.added:

@@ -23,6 +23,8 @@ UNITS = (
     ("centimetres", 0.01, 80.0, 220.0),
     ("millimetres", 0.001, 600.0, 2200.0),
 )
+# Leg and trunk of HumanML3D's reference clip, metres.
+USUAL_BODY = 1.47
 # Legs over trunk.
 LEG_TO_TRUNK = (0.3, 4.0)
 # Left over right of the long bones, or right over left.
@@ -59,13 +61,16 @@ class Body:
     notes: tuple[str, ...] = ()
 
 
-def plausible_body(positions: np.ndarray, skeleton: Skeleton, resting: np.ndarray | None = None) -> Body:
+def plausible_body(
+    positions: np.ndarray, skeleton: Skeleton, resting: np.ndarray | None = None, any_unit: bool = False
+) -> Body:
     """The body that positions (T, J, 3) of any unit and axes show, as float32.
 
     ``resting`` (J, 3) is the skeleton's rest pose in the same axes, where a file has one: of a body that
-    lies along its own upright axis throughout, it tells that it stands. Repairs the unit, the up axis, the
-    floor and mirrored handedness, each with a note. Raises :class:`ImplausibleMotionError` for what is no
-    body.
+    lies along its own upright axis throughout, it tells that it stands. ``any_unit`` is for joints whose
+    names say that they are a person's: a body of no known unit is scaled to a usual one. Repairs the unit,
+    the up axis, the floor and mirrored handedness, each with a note. Raises
+    :class:`ImplausibleMotionError` for what is no body.
     """
     joints = np.asarray(positions, dtype=np.float64)
     _require_no_gap(joints.reshape(len(joints), -1))
@@ -73,7 +78,7 @@ def plausible_body(positions: np.ndarray, skeleton: Skeleton, resting: np.ndarra
     _require_a_body(lengths, skeleton)
     joints, notes = joints.copy(), []
     with_y_up = partial(_with_y_up, resting=resting)
-    for repair in (_in_metres, with_y_up, _on_the_floor, _right_handed):
+    for repair in (partial(_in_metres, any_unit=any_unit), with_y_up, _on_the_floor, _right_handed):
         joints, note = repair(joints, skeleton)
         notes += [note] if note else []
     return Body(joints.astype(np.float32), tuple(notes))
@@ -176,11 +181,13 @@ def _require_proportions(usual: np.ndarray, skeleton: Skeleton) -> None:
         )
 
 
-def _in_metres(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, str]:
+def _in_metres(joints: np.ndarray, skeleton: Skeleton, any_unit: bool) -> tuple[np.ndarray, str]:
     size = _body_length(bone_lengths(joints, skeleton), skeleton)
     for unit, metres, least, most in UNITS:
         if least <= size < most:
             return joints * metres, "" if unit == "metres" else f"taken for {unit}, converted to metres"
+    if any_unit:
+        return joints * USUAL_BODY / size, f"a body {size:.3g} long in no known unit, scaled to a usual one"
     raise ImplausibleMotionError(
         f"a body {size:.3g} long from head to foot is in no known unit; expected "
         + ", ".join(unit for unit, *_ in UNITS)

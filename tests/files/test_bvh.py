@@ -437,6 +437,17 @@ def test_a_spine_joint_at_the_pelvis_is_none() -> None:
     assert np.allclose(found.joints[:, 3], (pose[:, 0] + pose[:, 6]) / 2)
 
 
+def test_a_body_in_a_unit_of_its_own_is_made_a_usual_one(tmp_path: Path) -> None:
+    names = [called(name, "Mixamo") for name in HUMANML3D.joint_names]
+    (tmp_path / "take.bvh").write_text(bvh_of(body()[0] * 290, names))
+    motion = load_bvh(tmp_path / "take.bvh")
+    assert re.search(r"a body 4\d\d long in no known unit, scaled to a usual one", motion.notes[0])
+    assert np.allclose(motion.joints[0, :, 1], body()[0, :, 1], atol=0.02)
+    np.save(tmp_path / "take.npy", np.repeat(body()[:1] * 290, 3, axis=0))
+    with pytest.raises(ValueError, match="no known unit"):
+        load_motion(tmp_path / "take.npy")
+
+
 def test_a_body_whose_rest_pose_stands_along_z_stands_there(tmp_path: Path) -> None:
     names = [called(name, "Mixamo") for name in HUMANML3D.joint_names]
     x, y, z = np.moveaxis(body()[0], -1, 0)
