@@ -9,7 +9,7 @@ import pytest
 
 from examples.bench.mutations import attack, read, samples
 
-READERS = ("take.bvh", "amc", "asf", "joints.npy", "joints.npz", "features.npy", "amass.npz")
+READERS = ("take.bvh", "take.glb", "amc", "asf", "joints.npy", "joints.npz", "features.npy", "amass.npz")
 
 
 @pytest.mark.parametrize("reader", READERS)
