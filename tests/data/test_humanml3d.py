@@ -8,8 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lamp_cli.data.prepare.humanml3d import IndexedClip, TakeFiles, clip_of_take, read_index
+from lamp_cli.data.prepare.humanml3d import (
+    IndexedClip,
+    TakeFiles,
+    clip_of_take,
+    joints_of_index,
+    read_index,
+)
 from lamp_cli.files.load import load_motion
+from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import mirror
 from tests.command_line import lamp
@@ -137,6 +144,22 @@ def test_takes_are_found_by_the_names_they_have(tmp_path: Path) -> None:
     assert found("ACCAD/Male1General_c3d/General A2 - Sway t3_poses") is None
     assert found("ACCAD/Male2Walking_c3d/B14 -  Walk turn right 90_poses") is None
     assert found("KIT/3/35_19_poses") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "fps", "step"),
+    [("a.npz", 250.0, 12), ("a.npz", 59.0, 2), ("a.npz", 120.0, 6), ("a.bvh", 60.0, 3)],
+)
+def test_amass_is_thinned_as_the_field_does(name: str, fps: float, step: int) -> None:
+    joints = np.arange(600.0)[:, None, None] * np.ones((1, 22, 3))
+    found = joints_of_index(Motion(joints, HUMANML3D, fps), Path(name))
+    np.testing.assert_array_equal(found, joints[::step])
+
+
+def test_other_rates_become_twenty() -> None:
+    joints = np.arange(60.0)[:, None, None] * np.ones((1, 22, 3))
+    found = joints_of_index(Motion(joints, HUMANML3D, 30.0), Path("a.bvh"))
+    np.testing.assert_allclose(found[:, 0, 0], 1.5 * np.arange(40), atol=1e-9)
 
 
 def test_a_clip_keeps_to_its_take() -> None:

@@ -22,6 +22,7 @@ import numpy as np
 from ...files.load import motion_of_file
 from ...files.reading import Reading
 from ...language.mirror import mirror_sentence
+from ...motion.motion import Motion
 from ...motion.skeleton import HUMANML3D
 from ...motion.transform import mirror, resample
 from ...processes import in_parallel
@@ -302,7 +303,7 @@ def _write_take(job: TakeJob) -> list[WrittenExample]:
     except (ValueError, OSError) as error:
         reason = "unreadable take: " + str(error).removeprefix(f"{job.path}: ")
         return results + [WrittenExample(clip.id, "", 0, reason=reason) for clip, *_ in missing]
-    joints = resample(motion.joints, motion.fps, HUMANML3D.fps)
+    joints = joints_of_index(motion, job.path)
     notes = motion.notes
     for clip, text, mirrored_text in missing:
         part = clip_of_take(joints, clip)
@@ -312,6 +313,17 @@ def _write_take(job: TakeJob) -> list[WrittenExample]:
         results += _write_pair(clip, part, text, mirrored_text, job.output, notes)
         notes = ()
     return results
+
+
+def joints_of_index(motion: Motion, path: Path) -> np.ndarray:
+    """The joints (T, 22, 3) whose frames the index counts.
+
+    Of AMASS's own archives the field keeps every n-th frame, n rounded down, so that 250 frames per second
+    become 20.8; what was recorded at another rate than AMASS has it is brought to 20.
+    """
+    if path.suffix.lower() == ".npz" and motion.fps > HUMANML3D.fps:
+        return motion.joints[:: int(motion.fps / HUMANML3D.fps)]
+    return resample(motion.joints, motion.fps, HUMANML3D.fps)
 
 
 def clip_of_take(joints: np.ndarray, clip: IndexedClip) -> np.ndarray | None:
