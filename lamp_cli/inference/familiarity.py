@@ -16,14 +16,15 @@ import torch
 
 from ..bundle.bundle import Bundle
 from ..bundle.training_sentences import TrainingSentences
-from ..data.batches import batched
 from ..data.vocabulary import Vocabulary
 from ..language.stems import stems_of
 from ..model.lamp import Lamp
+from ..model.qformer import Text
 from .embed import encode_text, part_read
 from .known_words import KnownWords, negation_reason, quoted, word_reason
 
-CHUNK = 256
+# Sentences that are embedded at once: on a CPU more are slower.
+CHUNK = 64
 READ, KEPT = 10_000, 2000
 # The share of validation sentences that may lie further from the training sentences than is usual.
 UNUSUAL_SHARE = 0.02
@@ -132,14 +133,17 @@ def embed_sentences(
     lamp: Lamp, vocabulary: Vocabulary, texts: Sequence[str], device: torch.device
 ) -> np.ndarray:
     """LaMP's unit text embeddings (N, D) float32, in order."""
-    limit = lamp.config.qformer.text_tokens
-    # Sentences of like length share a batch, so that little is padding.
-    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
-    result = np.empty((len(texts), lamp.config.embedding_width), np.float32)
-    for numbers in batched(order, CHUNK):
-        part = encode_text(vocabulary, [texts[n] for n in numbers], limit, device)
-        result[numbers] = lamp.embed_text(part).float().cpu().numpy()
-    return result
+    if not texts:
+        return np.empty((0, lamp.config.embedding_width), np.float32)
+    text = encode_text(vocabulary, texts, lamp.config.qformer.text_tokens, device)
+    # Sentences of like length share a batch, so that hardly anything is padding.
+    lengths = text.mask.sum(1)
+    result = torch.empty(len(texts), lamp.config.embedding_width, device=device)
+    for numbers in lengths.argsort(stable=True).split(CHUNK):
+        longest = int(lengths[numbers[-1]])
+        part = Text(text.ids[numbers, :longest], text.mask[numbers, :longest])
+        result[numbers] = lamp.embed_text(part).float()
+    return result.cpu().numpy()
 
 
 def nearest_similarity(embedded: np.ndarray, known: np.ndarray) -> np.ndarray:
