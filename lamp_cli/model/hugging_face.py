@@ -46,7 +46,10 @@ class HuggingFaceDecoder(CausalDecoder):
         self.tokenizer = tokenizer
         self.tuning = config.tuning
         # Most models can leave out the logits of the prefix, which would be most of the work.
-        self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
+        options = inspect.signature(model.forward).parameters
+        self._keeps_logits = "logits_to_keep" in options
+        # Renamed in transformers 5, whose version 5.40 drops the former name.
+        self._cache_name = "cache" if "cache" in options else "past_key_values"
         model.requires_grad_(config.tuning == "full")
         self.model = _with_lora(model, config) if config.tuning == "lora" else model
         trained = {name for name, value in self.named_parameters() if value.requires_grad}
@@ -71,13 +74,13 @@ class HuggingFaceDecoder(CausalDecoder):
     def start(self, x: Tensor) -> tuple[Tensor, Cache]:
         """Logits (B, V) after (B, S, W)."""
         output = self.model(inputs_embeds=x, use_cache=True, **self._only_last(1))
-        return output.logits[:, -1], _PastKeyValues(output.past_key_values)
+        return output.logits[:, -1], _PastKeyValues(getattr(output, self._cache_name))
 
     def step(self, ids: Tensor, cache: Cache) -> Tensor:
         """Logits (R, V) after one more token (R,)."""
         assert isinstance(cache, _PastKeyValues)
-        output = self.model(input_ids=ids[:, None], past_key_values=cache.past, use_cache=True)
-        cache.past = output.past_key_values
+        output = self.model(input_ids=ids[:, None], use_cache=True, **{self._cache_name: cache.past})
+        cache.past = getattr(output, self._cache_name)
         return output.logits[:, -1]
 
     def finish(self) -> None:
