@@ -41,6 +41,8 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         _ = lamp.dance  # type: ignore[attr-defined]
 
 
+# What reading a file assumes of an untrained model's motion is no concern here.
+@pytest.mark.filterwarnings("ignore:.*(no frame rate given|above the floor):UserWarning")
 def test_a_sentence_gives_the_motion_that_the_command_line_gives(
     model: lamp.Model, folder: Path, tmp_path: Path
 ) -> None:
@@ -102,6 +104,7 @@ def test_a_device_that_is_not_there_is_refused(folder: Path) -> None:
             lamp.load(folder / "tiny", device)
 
 
+@pytest.mark.filterwarnings("ignore:.*(no frame rate given|more word pieces):UserWarning")
 def test_motions_are_found_compared_and_scored(model: lamp.Model, folder: Path) -> None:
     motion = lamp.load_motion(folder / "clips/clip0.npy")
     hits = model.retrieve(motion, str(folder / "clips"), top=2)
@@ -128,6 +131,7 @@ def test_motions_are_found_compared_and_scored(model: lamp.Model, folder: Path) 
     assert values == pytest.approx(alone, abs=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*(no frame rate given|negations are not):UserWarning")
 def test_what_reading_assumed_and_what_a_model_doubts_is_said(model: lamp.Model, folder: Path) -> None:
     with pytest.warns(UserWarning, match=r"clip0\.npy: no frame rate given, 20 frames per second assumed"):
         model.caption(folder / "clips/clip0.npy")

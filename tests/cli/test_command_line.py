@@ -94,7 +94,7 @@ def test_version_and_usage_errors() -> None:
 
 def test_generate_writes_a_motion_and_a_video(bundle: Path, tmp_path: Path) -> None:
     words = ["generate", "a person jumps", "--model", bundle, "--seed", "5", "--frames", "40", "--features"]
-    done = lamp_process(*words, "--output", tmp_path)
+    done = lamp(*words, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert (record["text"], record["seed"], record["frames"], record["fps"]) == (
@@ -139,8 +139,7 @@ def test_neighbours_do_not_change_a_prompt(bundle: Path, tmp_path: Path) -> None
     rest = ["--model", bundle, "--seed", "1", "--format", "npy"]
     alone = json.loads(lamp("generate", "a person walks", *rest, "--output", tmp_path / "a").stdout)
     lines = 'someone runs\n{"text": "a person walks", "mine": 7}\n\n'
-    done = lamp_process("generate", *rest, "--output", tmp_path / "b", stdin=lines)
-    among = [json.loads(line) for line in done.stdout.splitlines()]
+    among = lamp("generate", *rest, "--output", tmp_path / "b", stdin=lines).rows
     assert [r["text"] for r in among] == ["someone runs", "a person walks"]
     assert among[1]["mine"] == 7
     np.testing.assert_allclose(np.load(among[1]["motion"]), np.load(alone["motion"]), atol=1e-3)

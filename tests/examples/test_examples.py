@@ -6,8 +6,6 @@ import dataclasses
 import io
 import json
 import runpy
-import shutil
-import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -16,23 +14,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from examples import ablations
-from lamp_cli.bundle.bundle import load_bundle, save_bundle
+from lamp_cli.bundle.bundle import build_networks, load_bundle, save_bundle
 from lamp_cli.model.lamp import OBJECTIVES
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.command_line import Done
+from tests.inference.test_caption import with_captioner
 from tests.small_size import SMALL
 from tests.training.test_pretrain import dataset
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def _average(*arguments: Path | str) -> Done:
-    """``average_generators.py`` within this process: a new one would import torch for every call."""
-    script, out, err = str(EXAMPLES / "average_generators.py"), io.StringIO(), io.StringIO()
+def _example(name: str, *arguments: Path | str) -> Done:
+    """A script within this process: a new one would import torch for every call."""
+    script, out, err = str(EXAMPLES / name), io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", [script, *map(str, arguments)])
         try:
@@ -42,11 +40,26 @@ def _average(*arguments: Path | str) -> Done:
     return Done(0, out.getvalue(), err.getvalue())
 
 
+def _average(*arguments: Path | str) -> Done:
+    return _example("average_generators.py", *arguments)
+
+
 @pytest.fixture(scope="module")
-def further(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """lamp-mini, every weight of its generator an eighth further on."""
-    folder = tmp_path_factory.mktemp("bundles") / "further"
-    bundle = load_bundle("lamp-mini", torch.device("cpu"))
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a few weights, with a captioner and figures."""
+    folder = tmp_path_factory.mktemp("bundles") / "first"
+    bundle = with_captioner()
+    figures = {"generator": {"loss": 1.0}, "lamp": {"loss": 2.0}}
+    config = dataclasses.replace(bundle.config, steps=dict.fromkeys(figures, 1), figures=figures)
+    save_bundle(folder, dataclasses.replace(bundle, config=config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def further(first: Path) -> Path:
+    """The first one without its captioner, every weight of its generator an eighth further on."""
+    folder = first.with_name("further")
+    bundle = load_bundle(first, torch.device("cpu"))
     moved = {name: weight + 0.125 for name, weight in bundle.text_to_motion.state_dict().items()}
     bundle.text_to_motion.load_state_dict(moved)
     model = dataclasses.replace(bundle.config.model, captioner=None)
@@ -56,13 +69,15 @@ def further(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("share", "moved"), [([], 0.0625), (["0.75"], 0.09375)])
-def test_the_average_lies_between(further: Path, tmp_path: Path, share: list[str], moved: float) -> None:
-    found = _average("lamp-mini", further, tmp_path / "average", *share)
+def test_the_average_lies_between(
+    first: Path, further: Path, tmp_path: Path, share: list[str], moved: float
+) -> None:
+    found = _average(first, further, tmp_path / "average", *share)
     assert found.returncode == 0, found.stderr
     before, after = (
-        load_bundle(name, torch.device("cpu"), captioner=True) for name in ("lamp-mini", tmp_path / "average")
+        load_bundle(folder, torch.device("cpu"), captioner=True) for folder in (first, tmp_path / "average")
     )
-    assert after.config.name == "average" and "generator" not in after.config.figures
+    assert after.config.name == "average" and after.config.figures == {"lamp": {"loss": 2.0}}
     for name, weight in before.text_to_motion.state_dict().items():
         # Bundles hold 16-bit floats.
         torch.testing.assert_close(
@@ -74,33 +89,31 @@ def test_the_average_lies_between(further: Path, tmp_path: Path, share: list[str
 
 
 @pytest.mark.parametrize("share", ["0", "1", "nan", "half"])
-def test_a_share_that_is_none_is_refused(further: Path, tmp_path: Path, share: str) -> None:
-    found = _average("lamp-mini", further, tmp_path / "average", share)
+def test_a_share_that_is_none_is_refused(first: Path, further: Path, tmp_path: Path, share: str) -> None:
+    found = _average(first, further, tmp_path / "average", share)
     assert found.returncode == 1 and found.stderr == f"{share}: expected a share between 0 and 1\n"
     assert not (tmp_path / "average").exists()
 
 
-def test_generators_on_other_codes_do_not_average(further: Path, tmp_path: Path) -> None:
+def test_generators_on_other_codes_do_not_average(first: Path, further: Path, tmp_path: Path) -> None:
     bundle = load_bundle(further, torch.device("cpu"))
     changed = {name: weight * 1.5 for name, weight in bundle.lamp.state_dict().items()}
     bundle.lamp.load_state_dict(changed)
     save_bundle(tmp_path / "other", bundle)
-    found = _average("lamp-mini", tmp_path / "other", tmp_path / "average")
+    found = _average(first, tmp_path / "other", tmp_path / "average")
     assert found.returncode == 1 and "has another lamp" in found.stderr
     assert not (tmp_path / "average").exists()
 
 
-def test_generators_of_other_sizes_do_not_average(further: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(further, other)
-    config = json.loads((other / "config.json").read_text(encoding="utf-8"))
-    config["model"]["generator"]["layers"] -= 1
-    (other / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    weights = load_file(other / "generator.safetensors")
-    kept = {name: weight for name, weight in weights.items() if ".blocks.5." not in f".{name}"}
-    assert len(kept) < len(weights)
-    save_file(kept, other / "generator.safetensors")
-    found = _average("lamp-mini", other, tmp_path / "average")
+def test_generators_of_other_sizes_do_not_average(first: Path, further: Path, tmp_path: Path) -> None:
+    bundle, other = load_bundle(further, torch.device("cpu")), tmp_path / "other"
+    sizes = bundle.config.model.generator
+    assert sizes is not None
+    model = dataclasses.replace(bundle.config.model, generator=dataclasses.replace(sizes, layers=2))
+    *_, network = build_networks(model, bundle.vocabulary.decoder)
+    config = dataclasses.replace(bundle.config, model=model)
+    save_bundle(other, dataclasses.replace(bundle, text_to_motion=network, config=config))
+    found = _average(first, other, tmp_path / "average")
     assert found.returncode == 1 and "has other sizes" in found.stderr
     assert len(found.stderr.splitlines()) == 1 and not (tmp_path / "average").exists()
 
@@ -116,8 +129,8 @@ def test_clips_are_searched_from_python(tmp_path: Path) -> None:
     for action in ("jump", "walk"):
         joints = synthetic_clip_of(action, np.random.default_rng(1)).joints
         np.save(tmp_path / f"{action}.npy", joints)
-    words = [sys.executable, str(EXAMPLES / "search_your_clips.py"), str(tmp_path), "a person jumps"]
-    found = subprocess.run(words, capture_output=True, text=True)
+    with pytest.warns(UserWarning, match=r"jump\.npy, walk\.npy: no frame rate given"):
+        found = _example("search_your_clips.py", tmp_path, "a person jumps")
     assert found.returncode == 0, found.stderr
     first, second = found.stdout.splitlines()
     assert "jump.npy" in first and "walk.npy" in second
@@ -150,8 +163,8 @@ def test_a_further_objective_is_one_file(tmp_path: Path) -> None:
     assert float(uniformity(step)) == pytest.approx(-4.0)  # type: ignore[arg-type]
 
 
-def test_what_is_there_stays(further: Path) -> None:
-    found = _average("lamp-mini", further, further)
+def test_what_is_there_stays(first: Path, further: Path) -> None:
+    found = _average(first, further, further)
     assert found.returncode == 1 and "is there already" in found.stderr
 
 

@@ -215,10 +215,10 @@ def test_joints_and_features_of_one_motion_are_one(tmp_path: Path) -> None:
 
 
 def test_a_motion_finds_itself_and_scores_are_those_of_the_model(library: Path) -> None:
-    bundle = tiny_bundle()
+    bundle, at_20 = tiny_bundle(), Reading(fps=20.0)
     joints = np.load(library / "nested/clip1.npy")
     with pytest.warns(UserWarning, match="many.npz:broken"):
-        best = find(bundle, motion_of_array(joints, "query"), library, top=1)[0]
+        best = find(bundle, motion_of_array(joints, "query"), library, top=1, reading=at_20)[0]
     assert (best.motion, best.start, best.end) == (str(library / "nested/clip1.npy"), 0.0, 89 / 20)
     assert best.score == pytest.approx(1.0, abs=1e-3)
     with pytest.warns(UserWarning):

@@ -150,7 +150,7 @@ def test_training_learns_to_match(tmp_path: Path) -> None:
     config = EvaluatorConfig(263, len(words), 8, 15, 8, 8, 16, 16, 8)
     data = EvaluatorData(EvaluationSet(members), EvaluationSet(members), statistics, words)
     made = EvaluatorStage(EvaluatorTraining(config), data, 4, 0, CPU)
-    training = TrainingConfig(120, 4, 1e-2, 1e-3, 5, 0.0, validate_every=40)
+    training = TrainingConfig(100, 4, 1e-2, 1e-3, 5, 0.0, validate_every=100)
     result = train(made, training, tmp_path, 0, CPU, lambda step, figures: None)
     assert result.figures["text_to_motion_r1"] == result.figures["motion_to_text_r1"] == 100.0
 
