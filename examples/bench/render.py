@@ -50,13 +50,13 @@ def matplotlibs(joints: np.ndarray, size: int, path: Path) -> None:
 
     animation = FuncAnimation(figure, update, frames=len(joints), init_func=lambda: None)
 
-    def frames():  # type: ignore[no-untyped-def]
-        for number in range(len(joints)):
+    def draw(numbers):  # type: ignore[no-untyped-def]
+        for number in numbers:
             animation._func(number)
             figure.canvas.draw()
             yield np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
-    write_mp4(Footage(frames(), len(joints), 20.0), path)
+    write_mp4(Footage(draw, len(joints), 20.0), path)
 
 
 def measured(name: str, size: int) -> dict[str, float]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ LEAST_DELAY = 20
 class Footage:
     """Pictures to encode.
 
-    pictures: RGB pictures (H, W, 3) uint8 of one size, made as they are asked for.
-    count: how many there are.
+    draw: makes the RGB pictures (H, W, 3) uint8, all of one size, of rising numbers, as they are asked for.
+    count: how many pictures there are.
     fps: pictures per second.
     """
 
-    pictures: Iterator[np.ndarray]
+    draw: Callable[[Sequence[int]], Iterator[np.ndarray]]
     count: int
     fps: float
 
@@ -35,7 +35,8 @@ def write_mp4(footage: Footage, path: Path) -> None:
     """H.264, yuv420p, the index in front: plays in a browser while it loads."""
     import av
 
-    first = next(footage.pictures)
+    pictures = footage.draw(range(footage.count))
+    first = next(pictures)
     # yuv420p halves the colour planes, so both sides must be even.
     height, width = first.shape[0] // 2 * 2, first.shape[1] // 2 * 2
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
@@ -44,7 +45,7 @@ def write_mp4(footage: Footage, path: Path) -> None:
         # One thread: x264's output depends on their number.
         stream.codec_context.thread_count = 1
         stream.options = {"crf": "20", "preset": "superfast"}
-        for picture in chain([first], footage.pictures):
+        for picture in chain([first], pictures):
             cut = np.ascontiguousarray(picture[:height, :width])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(cut, format="rgb24")))
         container.mux(stream.encode())
@@ -64,7 +65,7 @@ def _write_animation(footage: Footage, path: Path, unit: int) -> None:
     from PIL import Image
 
     stride, delays = animation_delays(footage.count, footage.fps, unit)
-    shown = (Image.fromarray(picture) for picture in islice(footage.pictures, 0, None, stride))
+    shown = map(Image.fromarray, footage.draw(range(0, footage.count, stride)))
     next(shown).save(path, save_all=True, append_images=shown, duration=delays, loop=0)
 
 
@@ -87,8 +88,7 @@ def write_strip(footage: Footage, path: Path) -> None:
     from PIL import Image
 
     chosen = np.linspace(0, footage.count - 1, min(STRIP_POSES, footage.count)).round()
-    numbers = set(chosen.astype(int).tolist())
-    strip = [picture for number, picture in enumerate(footage.pictures) if number in numbers]
+    strip = list(footage.draw(chosen.astype(int).tolist()))
     Image.fromarray(np.concatenate(strip, axis=1)).save(path)
 
 

@@ -6,7 +6,7 @@ NumPy alone. Every picture is a function of the joints; knows no files and no vi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import repeat
 
@@ -48,10 +48,12 @@ def pictures(
     fps: float,
     options: SceneOptions,
     surface: Surface | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> Iterator[np.ndarray]:
     """RGB pictures (H, W, 3) uint8, one per frame of joints (T, J, 3) in metres, y up, at ``fps``.
 
     surface: what is drawn in place of the body around the joints.
+    numbers: of the frames to draw, rising; all of them when not given.
     """
     targets = targets_of(joints)
     camera = camera_for(joints, targets, options)
@@ -83,8 +85,13 @@ def pictures(
     with ThreadPoolExecutor(THREADS) as pool:
         # A few frames ahead and no more, so that memory does not grow with the length.
         waiting: deque[Future[np.ndarray]] = deque()
-        meshes = repeat(None) if surface is None else surface.frames()
-        for number, vertices in zip(range(len(frames)), meshes, strict=False):
+        chosen = range(len(frames)) if numbers is None else numbers
+        meshes = (
+            repeat(None)
+            if surface is None
+            else (vertices for number, vertices in enumerate(surface.frames()) if number in chosen)
+        )
+        for number, vertices in zip(chosen, meshes, strict=False):
             waiting.append(pool.submit(draw, number, vertices))
             if len(waiting) > 2 * THREADS:
                 yield waiting.popleft().result()

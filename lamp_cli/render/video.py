@@ -39,7 +39,8 @@ def render_motions(
 
     surfaces: one for each motion, drawn in place of the body around its joints.
 
-    Frames are drawn and encoded one by one, so that long clips need no more memory. Raises
+    Frames are drawn and encoded one by one, so that long clips need no more memory; those that the format
+    does not show are not drawn. Raises
     ``ValueError`` for joints that are no motion or an unknown suffix.
     """
     if path.suffix.lower() not in ENCODERS:
@@ -49,9 +50,9 @@ def render_motions(
     bodies = [np.asarray(motion) for motion in motions]
     for body in bodies:
         skeleton_to_render(body)
-    frames = _panels(bodies, fps, titles, options or SceneOptions(), surfaces)
+    draw = partial(_panels, bodies, fps, titles, options or SceneOptions(), surfaces)
     with replacing(path) as temporary:
-        footage = Footage(frames, max(map(len, bodies)), fps)
+        footage = Footage(draw, max(map(len, bodies)), fps)
         ENCODERS[path.suffix.lower()](footage, temporary)
     return path
 
@@ -62,15 +63,17 @@ def _panels(
     titles: Sequence[str],
     options: SceneOptions,
     surfaces: Sequence[Surface],
+    numbers: Sequence[int],
 ) -> Iterator[np.ndarray]:
+    """The grids of the frames of these rising ``numbers``."""
     meshes: Sequence[Surface | None] = surfaces or [None] * len(motions)
     panels = [
-        _panel(motion, fps, title, options, mesh)
+        _panel(motion, fps, title, options, mesh, sorted({min(n, len(motion) - 1) for n in numbers}))
         for motion, title, mesh in zip(motions, titles, meshes, strict=True)
     ]
     shown: list[np.ndarray] = [next(panel) for panel in panels]
     yield _grid(shown)
-    for _ in range(1, max(map(len, motions))):
+    for _ in numbers[1:]:
         # A shorter motion stands still in its last pose until the longest is over.
         shown = [next(panel, last) for panel, last in zip(panels, shown, strict=True)]
         yield _grid(shown)
@@ -86,12 +89,17 @@ def _grid(shown: list[np.ndarray]) -> np.ndarray:
 
 
 def _panel(
-    motion: np.ndarray, fps: float, title: str, options: SceneOptions, surface: Surface | None
+    motion: np.ndarray,
+    fps: float,
+    title: str,
+    options: SceneOptions,
+    surface: Surface | None,
+    numbers: Sequence[int],
 ) -> Iterator[np.ndarray]:
     skeleton = skeleton_to_render(motion)
     ink, cover = _title(title, options.width, options.height)
     rows = len(cover)
-    for picture in pictures(motion, skeleton, fps, options, surface):
+    for picture in pictures(motion, skeleton, fps, options, surface, numbers):
         strip = picture[:rows].astype(np.float32)
         picture[:rows] = (strip + cover * (ink - strip) + 0.5).astype(np.uint8)
         yield picture

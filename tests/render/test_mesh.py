@@ -108,3 +108,5 @@ def test_a_surface_is_drawn_in_place_of_the_body_frame_by_frame() -> None:
     assert len(drawn) == 5 and (np.diff(rows) < -2).all()
     again = list(pictures(joints, HUMANML3D, 20.0, options, surface))
     assert all(np.array_equal(a, b) for a, b in zip(drawn, again, strict=True))
+    some = pictures(joints, HUMANML3D, 20.0, options, surface, [1, 4])
+    assert all(np.array_equal(a, b) for a, b in zip(some, [drawn[1], drawn[4]], strict=True))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -18,8 +19,8 @@ from lamp_cli.render.encode import ENCODERS, Footage, animation_delays
 from lamp_cli.render.fonts import font_for, missing_signs
 from lamp_cli.render.scene import pictures
 from lamp_cli.render.solids import Canvas, draw_cone, draw_ellipsoid
-from lamp_cli.render.video import render_motions, title_lines
-from tests.conftest import standing
+from lamp_cli.render.video import _panels, render_motions, title_lines
+from tests.conftest import standing, wandering
 
 SMALL = SceneOptions(width=96, height=96)
 
@@ -179,17 +180,45 @@ def test_a_long_clip_holds_few_frames_at_a_time(tmp_path: Path) -> None:
             nonlocal held
             held -= 1
 
-    def frames() -> Iterator[np.ndarray]:
+    def draw(numbers: Sequence[int]) -> Iterator[np.ndarray]:
         nonlocal held, most
-        for _ in range(1000):
+        for _ in numbers:
             held += 1
             most = max(most, held)
             yield np.zeros((16, 16, 3), np.uint8).view(Counted)
 
     for name in ("a.mp4", "a.gif", "a.png"):
         held = most = 0
-        ENCODERS[Path(name).suffix](Footage(frames(), 1000, 20.0), tmp_path / name)
+        ENCODERS[Path(name).suffix](Footage(draw, 1000, 20.0), tmp_path / name)
         assert most <= 70, name
+
+
+def test_frames_that_a_format_does_not_show_are_not_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A strip, and an animation faster than browsers, hold the same pictures as if all had been drawn."""
+    motions = [wandering(HUMANML3D, 40), wandering(HUMANML3D, 25, 1)]
+    with Image.open(render_motions(motions, 90.0, ["a", "b"], tmp_path / "a.png", SMALL)) as image:
+        strip = np.asarray(image)
+    drawn: list[int] = []
+
+    def counting(*words: Any) -> Iterator[np.ndarray]:
+        for picture in pictures(*words):
+            drawn.append(1)
+            yield picture
+
+    monkeypatch.setattr("lamp_cli.render.video.pictures", counting)
+    each = list(_panels(motions, 90.0, ["a", "b"], SMALL, (), range(40)))
+    assert len(drawn) == 40 + 25
+    # Eight poses of 40, evenly spaced; the shorter motion ends after the fifth.
+    whole = np.concatenate([each[number] for number in (0, 6, 11, 17, 22, 28, 33, 39)], axis=1)
+    np.testing.assert_array_equal(strip, whole)
+    drawn.clear()
+    render_motions(motions, 90.0, ["a", "b"], tmp_path / "b.png", SMALL)
+    assert len(drawn) == 8 + 6
+    drawn.clear()
+    render_motions(motions[:1], 90.0, ["a"], tmp_path / "a.gif", SMALL)
+    assert len(drawn) == 20
 
 
 def _times(path: Path) -> list[int]:
