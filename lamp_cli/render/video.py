@@ -82,9 +82,13 @@ def _panels(
 def _grid(shown: list[np.ndarray]) -> np.ndarray:
     """Pictures of one size in one row, or from five on in rows of about equal length."""
     columns = len(shown) if len(shown) <= MOST_IN_A_ROW else math.ceil(math.sqrt(len(shown)))
-    empty = np.full_like(shown[0], BACKGROUND.astype(np.uint8))
-    filled = shown + [empty] * (-len(shown) % columns)
-    rows = [np.concatenate(filled[k : k + columns], axis=1) for k in range(0, len(filled), columns)]
+    if len(shown) == 1:
+        return shown[0]
+    rows = [np.concatenate(shown[k : k + columns], axis=1) for k in range(0, len(shown), columns)]
+    missing = rows[0].shape[1] - rows[-1].shape[1]
+    if missing:
+        empty = np.full((len(rows[-1]), missing, 3), BACKGROUND.astype(np.uint8))
+        rows[-1] = np.concatenate([rows[-1], empty], axis=1)
     return np.concatenate(rows, axis=0)
 
 
