@@ -8,9 +8,9 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from .bundle.bundle import Bundle, add_captioner, load_bundle
 from .files.load import load_motion
@@ -66,6 +66,11 @@ class Model:
 
     @overload
     def generate(
+        self, sentences: Several[str], *, samples: None = None, sequence: Literal[True], **options: Any
+    ) -> Motion: ...
+
+    @overload
+    def generate(
         self, sentences: Several[str], *, samples: int | None = None, **options: Any
     ) -> list[Motion]: ...
 
@@ -74,9 +79,10 @@ class Model:
         sentences: str | Several[str],
         *,
         samples: int | None = None,
+        sequence: bool = False,
         seed: int | None = None,
-        seconds: float | None = None,
-        frames: int | None = None,
+        seconds: float | Sequence[float] | None = None,
+        frames: int | Sequence[int] | None = None,
         candidates: int | None = None,
         guidance: float | None = None,
         steps: int = 10,
@@ -88,9 +94,11 @@ class Model:
         """The motion of a sentence; a list of them for a list of sentences or a number of ``samples``.
 
         samples: motions per sentence; a sentence's samples follow each other in the list.
+        sequence: the sentences are parts of one motion, each of which goes on from the one before;
+            ``motion.parts`` says which frames are whose.
         seed: all randomness is drawn from it; drawn itself when None, and named in ``motion.source``.
-        seconds: length; None with ``frames`` None: predicted.
-        frames: length at the model's rate.
+        seconds: length; None with ``frames`` None: predicted. A list has one for each sentence.
+        frames: length at the model's rate, as ``seconds``.
         candidates: draws per motion; the one nearest to its sentence is kept. None: the model's own.
         guidance: classifier-free guidance scale, the paper's alpha plus one; None for the model's own.
         steps: decoding rounds.
@@ -105,18 +113,23 @@ class Model:
         """
         if seconds is not None and frames is not None:
             raise ValueError("seconds and frames both give the length; expected one of them")
-        if seconds is not None:
-            frames = frames_of_seconds(seconds, self._bundle.config.fps)
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        lengths: list[int | None] = list(_for_each(frames, texts))
+        if seconds is not None:
+            lengths = [frames_of_seconds(each, self._bundle.config.fps) for each in _for_each(seconds, texts)]
+        prompts = [Prompt(text, length) for text, length in zip(texts, lengths, strict=True)]
+        if sequence and prompts:
+            prompts = [dataclasses.replace(prompts[0], then=tuple(prompts[1:]))]
         sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
         chosen = secrets.randbelow(2**31) if seed is None else seed
         options = GenerateOptions(
             chosen, 1 if samples is None else samples, sampling, clean_up, candidates, precision
         )
-        made = list(generate_motions(self._bundle, [Prompt(text, frames) for text in texts], options))
+        made = list(generate_motions(self._bundle, prompts, options))
         remarks = remarks_on(self._bundle, texts, generating=True)
-        motions = [_delivered(motion, remarks[motion.text], clean_up) for motion in made]
-        return motions[0] if isinstance(sentences, str) and samples is None else motions
+        motions = [_delivered(motion, remarks, clean_up) for motion in made]
+        one = sequence or isinstance(sentences, str)
+        return motions[0] if one and motions and samples is None else motions
 
     @overload
     def caption(self, motions: MotionOrFile, **options: Any) -> str: ...
@@ -245,10 +258,21 @@ def load(name: str | Path = "lamp-mini", device: str | torch.device = "auto") ->
     return Model(name, device)
 
 
-def _delivered(motion: Motion, remark: Remark, cleaned_up: bool) -> Motion:
+def _delivered(motion: Motion, remarks: Mapping[str, Remark], cleaned_up: bool) -> Motion:
     """As a file of it would be read: its features are those of its joints or not there."""
-    notes = (*motion.notes, *remark.sentences(motion.text, "the motion is"))
-    return dataclasses.replace(motion, features=None if cleaned_up else motion.features, notes=notes)
+    texts = [part.text for part in motion.parts] or [motion.text]
+    said = [note for text in dict.fromkeys(texts) for note in remarks[text].sentences(text, "the motion is")]
+    features = None if cleaned_up else motion.features
+    return dataclasses.replace(motion, features=features, notes=(*motion.notes, *said))
+
+
+def _for_each(value: Item | Sequence[Item], texts: Sequence[str]) -> Sequence[Item]:
+    """The value for every sentence; a list has one for each, or ``ValueError`` is raised."""
+    if not isinstance(value, list | tuple):
+        return [cast(Item, value)] * len(texts)
+    if len(value) != len(texts):
+        raise ValueError(f"{len(value)} lengths for {len(texts)} sentences; expected one for each")
+    return value
 
 
 def _listed(motions: MotionOrFile | Several[MotionOrFile]) -> Several[MotionOrFile]:

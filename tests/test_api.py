@@ -69,6 +69,22 @@ def test_lists_and_samples_give_lists(model: lamp.Model) -> None:
     assert all(len(motion) == 40 for motion in samples)
 
 
+def test_a_sequence_of_sentences_is_one_motion(model: lamp.Model, folder: Path, tmp_path: Path) -> None:
+    sentences, options = ["a person jumps", "someone sits"], {"seed": 7, "candidates": 1}
+    motion = model.generate(sentences, sequence=True, seconds=[1, 2], **options)
+    assert isinstance(motion, lamp.Motion) and [part.end for part in motion.parts] == [20, 60]
+    words = ["generate", sentences[0], "--then", sentences[1], "--seconds", "1", "--seconds", "2"]
+    rest = ["--seed", "7", "--candidates", "1", "--model", folder / "tiny", "--format", "npy"]
+    [record] = command(*words, *rest, "--output", tmp_path).rows
+    np.testing.assert_array_equal(np.load(record["motion"]), motion.joints)
+    assert [p["text"] for p in record["parts"]] == sentences
+    assert len(model.generate(sentences, sequence=True, samples=2, frames=8, **options)) == 2
+    one = model.generate(sentences[:1], sequence=True, frames=40, **options)
+    np.testing.assert_array_equal(one.joints, model.generate(sentences[0], frames=40, **options).joints)
+    with pytest.raises(ValueError, match="3 lengths for 2 sentences; expected one for each"):
+        model.generate(sentences, frames=[8, 8, 8])
+
+
 def test_a_seed_that_was_drawn_is_named(model: lamp.Model) -> None:
     motion = model.generate("a person jumps", candidates=1, frames=40)
     seed = int(motion.source.split("seed ")[1].split(",")[0])

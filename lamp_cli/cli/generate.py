@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,6 +41,7 @@ class _Request:
     frames: its own length in frames, where the line gives one.
     seconds: its own length in seconds, where the line gives one.
     from_stdin: whether it came down a pipe, where a bad line is left out.
+    then: what follows in the same motion.
     """
 
     text: str
@@ -47,15 +49,27 @@ class _Request:
     frames: int | None = None
     seconds: float | None = None
     from_stdin: bool = False
+    then: tuple[_Request, ...] = ()
 
 
 def generate_command(
     prompts: Annotated[list[str] | None, typer.Argument(help="Sentences; - or none reads stdin.")] = None,
-    prompt_file: Annotated[
-        Path | None, typer.Option("--prompts", help="File of sentences or JSON lines with a text.")
+    then: Annotated[
+        list[str] | None, typer.Option("--then", help="What follows in the same motion; may be repeated.")
     ] = None,
-    seconds: Annotated[float | None, typer.Option(help="Length; predicted when not given.")] = None,
-    frames: Annotated[int | None, typer.Option(help="Length in frames; predicted when not given.")] = None,
+    prompt_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--prompts", help="File of sentences, JSON lines with a text, or JSON lists of a motion's parts."
+        ),
+    ] = None,
+    seconds: Annotated[
+        list[float] | None,
+        typer.Option(help="Length; predicted when not given. Once, or once for every part."),
+    ] = None,
+    frames: Annotated[
+        list[int] | None, typer.Option(help="Length in frames; predicted when not given. As --seconds.")
+    ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Motions per prompt.")] = 1,
     candidates: Annotated[
         int | None,
@@ -95,8 +109,8 @@ def generate_command(
     wanted = formats_option(formats, FORMATS)
     check_precision(precision)
     skipped = Skipped()
-    requests = _requests(prompts or [], prompt_file, skipped)
-    if seconds is not None and frames is not None:
+    requests = _requests(prompts or [], prompt_file, skipped, then or [])
+    if seconds and frames:
         raise UsageError("--seconds and --frames both give the length; expected one of them")
     require_writable(output, "--output")
 
@@ -106,30 +120,30 @@ def generate_command(
     from ..model.generator import SamplingOptions
 
     bundle = load_bundle(model, device_option(device))
-    if seconds is not None:
-        frames = _frames(seconds, bundle.config.fps, "--seconds")
-    served = _served(bundle, requests, frames, skipped)
+    lengths = [_frames(each, bundle.config.fps, "--seconds") for each in seconds or []] or frames or []
+    served = _served(bundle, requests, lengths, skipped)
     work = [prompt for _, prompt in served]
     if seed is None:
         seed = secrets.randbelow(2**31)
         note(f"seed {seed}")
-    remarks = remarks_on(bundle, [prompt.text for prompt in work], generating=True)
+    remarks = remarks_on(bundle, [part.text for prompt in work for part in prompt.parts], generating=True)
     note_remarks(remarks, "the motion is")
     sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
     options = GenerateOptions(seed, samples, sampling, not raw, candidates, precision)
     options = options.for_generator(bundle.config.model.generator)
     if set(wanted) & set(PICTURE_FORMATS):
-        note_missing_signs(prompt.text for prompt in work)
+        note_missing_signs(prompt.sentence for prompt in work)
     outputs = OutputFiles(force)
     together: list[Motion] = []
     with progress(len(work) * samples, "generating") as advance:
         made = zip(draws_of(work, samples), generate(bundle, work, options), strict=True)
         for number, (draw, motion) in enumerate(made):
-            request = served[number // samples][0]
+            request, prompt = served[number // samples]
             files = _write(motion, wanted, features, output, outputs)
+            said = [remarks[part.text] for part in prompt.parts]
             record = {
                 **request.record,
-                "text": request.text,
+                "text": motion.text,
                 **files,
                 "seed": seed,
                 "sample": draw.sample,
@@ -138,7 +152,8 @@ def generate_command(
                 **({"seconds": motion.seconds} if "seconds" in request.record else {}),
                 "fps": motion.fps,
                 "model": bundle.config.name,
-                **remarks[request.text].record(),
+                **_parts_record(motion),
+                **next((r for r in said if r.reason is not None), said[0]).record(),
             }
             emit(record, "  ".join(files.values()), as_json)
             advance(1, "")
@@ -147,6 +162,21 @@ def generate_command(
                 _write_together(together, wanted, output, outputs)
                 together = []
     skipped.finish()
+
+
+def _parts_record(motion: Motion) -> dict[str, Any]:
+    """Which frames belong to which sentence, by number and in seconds; nothing for one sentence."""
+    parts = [
+        {
+            "text": part.text,
+            "start": part.start / motion.fps,
+            "end": part.end / motion.fps,
+            "first_frame": part.start,
+            "frames": part.end - part.start,
+        }
+        for part in motion.parts
+    ]
+    return {"parts": parts} if parts else {}
 
 
 def _write(
@@ -186,8 +216,20 @@ def _write_together(
         note(f"all samples: {path}")
 
 
-def _requests(prompts: list[str], path: Path | None, skipped: Skipped) -> list[_Request]:
-    """What the arguments, the file and stdin ask for; bad lines of stdin are left out and named."""
+def _requests(
+    prompts: list[str], path: Path | None, skipped: Skipped, then: Sequence[str] = ()
+) -> list[_Request]:
+    """What the arguments, the file and stdin ask for; bad lines of stdin are left out and named.
+
+    ``then`` are sentences that follow the one of the arguments.
+    """
+    if then:
+        if len(prompts) != 1 or prompts == ["-"] or path is not None:
+            raise UsageError(
+                "--then goes on from one sentence: expected one before it, and no --prompts; "
+                "in a file or on stdin a JSON list of sentences is one motion"
+            )
+        return [replace(_request({"text": prompts[0]}), then=tuple(_request({"text": t}) for t in then))]
     requests = [_request({"text": text}) for text in prompts if text != "-"]
     from_stdin = "-" in prompts or str(path) == "-" or (path is None and not prompts)
     if path is not None and str(path) != "-":
@@ -207,6 +249,34 @@ def _requests(prompts: list[str], path: Path | None, skipped: Skipped) -> list[_
 
 
 def _request(record: dict[str, Any], from_stdin: bool = False) -> _Request:
+    """What a record asks for: its ``parts`` where it has some, or a bare line that is a JSON list of them."""
+    parts = _listed_parts(record)
+    if parts is None:
+        return _one_sentence(record, from_stdin)
+    first, *then = (_one_sentence(part) for part in parts)
+    return replace(first, record=record, from_stdin=from_stdin, then=tuple(then))
+
+
+def _listed_parts(record: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """A record for each part of one motion: of sentences, or objects with a text and perhaps a length."""
+    parts = record.get("parts")
+    if set(record) == {"text"} and record["text"].startswith(('["', "[{")):
+        try:
+            parts = json.loads(record["text"])
+        except json.JSONDecodeError as error:
+            raise UsageError(f"{quoted(record['text'])}: not a JSON list of parts ({error})") from None
+    if parts is None:
+        return None
+    listed = [{"text": p} if isinstance(p, str) else p for p in parts] if isinstance(parts, list) else []
+    if not listed or not all(isinstance(p, dict) and isinstance(p.get("text"), str) for p in listed):
+        raise UsageError(
+            f"{quoted(record['text'])}: expected the parts of a motion as a list of sentences, or of objects "
+            "with a 'text'"
+        )
+    return listed
+
+
+def _one_sentence(record: dict[str, Any], from_stdin: bool = False) -> _Request:
     """The sentence and the length of a record, or of a bare line ``sentence#frames``."""
     text = record["text"]
     frames, seconds = _number(record, "frames"), _number(record, "seconds")
@@ -232,18 +302,18 @@ def _number(record: dict[str, Any], key: str) -> float | None:
 
 
 def _served(
-    bundle: Bundle, requests: Sequence[_Request], frames: int | None, skipped: Skipped
+    bundle: Bundle, requests: Sequence[_Request], lengths: Sequence[int], skipped: Skipped
 ) -> list[tuple[_Request, Prompt]]:
-    """Requests with their prompts; the length of a line goes before that of the options.
+    """Requests with their prompts; a line's own length goes before the options' ``lengths`` in frames.
 
     Raises ``UsageError`` for one that the model cannot serve; of stdin it is left out and named.
     """
-    from ..inference.generate import Prompt, check_prompt
+    from ..inference.generate import check_prompt
 
     served = []
     for request in requests:
         try:
-            prompt = Prompt(request.text, _own_frames(request, bundle.config.fps) or frames)
+            prompt = _prompt(request, lengths, bundle.config.fps)
             check_prompt(bundle, prompt)
         except ValueError as error:
             named = UsageError(f"{quoted(request.text)}: {error}" if request.text.strip() else str(error))
@@ -255,6 +325,21 @@ def _served(
     if not served:
         skipped.finish()
     return served
+
+
+def _prompt(request: _Request, lengths: Sequence[int], fps: float) -> Prompt:
+    """The prompt of a request; of several ``lengths`` each is one part's."""
+    from ..inference.generate import Prompt
+
+    parts = [request, *request.then]
+    if len(lengths) not in (0, 1, len(parts)):
+        each = f", or one for each of {len(parts)} parts" if request.then else ""
+        raise UsageError(f"{len(lengths)} lengths by --seconds or --frames: expected one{each}")
+    frames = [None] * len(parts) if not lengths else lengths if len(lengths) > 1 else [*lengths] * len(parts)
+    first, *then = (
+        Prompt(part.text, _own_frames(part, fps) or own) for part, own in zip(parts, frames, strict=True)
+    )
+    return replace(first, then=tuple(then))
 
 
 def _own_frames(request: _Request, fps: float) -> int | None:

@@ -1,5 +1,8 @@
 """Generate motions from sentences: condition, length, codes, frames, and the best of some candidates.
 
+A motion of several sentences is made part by part: the last tokens of what is there stand as known codes
+before those that are drawn for the next sentence, and the codes of all parts are decoded together.
+
 Source: LaMP section 3 (LaMP-T2M). Writes no files.
 """
 
@@ -10,6 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -21,7 +25,7 @@ from ..model.lamp import motion_text_similarity
 from ..model.qformer import Text
 from ..model.text_to_motion import TextToMotion
 from ..motion.clean_up import clean_up
-from ..motion.motion import Motion
+from ..motion.motion import Motion, MotionPart
 from ..motion.representation import features_to_joints
 from . import BATCH_SIZE
 from .embed import encode_condition, encode_text, require_motion_side
@@ -33,10 +37,26 @@ LIKELIHOOD_SHARE = 1 / 3
 
 @dataclass(frozen=True)
 class Prompt:
-    """A sentence and, when it is known, the motion's length in frames."""
+    """A sentence and, when it is known, the motion's length in frames.
+
+    text: the sentence.
+    frames: the length; None: predicted. Of a part that another follows, it is rounded up to whole tokens.
+    then: what follows in the same motion, each from the pose, place and heading in which the one before ends.
+    """
 
     text: str
     frames: int | None = None
+    then: tuple[Prompt, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Prompt, ...]:
+        """The sentence alone and what follows it, in order."""
+        return (replace(self, then=()), *(part for prompt in self.then for part in prompt.parts))
+
+    @property
+    def sentence(self) -> str:
+        """The sentences of all parts as one."""
+        return ", then ".join(part.text for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -50,8 +70,9 @@ class GenerateOptions:
     candidates: draws per motion, of which the one that LaMP finds nearest to its sentence is kept; 1, the
         paper's way, keeps whatever is drawn; None is the generator's own number.
     precision: of the generator, which takes most of the time: fp32, or bf16 where the device has it.
+    context_tokens: of the part before, from which the next part of a motion goes on.
 
-    Raises ``ValueError`` for fewer than one sample or candidate.
+    Raises ``ValueError`` for fewer than one sample or candidate, or context tokens below 0.
     """
 
     seed: int = 0
@@ -60,8 +81,11 @@ class GenerateOptions:
     clean_up: bool = True
     candidates: int | None = None
     precision: str = FP32
+    context_tokens: int = 4
 
     def __post_init__(self) -> None:
+        if self.context_tokens < 0:
+            raise ValueError(f"context_tokens: expected 0 or more, found {self.context_tokens}")
         for name, number in (("samples", self.samples), ("candidates", self.candidates)):
             if number is not None and number < 1:
                 raise ValueError(f"{name}: expected at least 1, found {number}")
@@ -88,8 +112,8 @@ def draws_of(prompts: Sequence[Prompt], samples: int) -> list[Draw]:
     seen: Counter[str] = Counter()
     draws = []
     for prompt in prompts:
-        draws += [Draw(prompt, seen[prompt.text] + number) for number in range(samples)]
-        seen[prompt.text] += samples
+        draws += [Draw(prompt, seen[prompt.sentence] + number) for number in range(samples)]
+        seen[prompt.sentence] += samples
     return draws
 
 
@@ -103,15 +127,19 @@ def generate(bundle: Bundle, prompts: Sequence[Prompt], options: GenerateOptions
     """
     in_precision(options.precision, bundle.device)
     for prompt in prompts:
-        check_prompt(bundle, prompt)
+        check_prompt(bundle, prompt, options.context_tokens)
     draws = draws_of(prompts, options.samples)
     options = options.for_generator(bundle.config.model.generator)
     assert options.candidates is not None
     if options.candidates > 1:
         require_motion_side(bundle, "expected --candidates 1")
     size = max(1, BATCH_SIZE // options.candidates)
-    for part in batched(draws, size):
-        yield from _generate_batch(bundle, part, options)
+    for of_parts, group in groupby(draws, lambda draw: bool(draw.prompt.then)):
+        if of_parts:
+            yield from (_generate_parts(bundle, draw, options) for draw in group)
+            continue
+        for batch in batched(list(group), size):
+            yield from _generate_batch(bundle, batch, options)
 
 
 def frames_of_seconds(seconds: float, fps: float) -> int:
@@ -122,9 +150,14 @@ def frames_of_seconds(seconds: float, fps: float) -> int:
 
 
 def frames_range(bundle: Bundle) -> tuple[int, int]:
-    """Fewest and most frames the bundle generates."""
+    """Fewest and most frames the bundle generates for a sentence."""
     step = bundle.tokenizer.config.frames_per_token
     return step, step * _text_to_motion(bundle).generator.config.max_tokens
+
+
+def _context(bundle: Bundle, tokens: int) -> int:
+    """So many tokens of the part before, or fewer where they would leave less than half to the next."""
+    return min(tokens, _text_to_motion(bundle).generator.config.max_tokens // 2)
 
 
 def _text_to_motion(bundle: Bundle) -> TextToMotion:
@@ -133,11 +166,22 @@ def _text_to_motion(bundle: Bundle) -> TextToMotion:
     return bundle.text_to_motion
 
 
-def check_prompt(bundle: Bundle, prompt: Prompt) -> None:
-    """Raise ``ValueError`` for a prompt that cannot be served."""
+def check_prompt(
+    bundle: Bundle, prompt: Prompt, context_tokens: int = GenerateOptions.context_tokens
+) -> None:
+    """Raise ``ValueError`` for a prompt that cannot be served, or one of whose parts cannot be."""
+    for number, part in enumerate(prompt.parts):
+        try:
+            _check_part(bundle, part, _context(bundle, context_tokens) if number else 0)
+        except ValueError as error:
+            raise ValueError(f"part {number + 1}: {error}" if prompt.then else str(error)) from None
+
+
+def _check_part(bundle: Bundle, prompt: Prompt, context: int) -> None:
     if not prompt.text.strip():
         raise ValueError("the prompt is empty; expected a sentence")
     least, most = frames_range(bundle)
+    most -= least * context
     if prompt.frames is None and _text_to_motion(bundle).length is None:
         raise ValueError(
             f"{bundle.config.name}: this model predicts no lengths; expected one in frames or seconds"
@@ -145,44 +189,89 @@ def check_prompt(bundle: Bundle, prompt: Prompt) -> None:
     if prompt.frames is not None and not least <= prompt.frames <= most:
         fps = bundle.config.fps
         raise ValueError(
-            f"{prompt.frames} frames ({prompt.frames / fps:.4g} s): this model makes motions of "
+            f"{prompt.frames} frames ({prompt.frames / fps:.4g} s): this model makes "
+            f"{'parts after the first' if context else 'motions'} of "
             f"{least} to {most} frames ({least / fps:.4g} to {most / fps:.4g} s)"
         )
 
 
-@torch.no_grad()
 def _generate_batch(bundle: Bundle, draws: Sequence[Draw], options: GenerateOptions) -> Iterator[Motion]:
+    streams = [stream for draw in draws for stream in _streams(draw, 1, options)]
+    made = _best_of_candidates(bundle, [draw.prompt for draw in draws], streams, options)
+    for draw, (_, features) in zip(draws, made, strict=True):
+        yield _motion(bundle, draw, features, options)
+
+
+@torch.no_grad()
+def _generate_parts(bundle: Bundle, draw: Draw, options: GenerateOptions) -> Motion:
+    """The motion of a prompt of several parts."""
+    step, codebooks = bundle.tokenizer.config.frames_per_token, bundle.tokenizer.config.codebooks
+    context = _context(bundle, options.context_tokens)
+    codes = torch.empty(0, dtype=torch.long, device=bundle.device)
+    parts: list[MotionPart] = []
+    for number, prompt in enumerate(draw.prompt.parts, start=1):
+        known = codes[max(0, len(codes) - context * codebooks) :]
+        streams = _streams(draw, number, options)
+        [(drawn, features)] = _best_of_candidates(bundle, [prompt], streams, options, known)
+        start = step * len(codes) // codebooks
+        codes = torch.cat([codes, drawn])
+        last = number == len(draw.prompt.parts)
+        end = start + len(features) if last else step * len(codes) // codebooks
+        parts.append(MotionPart(prompt.text, start, end))
+    # The decoder is convolutional: of any length, and it reads both sides of a seam.
+    features = bundle.tokenizer.decode(codes[None])[0, : parts[-1].end].float()
+    return replace(_motion(bundle, draw, features, options), parts=tuple(parts))
+
+
+@torch.no_grad()
+def _best_of_candidates(
+    bundle: Bundle,
+    prompts: Sequence[Prompt],
+    streams: Sequence[torch.Generator],
+    options: GenerateOptions,
+    known: Tensor | None = None,
+) -> list[tuple[Tensor, Tensor]]:
+    """Codes (N,) and normalised features (T, C) of each prompt's best candidate.
+
+    ``streams`` has one generator for every candidate, a prompt's following each other. ``known`` (K,) are
+    codes that come before; what is made, and judged, is what follows them.
+    """
     assert options.candidates is not None
-    rows = [(draw, candidate) for draw in draws for candidate in range(options.candidates)]
-    streams = [_stream(options.seed, draw, candidate) for draw, candidate in rows]
-    sentences = list(dict.fromkeys(draw.prompt.text for draw in draws))
-    sentence_of_row = torch.tensor(
-        [sentences.index(draw.prompt.text) for draw, _ in rows], device=bundle.device
-    )
+    known = None if known is None or not len(known) else known
+    before = 0 if known is None else len(known) // bundle.tokenizer.config.codebooks
+    rows = [prompt for prompt in prompts for _ in range(options.candidates)]
+    sentences = list(dict.fromkeys(prompt.text for prompt in prompts))
+    sentence_of_row = torch.tensor([sentences.index(prompt.text) for prompt in rows], device=bundle.device)
     network = _text_to_motion(bundle)
     text = encode_condition(network, bundle.lamp, bundle.vocabulary, sentences, bundle.device)
     read = network.condition(bundle.lamp, text)
     predicted = None
     if network.length is not None:
         predicted = network.length.sample(read.feature[sentence_of_row], streams)
-    tokens = _token_counts(bundle, [draw.prompt.frames for draw, _ in rows], predicted)
+        predicted = predicted.clamp(max=network.generator.config.max_tokens - before)
+    tokens = _token_counts(bundle, [prompt.frames for prompt in rows], predicted)
     with in_precision(options.precision, bundle.device):
         codes = sample(
             network.generator,
             read.condition,
-            tokens,
+            before + tokens,
             options.sampling,
             streams,
             sentence_of_row,
+            None if known is None else known.expand(len(rows), -1),
         )
-    features = bundle.tokenizer.decode(codes, tokens).float()
+    step = bundle.tokenizer.config.frames_per_token
+    features = bundle.tokenizer.decode(codes, before + tokens).float()[:, step * before :]
     chosen = list(range(len(rows)))
     if options.candidates > 1:
         embedded = _embedded_rows(bundle, sentences, sentence_of_row)
         chosen = _best_candidates(bundle, embedded, features, tokens, options.candidates)
-    for draw, row in zip(draws, chosen, strict=True):
-        frames = draw.prompt.frames or int(tokens[row]) * bundle.tokenizer.config.frames_per_token
-        yield _motion(bundle, draw, features[row, :frames], options)
+    found = []
+    for row in chosen:
+        count, begin = int(tokens[row]), before * bundle.tokenizer.config.codebooks
+        own = codes[row, begin : begin + count * bundle.tokenizer.config.codebooks]
+        found.append((own, features[row, : rows[row].frames or count * step]))
+    return found
 
 
 def _motion(bundle: Bundle, draw: Draw, normalised: Tensor, options: GenerateOptions) -> Motion:
@@ -197,7 +286,7 @@ def _motion(bundle: Bundle, draw: Draw, normalised: Tensor, options: GenerateOpt
         bundle.config.fps,
         source,
         features,
-        text=draw.prompt.text,
+        text=draw.prompt.sentence,
         candidates=options.candidates,
     )
 
@@ -249,8 +338,15 @@ def _token_counts(bundle: Bundle, frames: Sequence[int | None], predicted: Tenso
     return torch.tensor(counts, device=bundle.device)
 
 
-def _stream(seed: int, draw: Draw, candidate: int) -> torch.Generator:
+def _streams(draw: Draw, parts: int, options: GenerateOptions) -> list[torch.Generator]:
+    """The random stream of every candidate, named by the draw's first ``parts`` sentences."""
+    assert options.candidates is not None
+    text = "\n".join(part.text for part in draw.prompt.parts[:parts])
+    return [_stream(options.seed, draw.sample, candidate, text) for candidate in range(options.candidates)]
+
+
+def _stream(seed: int, sample_number: int, candidate: int, text: str) -> torch.Generator:
     # The first candidate is what is drawn when there is only one.
-    number = f"{draw.sample}" if candidate == 0 else f"{draw.sample}.{candidate}"
-    key = f"{seed}\n{number}\n{draw.prompt.text}"
+    number = f"{sample_number}" if candidate == 0 else f"{sample_number}.{candidate}"
+    key = f"{seed}\n{number}\n{text}"
     return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(key.encode()).digest()[:7], "big"))

@@ -348,17 +348,20 @@ def sample(
     options: SamplingOptions,
     generators: Sequence[torch.Generator],
     condition_of_sample: Tensor | None = None,
+    known: Tensor | None = None,
 ) -> Tensor:
     """Codes (B, N) of ``lengths`` (B,) tokens; beyond a clip's length they mean nothing.
 
     ``condition_of_sample`` (B,) are row numbers of ``condition``, so that several samples can share one,
-    which is then computed once; None: sample i has row i.
+    which is then computed once; None: sample i has row i. ``known`` (B, K) are codes that every sample begins
+    with: they are never masked, the ``lengths`` count their tokens too, and the rounds are about the others.
 
     Every round masks the least confident codes by the cosine schedule, all of them in the first
     and at least one in the last, and draws them again; a code that was once kept stays. Each sample
     draws from its own CPU generator, so its neighbours in the batch do not change it. The model must
     be in evaluation mode. Raises ``ValueError`` for a length outside 1..``max_tokens``, a condition
-    that is not finite, or when conditions, lengths and generators differ in number.
+    that is not finite, known codes that leave none to draw, or when conditions, lengths and generators differ
+    in number.
     """
     if condition_of_sample is None:
         condition_of_sample = torch.arange(len(condition.vectors))
@@ -374,16 +377,23 @@ def sample(
     real = length_mask(codes, length)
     tokens = torch.full((size, length), model.mask_token, device=device)
     confidence = torch.zeros(size, length, device=device).masked_fill(~real, torch.inf)
+    begin = 0 if known is None else known.shape[1]
+    if known is not None:
+        if begin >= int(own.min()):
+            raise ValueError(f"known: expected fewer than a sample's {int(own.min())} codes, found {begin}")
+        tokens[:, :begin] = known
+        # As a code that an earlier round kept: among those to draw again it comes last.
+        confidence[:, :begin] = torch.inf
     guidance = model.config.guidance if options.guidance is None else options.guidance
     guided = _ClassifierFreeGuidance(
         model, lengths.to(device), condition, condition_of_sample.to(device), guidance
     )
     for number, ratio in enumerate(torch.linspace(0, 1, options.steps, device=device)):
-        count = (masked_share(ratio) * codes).round().clamp(min=1)
+        count = (masked_share(ratio) * (codes - begin)).round().clamp(min=1)
         rank = confidence.argsort(stable=True, dim=1).argsort(stable=True, dim=1)
         masked = (rank < count[:, None]) & real
         inputs = tokens.masked_fill(masked, model.mask_token)
-        logits = guided(inputs) if number else guided.first_round(inputs)
+        logits = guided(inputs) if number or begin else guided.first_round(inputs)
         noise = _gumbel_noise(own, length, model.config.codes, generators).to(device)
         drawn = _draw_from_top(logits, noise, options)
         probability = logits.softmax(-1).gather(-1, drawn[..., None])[..., 0]

@@ -14,6 +14,15 @@ from .skeleton import Skeleton
 from .transform import resample
 
 
+@dataclass(frozen=True)
+class MotionPart:
+    """What a span of a motion was made for: its sentence, first frame and the frame after its last."""
+
+    text: str
+    start: int
+    end: int
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Motion:
     """One clip of a person moving.
@@ -28,6 +37,7 @@ class Motion:
     text: the sentence that it belongs to.
     candidates: of how many draws of a model it is the one that was kept; None where no model is known to have
         made it.
+    parts: which frames belong to which sentence, where it was made from several; else empty.
     """
 
     joints: np.ndarray
@@ -39,6 +49,7 @@ class Motion:
     poses: BodyPoses | None = None
     text: str = ""
     candidates: int | None = None
+    parts: tuple[MotionPart, ...] = ()
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -65,7 +76,17 @@ class Motion:
         # Features hold velocities from frame to frame: they are those of every frame or of none.
         features = None if self.features is None or step > 1 else self.features[frames]
         poses = None if self.poses is None else self.poses[frames]
-        return replace(self, joints=joints, fps=self.fps / step, features=features, poses=poses)
+        parts = self._parts_of(range(len(self))[frames])
+        return replace(self, joints=joints, fps=self.fps / step, features=features, poses=poses, parts=parts)
+
+    def _parts_of(self, frames: range) -> tuple[MotionPart, ...]:
+        """The parts that some of the ``frames`` are of, in frames counted among those."""
+        found = []
+        for part in self.parts:
+            numbers = [number for number, frame in enumerate(frames) if part.start <= frame < part.end]
+            if numbers:
+                found.append(MotionPart(part.text, numbers[0], numbers[-1] + 1))
+        return tuple(found)
 
     def to_features(self) -> np.ndarray:
         """Features (T-1, 12J-1) at the skeleton's own frame rate; as stored when the file had them.

@@ -74,6 +74,59 @@ def test_lengths_beside_sentences_are_used(generate: Callable[..., Done]) -> Non
     assert [r["frames"] for r in again.records] == [120, 40, 132, 16, 16]
 
 
+def test_several_sentences_make_one_motion(generate: Callable[..., Done]) -> None:
+    words = ("a person jumps", "--then", "sits", "--then", "waves", "--seconds", "1")
+    [record] = generate(*words, "--seconds", "2", "--seconds", "0.55").records
+    assert record["text"] == "a person jumps, then sits, then waves"
+    assert [(p["text"], p["start"], p["end"]) for p in record["parts"]] == [
+        ("a person jumps", 0.0, 1.0),
+        ("sits", 1.0, 3.0),
+        ("waves", 3.0, 3.55),
+    ]
+    assert [(p["first_frame"], p["frames"]) for p in record["parts"]] == [(0, 20), (20, 40), (60, 11)]
+    assert record["frames"] == len(np.load(record["motion"])) == 71
+    assert record["familiar"] is False or record["reason"] is None
+    # What the command prints asks for the same again, and so does a list; one length is every part's.
+    lists = ['["a person jumps", {"text": "sits", "seconds": 2}, "waves#11"]', json.dumps(record)]
+    for line in lists:
+        [again] = generate("--frames", "20", stdin=line).records
+        np.testing.assert_array_equal(np.load(again["motion"]), np.load(record["motion"]))
+        assert again["parts"] == record["parts"]
+
+
+def test_the_reason_for_doubt_is_that_of_the_part(generate: Callable[..., Done]) -> None:
+    [record] = generate("a person jumps", "--then", "wave", "--frames", "8").records
+    assert record["familiar"] is False and "'wave'" in record["reason"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a", "--then", " "], "'a': part 2: the prompt is empty"),
+        (["a", "b", "--then", "c"], "--then goes on from one sentence: expected one before it"),
+        (["--prompts", "prompts.txt", "--then", "c"], "--then goes on from one sentence"),
+        (
+            ["a", "--then", "c", "--seconds", "2", "--seconds", "-1"],
+            "--seconds -1: expected a length above 0",
+        ),
+        (["a", "--then", "c", "--seconds", "12"], "'a': part 1: 240 frames (12 s): this model makes motions"),
+        (["a", "--then", "c", "--frames", "8", "--frames", "190"], "part 2: 190 frames (9.5 s): this model"),
+        (
+            ["a", "--then", "c", *["--frames", "8"] * 3],
+            "3 lengths by --seconds or --frames: expected one, or",
+        ),
+        (["a", *["--frames", "8"] * 2], "2 lengths by --seconds or --frames: expected one"),
+    ],
+)
+def test_parts_that_cannot_be_are_refused(
+    generate: Callable[..., Done], tmp_path: Path, words: list[str], message: str
+) -> None:
+    (tmp_path / "prompts.txt").write_text("one\n")
+    done = generate(*words, "--output", "none")
+    assert (done.code, done.records, (tmp_path / "none").exists()) == (2, [], False)
+    assert message in done.notes[-1]
+
+
 def test_rotations_are_written_for_other_programs(generate: Callable[..., Done]) -> None:
     record = generate("a person jumps", "--frames", "40", "--format", "npz,bvh").records[0]
     assert (record["motion"], record["npz"]) == ("a_person_jumps.bvh", "a_person_jumps.npz")
@@ -96,6 +149,10 @@ def test_a_number_before_a_sentence_is_said_to_be_a_word(generate: Callable[...,
         ("a#1000", "'a': 1000 frames (50 s)"),
         ('{"text": " "}', "the prompt is empty"),
         ('{"words": "a"}', "has no 'text'"),
+        ('["a"', "not a JSON list of parts"),
+        ('["a", 5]', "expected the parts of a motion as a list of sentences"),
+        ('{"text": "a", "parts": 5}', "expected the parts of a motion as a list of sentences"),
+        ('["a", {"text": "b", "frames": -4}]', "'b': expected 'frames' to be a number above 0"),
     ],
 )
 def test_a_bad_line_on_stdin_is_left_out_and_one_in_a_file_is_refused(

@@ -12,8 +12,15 @@ import torch
 
 from lamp_cli.bundle.bundle import Bundle, find_bundle, load_bundle, read_config
 from lamp_cli.inference.embed import embed_motions, embed_texts, encode_text, motion_context, similarity
-from lamp_cli.inference.generate import LIKELIHOOD_SHARE, GenerateOptions, Prompt, draws_of, generate
-from lamp_cli.model.generator import GeneratorConfig, SamplingOptions
+from lamp_cli.inference.generate import (
+    LIKELIHOOD_SHARE,
+    GenerateOptions,
+    Prompt,
+    check_prompt,
+    draws_of,
+    generate,
+)
+from lamp_cli.model.generator import GeneratorConfig, SamplingOptions, sample
 from lamp_cli.motion.motion import Motion
 
 SENTENCES = ("a person walks", "someone jumps twice", "he waves with the left hand")
@@ -69,6 +76,69 @@ def test_a_sentence_that_occurs_again_counts_on_where_its_samples_ended(loaded: 
     samples = generate(loaded, again[:1], GenerateOptions(3, 2, FEW_ROUNDS, candidates=1))
     for one, other in zip((first, second), samples, strict=True):
         np.testing.assert_allclose(one.joints, other.joints, atol=1e-3)
+
+
+def _chain(*texts: str, frames: int | None = 40) -> Prompt:
+    first, *then = (Prompt(text, frames) for text in texts)
+    return dataclasses.replace(first, then=tuple(then))
+
+
+def test_a_motion_of_several_sentences_goes_on_from_part_to_part(loaded: Bundle) -> None:
+    options = GenerateOptions(3, sampling=FEW_ROUNDS, candidates=2)
+    chain = dataclasses.replace(_chain(*SENTENCES), frames=41)
+    alone = Prompt(SENTENCES[0], 44)
+    single, motion, again = generate(loaded, [alone, chain, _chain("he jumps", *SENTENCES)], options)
+    assert (single.text, single.parts, len(single)) == (SENTENCES[0], (), 44)
+    # Parts that another follows are whole tokens.
+    assert [(part.text, part.start, part.end) for part in motion.parts] == [
+        (SENTENCES[0], 0, 44),
+        (SENTENCES[1], 44, 84),
+        (SENTENCES[2], 84, 124),
+    ]
+    assert motion.text == "a person walks, then someone jumps twice, then he waves with the left hand"
+    assert len(motion) == len(motion.features) == 124
+    step = np.linalg.norm(np.diff(motion.joints[:, 0], axis=0), axis=1)
+    assert step[[43, 83]].max() < 0.1
+    # The same seed gives the same motion, and what came before makes another of a sentence.
+    same = next(generate(loaded, [chain], options))
+    np.testing.assert_array_equal(same.joints, motion.joints)
+    assert not np.allclose(again.features[80:120], motion.features[44:84], atol=1e-2)
+
+
+def test_the_context_of_a_part_is_the_end_of_the_one_before(
+    loaded: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[torch.Tensor | None] = []
+    drawn: list[torch.Tensor] = []
+
+    def watched(*arguments: object) -> torch.Tensor:
+        given.append(arguments[-1])
+        drawn.append(sample(*arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr("lamp_cli.inference.generate.sample", watched)
+    for tokens in (3, 0):
+        options = GenerateOptions(3, sampling=FEW_ROUNDS, candidates=1, context_tokens=tokens)
+        next(generate(loaded, [_chain(*SENTENCES[:2])], options))
+    # Two codes a token, ten tokens.
+    assert given[0] is None and torch.equal(given[1], drawn[0][:, 14:20]) and given[3] is None
+    assert drawn[1].shape == (1, 26) and torch.equal(drawn[1][:, :6], given[1])
+    # The first part is what is made of its sentence alone.
+    next(generate(loaded, [Prompt(SENTENCES[0], 40)], options))
+    assert torch.equal(drawn[-1], drawn[0])
+
+
+def test_a_part_that_cannot_be_made_is_named(loaded: Bundle) -> None:
+    most = 4 * (49 - GenerateOptions.context_tokens)
+    check_prompt(loaded, _chain("a", "b", frames=most))
+    with pytest.raises(
+        ValueError, match=f"part 2: {most + 1} frames .* parts after the first of 4 to {most}"
+    ):
+        check_prompt(loaded, _chain("a", "b", frames=most + 1))
+    with pytest.raises(ValueError, match="part 2: the prompt is empty"):
+        check_prompt(loaded, _chain("a", " "))
+    with pytest.raises(ValueError, match="context_tokens: expected 0 or more, found -1"):
+        GenerateOptions(context_tokens=-1)
 
 
 def test_fewer_than_one_candidate_is_refused() -> None:

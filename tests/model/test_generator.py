@@ -203,6 +203,36 @@ def test_kept_tokens_are_never_masked_again_and_rounds_follow_the_schedule() -> 
             assert torch.equal(before[kept], after[kept])
 
 
+@pytest.mark.parametrize("causal", [True, False])
+def test_known_codes_stay_and_the_others_are_drawn_after_them(causal: bool) -> None:
+    model = _model(causal)
+    seen: list[torch.Tensor] = []
+    model.codes.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:2, :, 0].clone()))
+    condition = Condition.single(torch.randn(2, 6, generator=torch.Generator().manual_seed(1)))
+    known, lengths = torch.tensor([[3, 7, 11], [0, 5, 2]]), torch.tensor([10, 6])
+    drawn = sample(model, condition, lengths, SamplingOptions(steps=6), _streams(2), known=known)
+    rounds = torch.stack(seen)
+    assert torch.equal(drawn[:, :3], known) and torch.equal(rounds[:, :, :3], known.expand(6, 2, 3))
+    for row, own in enumerate([7, 3]):
+        masked = (rounds[:, row, : 3 + own] == 12).sum(1)
+        assert masked.tolist() == [max(1, round(math.cos(math.pi * i / 10) * own)) for i in range(6)]
+        rows = slice(row, row + 1)
+        alone = sample(
+            model,
+            _rows(condition, rows),
+            lengths[rows],
+            SamplingOptions(steps=6),
+            _streams(1, first=row),
+            known=known[rows],
+        )
+        assert torch.equal(alone[0, : 3 + own], drawn[row, : 3 + own])
+    # What comes before tells in what follows.
+    other = sample(model, condition, lengths, SamplingOptions(steps=6), _streams(2), known=(known + 1) % 12)
+    assert not torch.equal(other[0, 3:], drawn[0, 3:])
+    with pytest.raises(ValueError, match="known: expected fewer than a sample's 3 codes, found 3"):
+        sample(model, condition, torch.tensor([10, 3]), SamplingOptions(), _streams(2), known=known)
+
+
 class _Certain(torch.nn.Module):
     """A model whose code at position i is code i, less certain the later i is."""
 

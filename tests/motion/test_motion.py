@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lamp_cli.files.load import load_motion
-from lamp_cli.motion.motion import Motion
+from lamp_cli.motion.motion import Motion, MotionPart
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from tests.conftest import wandering
@@ -40,6 +40,18 @@ def test_a_slice_keeps_what_belongs_to_its_frames() -> None:
     assert part.features is not None and motion.features is not None
     np.testing.assert_array_equal(part.features, motion.features[40:80])
     assert motion[-20:].seconds == 1.0
+
+
+def test_a_slice_counts_its_parts_anew() -> None:
+    parts = (MotionPart("walks", 0, 30), MotionPart("sits", 30, 70), MotionPart("waves", 70, 100))
+    motion = replace(walk(), parts=parts)
+    assert motion[20:60].parts == (MotionPart("walks", 0, 10), MotionPart("sits", 10, 40))
+    assert motion[::10].parts == (
+        MotionPart("walks", 0, 3),
+        MotionPart("sits", 3, 7),
+        MotionPart("waves", 7, 10),
+    )
+    assert walk()[20:60].parts == ()
 
 
 def test_every_second_frame_is_the_same_motion_at_half_the_rate() -> None:
