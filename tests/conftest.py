@@ -68,5 +68,10 @@ def walk() -> np.ndarray:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest test first: begun last, it would leave every other process idle."""
-    items.sort(key=lambda item: "test_readme" not in item.nodeid)
+    """The longest test first: begun last, it would leave every other process idle.
+
+    Then those that share what takes longest to make: at the end, where pytest-xdist deals tests out by twos,
+    every process would make it.
+    """
+    first = ("test_readme", "test_two_ranks")
+    items.sort(key=lambda item: next((n for n, name in enumerate(first) if name in item.nodeid), len(first)))
