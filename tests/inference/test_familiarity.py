@@ -11,7 +11,13 @@ import torch
 
 from lamp_cli.bundle.bundle import load_bundle, save_bundle
 from lamp_cli.bundle.training_sentences import load_training_sentences, save_training_sentences
-from lamp_cli.inference.familiarity import spread, summarise_sentences, unfamiliar_reasons
+from lamp_cli.inference.embed import embed_texts
+from lamp_cli.inference.familiarity import (
+    embed_sentences,
+    spread,
+    summarise_sentences,
+    unfamiliar_reasons,
+)
 from lamp_cli.language.stems import meaningful_words, stem, stems_of
 
 WALKING = ["a person walks forward", "a man is walking slowly", "someone walks in a circle", "he walked back"]
@@ -72,6 +78,17 @@ def bundle():  # type: ignore[no-untyped-def]
         loaded.lamp, loaded.vocabulary, WALKING, ["a woman walks forward"], loaded.device
     )
     return dataclasses.replace(loaded, training_sentences=remembered)
+
+
+def test_batches_of_like_length_change_neither_order_nor_numbers(  # type: ignore[no-untyped-def]
+    bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lamp_cli.inference.familiarity.CHUNK", 2)
+    sentences = [*WALKING, "he walks", "jump " * 50]
+    found = embed_sentences(bundle.lamp, bundle.vocabulary, sentences, bundle.device)
+    alone = [embed_texts(bundle, [sentence])[0] for sentence in sentences]
+    np.testing.assert_allclose(found, np.stack(alone), atol=1e-5)
+    assert embed_sentences(bundle.lamp, bundle.vocabulary, [], bundle.device).shape == (0, found.shape[1])
 
 
 def test_what_was_learned_is_familiar_and_the_unknown_is_not(bundle) -> None:  # type: ignore[no-untyped-def]

@@ -283,7 +283,10 @@ def test_the_text_transformer_is_held_near_the_encoder_it_began_as(tmp_path: Pat
         for row, mask, mean in zip(encoder.text(text), text.mask, target, strict=True):
             torch.testing.assert_close(mean, row[mask].mean(0))
     moved = {}
-    for name, kept in (("held", stage), ("free", _lamp_stage(dropout=0.0))):
+    free = _lamp_stage(dropout=0.0, text_encoder=encoder)
+    weights = {**free.network.config.weights, "retention": 0.0}
+    free.network.config = dataclasses.replace(free.network.config, weights=weights)
+    for name, kept in (("held", stage), ("free", free)):
         before = kept.network.qformer.text(pairs.text).detach()
         train(kept, dataclasses.replace(CONFIG, steps=10), tmp_path / name, 0, CPU, lambda *_: None)
         moved[name] = float((kept.network.qformer.text(pairs.text) - before).detach().norm())
