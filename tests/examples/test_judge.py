@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from examples.judge.generation import PROMPTS, read_prompts
-from examples.judge.joints.checks import CHECKS, does
-from examples.judge.joints.kinematics import Motion, rises, stretches, swings
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import mirror
+from lamp_cli.scoring.check.checks import CHECKS, does
+from lamp_cli.scoring.check.kinematics import Kinematics, rises, stretches, swings
 from lamp_cli.synthetic.corpus import ACTIONS, SyntheticClip, numbered_clip, synthetic_clip_of
 
 CLIPS = 3
@@ -74,8 +74,8 @@ def clips(action: str) -> list[SyntheticClip]:
 
 
 @cache
-def motion(action: str, number: int = 0) -> Motion:
-    return Motion.of(clips(action)[number].joints)
+def motion(action: str, number: int = 0) -> Kinematics:
+    return Kinematics.of(clips(action)[number].joints)
 
 
 def wrong_words(truth: dict[str, Any]) -> list[dict[str, Any]]:
@@ -135,7 +135,7 @@ def test_other_actions_are_not_seen() -> None:
 
 def test_who_stands_does_nothing_else() -> None:
     for clip in clips("stand"):
-        seen = Motion.of(clip.joints)
+        seen = Kinematics.of(clip.joints)
         done = [name for name in CHECKS if does(seen, {"action": name}).ok]
         assert done == ["stand"]
     statue = np.repeat(clips("stand")[0].joints[:1], 80, axis=0)
@@ -194,9 +194,9 @@ def test_measurements_by_hand() -> None:
     assert stretches(np.array([True, False, True, True])) == [(0, 1), (2, 4)]
     still = np.repeat(clips("stand")[0].joints[:1].astype(float), 40, axis=0)
     left = still + np.linspace(0, 1, 40)[:, None, None] * [1, 0, 0]
-    np.testing.assert_allclose(Motion.of(left).net, [1, 0], atol=0.05)
-    assert Motion.of(left).path == pytest.approx(1.0, abs=0.02)
-    assert abs(Motion.of(left).drop).max() < 0.06
+    np.testing.assert_allclose(Kinematics.of(left).net, [1, 0], atol=0.05)
+    assert Kinematics.of(left).path == pytest.approx(1.0, abs=0.02)
+    assert abs(Kinematics.of(left).drop).max() < 0.06
 
 
 @pytest.mark.parametrize("name", ["prompts", "second_prompts", "third_prompts"])

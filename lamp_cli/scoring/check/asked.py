@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from examples.judge.joints.kinematics import FPS, PELVIS, TOES, Motion
+from .kinematics import FPS, PELVIS, TOES, Kinematics
 
 Expected = Mapping[str, Any]
 Finding = tuple[bool, str]
-Check = Callable[[Motion, Expected], list[Finding]]
+Check = Callable[[Kinematics, Expected], list[Finding]]
 
 LEFT, RIGHT = 0, 1
 SIDE_NAMES = ("left", "right")
 
 
-def counted(found: int, expected: Expected, what: str) -> Finding:
+def right_count(found: int, expected: Expected, what: str) -> Finding:
     """Counts are exact up to three, within one above."""
     want = expected.get("count")
     if want is None:
@@ -57,12 +57,12 @@ def toward(value: float, expected: Expected) -> float:
     return value * sign if sign else abs(value)
 
 
-def stays(m: Motion, least: float = 0.7) -> Finding:
+def stays(m: Kinematics, least: float = 0.7) -> Finding:
     away = float(np.abs(m.displacement()).max()) / m.scale
     return away < least, f"moves {away:.2f} m away"
 
 
-def jumps_of(m: Motion) -> list[tuple[int, int]]:
+def jumps_of(m: Kinematics) -> list[tuple[int, int]]:
     """Flights in which the pelvis falls freely, of both feet together or longer than those of running."""
     found = []
     lower, higher = (pick(m.height(TOES[0]), m.height(TOES[1])) for pick in (np.minimum, np.maximum))
@@ -77,7 +77,7 @@ def jumps_of(m: Motion) -> list[tuple[int, int]]:
     return found
 
 
-def _falls(m: Motion, start: int, end: int) -> bool:
+def _falls(m: Kinematics, start: int, end: int) -> bool:
     """Whether the pelvis' height bends downward in a flight, at a third of gravity or more."""
     frames = np.arange(max(0, start - 1), min(len(m), end + 1))
     return float(2 * np.polyfit(frames / FPS, m.joints[frames, PELVIS, 1], 2)[0]) < -3.3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from examples.judge.joints.asked import Expected, Finding, counted, jumps_of, sided, stays, toward
-from examples.judge.joints.kinematics import (
+from .asked import Check, Expected, Finding, jumps_of, right_count, sided, stays, toward
+from .kinematics import (
     ANKLES,
     ELBOWS,
     FPS,
@@ -14,17 +14,17 @@ from examples.judge.joints.kinematics import (
     PELVIS,
     SHOULDERS,
     WRISTS,
-    Motion,
+    Kinematics,
     longest,
     stretches,
 )
 
 
-def _knee_down(m: Motion, side: int) -> bool:
+def _knee_down(m: Kinematics, side: int) -> bool:
     return longest(m.height(KNEES[side]) < 0.14) >= 0.25
 
 
-def kneel(m: Motion, want: Expected) -> list[Finding]:
+def _kneel(m: Kinematics, want: Expected) -> list[Finding]:
     down = (_knee_down(m, 0), _knee_down(m, 1))
     low = m.height(HEAD).min()
     return [
@@ -36,13 +36,13 @@ def kneel(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def _lying(m: Motion) -> np.ndarray:
+def _lying(m: Kinematics) -> np.ndarray:
     """Frames (T,) in which pelvis, shoulders and head are near the floor."""
     parts = [m.height(joint) for joint in (PELVIS, *SHOULDERS)]
     return (np.max(parts, axis=0) < 0.4) & (m.height(HEAD) < 0.5)
 
 
-def lie_down(m: Motion, want: Expected) -> list[Finding]:
+def _lie_down(m: Kinematics, want: Expected) -> list[Finding]:
     lying = _lying(m)
     return [
         (bool(lying[-4:].all()), "does not lie at the end"),
@@ -50,7 +50,7 @@ def lie_down(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def get_up(m: Motion, want: Expected) -> list[Finding]:
+def _get_up(m: Kinematics, want: Expected) -> list[Finding]:
     lying = _lying(m)
     return [
         (bool(lying[:3].any()) or m.height(PELVIS)[0] < 0.3, "is not on the floor at the start"),
@@ -58,7 +58,7 @@ def get_up(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def sit_on_floor(m: Motion, want: Expected) -> list[Finding]:
+def _sit_on_floor(m: Kinematics, want: Expected) -> list[Finding]:
     low = m.height(PELVIS)
     return [
         (np.median(low[-5:]) < 0.3, f"the pelvis ends {np.median(low[-5:]):.2f} m high"),
@@ -67,7 +67,7 @@ def sit_on_floor(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def crawl(m: Motion, want: Expected) -> list[Finding]:
+def _crawl(m: Kinematics, want: Expected) -> list[Finding]:
     hands = [float(np.percentile(m.height(k), 30)) for k in WRISTS]
     knees = [float(np.percentile(m.height(k), 30)) for k in KNEES]
     return [
@@ -78,7 +78,7 @@ def crawl(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def push_ups(m: Motion, want: Expected) -> list[Finding]:
+def _push_ups(m: Kinematics, want: Expected) -> list[Finding]:
     chest = np.mean([m.height(k) for k in SHOULDERS], axis=0)
     hands = max(float(np.percentile(m.height(k), 70)) for k in WRISTS)
     middle = 0.5 * (chest.max() + chest.min())
@@ -87,11 +87,11 @@ def push_ups(m: Motion, want: Expected) -> list[Finding]:
         (hands < 0.25, "the hands are not on the floor"),
         (np.median(m.height(PELVIS)) < 0.5, "the body is not level"),
         (np.ptp(chest) > 0.12, "the chest does not go down and up"),
-        counted(len(downs), want, "push-ups"),
+        right_count(len(downs), want, "push-ups"),
     ]
 
 
-def spin(m: Motion, want: Expected) -> list[Finding]:
+def _spin(m: Kinematics, want: Expected) -> list[Finding]:
     turned = toward(m.turned, want)
     least = 270.0 if want.get("count", 1) == 1 else 360.0 * want["count"] - 120
     rate = float(np.abs(np.diff(m.heading)).max() * FPS)
@@ -102,7 +102,7 @@ def spin(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def jump_turn(m: Motion, want: Expected) -> list[Finding]:
+def _jump_turn(m: Kinematics, want: Expected) -> list[Finding]:
     turned, asked = toward(m.turned, want), abs(want.get("angle", 180))
     return [
         (len(jumps_of(m)) >= 1, "never leaves the floor"),
@@ -110,7 +110,7 @@ def jump_turn(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def hop(m: Motion, want: Expected) -> list[Finding]:
+def _hop(m: Kinematics, want: Expected) -> list[Finding]:
     lifted = [m.foot_lift(k) > 0.12 for k in (0, 1)]
     hops = [sum(b - a >= 3 for a, b in stretches(m.clearance > 0.02)), 0]
     on = (bool(lifted[1].mean() > lifted[0].mean()), bool(lifted[0].mean() > lifted[1].mean()))
@@ -119,21 +119,21 @@ def hop(m: Motion, want: Expected) -> list[Finding]:
         (hops[0] >= 1, "never leaves the floor"),
         (free >= 0.8, f"one foot is up for only {free:.1f} s"),
         *sided(want, on, "leg hops"),
-        counted(hops[0], want, "hops"),
+        right_count(hops[0], want, "hops"),
     ]
 
 
-def jump_backward(m: Motion, want: Expected) -> list[Finding]:
+def _jump_backward(m: Kinematics, want: Expected) -> list[Finding]:
     left, ahead = m.net / m.scale
     return [
         (len(jumps_of(m)) >= 1, "never leaves the floor"),
-        counted(len(jumps_of(m)), want, "jumps"),
+        right_count(len(jumps_of(m)), want, "jumps"),
         (ahead <= -0.2, f"moves {ahead:+.2f} m ahead"),
         (-ahead >= 1.5 * abs(left), f"moves {left:+.2f} m to the left"),
     ]
 
 
-def _climbed(m: Motion) -> float:
+def _climbed(m: Kinematics) -> float:
     return (
         float(
             m.height(ANKLES[0])[-1]
@@ -145,21 +145,21 @@ def _climbed(m: Motion) -> float:
     )
 
 
-def stairs_up(m: Motion, want: Expected) -> list[Finding]:
+def _stairs_up(m: Kinematics, want: Expected) -> list[Finding]:
     return [
         (_climbed(m) >= 0.25, f"ends {_climbed(m):+.2f} m up"),
         (min(len(m.steps(k)) for k in (0, 1)) >= 1, "does not step with both feet"),
     ]
 
 
-def stairs_down(m: Motion, want: Expected) -> list[Finding]:
+def _stairs_down(m: Kinematics, want: Expected) -> list[Finding]:
     return [
         (_climbed(m) <= -0.25, f"ends {_climbed(m):+.2f} m up"),
         (min(len(m.steps(k)) for k in (0, 1)) >= 1, "does not step with both feet"),
     ]
 
 
-def _salutes(m: Motion, side: int) -> bool:
+def _salutes(m: Kinematics, side: int) -> bool:
     """A hand rests at the brow, its elbow raised aside, and the other hand hangs."""
     away = np.linalg.norm(m.joints[:, WRISTS[side]] - m.joints[:, HEAD], axis=1) / m.scale
     still = np.append(m.hand_speed(side) < 0.5, False)[: len(m)]
@@ -167,11 +167,11 @@ def _salutes(m: Motion, side: int) -> bool:
     return longest((away < 0.3) & high & still) >= 0.3
 
 
-def salute(m: Motion, want: Expected) -> list[Finding]:
+def _salute(m: Kinematics, want: Expected) -> list[Finding]:
     return sided(want, (_salutes(m, 0), _salutes(m, 1)), "hand at the brow")
 
 
-def cross_arms(m: Motion, want: Expected) -> list[Finding]:
+def _cross_arms(m: Kinematics, want: Expected) -> list[Finding]:
     wrist_from_elbow = [
         np.linalg.norm(m.joints[:, WRISTS[k]] - m.joints[:, ELBOWS[1 - k]], axis=1) / m.scale for k in (0, 1)
     ]
@@ -180,7 +180,7 @@ def cross_arms(m: Motion, want: Expected) -> list[Finding]:
     return [(held >= 0.4, f"the arms are crossed for only {held:.1f} s"), stays(m, 2.0)]
 
 
-def hands_on_hips(m: Motion, want: Expected) -> list[Finding]:
+def _hands_on_hips(m: Kinematics, want: Expected) -> list[Finding]:
     held = []
     for k in (0, 1):
         wrist = m.local(WRISTS[k], PELVIS) / m.scale
@@ -190,12 +190,32 @@ def hands_on_hips(m: Motion, want: Expected) -> list[Finding]:
     return sided({"side": "both", **want}, (held[0], held[1]), "hand is on its hip")
 
 
-def _points(m: Motion, side: int) -> bool:
+def _points(m: Kinematics, side: int) -> bool:
     """One straight arm is held out, still, while the other hangs."""
     still = np.append(m.hand_speed(side) < 0.6, False)[: len(m)]
     other = (m.hand(1 - side)[:, 1] < -0.6) | (m.bend(1 - side) < 0.6)
     return longest((m.bend(side) > 0.88) & (m.hand(side)[:, 1] > -0.35) & still & other) >= 0.35
 
 
-def point(m: Motion, want: Expected) -> list[Finding]:
+def _point(m: Kinematics, want: Expected) -> list[Finding]:
     return [*sided(want, (_points(m, 0), _points(m, 1)), "arm points"), (abs(m.pitch).max() < 40, "bends")]
+
+
+FLOOR_AND_GESTURES: dict[str, Check] = {
+    "kneel": _kneel,
+    "lie down": _lie_down,
+    "get up": _get_up,
+    "sit on the floor": _sit_on_floor,
+    "crawl": _crawl,
+    "push-ups": _push_ups,
+    "spin": _spin,
+    "jump turn": _jump_turn,
+    "hop": _hop,
+    "jump backward": _jump_backward,
+    "stairs up": _stairs_up,
+    "stairs down": _stairs_down,
+    "salute": _salute,
+    "cross arms": _cross_arms,
+    "hands on hips": _hands_on_hips,
+    "point": _point,
+}

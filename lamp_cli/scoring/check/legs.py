@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from examples.judge.joints.asked import Expected, Finding, counted, jumps_of, sided, stays, toward
-from examples.judge.joints.kinematics import FPS, WRISTS, Motion, longest, rises
+from .asked import Check, Expected, Finding, jumps_of, right_count, sided, stays, toward
+from .kinematics import FPS, WRISTS, Kinematics, longest, rises
 
 
-def _jumped(m: Motion, want: Expected) -> list[Finding]:
+def _jumped(m: Kinematics, want: Expected) -> list[Finding]:
     jumps = jumps_of(m)
-    return [(len(jumps) >= 1, "never leaves the floor"), counted(len(jumps), want, "jumps")]
+    return [(len(jumps) >= 1, "never leaves the floor"), right_count(len(jumps), want, "jumps")]
 
 
-def jump(m: Motion, want: Expected) -> list[Finding]:
+def _jump(m: Kinematics, want: Expected) -> list[Finding]:
     findings = _jumped(m, want)
     if want.get("direction") == "up":
         away = float(np.linalg.norm(m.net)) / m.scale
@@ -21,7 +21,7 @@ def jump(m: Motion, want: Expected) -> list[Finding]:
     return findings
 
 
-def jump_forward(m: Motion, want: Expected) -> list[Finding]:
+def _jump_forward(m: Kinematics, want: Expected) -> list[Finding]:
     left, ahead = m.net / m.scale
     return [
         *_jumped(m, want),
@@ -30,7 +30,7 @@ def jump_forward(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def jump_sideways(m: Motion, want: Expected) -> list[Finding]:
+def _jump_sideways(m: Kinematics, want: Expected) -> list[Finding]:
     left, ahead = m.net / m.scale
     side = toward(left, want)
     return [
@@ -40,7 +40,7 @@ def jump_sideways(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def jumping_jacks(m: Motion, want: Expected) -> list[Finding]:
+def _jumping_jacks(m: Kinematics, want: Expected) -> list[Finding]:
     up = np.minimum(m.hand(0)[:, 1], m.hand(1)[:, 1])
     apart = np.abs(m.local(7, 8)[:, 0]) / m.scale
     raised, opened = rises(up, 0.2, -0.2), rises(apart, apart.min() + 0.2, apart.min() + 0.12)
@@ -49,11 +49,11 @@ def jumping_jacks(m: Motion, want: Expected) -> list[Finding]:
         (len(opened) >= 1, "the legs do not open"),
         (len(raised) >= 1, "the arms do not go up"),
         (len(raised) >= 2 or want.get("count") == 1, "once only"),
-        counted(len(raised), want, "jumping jacks"),
+        right_count(len(raised), want, "jumping jacks"),
     ]
 
 
-def squat(m: Motion, want: Expected) -> list[Finding]:
+def _squat(m: Kinematics, want: Expected) -> list[Finding]:
     base = float(np.percentile(m.drop, 10))
     low = m.drop - min(base, 0.12)
     deepest = int(np.argmax(low))
@@ -66,12 +66,12 @@ def squat(m: Motion, want: Expected) -> list[Finding]:
         (m.pitch[deepest] < 65, f"bends the trunk {m.pitch[deepest]:.0f} degrees"),
         (split < 0.4, "the feet are one before the other"),
         (not jumps_of(m), "jumps"),
-        counted(len(found), want, "squats"),
+        right_count(len(found), want, "squats"),
         stays(m),
     ]
 
 
-def sit_down(m: Motion, want: Expected) -> list[Finding]:
+def _sit_down(m: Kinematics, want: Expected) -> list[Finding]:
     (high, low), (straight, folded) = ((np.median(v[:6]), np.median(v[-8:])) for v in (m.drop, m.thigh))
     return [
         (straight < 40, f"is seated from the start (thighs {straight:.0f} degrees)"),
@@ -82,7 +82,7 @@ def sit_down(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def stand_up(m: Motion, want: Expected) -> list[Finding]:
+def _stand_up(m: Kinematics, want: Expected) -> list[Finding]:
     (low, high), (folded, straight) = ((np.median(v[:6]), np.median(v[-5:])) for v in (m.drop, m.thigh))
     return [
         (folded >= 45, f"is not seated at the start (thighs {folded:.0f} degrees)"),
@@ -91,7 +91,7 @@ def stand_up(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def pick_up(m: Motion, want: Expected) -> list[Finding]:
+def _pick_up(m: Kinematics, want: Expected) -> list[Finding]:
     low = tuple(bool(m.height(WRISTS[k]).min() < 0.42) for k in (0, 1))
     reach = np.minimum(m.height(WRISTS[0]), m.height(WRISTS[1]))
     deepest = int(np.argmin(reach))
@@ -104,7 +104,7 @@ def pick_up(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def _kicks(m: Motion, side: int) -> int:
+def _kicks(m: Kinematics, side: int) -> int:
     """Times a foot is flung out: high and away from its hip, or far ahead and faster than any step."""
     reach, lift = m.foot_reach(side), m.foot_lift(side)
     out, straight = np.hypot(reach[:, 0], reach[:, 2]), np.linalg.norm(reach, axis=1)
@@ -120,16 +120,16 @@ def _kicks(m: Motion, side: int) -> int:
     return len(rises(swift if m.running else np.maximum(high, swift), 1.0, 0.6))
 
 
-def kick(m: Motion, want: Expected) -> list[Finding]:
+def _kick(m: Kinematics, want: Expected) -> list[Finding]:
     kicks = [_kicks(m, k) for k in (0, 1)]
     return [
         (sum(kicks) > 0, "no foot is flung out"),
         *sided(want, (kicks[0] > 0, kicks[1] > 0), "leg kicks"),
-        counted(sum(kicks), want, "kicks"),
+        right_count(sum(kicks), want, "kicks"),
     ]
 
 
-def balance(m: Motion, want: Expected) -> list[Finding]:
+def _balance(m: Kinematics, want: Expected) -> list[Finding]:
     standing = []
     for k in (0, 1):
         still = np.linalg.norm(np.gradient(m.foot_reach(1 - k), axis=0), axis=1) * FPS * m.leg < 0.5
@@ -138,7 +138,7 @@ def balance(m: Motion, want: Expected) -> list[Finding]:
     return [*sided(want, (standing[0], standing[1]), "leg bears the body alone"), stays(m)]
 
 
-def lunge(m: Motion, want: Expected) -> list[Finding]:
+def _lunge(m: Kinematics, want: Expected) -> list[Finding]:
     split = m.local(7, 8)[:, 2] / m.scale
     low = m.drop > 0.12
     lunges = tuple(longest((sign * split > 0.4) & low) >= 0.3 for sign in (1, -1))
@@ -147,3 +147,18 @@ def lunge(m: Motion, want: Expected) -> list[Finding]:
         (m.drop.max() >= 0.16, "stays high"),
         stays(m, 1.2),
     ]
+
+
+LEGS: dict[str, Check] = {
+    "jump": _jump,
+    "jump forward": _jump_forward,
+    "jump sideways": _jump_sideways,
+    "jumping jacks": _jumping_jacks,
+    "squat": _squat,
+    "sit down": _sit_down,
+    "stand up": _stand_up,
+    "pick up": _pick_up,
+    "kick": _kick,
+    "balance": _balance,
+    "lunge": _lunge,
+}

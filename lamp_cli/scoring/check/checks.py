@@ -11,83 +11,28 @@ from functools import cache
 
 import numpy as np
 
-from examples.judge.joints import arms, floor_and_gestures, legs, locomotion
-from examples.judge.joints.asked import Check, Expected
-from examples.judge.joints.kinematics import Motion
+from .arms import ARMS
+from .asked import Check, Expected
+from .floor_and_gestures import FLOOR_AND_GESTURES
+from .kinematics import Kinematics
+from .legs import LEGS
+from .locomotion import LOCOMOTION
 
 # Shortest part of a sequence and the grid on which its cuts are searched, frames.
 PART, GRID = 12, 4
 
-CHECKS: dict[str, Check] = {
-    "stand": locomotion.stand,
-    "walk": locomotion.walk,
-    "walk backward": locomotion.walk_backward,
-    "sidestep": locomotion.sidestep,
-    "jog": locomotion.jog,
-    "run": locomotion.run,
-    "walk in a circle": locomotion.walk_circle,
-    "jog in a circle": locomotion.jog_circle,
-    "walk in a curve": locomotion.walk_curve,
-    "zigzag": locomotion.zigzag,
-    "turn": locomotion.turn,
-    "turn around and walk back": locomotion.there_and_back,
-    "tiptoe": locomotion.tiptoe,
-    "crouch walk": locomotion.crouch_walk,
-    "march": locomotion.march,
-    "limp": locomotion.limp,
-    "jump": legs.jump,
-    "jump forward": legs.jump_forward,
-    "jump sideways": legs.jump_sideways,
-    "jumping jacks": legs.jumping_jacks,
-    "squat": legs.squat,
-    "sit down": legs.sit_down,
-    "stand up": legs.stand_up,
-    "pick up": legs.pick_up,
-    "kick": legs.kick,
-    "balance": legs.balance,
-    "lunge": legs.lunge,
-    "wave": arms.wave,
-    "raise arms": arms.raise_arms,
-    "arms out": arms.arms_out,
-    "clap": arms.clap,
-    "punch": arms.punch,
-    "throw": arms.throw,
-    "drink": arms.drink,
-    "phone": arms.phone,
-    "bow": arms.bow,
-    "nod": arms.nod,
-    "shake head": arms.shake_head,
-    "look around": arms.look_around,
-    "stretch": arms.stretch,
-    "dance": arms.dance,
-    "kneel": floor_and_gestures.kneel,
-    "lie down": floor_and_gestures.lie_down,
-    "get up": floor_and_gestures.get_up,
-    "sit on the floor": floor_and_gestures.sit_on_floor,
-    "crawl": floor_and_gestures.crawl,
-    "push-ups": floor_and_gestures.push_ups,
-    "spin": floor_and_gestures.spin,
-    "jump turn": floor_and_gestures.jump_turn,
-    "hop": floor_and_gestures.hop,
-    "jump backward": floor_and_gestures.jump_backward,
-    "stairs up": floor_and_gestures.stairs_up,
-    "stairs down": floor_and_gestures.stairs_down,
-    "salute": floor_and_gestures.salute,
-    "cross arms": floor_and_gestures.cross_arms,
-    "hands on hips": floor_and_gestures.hands_on_hips,
-    "point": floor_and_gestures.point,
-}
+CHECKS: dict[str, Check] = {**LOCOMOTION, **LEGS, **ARMS, **FLOOR_AND_GESTURES}
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Outcome:
     """Whether the motion does it; if not, the first thing that is missing."""
 
     ok: bool
     reason: str = ""
 
 
-def does(joints: np.ndarray | Motion, expected: Expected) -> Verdict:
+def does(joints: np.ndarray | Kinematics, expected: Expected) -> Outcome:
     """Judge joints (T, 22, 3) at 20 fps, or their motion, by the truth keys of the synthetic corpus.
 
     ``expected`` has ``action`` and, where they are asked for, ``side``, ``direction``, ``count``, ``angle``
@@ -95,7 +40,7 @@ def does(joints: np.ndarray | Motion, expected: Expected) -> Verdict:
     at the same time). A key left out is not judged; other keys are ignored. Raises ``ValueError`` for an
     action without a check or joints that are no motion.
     """
-    motion = joints if isinstance(joints, Motion) else Motion.of(joints)
+    motion = joints if isinstance(joints, Kinematics) else Kinematics.of(joints)
     for one in _all_actions(expected):
         if one not in CHECKS:
             raise ValueError(f"{one}: no check of such an action; expected one of {', '.join(CHECKS)}")
@@ -108,16 +53,16 @@ def _all_actions(expected: Expected) -> list[str]:
     return [expected["action"], *(_all_actions(expected["while"]) if "while" in expected else [])]
 
 
-def _judge(motion: Motion, expected: Expected) -> Verdict:
+def _judge(motion: Kinematics, expected: Expected) -> Outcome:
     if expected["action"] == "sequence":
         return _sequence(motion, expected["parts"])
     for holds, words in CHECKS[expected["action"]](motion, expected):
         if not holds:
-            return Verdict(False, f"{expected['action']}: {words}")
-    return _judge(motion, expected["while"]) if "while" in expected else Verdict(True)
+            return Outcome(False, f"{expected['action']}: {words}")
+    return _judge(motion, expected["while"]) if "while" in expected else Outcome(True)
 
 
-def _sequence(motion: Motion, parts: list[Expected]) -> Verdict:
+def _sequence(motion: Kinematics, parts: list[Expected]) -> Outcome:
     """True when the motion can be cut so that each piece, in order, does its part."""
     last = len(motion)
     farthest: list[str] = [""] * len(parts)
@@ -138,11 +83,11 @@ def _sequence(motion: Motion, parts: list[Expected]) -> Verdict:
         )
 
     if last >= PART * len(parts) and rest(0, 0):
-        return Verdict(True)
+        return Outcome(True)
     missed = next((n for n in range(len(parts)) if not any(piece(n, a, b) for a, b in _spans(last))), None)
     if missed is None:
-        return Verdict(False, "sequence: every part is seen, but not in this order")
-    return Verdict(False, f"sequence: part {missed + 1} is missing ({farthest[missed]})")
+        return Outcome(False, "sequence: every part is seen, but not in this order")
+    return Outcome(False, f"sequence: part {missed + 1} is missing ({farthest[missed]})")
 
 
 def _spans(last: int) -> list[tuple[int, int]]:

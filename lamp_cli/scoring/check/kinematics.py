@@ -11,8 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-from lamp_cli.motion.representation import require_joints
-from lamp_cli.motion.skeleton import HUMANML3D
+from ...motion.representation import require_joints
+from ...motion.skeleton import HUMANML3D
 
 FPS = HUMANML3D.fps
 _AT = {name: index for index, name in enumerate(HUMANML3D.joint_names)}
@@ -27,7 +27,7 @@ ANKLE_REST, LEG = 0.07, 0.82
 
 
 @dataclass(frozen=True)
-class Motion:
+class Kinematics:
     """A motion with its floor and the scale of its body; ``of`` makes one from joints."""
 
     joints: np.ndarray
@@ -35,22 +35,22 @@ class Motion:
     leg: float
 
     @classmethod
-    def of(cls, joints: np.ndarray) -> Motion:
+    def of(cls, joints: np.ndarray) -> Kinematics:
         """Raises ``ValueError`` for joints that are not (T, 22, 3), finite, or fewer than 8 frames."""
         array = np.asarray(joints, dtype=np.float64)
         if array.ndim != 3 or array.shape[1:] != (22, 3) or len(array) < 8:
             raise ValueError(f"expected joints (T, 22, 3) of at least 8 frames, found shape {array.shape}")
         require_joints(array, HUMANML3D)
-        array = smooth(array, 0.7)
+        array = smoothed(array, 0.7)
         lowest = array[:, list(TOES), 1].min(1)
         leg = np.mean(
             [_length(array, a, b) for k in (0, 1) for a, b in ((HIPS[k], KNEES[k]), (KNEES[k], ANKLES[k]))]
         )
         return cls(array, float(np.percentile(lowest, 5)), float(2 * leg))
 
-    def cut(self, start: int, end: int) -> Motion:
+    def cut(self, start: int, end: int) -> Kinematics:
         """Frames ``start`` to ``end`` over the same floor."""
-        return Motion(self.joints[start:end], self.floor, self.leg)
+        return Kinematics(self.joints[start:end], self.floor, self.leg)
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -62,6 +62,7 @@ class Motion:
 
     @property
     def seconds(self) -> float:
+        """Duration."""
         return len(self) / FPS
 
     # Heading and path
@@ -70,7 +71,7 @@ class Motion:
     def heading(self) -> np.ndarray:
         """Where the body faces (T,), radians, unwrapped, left positive; hips and shoulders together."""
         across = sum(_unit(self.joints[:, a] - self.joints[:, b]) for a, b in (HIPS, SHOULDERS))
-        across = smooth(np.asarray(across), 1.5)
+        across = smoothed(np.asarray(across), 1.5)
         return np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
 
     @property
@@ -93,7 +94,7 @@ class Motion:
     @cached_property
     def place(self) -> np.ndarray:
         """Pelvis over the floor (T, 2): x, z; without the sway of steps."""
-        return smooth(self.joints[:, PELVIS][:, [0, 2]], 3.0)
+        return smoothed(self.joints[:, PELVIS][:, [0, 2]], 3.0)
 
     @cached_property
     def travel(self) -> np.ndarray:
@@ -132,7 +133,7 @@ class Motion:
     def course(self) -> np.ndarray:
         """Direction of travel (K,) of frames that move, radians, unwrapped; empty when standing."""
         moving = self.speed > 0.25
-        step = smooth(np.diff(self.place, axis=0), 2.0)[moving]
+        step = smoothed(np.diff(self.place, axis=0), 2.0)[moving]
         return np.unwrap(np.arctan2(step[:, 0], step[:, 1])) if len(step) else np.zeros(0)
 
     @property
@@ -190,7 +191,7 @@ class Motion:
         if moving.sum() < 8:
             return 0.0
         apart = np.linalg.norm(self.local(ANKLES[0], ANKLES[1])[:, [0, 2]], axis=1)
-        beats = [(values - smooth(values, 6.0))[moving] for values in (self.joints[:, PELVIS, 1], apart)]
+        beats = [(values - smoothed(values, 6.0))[moving] for values in (self.joints[:, PELVIS, 1], apart)]
         return float(np.corrcoef(*beats)[0, 1]) if min(map(np.std, beats)) > 1e-4 else 0.0
 
     @property
@@ -288,13 +289,13 @@ class Motion:
     def gaze(self) -> np.ndarray:
         """Turn of the head and shoulders to the left of the hips (T,), without the swing of steps."""
         turns = [np.unwrap(np.arctan2(-v[:, 2], v[:, 0])) for v in map(self._across, (HIPS, SHOULDERS))]
-        return smooth(np.sin(turns[1] - turns[0]) + self.head[:, 0], 3.0)
+        return smoothed(np.sin(turns[1] - turns[0]) + self.head[:, 0], 3.0)
 
     def _across(self, pair: tuple[int, ...]) -> np.ndarray:
         return self.joints[:, pair[0]] - self.joints[:, pair[1]]
 
 
-def smooth(values: np.ndarray, sigma: float) -> np.ndarray:
+def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian smoothing along axis 0 (sigma in frames); ends are continued by point reflection."""
     radius = min(max(1, int(np.ceil(3 * sigma))), len(values) - 1)
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)

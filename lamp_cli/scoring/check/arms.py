@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 
-from examples.judge.joints.asked import (
+from .asked import (
     LEFT,
+    Check,
     Expected,
     Finding,
-    counted,
     jumps_of,
+    right_count,
     sided,
     sign_of,
     stays,
     toward,
 )
-from examples.judge.joints.kinematics import (
+from .kinematics import (
     FPS,
     HEAD,
     NECK,
     WRISTS,
-    Motion,
+    Kinematics,
     longest,
     rises,
-    smooth,
+    smoothed,
     stretches,
     swings,
 )
 
 
-def _waves(m: Motion, side: int) -> bool:
+def _waves(m: Kinematics, side: int) -> bool:
     """Up, and to and fro at least twice, sideways or in front of a raised arm; clapping is not waving."""
     hand, apart = m.hand(side), m.hands_apart
     for start, end in stretches(hand[:, 1] > 0.0):
@@ -42,22 +43,22 @@ def _waves(m: Motion, side: int) -> bool:
     return False
 
 
-def wave(m: Motion, want: Expected) -> list[Finding]:
+def _wave(m: Kinematics, want: Expected) -> list[Finding]:
     return sided(want, (_waves(m, 0), _waves(m, 1)), "hand waves")
 
 
-def raise_arms(m: Motion, want: Expected) -> list[Finding]:
+def _raise_arms(m: Kinematics, want: Expected) -> list[Finding]:
     up = [longest(m.hand(k)[:, 1] > 0.55) >= 0.25 for k in (0, 1)]
     rose = any(np.ptp(m.hand(k)[:, 1]) > 0.6 for k in (0, 1))
     return [*sided(want, (up[0], up[1]), "hand is overhead"), (rose, "the arms do not rise")]
 
 
-def arms_out(m: Motion, want: Expected) -> list[Finding]:
+def _arms_out(m: Kinematics, want: Expected) -> list[Finding]:
     held = [longest((m.hand(k)[:, 0] > 0.7) & (np.abs(m.hand(k)[:, 1]) < 0.45)) >= 0.4 for k in (0, 1)]
     return sided({"side": "both", **want}, (held[0], held[1]), "arm is held out")
 
 
-def clap(m: Motion, want: Expected) -> list[Finding]:
+def _clap(m: Kinematics, want: Expected) -> list[Finding]:
     front = (m.hand(0)[:, 1] > -0.75) & (m.hand(1)[:, 1] > -0.75)
     apart = np.where(front, m.hands_apart, 0.6)
     near = float(apart.min())
@@ -70,11 +71,11 @@ def clap(m: Motion, want: Expected) -> list[Finding]:
         (not len(claps) > 1 or np.diff(claps).min() < 1.2 * FPS, "the hands meet too seldom"),
         (not m.running, "runs"),
         (uneven.max() < 0.4, "one hand moves away from the other"),
-        counted(len(claps), want, "claps"),
+        right_count(len(claps), want, "claps"),
     ]
 
 
-def _punches(m: Motion, side: int) -> int:
+def _punches(m: Kinematics, side: int) -> int:
     hand = m.hand(side)
     reach_all = np.hypot(hand[:, 0], hand[:, 2])
     aimed = (hand[:, 1] > -0.45) & (hand[:, 0] < 0.8 * np.maximum(reach_all, 1e-6))
@@ -91,17 +92,17 @@ def _punches(m: Motion, side: int) -> int:
     return count
 
 
-def punch(m: Motion, want: Expected) -> list[Finding]:
+def _punch(m: Kinematics, want: Expected) -> list[Finding]:
     punches = [_punches(m, k) for k in (0, 1)]
     return [
         (sum(punches) > 0, "no fist is thrust out"),
         *sided(want, (punches[0] > 0, punches[1] > 0), "fist punches"),
-        counted(sum(punches), want, "punches"),
+        right_count(sum(punches), want, "punches"),
         (not m.running, "runs"),
     ]
 
 
-def _throws(m: Motion, side: int) -> bool:
+def _throws(m: Kinematics, side: int) -> bool:
     """From over or behind the shoulder forward and down, fast."""
     hand, speed = m.hand(side), m.hand_speed(side)
     for start in np.flatnonzero((hand[:, 1] > 0.1) & (hand[:, 2] < 0.2)):
@@ -114,11 +115,11 @@ def _throws(m: Motion, side: int) -> bool:
     return False
 
 
-def throw(m: Motion, want: Expected) -> list[Finding]:
+def _throw(m: Kinematics, want: Expected) -> list[Finding]:
     return sided(want, (_throws(m, 0), _throws(m, 1)), "hand throws")
 
 
-def _at_head(m: Motion, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _at_head(m: Kinematics, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Wrist near the head (T,), outward of it and ahead of it (T,), metres."""
     face = 0.5 * (m.joints[:, NECK] + m.joints[:, HEAD])
     away = m.joints[:, WRISTS[side]] - face
@@ -128,7 +129,7 @@ def _at_head(m: Motion, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return near, outward, (away * ahead).sum(1) / m.scale
 
 
-def drink(m: Motion, want: Expected) -> list[Finding]:
+def _drink(m: Kinematics, want: Expected) -> list[Finding]:
     held = []
     for k in (0, 1):
         near, outward, ahead = _at_head(m, k)
@@ -136,7 +137,7 @@ def drink(m: Motion, want: Expected) -> list[Finding]:
     return [*sided(want, (held[0], held[1]), "hand at the mouth")]
 
 
-def phone(m: Motion, want: Expected) -> list[Finding]:
+def _phone(m: Kinematics, want: Expected) -> list[Finding]:
     held = []
     for k in (0, 1):
         near, outward, _ = _at_head(m, k)
@@ -144,7 +145,7 @@ def phone(m: Motion, want: Expected) -> list[Finding]:
     return [*sided(want, (held[0], held[1]), "hand at the ear")]
 
 
-def bow(m: Motion, want: Expected) -> list[Finding]:
+def _bow(m: Kinematics, want: Expected) -> list[Finding]:
     deepest = int(np.argmax(m.pitch))
     bent = float(m.pitch[deepest] - min(np.median(m.pitch[:4]), 20.0))
     return [
@@ -157,45 +158,45 @@ def bow(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def _quiet_hands(m: Motion) -> bool:
+def _quiet_hands(m: Kinematics) -> bool:
     return all(np.percentile(m.hand_speed(k), 90) < 1.0 for k in (0, 1))
 
 
-def _still_trunk(m: Motion) -> Finding:
+def _still_trunk(m: Kinematics) -> Finding:
     still = np.ptp(m.pitch) < 14 and np.ptp(m.roll) < 9 and np.ptp(m.drop) < 0.12
     return still and np.ptp(m.place, axis=0).max() < 0.12 and _quiet_hands(m), "the whole body moves"
 
 
 def _cycles(values: np.ndarray, least: float, slow: float) -> int:
     """To-and-fro movements, quicker than 1.3 seconds each, at least ``least`` wide and half the widest."""
-    middle = values - smooth(values, slow)
+    middle = values - smoothed(values, slow)
     size = float(np.ptp(middle))
     turns = swings(middle, 0.6 * size) if size >= least else []
     quick = len(turns) > 1 and np.diff(turns).mean() < 0.65 * FPS
     return round(len(turns) / 2) if quick else 0
 
 
-def nod(m: Motion, want: Expected) -> list[Finding]:
+def _nod(m: Kinematics, want: Expected) -> list[Finding]:
     count, aside = _cycles(m.head[:, 2], 0.25, slow=8.0), np.ptp(m.head[:, 0])
     return [
         (count >= min(2, want.get("count", 2)), "the head does not go up and down"),
         (np.ptp(m.head[:, 2]) > 1.3 * aside, "the head moves more sideways"),
         _still_trunk(m),
-        counted(count, want, "nods"),
+        right_count(count, want, "nods"),
     ]
 
 
-def shake_head(m: Motion, want: Expected) -> list[Finding]:
+def _shake_head(m: Kinematics, want: Expected) -> list[Finding]:
     count = _cycles(m.head[:, 0] - np.sin(np.radians(m.roll)), 0.075, slow=5.0)
     return [
         (count >= min(2, want.get("count", 2)), "the head does not turn from side to side"),
         (np.ptp(m.head[:, 0]) > 0.6 * np.ptp(m.head[:, 2]), "the head moves more up and down"),
         _still_trunk(m),
-        counted(count, want, "shakes"),
+        right_count(count, want, "shakes"),
     ]
 
 
-def look_around(m: Motion, want: Expected) -> list[Finding]:
+def _look_around(m: Kinematics, want: Expected) -> list[Finding]:
     aside = m.gaze - np.median(m.gaze[:4])
     first = 1.0 if aside[np.argmax(np.abs(aside) > 0.5 * np.abs(aside).max())] > 0 else -1.0
     asked = {"left": 1.0, "right": -1.0}.get(want.get("first", ""), first)
@@ -208,7 +209,7 @@ def look_around(m: Motion, want: Expected) -> list[Finding]:
     ]
 
 
-def stretch(m: Motion, want: Expected) -> list[Finding]:
+def _stretch(m: Kinematics, want: Expected) -> list[Finding]:
     up = min(longest(m.hand(k)[:, 1] > 0.4) for k in (0, 1))
     lean = max((m.roll - m.roll[0]).tolist(), key=abs)
     findings = [(up >= 0.8, "the arms are not both overhead"), (not jumps_of(m), "jumps")]
@@ -217,10 +218,28 @@ def stretch(m: Motion, want: Expected) -> list[Finding]:
     return findings
 
 
-def dance(m: Motion, want: Expected) -> list[Finding]:
+def _dance(m: Kinematics, want: Expected) -> list[Finding]:
     left = m.local(0, 0)[:, 0] + (m.place - m.place[0]) @ m.frame[0][0][[0, 2]]
     turns = len(swings(left / m.scale, 0.04))
     return [
         (turns >= 4, f"sways {turns} times"),
         stays(m, 1.0 + 0.08 * m.seconds),
     ]
+
+
+ARMS: dict[str, Check] = {
+    "wave": _wave,
+    "raise arms": _raise_arms,
+    "arms out": _arms_out,
+    "clap": _clap,
+    "punch": _punch,
+    "throw": _throw,
+    "drink": _drink,
+    "phone": _phone,
+    "bow": _bow,
+    "nod": _nod,
+    "shake head": _shake_head,
+    "look around": _look_around,
+    "stretch": _stretch,
+    "dance": _dance,
+}
