@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from .files.load import load_motion
     from .motion.motion import Motion
     from .notebook import Model, load
+    from .scoring.check.sentence import check
 
 __version__ = "0.1.0"
-__all__ = ["Model", "Motion", "__version__", "load", "load_motion"]
+__all__ = ["Model", "Motion", "__version__", "check", "load", "load_motion"]
 
 _PLACES = {
+    "check": "scoring.check.sentence",
     "load": "notebook",
     "load_motion": "files.load",
     "Model": "notebook",

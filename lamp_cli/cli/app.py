@@ -34,6 +34,7 @@ COMMANDS = {
         "Published weights into a bundle: LaMP's own, tokenizers of others.",
     ),
     "info": ("lamp_cli.cli.info", "Say what a bundle is, and how it was trained."),
+    "check": ("lamp_cli.cli.check", "Say whether motions do what sentences say, clause by clause."),
     "score": ("lamp_cli.cli.score", "Measure motions and models by the field's protocols."),
 }
 

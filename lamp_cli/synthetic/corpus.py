@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .actions import ACTIONS
 from .clips import SyntheticClip, numbered_clip, synthetic_clip, synthetic_clip_of, synthetic_clips
-from .language.claims import Agreement, agrees
+from .language.action_words import COMPANIONS
+from .language.claims import Agreement, Claim, Claims, agrees, claims, unread_words
 from .language.people import PeoplesSentences, peoples_sentences
 from .language.phrasebook import further_wordings, phrasebook
 from .language.rewording import reworded
@@ -12,13 +13,17 @@ from .recombination.recombiner import RealClip, RecombinedClip, Recombiner
 
 __all__ = [
     "ACTIONS",
+    "COMPANIONS",
     "Agreement",
+    "Claim",
+    "Claims",
     "PeoplesSentences",
     "RealClip",
     "RecombinedClip",
     "Recombiner",
     "SyntheticClip",
     "agrees",
+    "claims",
     "further_wordings",
     "numbered_clip",
     "peoples_sentences",
@@ -27,4 +32,5 @@ __all__ = [
     "synthetic_clip",
     "synthetic_clip_of",
     "synthetic_clips",
+    "unread_words",
 ]

@@ -34,9 +34,9 @@ def sided(expected: Expected, doing: tuple[bool, bool], what: str, key: str = "s
     side = expected.get(key)
     if side in SIDE_NAMES:
         k = SIDE_NAMES.index(side)
-        return [(doing[k], f"the {side} {what}"), (not doing[1 - k], f"the other {what} too (wrongly)")]
+        return [(doing[k], f"missing: the {side} {what}"), (not doing[1 - k], f"the other {what} too")]
     if side == "both":
-        return [(doing[n], f"the {SIDE_NAMES[n]} {what}") for n in (0, 1)]
+        return [(doing[n], f"missing: the {SIDE_NAMES[n]} {what}") for n in (0, 1)]
     return [(any(doing), f"neither {what}")]
 
 

@@ -26,10 +26,16 @@ CHECKS: dict[str, Check] = {**LOCOMOTION, **LEGS, **ARMS, **FLOOR_AND_GESTURES}
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether the motion does it; if not, the first thing that is missing."""
+    """Whether the motion does it; if not, the first thing that is missing.
+
+    ok: whether it does.
+    reason: what is missing.
+    cuts: of a sequence that is done, the frames past the end of each part.
+    """
 
     ok: bool
     reason: str = ""
+    cuts: tuple[int, ...] = ()
 
 
 def does(joints: np.ndarray | Kinematics, expected: Expected) -> Outcome:
@@ -74,16 +80,17 @@ def _sequence(motion: Kinematics, parts: list[Expected]) -> Outcome:
         return verdict.ok
 
     @cache
-    def rest(index: int, start: int) -> bool:
+    def rest(index: int, start: int) -> tuple[int, ...] | None:
+        """Ends of the parts from ``index`` on, when they can begin at ``start``."""
         if index == len(parts) - 1:
-            return last - start >= PART and piece(index, start, last)
-        return any(
-            piece(index, start, cut) and rest(index + 1, cut)
-            for cut in range(start + PART, last - PART + 1, GRID)
-        )
+            return (last,) if last - start >= PART and piece(index, start, last) else None
+        for cut in range(start + PART, last - PART + 1, GRID):
+            if piece(index, start, cut) and (after := rest(index + 1, cut)) is not None:
+                return (cut, *after)
+        return None
 
-    if last >= PART * len(parts) and rest(0, 0):
-        return Outcome(True)
+    if last >= PART * len(parts) and (cuts := rest(0, 0)) is not None:
+        return Outcome(True, cuts=cuts)
     missed = next((n for n in range(len(parts)) if not any(piece(n, a, b) for a, b in _spans(last))), None)
     if missed is None:
         return Outcome(False, "sequence: every part is seen, but not in this order")

@@ -28,6 +28,18 @@ DROPPED = frozenset(
     "a an the his her their its my your this that these is are was were be been being has have had "
     "s also just very slightly both_".split()
 )
+# Words that ask for nothing, or for what claims hold: sides, ways, counts and links.
+_READ = (
+    "person people man woman someone somebody human individual figure guy boy girl he she it they one body "
+    "does do doing perform performs performing make makes start starts begin begins and then while as to "
+    "with on in at of from for by into left right both foot feet leg legs hand hands arm arms knee time "
+    "times forward backward back ahead around straight line up down place air clockwise counterclockwise "
+    "side sideways chair stick"
+)
+_OF_MANNER = (
+    "slow quick fast speed full top high low hard far big small large little long short wide deep again "
+    "pause half halfway degree quarter music slightly very"
+)
 COUNTS = {"once": 1, "twice": 2, "thrice": 3} | {word: n for n, word in enumerate(NUMBERS) if n}
 
 
@@ -112,6 +124,26 @@ def words_beside_actions(sentence: str) -> list[str]:
     begins = [0, *(end for _, end, _ in found)]
     ends = [*(start for start, _, _ in found), len(text)]
     return [word for begin, end in zip(begins, ends, strict=True) for word in text[begin:end].split()]
+
+
+def unread_words(sentence: str) -> list[str]:
+    """The words that say more than who does which action with which limb, which way and how often.
+
+    "A man quickly kicks with the left leg while smiling" -> "quickly", "smiling". A word within the pattern
+    of an action counts as read, but for those of manner and size, which no pattern judges.
+    """
+    patterns = " ".join(
+        pattern for part in claims(sentence).parts for action in part.actions for pattern in PATTERNS[action]
+    )
+    read = {*re.findall(r"[a-z]{2,}", f"{patterns} {LIMB}"), *_READ.split(), *COUNTS} - set(
+        _OF_MANNER.split()
+    )
+    found = []
+    for word in re.findall(r"[a-z]+|[0-9]+", sentence.lower().replace("'s", "")):
+        form = base_form(word) or word
+        if word not in DROPPED and form not in read and form not in found:
+            found.append(word)
+    return list(dict.fromkeys(found))
 
 
 def normalised(sentence: str) -> str:

@@ -1,0 +1,294 @@
+"""Does a motion do what a sentence says? CheckedClause by clause, ``unknown`` where no check may answer.
+
+The sentence is read by the reader of the synthetic corpus (its patterns of actions, sides, ways and counts);
+the checks see joints alone. A clause is an action, or its side, way or count, or words that nothing judges.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...files.load import load_motion
+from ...motion.motion import Motion
+from ...motion.skeleton import HUMANML3D
+from ...motion.transform import resample
+from ...synthetic.corpus import Claim, claims, unread_words
+from .agreement import ANSWERED, EVIDENCE
+from .asked import SIDE_NAMES
+from .checks import CHECKS, does
+from .kinematics import FPS, Kinematics
+from .measures import MEASURES, ankles
+
+YES, NO, UNKNOWN = "yes", "no", "unknown"
+# Shortest motion that the checks take, frames at 20 fps.
+LEAST_FRAMES = 8
+# Longest motion that is searched for actions in a row, frames at 20 fps.
+MOST_FRAMES = 400
+# A kick of any kind lifts one ankle farther than this over the other, metres.
+LEAST_KICK = 0.15
+
+_NEGATIONS = re.compile(r"\b(?:not|never|without|no|nobody|nothing|neither|instead)\b|n't\b", re.I)
+_AT_ONCE = re.compile(r"\b(?:while|as|whilst|with|during|simultaneously)\b", re.I)
+_TO_A_SIDE = ("sidestep", "sideways", "turn", "spin", "curve", "circle")
+_TURNING = {"clockwise": "right", "counterclockwise": "left"}
+# Actions whose checks tell limbs' sides, and those whose checks count, both at least 95 % on made-up clips.
+_OF_A_LIMB = frozenset(
+    (
+        "kick",
+        "lunge",
+        "raise arms",
+        "arms out",
+        "drink",
+        "phone",
+        "stretch",
+        "kneel",
+        "pick up",
+        "hop",
+        "salute",
+    )
+)
+_COUNTED = frozenset(
+    ("jump", "jump forward", "jump sideways", "jump backward", "squat", "kick", "nod", "hop", "push-ups")
+)
+# Ways that an action's own check requires.
+_IMPLIED = {
+    "stand": {"up"},
+    "tiptoe": {"forward"},
+    "crouch walk": {"forward"},
+    "limp": {"forward"},
+    "hop": {"up"},
+    "push-ups": {"up", "down"},
+    "walk backward": {"backward"},
+    "jump forward": {"forward", "up"},
+    "jump backward": {"backward", "up"},
+    "jump sideways": {"up"},
+    "squat": {"down"},
+    "sit down": {"down"},
+    "sit on the floor": {"down"},
+    "kneel": {"down"},
+    "bow": {"down", "forward"},
+    "stand up": {"up"},
+    "get up": {"up"},
+    "raise arms": {"up"},
+    "pick up": {"up", "down"},
+    "turn around and walk back": {"forward", "backward"},
+}
+# Ways that the check of an action judges when they are asked for.
+_JUDGED = {"walk": "forward", "jog": "forward", "run": "forward", "jump": "up"}
+
+
+@dataclass(frozen=True)
+class CheckedClause:
+    """One thing that a sentence asks for.
+
+    asked: what it is.
+    verdict: ``yes``, ``no`` or ``unknown``.
+    measured: the measure that shows it, with its unit; empty where nothing was measured.
+    second: when, in seconds from the start; None for what the whole motion adds up to.
+    reason: what is missing, of ``no``; why there is no verdict, of ``unknown``.
+    evidence: on what the agreement of the action's check was measured, ``real takes`` or ``made-up clips``.
+    """
+
+    asked: str
+    verdict: str
+    measured: str = ""
+    second: float | None = None
+    reason: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The verdict on a motion and a sentence, and the clauses it follows from.
+
+    ``no`` when one clause is not done, ``yes`` when all are, else ``unknown``.
+    """
+
+    verdict: str
+    clauses: tuple[CheckedClause, ...]
+
+
+def check(motion: Motion | str | Path, text: str) -> Checked:
+    """Whether a motion, or that of a file, does what a sentence says; needs no model.
+
+    Raises ``ValueError`` for a motion of other joints than HumanML3D's 22, a motion of fewer than 8 frames at
+    20 fps, and an empty sentence.
+    """
+    motion = motion if isinstance(motion, Motion) else load_motion(motion)
+    if not text.strip():
+        raise ValueError("an empty sentence; expected what the motion should show")
+    return check_joints(_kinematics(motion), text)
+
+
+def _kinematics(motion: Motion) -> Kinematics:
+    where = f"{motion.source}: " if motion.source else ""
+    if motion.skeleton.name != HUMANML3D.name:
+        raise ValueError(
+            f"{where}a {motion.skeleton.name} motion ({motion.skeleton.joints} joints); expected "
+            f"{HUMANML3D.name}'s {HUMANML3D.joints}"
+        )
+    joints = resample(motion.joints, motion.fps, HUMANML3D.fps)
+    if len(joints) < LEAST_FRAMES:
+        raise ValueError(f"{where}{len(joints)} frames at {FPS} per second; a check needs {LEAST_FRAMES}")
+    return Kinematics.of(joints)
+
+
+def check_joints(m: Kinematics, text: str, answered: Collection[str] = ANSWERED) -> Checked:
+    """As :func:`check`; ``answered`` are the actions whose checks may give a verdict."""
+    parts, unread = claims(text).parts, unread_words(text)
+    clauses: list[CheckedClause]
+    if _NEGATIONS.search(text):
+        clauses = [CheckedClause(text.strip(), UNKNOWN, reason="what is not to be done is not judged")]
+    elif not parts:
+        clauses = [CheckedClause(text.strip(), UNKNOWN, reason="names no action that is known")]
+    elif len(parts) == 1:
+        vague = bool(set(unread) & set(unread_words(re.split(r"\bwhile\b", text, maxsplit=1)[0])))
+        clauses = _single(m, parts[0], answered, vague)
+    elif _AT_ONCE.search(text):
+        reason = "several actions at once are not judged"
+        clauses = [CheckedClause(_name(part), UNKNOWN, reason=reason) for part in parts]
+    else:
+        clauses = _in_a_row(m, parts, answered)
+    if parts:
+        clauses += [CheckedClause(word, UNKNOWN, reason="no check judges this word") for word in unread]
+    return Checked(_verdict(clauses), tuple(clauses))
+
+
+def _verdict(clauses: Collection[CheckedClause]) -> str:
+    verdicts = {clause.verdict for clause in clauses}
+    return NO if NO in verdicts else UNKNOWN if UNKNOWN in verdicts else YES
+
+
+def _name(claim: Claim) -> str:
+    """The plainest of the actions that a claim may mean."""
+    return min(claim.actions, key=lambda name: (len(name), name))
+
+
+def _single(m: Kinematics, claim: Claim, answered: Collection[str], vague: bool) -> list[CheckedClause]:
+    """The clauses of one action; words that are not understood (``vague``) leave no room for a ``no``."""
+    known = sorted(claim.actions & set(answered), key=lambda name: (len(name), name))
+    if not known:
+        return [CheckedClause(_name(claim), UNKNOWN, reason=_unanswered(_name(claim)))]
+    done = next((name for name in known if does(m, {"action": name}).ok), None)
+    name = done or known[0]
+    asked = _qualifiers(claim, name)
+    first = _action(m, name, claim, known, done is not None)
+    if first.verdict == NO and (vague or any(expected is None for _, expected in asked)):
+        # On a treadmill, in place, there and back again: a walk all the same.
+        first = _clause(m, name, UNKNOWN, f"{first.reason}; but the sentence says more than the check knows")
+    return [first, *(_qualified(m, name, words, expected, first.verdict) for words, expected in asked)]
+
+
+def _action(m: Kinematics, name: str, claim: Claim, known: Collection[str], done: bool) -> CheckedClause:
+    if done:
+        return _clause(m, name, YES)
+    reason = does(m, {"action": name}).reason.removeprefix(f"{name}: ")
+    others = [one for one in claim.actions if one not in known and not _is_a(one, name)]
+    if name == "kick" and ankles(m).value < LEAST_KICK:
+        others = []
+    if others:
+        return _clause(m, name, UNKNOWN, f"{reason}; but it may be meant as {' or '.join(sorted(others))}")
+    return _clause(m, name, NO, reason)
+
+
+def _is_a(kind: str, name: str) -> bool:
+    """Whether whoever does ``kind`` does ``name`` too, as far as the check of the latter sees."""
+    return kind.startswith(f"{name} ") or (name == "jog" and kind in ("run", "sprint"))
+
+
+def _clause(m: Kinematics, action: str, verdict: str, reason: str = "", start: int = 0) -> CheckedClause:
+    measure = MEASURES[action](m) if action in MEASURES else None
+    evidence = EVIDENCE[action].source if action in EVIDENCE else ""
+    if measure is None:
+        return CheckedClause(action, verdict, reason=reason, evidence=evidence)
+    second = None if measure.second is None else round(measure.second + start / FPS, 2)
+    return CheckedClause(action, verdict, measure.words, second, reason, evidence)
+
+
+def _unanswered(action: str) -> str:
+    if action not in CHECKS:
+        return "there is no check of this action"
+    one = EVIDENCE.get(action)
+    if one is None:
+        return "the check of this action was not measured"
+    return (
+        f"the check of this action agrees too seldom with labelled takes: it holds in {one.real} of "
+        f"{one.real_takes} real takes of it, in {one.false_alarms} of {one.other_takes} others"
+    )
+
+
+def _qualifiers(claim: Claim, action: str) -> list[tuple[str, Mapping[str, Any] | None]]:
+    """What is said of an action in words, with what its check is told; None for what it cannot judge."""
+    found: list[tuple[str, Mapping[str, Any] | None]] = []
+    to_a_side = any(word in action for word in _TO_A_SIDE)
+    lateral = {way for way in claim.directions if way in (*SIDE_NAMES, *_TURNING)}
+    limbs = set(claim.supports) if action == "balance" and claim.supports else set(claim.sides)
+    if limbs:
+        side = limbs.copy().pop() if len(limbs) == 1 else "both"
+        judged = action in _OF_A_LIMB or (action == "balance" and bool(claim.supports))
+        found.append((side, {"side": side} if judged else None))
+    if lateral:
+        sides = {_TURNING.get(way, way) for way in lateral}
+        judged = to_a_side and len(sides) == 1
+        found.append((" and ".join(sorted(lateral)), {"side": sides.copy().pop()} if judged else None))
+    ways = claim.directions - lateral - _IMPLIED.get(action, set())
+    if ways:
+        judged = ways == {_JUDGED.get(action)}
+        found.append((" and ".join(sorted(ways)), {"direction": _JUDGED[action]} if judged else None))
+    if claim.count is not None:
+        words = "once" if claim.count == 1 else f"{claim.count} times"
+        found.append((words, {"count": claim.count} if action in _COUNTED else None))
+    return found
+
+
+def _qualified(
+    m: Kinematics, action: str, words: str, expected: Mapping[str, Any] | None, done: str
+) -> CheckedClause:
+    asked = f"{action}, {words}"
+    if expected is None:
+        return CheckedClause(asked, UNKNOWN, reason="the check of this action does not judge it")
+    if done != YES:
+        return CheckedClause(asked, UNKNOWN, reason="the action is not seen")
+    outcome = does(m, {"action": action, **expected})
+    reason = outcome.reason.removeprefix(f"{action}: ")
+    return CheckedClause(asked, YES if outcome.ok else NO, reason=reason, evidence="made-up clips")
+
+
+def _in_a_row(m: Kinematics, parts: Collection[Claim], answered: Collection[str]) -> list[CheckedClause]:
+    """The clauses of actions in a row: done when the motion can be cut so that each piece does its part."""
+    names = [min(p.actions & set(answered), key=lambda n: (len(n), n), default="") for p in parts]
+    if "" in names:
+        reason = "in a row with an action that no check answers"
+        return [
+            CheckedClause(name or _name(part), UNKNOWN, reason=reason if name else _unanswered(_name(part)))
+            for name, part in zip(names, parts, strict=True)
+        ]
+    if len(m) > MOST_FRAMES:
+        most = MOST_FRAMES / FPS
+        reason = f"actions in a row are looked for in at most {most:.0f} s, this is {m.seconds:.0f} s"
+        return [CheckedClause(name, UNKNOWN, reason=reason) for name in names]
+    asked = [_qualifiers(part, name) for name, part in zip(names, parts, strict=True)]
+    plain: list[dict[str, Any]] = [{"action": name} for name in names]
+    told = [dict(one) for one in plain]
+    for one, qualifiers in zip(told, asked, strict=True):
+        for _, expected in qualifiers:
+            one.update(expected or {})
+    whole = does(m, {"action": "sequence", "parts": told})
+    outcome = whole if whole.ok else does(m, {"action": "sequence", "parts": plain})
+    if not outcome.ok:
+        # Of what happens between the parts a sentence tells nothing: not found is not yet not done.
+        reason = outcome.reason.removeprefix("sequence: ")
+        return [CheckedClause(", then ".join(names), UNKNOWN, reason=reason)]
+    found, start = [], 0
+    for name, qualifiers, end in zip(names, asked, outcome.cuts, strict=True):
+        found.append(_clause(m.cut(start, end), name, YES, start=start))
+        for words, expected in qualifiers:
+            verdict = YES if whole.ok and expected else UNKNOWN
+            reason = "" if verdict == YES else "not judged of this action in a row with others"
+            found.append(CheckedClause(f"{name}, {words}", verdict, reason=reason))
+        start = end
+    return found

@@ -1,0 +1,188 @@
+"""``lamp check``: verdicts of clips of known truth, of sentences it cannot judge, and of bad input."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lamp_cli
+from lamp_cli.motion.motion import Motion
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.scoring.check.agreement import ANSWERED, EVIDENCE
+from lamp_cli.scoring.check.checks import CHECKS
+from lamp_cli.scoring.check.kinematics import Kinematics
+from lamp_cli.scoring.check.sentence import Checked, check_joints
+from lamp_cli.synthetic.corpus import SyntheticClip, numbered_clip, synthetic_clip_of, unread_words
+from tests.command_line import imported_by, lamp
+
+
+@cache
+def clip_of(action: str, number: int = 0) -> SyntheticClip:
+    return synthetic_clip_of(action, np.random.default_rng([41, number]))
+
+
+@cache
+def kick_with(side: str) -> SyntheticClip:
+    clips = (clip_of("kick", number) for number in range(40))
+    return next(clip for clip in clips if clip.truth["side"] == side and clip.truth.get("count", 1) == 1)
+
+
+def told(clip: SyntheticClip, text: str) -> Checked:
+    return check_joints(Kinematics.of(clip.joints), text)
+
+
+def verdicts(clip: SyntheticClip, text: str) -> dict[str, str]:
+    return {clause.asked: clause.verdict for clause in told(clip, text).clauses}
+
+
+def saved(folder: Path, name: str, joints: np.ndarray) -> Path:
+    np.save(folder / name, joints.astype(np.float32))
+    return folder / name
+
+
+def test_side_and_count_are_clauses_of_their_own() -> None:
+    clip = kick_with("left")
+    assert verdicts(clip, "a person kicks with the left leg") == {"kick": "yes", "kick, left": "yes"}
+    assert verdicts(clip, "a person kicks with the right leg") == {"kick": "yes", "kick, right": "no"}
+    assert verdicts(clip, "a person kicks three times") == {"kick": "yes", "kick, 3 times": "no"}
+    assert told(clip, "a person kicks with the right leg").verdict == "no"
+
+
+def test_the_measure_and_its_second_are_those_of_the_joints() -> None:
+    clip = kick_with("left")
+    first = told(clip, "a person kicks").clauses[0]
+    joints = Kinematics.of(clip.joints).joints
+    left, right = (HUMANML3D.joint_names.index(f"{side}_ankle") for side in ("left", "right"))
+    apart = joints[:, left, 1] - joints[:, right, 1]
+    assert first.measured == f"left ankle {apart.max():.2f} m above the right"
+    assert first.second == pytest.approx(apart.argmax() / 20, abs=0.006)
+
+
+def test_who_stands_neither_kicks_nor_jumps_nor_walks() -> None:
+    for text in ("a person kicks", "a person jumps", "a man walks forward", "she sits down"):
+        assert told(clip_of("stand"), text).verdict == "no", text
+    assert told(clip_of("stand"), "a person stands still").verdict == "yes"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a person does not kick",
+        "a person kicks with the left leg while smiling",
+        "a person kicks angrily",
+        "a person quickly kicks",
+        "a person blorbs",
+        "a person kicks while waving",
+        "a person kicks at the same time as he claps",
+    ],
+)
+def test_what_no_check_judges_is_unknown_never_yes(text: str) -> None:
+    assert told(kick_with("left"), text).verdict == "unknown"
+
+
+def test_a_walk_in_place_or_on_a_treadmill_is_not_denied() -> None:
+    for text in ("a person walks on a treadmill", "a person jogs in place"):
+        assert told(clip_of("stand"), text).verdict == "unknown"
+
+
+def test_words_that_are_not_judged_are_found() -> None:
+    assert unread_words("A man quickly kicks with his left leg while smiling.") == ["quickly", "smiling"]
+    assert unread_words("a person walks forward and then sits down on a chair") == []
+
+
+def test_the_corpus_own_sentences_are_never_denied_and_mostly_confirmed() -> None:
+    found = [
+        (action, told(clip_of(action), clip_of(action).captions[0]).verdict) for action in sorted(ANSWERED)
+    ]
+    assert [action for action, verdict in found if verdict == "no"] == []
+    assert sum(verdict == "yes" for _, verdict in found) >= 0.6 * len(found), found
+
+
+def test_actions_in_a_row_are_found_with_their_times_and_not_backwards() -> None:
+    """Clip 236 tiptoes, then jumps backward once."""
+    clip = numbered_clip(91, 236)
+    row = told(clip, "someone walks on tiptoes, then leaps backwards")
+    assert row.verdict == "yes" and row.clauses[0].asked == "tiptoe"
+    jump = row.clauses[1]
+    assert jump.second is not None and jump.second > 0.5 * len(clip.joints) / 20
+    assert told(clip, "someone leaps backwards, then walks on tiptoes").verdict == "unknown"
+    assert told(clip, "someone walks on tiptoes, then plays the violin").verdict == "unknown"
+
+
+def test_actions_whose_checks_agree_too_seldom_are_not_answered() -> None:
+    assert set(EVIDENCE) == set(CHECKS)
+    assert "wave" not in ANSWERED and "jump" in ANSWERED
+    waving = told(clip_of("wave"), "a person waves")
+    assert waving.verdict == "unknown" and "too seldom" in waving.clauses[0].reason
+
+
+def test_lamp_check_says_it_on_a_terminal_and_in_json(tmp_path: Path) -> None:
+    file = saved(tmp_path, "kick.npy", kick_with("left").joints)
+    sentence = "a person kicks with the right leg"
+    shown = lamp("check", sentence, file, terminal=True)
+    assert shown.returncode == 0 and shown.stdout.splitlines()[0] == f"no\t{file}\t{sentence}"
+    assert "  kick: yes; left ankle 0." in shown.stdout and " m above the right at " in shown.stdout
+    row = lamp("check", sentence, file).rows[0]
+    assert (row["motion"], row["text"], row["verdict"]) == (str(file), sentence, "no")
+    assert [clause["verdict"] for clause in row["clauses"]] == ["yes", "no"]
+    assert lamp("check", "--strict", sentence, file).returncode == 1
+    assert lamp("check", "--strict", "a person kicks", file).returncode == 0
+
+
+def test_lines_of_generate_are_checked_and_bad_ones_named(tmp_path: Path) -> None:
+    file = saved(tmp_path, "jump.npy", clip_of("jump").joints)
+    good: dict[str, Any] = {"text": "a person jumps", "motion": str(file), "seed": 3}
+    lines = [good, {"motion": str(file)}, {**good, "motion": str(tmp_path / "none.npy")}, good]
+    done = lamp("check", "-", stdin="".join(json.dumps(line) + "\n" for line in lines))
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["verdict"], row["seed"]) for row in rows] == [("yes", 3), ("yes", 3)]
+    assert done.returncode == 1
+    assert "expected a 'text', found None" in done.stderr and "none.npy" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a person jumps"], "expected a sentence and motion files"),
+        ([], "expected a sentence and motion files"),
+        (["", "x.npy"], "an empty sentence"),
+        (["-", "x.npy"], "with - the motions are those of the lines on stdin"),
+        (["a person jumps", "none.npy"], "none.npy: no such file"),
+    ],
+)
+def test_bad_usage_is_one_sentence(words: list[str], message: str, tmp_path: Path) -> None:
+    done = lamp("check", *words, cwd=tmp_path)
+    assert done.returncode == 2 and message in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_short_and_foreign_motions_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    file = saved(tmp_path, "short.npy", clip_of("jump").joints[:5])
+    done = lamp("check", "a person jumps", file)
+    assert done.returncode == 2 and "a check needs 8" in done.stderr
+    with pytest.raises(ValueError, match="21 joints"):
+        lamp_cli.check(Motion(np.zeros((40, 21, 3), np.float32), KIT, 12.5), "a person jumps")
+
+
+def test_the_notebook_gives_what_the_command_gives(tmp_path: Path) -> None:
+    file = saved(tmp_path, "jump.npy", clip_of("jump").joints)
+    checked = lamp_cli.check(file, "a person jumps")
+    row = lamp("check", "a person jumps", file).rows[0]
+    assert checked.verdict == row["verdict"] == "yes"
+    assert checked.clauses[0].measured == row["clauses"][0]["measured"]
+
+
+def test_it_needs_no_torch(tmp_path: Path) -> None:
+    file = saved(tmp_path, "jump.npy", clip_of("jump").joints)
+    code = f"import lamp_cli\nassert lamp_cli.check({str(file)!r}, 'a person jumps').verdict == 'yes'"
+    assert imported_by(code, "torch")[0] == []
+
+
+def test_the_list_of_actions_tells_its_evidence() -> None:
+    rows = {row["action"]: row for row in lamp("check", "--actions").rows}
+    assert {name for name, row in rows.items() if row["answered"]} == ANSWERED
+    assert rows["jump"]["source"] == "real takes"
