@@ -1,4 +1,4 @@
-"""Do motions of several sentences do what each part asks? ``python -m examples.judge.parts --context 0,4,8``.
+"""Do motions of several sentences do what each part asks? ``python -m examples.judge.parts --context 0,1,4``.
 
 Generates every prompt of ``joints/parts.jsonl`` with the end of the part before as context, of so many
 tokens each time, and beside that its sentences alone, the next placed where the one before ends and blended
@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from examples.judge.joints.checks import does
 from lamp_cli.bundle.bundle import Bundle, load_bundle
 from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
 from lamp_cli.motion import rotation
 from lamp_cli.motion.representation import facing_direction
 from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.scoring.check.checks import does
 
 PROMPTS = Path(__file__).parent / "joints" / "parts.jsonl"
 BLEND, SEAM = 8, 30
@@ -116,7 +116,7 @@ def figures(motions: Sequence[Joined], asked: Sequence[Parts], usual: float) -> 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--bundle", default="lamp-mini", help="folder, hub name, or lamp-mini")
-    parser.add_argument("--context", default="4", help="numbers of tokens, with commas between")
+    parser.add_argument("--context", default="1", help="numbers of tokens, with commas between")
     parser.add_argument("--candidates", type=int, default=16, help="draws per part, as in lamp generate")
     parser.add_argument("--seeds", type=int, default=1, help="generations of each prompt")
     options = parser.parse_args(arguments)

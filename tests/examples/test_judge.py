@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 
 from examples.judge.generation import PROMPTS, read_prompts
+from examples.judge.parts import BLEND, Joined, figures, place_behind
+from examples.judge.parts import PROMPTS as PROMPTS_OF_PARTS
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import mirror
 from lamp_cli.scoring.check.checks import CHECKS, does
 from lamp_cli.scoring.check.kinematics import Kinematics, rises, stretches, swings
 from lamp_cli.synthetic.corpus import ACTIONS, SyntheticClip, numbered_clip, synthetic_clip_of
+from tests.conftest import wandering
 
 CLIPS = 3
 SWAP = {"left": "right", "right": "left", "clockwise": "counterclockwise", "counterclockwise": "clockwise"}
@@ -215,3 +218,35 @@ def test_prompts_are_well_formed_and_unlike_the_grammar(name: str) -> None:
     assert not [one.prompt for one in asked if one.prompt in grammar]
     for one in asked:
         does(motion("stand"), json.loads(json.dumps(one.expected)))
+
+
+def test_prompts_of_parts_ask_for_what_can_be_checked() -> None:
+    lines = PROMPTS_OF_PARTS.read_text(encoding="utf-8").splitlines()
+    asked = [expected["action"] for line in lines for _, expected in json.loads(line)["parts"]]
+    assert len(asked) == 48 and set(asked) <= set(CHECKS)
+
+
+def test_a_motion_placed_behind_another_goes_on_from_its_pose_and_then_is_itself() -> None:
+    before, after = (wandering(HUMANML3D, 60, seed=number) for number in (1, 2))
+    joined = place_behind(before, after)
+    assert len(joined) == 120
+    np.testing.assert_allclose(joined[60], before[-1], atol=1e-9)
+    # A turn and a move: distances within the second are its own where nothing is blended.
+    moved, own = joined[60 + BLEND :], after[BLEND:]
+    for a, b in (
+        (moved[:, 0] - moved[:, 15], own[:, 0] - own[:, 15]),
+        (moved[9] - moved[0], own[9] - own[0]),
+    ):
+        np.testing.assert_allclose(np.linalg.norm(a, axis=-1), np.linalg.norm(b, axis=-1), atol=1e-9)
+    np.testing.assert_allclose(moved[..., 1], own[..., 1], atol=1e-9)
+
+
+def test_a_jump_at_a_seam_is_seen_in_the_jerk_there_alone() -> None:
+    still = np.repeat(wandering(HUMANML3D, 2)[:1], 200, axis=0)
+    still[100:] += [0.1, 0.0, 0.0]
+    found = figures([Joined(still, [0, 100, 200])], [[("stands", {"action": "stand"})] * 2], 0.0)
+    # The third difference of a step of 10 cm is 0.1, 0.2, 0.1; 20 frames per second.
+    assert found["peak at seams"] == pytest.approx(0.2 * 20**3)
+    assert found["area at seams"] == pytest.approx(0.4 * 20**3)
+    assert found["peak elsewhere"] == found["area elsewhere"] == 0.0
+    assert 0 <= found["later parts"] <= 1
