@@ -71,8 +71,9 @@ class GenerateOptions:
         paper's way, keeps whatever is drawn; None is the generator's own number.
     precision: of the generator, which takes most of the time: fp32, or bf16 where the device has it.
     context_tokens: of the part before, from which the next part of a motion goes on. More of them hold
-        lamp-mini in what it did: of 27 later parts of ``examples/judge/joints/parts.jsonl`` 27 do what is
-        asked with none or 1, 26 with 2, 21 with 4 and 8.
+        lamp-mini in what it did: of the 27 later parts of ``examples/judge/joints/parts.jsonl`` 26 do what is
+        asked with 2, 21 with 4 and 8; of those of two seeds 53 of 54 with 1 and 54 with none, where the peak
+        jerk at the seams is 9 % lower too: its clips begin standing, and the decoder smooths the seam.
 
     Raises ``ValueError`` for fewer than one sample or candidate, or context tokens below 0.
     """
