@@ -110,7 +110,7 @@ def test_the_reason_for_doubt_is_that_of_the_part(generate: Callable[..., Done])
             "--seconds -1: expected a length above 0",
         ),
         (["a", "--then", "c", "--seconds", "12"], "'a': part 1: 240 frames (12 s): this model makes motions"),
-        (["a", "--then", "c", "--frames", "8", "--frames", "190"], "part 2: 190 frames (9.5 s): this model"),
+        (["a", "--then", "c", "--frames", "8", "--frames", "196"], "part 2: 196 frames (9.8 s): this model"),
         (
             ["a", "--then", "c", *["--frames", "8"] * 3],
             "3 lengths by --seconds or --frames: expected one, or",
