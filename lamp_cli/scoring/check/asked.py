@@ -26,7 +26,7 @@ def right_count(found: int, expected: Expected, what: str) -> Finding:
     want = expected.get("count")
     if want is None:
         return True, ""
-    return abs(found - want) <= (0 if want <= 3 else 1), f"{found} {what} instead of {want}"
+    return abs(found - want) <= (0 if want <= 3 else 1), f"{what}: {found} instead of {want}"
 
 
 def sided(expected: Expected, doing: tuple[bool, bool], what: str, key: str = "side") -> list[Finding]:
