@@ -231,8 +231,11 @@ def _fewer_words(folder: Path) -> None:
     (folder / "vocab.txt").write_text((folder / "vocab.txt").read_text().rsplit("person", 1)[0])
 
 
-def _text(folder: Path) -> None:
-    (folder / "t2m.tar").write_text("not found")
+def _text(text: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        (folder / "t2m.tar").write_text(text)
+
+    return write
 
 
 ENCODER = "vqvae.encoder.model"
@@ -250,7 +253,8 @@ ENCODER = "vqvae.encoder.model"
         (_nothing, {"tokenizer": "gone.tar"}, "gone.tar: no such file"),
         (_nothing, {"tokenizer": "."}, ".: is a folder; expected a checkpoint"),
         (_cut, {}, "vq.tar: no whole checkpoint of torch.save, perhaps cut short"),
-        (_text, {}, "t2m.tar: no whole checkpoint of torch.save, perhaps cut short"),
+        (_text("not found"), {}, "t2m.tar: no whole checkpoint of torch.save, perhaps cut short"),
+        (_text('size = "mini"'), {}, "t2m.tar: no whole checkpoint of torch.save, perhaps cut short"),
         (_nothing, {"mean": "kit_mean.npy"}, "kit_mean.npy: expected 263 finite numbers, found shape (251,); "
             "the tokenizer is one of humanml3d"),
         (_nothing, {"mean": None}, "Missing option '--mean'; see lamp import --help"),
