@@ -212,7 +212,9 @@ def _read_entries(path: Path) -> Iterator[tuple[str, np.ndarray]]:
         return
     if magic != b"\x93NUMPY":
         found, way_out = _other_format(path, magic)
-        raise MotionFileError(f"{path}: {found}, expected {EXPECTED} in .npy or .npz{way_out}")
+        raise MotionFileError(
+            f"{path}: {found}, expected {EXPECTED} in .npy or .npz, or a .bvh, .glb or .amc file{way_out}"
+        )
     try:
         yield "", np.load(path, allow_pickle=False)
     except DAMAGE as error:
