@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from examples import ablations
+from examples.bench import training
 from lamp_cli.bundle.bundle import build_networks, load_bundle, save_bundle
 from lamp_cli.model.lamp import OBJECTIVES
 from lamp_cli.motion.skeleton import HUMANML3D
@@ -208,3 +209,8 @@ def test_every_row_of_the_ablations_is_trained_on_what_it_shares_and_stands_in_t
     assert printed[2] == "| true motions | 0.500 ± 0.250 | 0.500 ± 0.250 | - | - | 0.500 ± 0.250 |"
     assert [line.split(" | ")[1] for line in printed[3:12]] == [f"{n}.000 ± 0.250" for n in range(1, 10)]
     assert printed[13].startswith("Protocol: guo; evaluator: judge; 3 repetitions")
+
+
+def test_the_benchmark_of_training_times_every_stage(tmp_path: Path) -> None:
+    found = training.seconds_per_step(dataset(tmp_path / "data", HUMANML3D), 3, config=SMALL)
+    assert list(found) == list(training.STAGES) and min(found.values()) > 0
