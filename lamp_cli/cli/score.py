@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import stat
-import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -16,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..inference.precision import check_precision
-from ..metrics.measurement import Measurement
-from ..scoring.comparison import Change, Verdict, regressions, sentence
+from ..scoring.comparison import Verdict, regressions, sentence
 from ..scoring.figures import (
     BERTSCORE,
     CAPTIONS,
@@ -31,31 +27,26 @@ from ..scoring.figures import (
     Report,
     ScoreOptions,
 )
-from ..scoring.lines import Line, fps_of_record, line_of_record, require_captions_of_all_or_none
+from ..scoring.lines import Line
 from ..scoring.report import (
     PICTURES,
     SUFFIXES,
     changes,
-    drawable,
     read_report,
     require_suffix,
-    row,
-    sections,
-    table,
     write_report,
 )
-from .common import UsageError, device_option, emit, motion_notes, note
+from .common import UsageError, device_option, motion_notes, note
 from .files import OutputFiles, require_writable
 from .inputs import (
     BodyModels,
     JointMap,
     Skipped,
-    motion_files_of,
-    read_option,
     reading_option,
-    stdin_inputs,
 )
 from .progress import progress
+from .score_print import draw_report, note_report, print_report
+from .score_source import ScoredFile, ScoreSource, score_source, stdin_is_waiting
 
 if TYPE_CHECKING:
     from ..files.reading import Reading
@@ -68,23 +59,6 @@ _OPTIONS |= {"body_models": "body-models", "joint_map": "map", "top_fraction": "
 # Figures of motions that are generated when a data set is scored.
 _OF_SAMPLING = ("candidates", "guidance", "steps", "temperature", "top_fraction")
 _OF_GENERATED = (BERTSCORE, *MATCHING, MULTIMODALITY, PHYSICS)
-
-
-@dataclass(frozen=True)
-class _File:
-    """A motion file, the rate that its line gives, and where it came from: named, ``folder`` or ``stdin``."""
-
-    path: Path
-    fps: float | None = None
-    origin: str = "named"
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where motions come from: ``files``, ``lines`` with sentences, or neither, a data set."""
-
-    files: tuple[_File, ...] = ()
-    lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -209,8 +183,7 @@ def score_command(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
 ) -> None:
     """Measure how good motions are and how well they say their texts, by the field's protocols."""
-    asked = (bertscore, fid, diversity, r_precision, mm_dist, multimodality, retrieval, captions, physics)
-    wanted = tuple(m for m, yes in zip(METRICS, (*asked, reconstruction), strict=True) if yes or everything)
+    wanted = tuple(m for m in METRICS if everything or context.params[m.replace("-", "_")])
     if not wanted:
         raise UsageError(f"no figure asked for; expected some of --{', --'.join(METRICS)}, or --all")
     reading = reading_option(fps, body_models, joint_map)
@@ -219,7 +192,7 @@ def score_command(
     earlier = None if baseline is None else read_report(baseline)
     skipped = Skipped()
     with ExitStack() as stack:
-        source = _source(motions or [], recursive, pairs, data, wanted, stack, skipped)
+        source = score_source(motions or [], recursive, pairs, data, wanted, stack, skipped)
         if source.files:
             wanted = _of_motions(wanted, everything)
         listed = () if dissimilar is None else tuple(dissimilar.read_text(encoding="utf-8").split())
@@ -236,9 +209,9 @@ def score_command(
                 options = _generating(options, candidates, sampling, raw, precision)
             chosen = _Data(data, split, limit)
             report, name = _score_texts(source.lines, reader, chosen, options, networks, seed is None)
-    if data is not None and not source.lines and _is_waiting():
+    if data is not None and not source.lines and stdin_is_waiting():
         note("lines on stdin are not read: with --data they are named by -")
-    _note_report(report)
+    note_report(report)
     if not report.measurements:
         raise UsageError("nothing could be measured")
     compared = [] if earlier is None else changes(report.measurements, earlier, wanted)
@@ -247,8 +220,10 @@ def score_command(
         write = partial(write_report, measurements=report.measurements, model=name, compared=compared)
         files.write_one(output, write)
     if plot is not None:
-        files.write_one(plot, partial(_draw, report=report, model=name, earlier=earlier, baseline=baseline))
-    _print(report, name, compared, as_json)
+        files.write_one(
+            plot, partial(draw_report, report=report, model=name, earlier=earlier, baseline=baseline)
+        )
+    print_report(report, name, compared, as_json)
     if fail_on_regression and (worse := regressions(compared)):
         count = f"{len(worse)} figure" if len(worse) == 1 else f"{len(worse)} figures"
         note(f"lamp: {count} got worse than {baseline}, or cannot be compared with it:")
@@ -275,88 +250,6 @@ def _check_files(output: Path | None, plot: Path | None, baseline: Path | None, 
         raise UsageError("--fail-on-regression: needs --baseline FILE to compare with")
 
 
-def _source(
-    names: Sequence[str],
-    recursive: bool,
-    pairs: Path | None,
-    data: Path | None,
-    metrics: Sequence[str],
-    stack: ExitStack,
-    skipped: Skipped,
-) -> _Source:
-    """What the arguments, a manifest or stdin name."""
-    files, dash = [name for name in names if name != "-"], "-" in names or str(pairs) == "-"
-    manifest = pairs is not None and not dash
-    named = [name for name, given in (("motion files", files), ("--pairs", manifest), ("-", dash)) if given]
-    if files and data is not None:
-        named.append("--data")
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named[:2])}: expected one of them")
-    if files:
-        every = [file for name in files for file in _files(Path(name), recursive)]
-        once = {file.path.resolve(): file for file in every}
-        if len(once) < len(every):
-            note(f"files that are named again count once: {len(every) - len(once)}")
-        return _Source(tuple(once.values()))
-    if pairs is not None and not dash:
-        lines = [line_of_record(r, str(pairs), pairs.parent) for r in read_option(pairs, "motion")]
-        return _lines(lines, str(pairs))
-    if dash or (data is None and _is_piped()):
-        return _from_stdin(metrics, stack, skipped)
-    return _Source()
-
-
-def _files(path: Path, recursive: bool) -> list[_File]:
-    if not path.is_dir():
-        return [_File(path)]
-    return [_File(file, origin="folder") for file in motion_files_of(path, recursive)]
-
-
-def _from_stdin(metrics: Sequence[str], stack: ExitStack, skipped: Skipped) -> _Source:
-    """Lines with sentences; or motion files, where no line has a sentence and no figure needs one."""
-    records = [(item.path, item.record) for item in stdin_inputs(stack, skipped)]
-    if records and not any("text" in record for _, record in records) and set(metrics) <= set(OF_MOTIONS):
-        return _Source(
-            tuple(_File(path, fps_of_record(record, str(path)), "stdin") for path, record in records)
-        )
-    lines = []
-    for _, record in records:
-        try:
-            lines.append(line_of_record(record, "stdin"))
-        except ValueError as error:
-            skipped.add(error)
-    return _lines(lines, "stdin")
-
-
-def _lines(lines: Sequence[Line], where: str) -> _Source:
-    if not lines:
-        raise UsageError(f"{where}: no pair of text and motion; the input is empty")
-    require_captions_of_all_or_none(lines)
-    return _Source(lines=tuple(lines))
-
-
-def _is_piped() -> bool:
-    """True when something writes to stdin; a terminal and /dev/null (in CI) do not."""
-    if sys.stdin.isatty():
-        return False
-    try:
-        return not stat.S_ISCHR(Path(f"/dev/fd/{sys.stdin.fileno()}").stat().st_mode)
-    except (OSError, ValueError):
-        return True
-
-
-def _is_waiting() -> bool:
-    """True when a pipe holds lines that nobody has read; nothing is read for it."""
-    try:
-        import fcntl
-        import termios
-
-        waiting = fcntl.ioctl(sys.stdin.fileno(), termios.FIONREAD, bytes(4))
-    except (ImportError, OSError, ValueError):
-        return False
-    return int.from_bytes(waiting, sys.byteorder) > 0 and not sys.stdin.isatty()
-
-
 def _of_motions(wanted: tuple[str, ...], everything: bool) -> tuple[str, ...]:
     """The metrics that motion files without sentences have."""
     texts = [metric for metric in wanted if metric not in OF_MOTIONS]
@@ -366,7 +259,7 @@ def _of_motions(wanted: tuple[str, ...], everything: bool) -> tuple[str, ...]:
     return tuple(metric for metric in wanted if metric in OF_MOTIONS)
 
 
-def _refuse_idle(given: Collection[str], source: _Source, options: ScoreOptions) -> None:
+def _refuse_idle(given: Collection[str], source: ScoreSource, options: ScoreOptions) -> None:
     """Raise ``UsageError`` for an option that would change nothing in this call."""
     from_data = not source.files and not source.lines
     generated = from_data and options.wants(*_OF_GENERATED)
@@ -419,7 +312,7 @@ def _generating(
 
 
 def _score_files(
-    files: Sequence[_File], reader: _Reader, options: ScoreOptions, networks: _Networks
+    files: Sequence[ScoredFile], reader: _Reader, options: ScoreOptions, networks: _Networks
 ) -> tuple[Report, str | None]:
     """Figures of motion files; the physical ones load no model and no torch."""
     from ..scoring.motion_quality import score_physics
@@ -436,7 +329,7 @@ def _score_files(
     return report, models.bundle.config.name
 
 
-def _read_files(files: Sequence[_File], reader: _Reader) -> Iterator[Motion]:
+def _read_files(files: Sequence[ScoredFile], reader: _Reader) -> Iterator[Motion]:
     """Every motion; of several files those that cannot be read are named and left out."""
     from ..files.load import load_motions
 
@@ -491,58 +384,3 @@ def _score_texts(
         return score_pairs(examples, models, options, split, progress), models.name
     assert split is not None
     return score_split(split, models, options, progress), models.name
-
-
-def _note_report(report: Report) -> None:
-    for remark in report.notes:
-        note(remark)
-    for remark in report.refusals:
-        note(f"not measured: {remark}")
-
-
-def _print(report: Report, model: str | None, compared: Sequence[Change], as_json: bool) -> None:
-    """JSON lines when piped or asked for; a table where people look."""
-    by_figure = {id(change.now): change for change in compared if change.now is not None}
-    lines = as_json or not sys.stdout.isatty()
-    if lines:
-        try:
-            for measurement in report.measurements:
-                emit(row(measurement, model, by_figure.get(id(measurement))), "", True)
-        except BrokenPipeError:
-            # Nobody reads on; the exit code still tells, and nothing is flushed once more on the way out.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    for change in compared:
-        if change.verdict is Verdict.GONE:
-            note(sentence(change))
-    if not lines or sys.stderr.isatty():
-        _show_table(report.measurements, compared, on_stderr=lines)
-
-
-def _show_table(measurements: Sequence[Measurement], compared: Sequence[Change], on_stderr: bool) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(stderr=on_stderr, markup=False, highlight=False)
-    for title, shown in sections(table(measurements, compared)):
-        drawn = Table(*shown.head, box=SIMPLE_HEAD, pad_edge=False)
-        for line in shown.rows:
-            drawn.add_row(*line)
-        console.print(title, style="bold")
-        console.print(drawn)
-
-
-def _draw(
-    path: Path, report: Report, model: str | None, earlier: list[Measurement] | None, baseline: Path | None
-) -> None:
-    from ..scoring.plots import Picture, draw
-
-    name = model or "now"
-    kept = drawable(report.measurements)
-    if not kept and report.heatmap is None:
-        kept = report.measurements
-    runs = {name: kept} if kept else {}
-    if earlier is not None and baseline is not None:
-        earlier_name = baseline.stem if baseline.stem != name else f"{name} (earlier)"
-        runs = {name: report.measurements, earlier_name: earlier}
-    draw(Picture(report.heatmap, report.recalls or None, runs or None), path)

@@ -165,7 +165,7 @@ def test_a_data_set_is_measured_by_everything(work: Path, tmp_path: Path) -> Non
 def test_the_sample_evaluation_set_is_the_default(
     work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lamp_cli.cli.score._is_piped", lambda: False)
+    monkeypatch.setattr("lamp_cli.cli.score_source._is_piped", lambda: False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("lamp_cli.data.samples.EVALUATION_CLIPS", 3)
     rows = lamp("score", "--physics", *rest(work), *ONE).rows
@@ -239,7 +239,7 @@ def test_two_evaluators_of_one_name_are_two(work: Path, tmp_path: Path) -> None:
 
 
 def test_stdin_that_nobody_writes_to_is_not_waited_for(work: Path) -> None:
-    code = "from lamp_cli.cli.score import _is_piped; print(_is_piped())"
+    code = "from lamp_cli.cli.score_source import _is_piped; print(_is_piped())"
 
     def piped(**stdin: object) -> str:
         return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, **stdin).stdout  # type: ignore[call-overload, no-any-return]
