@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..motion.clip_length import LONGEST_CLIP_TOKENS
 from . import distributed
+from .known_codes import UNKNOWN, draw_known
 from .transformer import PreNormBlock, attend, initialise_normal, join_heads, length_mask, split_heads
 
 
@@ -45,10 +46,13 @@ class GeneratorConfig:
         paper's (1 + alpha) l_c - alpha l_u is the same with s = alpha + 1; the release has s = 4, for KIT 2.
     remaining_tokens: every token is told how many come after it, which causal attention does not show, so
         that what a sentence asks for ends where the motion does (not in the paper).
+    known_share: share of the clips in training of which some codes are told beforehand, so that a motion's
+        span, its start or its end can be drawn to fit the rest (not in the paper); 0: only codes that come
+        before the drawn ones can be known.
     candidates: draws per motion unless another number is asked for; of several, LaMP keeps the one that it
         finds nearest to the sentence (not in the paper).
 
-    Raises ``ValueError`` for a guidance that is not finite, or no candidate.
+    Raises ``ValueError`` for a guidance that is not finite, no candidate, or a share outside 0..1.
     """
 
     codes: int = 512
@@ -67,11 +71,14 @@ class GeneratorConfig:
     codebooks: int = 1
     guidance: float = 4.0
     remaining_tokens: bool = False
+    known_share: float = 0.0
     candidates: int = 1
 
     def __post_init__(self) -> None:
         if self.candidates < 1:
             raise ValueError(f"candidates: expected at least 1, found {self.candidates}")
+        if not 0 <= self.known_share <= 1:
+            raise ValueError(f"known_share: expected a share from 0 to 1, found {self.known_share}")
         if not math.isfinite(self.guidance):
             raise ValueError(f"guidance: expected a finite number, found {self.guidance}")
 
@@ -130,6 +137,14 @@ class SamplingOptions:
             raise ValueError(f"temperature: expected a finite number from 0, found {self.temperature}")
         if not 0 < self.top_fraction <= 1:
             raise ValueError(f"top_fraction: expected a share above 0, at most 1, found {self.top_fraction}")
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What stands before the codes: ``embedded`` (B, C, width) and ``mask`` (B, C), True on what is real."""
+
+    embedded: Tensor
+    mask: Tensor
 
 
 # Keys and values (B, H, S, D) of one layer.
@@ -207,48 +222,68 @@ class MaskedGenerator(nn.Module):
             # Zeros, so that a generator trained without them can go on training with them.
             self.remaining = nn.Embedding(config.max_tokens, config.width)
             nn.init.zeros_(self.remaining.weight)
+        self.known = None
+        if config.known_share:
+            # Tells a known code from one that is drawn; zeros for the same reason.
+            self.known = nn.Parameter(torch.zeros(1, 1, config.width))
 
-    def forward(self, tokens: Tensor, lengths: Tensor, condition: Condition) -> Tensor:
+    def forward(
+        self, tokens: Tensor, lengths: Tensor, condition: Condition, known: Tensor | None = None
+    ) -> Tensor:
         """Logits (B, N, codes) for codes (B, N), [MASK] being ``mask_token``.
 
-        ``lengths`` (B,) in tokens. Raises ``ValueError`` for more than ``max_tokens``.
+        ``lengths`` (B,) in tokens; ``known`` (B, N) as :meth:`begin` takes it. Raises ``ValueError`` for more
+        than ``max_tokens``.
         """
-        before, embedded = self._embed_condition(condition), self._embed_tokens(tokens, lengths)
+        beginning, embedded = self.begin(condition, lengths, known), self._embed_tokens(tokens, lengths)
         length = embedded.shape[1]
-        packing = Packing(torch.cat([condition.mask, length_mask(lengths, length)], 1))
-        mask = self._attention_mask(lengths, length, condition.mask)
-        x = packing.pack(torch.cat([before, embedded], 1))
+        packing = Packing(torch.cat([beginning.mask, length_mask(lengths, length)], 1))
+        mask = self._attention_mask(lengths, length, beginning.mask)
+        x = packing.pack(torch.cat([beginning.embedded, embedded], 1))
         for block in self.blocks:
             x, _ = block(x, packing, mask)
-        return self._logits_of_codes(self.head(self.norm(packing.pad(x)[:, before.shape[1] :])))
+        return self._logits_of_codes(self.head(self.norm(packing.pad(x)[:, beginning.mask.shape[1] :])))
 
-    def cache_condition(self, condition: Condition) -> list[KeysValues]:
-        """Every layer's keys and values of the condition, which in a causal generator attends to no code."""
-        before, cache, packing = self._embed_condition(condition), [], Packing(condition.mask)
-        mask = condition.mask[:, None, None, :].expand(-1, 1, before.shape[1], -1)
-        x = packing.pack(before)
+    def begin(self, condition: Condition, lengths: Tensor, known: Tensor | None = None) -> Beginning:
+        """What stands before the codes: the condition and, with their positions, the codes that are known.
+
+        ``lengths`` (B,) in tokens. ``known`` (B, N) has ``UNKNOWN`` where a code is to be drawn; a generator
+        without ``known_share`` does not read it.
+        """
+        # All of a condition has the first position: its words have the text transformer's positions already.
+        embedded = self.dropout(self.condition(condition.vectors) + self.positions[:, :1])
+        if known is None or self.known is None:
+            return Beginning(embedded, condition.mask)
+        tokens = known.masked_fill(known == UNKNOWN, self.mask_token)
+        known_tokens = (known != UNKNOWN).unflatten(1, (-1, self.config.codebooks)).any(2)
+        return Beginning(
+            torch.cat([embedded, self._embed_tokens(tokens, lengths) + self.known], 1),
+            torch.cat([condition.mask, known_tokens], 1),
+        )
+
+    def cache_beginning(self, beginning: Beginning) -> list[KeysValues]:
+        """Every layer's keys and values of the beginning, which in a causal generator attends to no code."""
+        cache, packing = [], Packing(beginning.mask)
+        mask = beginning.mask[:, None, None, :].expand(-1, 1, beginning.mask.shape[1], -1)
+        x = packing.pack(beginning.embedded)
         for block in self.blocks:
             x, added = block(x, packing, mask)
             cache.append(added)
         return cache
 
     def forward_cached(
-        self, cache: list[KeysValues], tokens: Tensor, lengths: Tensor, condition: Condition
+        self, cache: list[KeysValues], tokens: Tensor, lengths: Tensor, beginning_mask: Tensor
     ) -> Tensor:
-        """As ``forward`` of a causal generator, with the condition's ``cache`` from ``cache_condition``."""
+        """As ``forward`` of a causal generator, with the ``cache`` of a beginning and its mask (B, C)."""
         embedded = self._embed_tokens(tokens, lengths)
         packing = Packing(length_mask(lengths, embedded.shape[1]))
-        mask = self._attention_mask(lengths, embedded.shape[1], condition.mask)[
-            :, :, condition.mask.shape[1] :
+        mask = self._attention_mask(lengths, embedded.shape[1], beginning_mask)[
+            :, :, beginning_mask.shape[1] :
         ]
         x = packing.pack(embedded)
         for block, layer_cache in zip(self.blocks, cache, strict=True):
             x, _ = block(x, packing, mask, layer_cache)
         return self._logits_of_codes(packing.pad(self.head(self.norm(x))))
-
-    def _embed_condition(self, condition: Condition) -> Tensor:
-        # All of a condition has the first position: its words have the text transformer's positions already.
-        return self.dropout(self.condition(condition.vectors) + self.positions[:, :1])
 
     def _embed_tokens(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Tokens (B, L, W) of codes (B, N): the sum of their codes' embeddings and of their position's."""
@@ -269,14 +304,14 @@ class MaskedGenerator(nn.Module):
         """(B, L, codebooks * codes) -> (B, N, codes)."""
         return logits.float().unflatten(-1, (self.config.codebooks, -1)).flatten(1, 2)
 
-    def _attention_mask(self, lengths: Tensor, length: int, condition_mask: Tensor) -> Tensor:
+    def _attention_mask(self, lengths: Tensor, length: int, beginning_mask: Tensor) -> Tensor:
         """(B, 1, C + L, C + L), True where a position (rows) may attend to another (columns).
 
-        Every position attends to the condition, of which ``condition_mask`` (B, C) tells the real vectors.
+        Every position attends to the beginning, of which ``beginning_mask`` (B, C) tells the real vectors.
         """
-        count = condition_mask.shape[1]
+        count = beginning_mask.shape[1]
         size = count + length
-        real = torch.cat([condition_mask, length_mask(lengths, length)], 1)
+        real = torch.cat([beginning_mask, length_mask(lengths, length)], 1)
         mask = real[:, None, None, :].expand(-1, 1, size, size)
         if not self.config.causal:
             return mask
@@ -288,11 +323,16 @@ class MaskedGenerator(nn.Module):
     ) -> dict[str, Tensor]:
         """Masked modelling: ``loss`` and ``accuracy`` on the chosen of codes (B, N).
 
-        ``lengths`` (B,) in tokens.
+        ``lengths`` (B,) in tokens. Codes that are known are not chosen; the null condition leaves them.
         """
-        inputs, chosen = corrupt(tokens, self.config.codebooks * lengths, self.mask_token, generator)
+        codebooks, is_known, known = self.config.codebooks, None, None
+        if self.config.known_share:
+            length = tokens.shape[1] // codebooks
+            is_known = draw_known(lengths, length, codebooks, self.config.known_share, generator)
+            known = tokens.masked_fill(~is_known.to(tokens.device), UNKNOWN)
+        inputs, chosen = corrupt(tokens, codebooks * lengths, self.mask_token, generator, is_known)
         kept = torch.rand(len(tokens), generator=generator) >= self.config.condition_dropout
-        return generator_loss(self(inputs, lengths, condition.with_dropout(kept)), tokens, chosen)
+        return generator_loss(self(inputs, lengths, condition.with_dropout(kept), known), tokens, chosen)
 
 
 def generator_loss(logits: Tensor, tokens: Tensor, chosen: Tensor) -> dict[str, Tensor]:
@@ -316,20 +356,27 @@ def masked_share(ratio: Tensor) -> Tensor:
 
 
 def corrupt(
-    tokens: Tensor, lengths: Tensor, mask_token: int, generator: torch.Generator
+    tokens: Tensor,
+    lengths: Tensor,
+    mask_token: int,
+    generator: torch.Generator,
+    known: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Input of masked modelling (B, N) and which of the codes (B, N) are to be predicted.
 
-    A drawn share of each clip's own ``lengths`` (B,) codes is chosen; of those 10 % become random codes, 88 %
-    of the rest [MASK] (79.2 %), and the others (10.8 %) stay. Raises ``ValueError`` for a length
-    outside 1..N.
+    A drawn share of each clip's own ``lengths`` (B,) codes is chosen, of those alone that are not ``known``
+    (B, N, on the CPU); of the chosen 10 % become random codes, 88 % of the rest [MASK] (79.2 %), and the
+    others (10.8 %) stay. Raises ``ValueError`` for a length outside 1..N.
     """
     size, length = tokens.shape
     own = _checked_lengths(lengths, size, length)
+    open_codes = torch.arange(length) < own[:, None]
+    if known is not None:
+        open_codes &= ~known
     share = masked_share(torch.rand(size, generator=generator))
-    count = (share * own).round().clamp(min=1)
+    count = (share * open_codes.sum(1)).round().clamp(min=1)
     order = torch.rand(size, length, generator=generator)
-    order[torch.arange(length) >= own[:, None]] = 2.0
+    order[~open_codes] = 2.0
     chosen = order.argsort(1).argsort(1) < count[:, None]
     draw = torch.rand(size, length, generator=generator)
     codes = torch.randint(mask_token, (size, length), generator=generator)
@@ -353,8 +400,9 @@ def sample(
     """Codes (B, N) of ``lengths`` (B,) tokens; beyond a clip's length they mean nothing.
 
     ``condition_of_sample`` (B,) are row numbers of ``condition``, so that several samples can share one,
-    which is then computed once; None: sample i has row i. ``known`` (B, K) are codes that every sample begins
-    with: they are never masked, the ``lengths`` count their tokens too, and the rounds are about the others.
+    which is then computed once; None: sample i has row i. ``known`` (B, K) are a motion's first K codes with
+    ``UNKNOWN`` where one is to be drawn, as are all after them: the known ones are never masked, the
+    ``lengths`` count their tokens too, and the rounds are about the others.
 
     Every round masks the least confident codes by the cosine schedule, all of them in the first
     and at least one in the last, and draws them again; a code that was once kept stays. Each sample
@@ -377,29 +425,37 @@ def sample(
     real = length_mask(codes, length)
     tokens = torch.full((size, length), model.mask_token, device=device)
     confidence = torch.zeros(size, length, device=device).masked_fill(~real, torch.inf)
-    begin = 0 if known is None else known.shape[1]
+    to_draw = codes
     if known is not None:
-        if begin >= int(own.min()):
-            raise ValueError(f"known: expected fewer than a sample's {int(own.min())} codes, found {begin}")
-        tokens[:, :begin] = known
+        known = _as_long(known.to(device), length).masked_fill(~real, UNKNOWN)
+        is_known = known != UNKNOWN
+        to_draw = codes - is_known.sum(1)
+        if not to_draw.all():
+            raise ValueError("known: expected fewer codes than a sample has, found all of them")
+        tokens = torch.where(is_known, known, tokens)
         # As a code that an earlier round kept: among those to draw again it comes last.
-        confidence[:, :begin] = torch.inf
+        confidence = confidence.masked_fill(is_known, torch.inf)
     guidance = model.config.guidance if options.guidance is None else options.guidance
     guided = _ClassifierFreeGuidance(
-        model, lengths.to(device), condition, condition_of_sample.to(device), guidance
+        model, lengths.to(device), condition, condition_of_sample.to(device), guidance, known
     )
     for number, ratio in enumerate(torch.linspace(0, 1, options.steps, device=device)):
-        count = (masked_share(ratio) * (codes - begin)).round().clamp(min=1)
+        count = (masked_share(ratio) * to_draw).round().clamp(min=1)
         rank = confidence.argsort(stable=True, dim=1).argsort(stable=True, dim=1)
         masked = (rank < count[:, None]) & real
         inputs = tokens.masked_fill(masked, model.mask_token)
-        logits = guided(inputs) if number or begin else guided.first_round(inputs)
+        logits = guided(inputs) if number or known is not None else guided.first_round(inputs)
         noise = _gumbel_noise(own, length, model.config.codes, generators).to(device)
         drawn = _draw_from_top(logits, noise, options)
         probability = logits.softmax(-1).gather(-1, drawn[..., None])[..., 0]
         tokens = torch.where(masked, drawn, tokens)
         confidence = torch.where(masked, probability, torch.inf)
     return tokens
+
+
+def _as_long(known: Tensor, length: int) -> Tensor:
+    """Known codes (B, K) as (B, N): those beyond N are left out, those after K unknown."""
+    return F.pad(known[:, :length], (0, max(0, length - known.shape[1])), value=UNKNOWN)
 
 
 def _checked_lengths(lengths: Tensor, size: int, most: int) -> Tensor:
@@ -426,6 +482,7 @@ class _ClassifierFreeGuidance:
         condition: Condition,
         condition_of_sample: Tensor,
         guidance: float,
+        known: Tensor | None = None,
     ):
         self._model = model
         self._guidance = None if guidance == 1.0 else guidance
@@ -433,10 +490,17 @@ class _ClassifierFreeGuidance:
             null = torch.full_like(condition_of_sample, len(condition.vectors))
             condition_of_sample = torch.cat([condition_of_sample, null])
             condition, lengths = condition.with_null(), lengths.repeat(2)
-        self._distinct, self._rows, self._lengths = condition, condition_of_sample, lengths
-        self._condition = condition.rows(self._rows)
+            known = None if known is None else known.repeat(2, 1)
+        self._lengths, self._known = lengths, known
+        self._condition = condition.rows(condition_of_sample)
+        if known is not None:
+            # What is known may differ from sample to sample, and so does what stands before their codes.
+            condition, condition_of_sample = self._condition, torch.arange(len(lengths))
+        self._rows = condition_of_sample
         if model.config.causal:
-            self._cache = model.cache_condition(condition)
+            self._beginning = model.begin(condition, lengths, known)
+            self._cache = model.cache_beginning(self._beginning)
+            self._mask_of_samples = self._beginning.mask[self._rows]
             self._cache_of_samples = [(keys[self._rows], values[self._rows]) for keys, values in self._cache]
 
     def __call__(self, tokens: Tensor) -> Tensor:
@@ -445,20 +509,20 @@ class _ClassifierFreeGuidance:
             tokens = tokens.repeat(2, 1)
         if self._model.config.causal:
             logits = self._model.forward_cached(
-                self._cache_of_samples, tokens, self._lengths, self._condition
+                self._cache_of_samples, tokens, self._lengths, self._mask_of_samples
             )
         else:
-            logits = self._model(tokens, self._lengths, self._condition)
+            logits = self._model(tokens, self._lengths, self._condition, self._known)
         return self._combined(logits)
 
     def first_round(self, tokens: Tensor) -> Tensor:
         """Logits (B, N, codes) for codes (B, N) that are all [MASK]."""
         if not self._model.config.causal or self._model.config.remaining_tokens:
             return self(tokens)
-        masked = tokens[:1].expand(len(self._distinct.vectors), -1)
+        masked = tokens[:1].expand(len(self._beginning.mask), -1)
         # Causal attention sees nothing later, so the logits of the longest motion hold for shorter ones.
         lengths = self._lengths.max().expand(len(masked))
-        logits = self._model.forward_cached(self._cache, masked, lengths, self._distinct)
+        logits = self._model.forward_cached(self._cache, masked, lengths, self._beginning.mask)
         return self._combined(logits[self._rows])
 
     def _combined(self, logits: Tensor) -> Tensor:

@@ -43,6 +43,18 @@ def _model(causal: bool = True) -> MaskedGenerator:
     return MaskedGenerator(config).eval()
 
 
+def _with_cache(
+    model: MaskedGenerator,
+    tokens: torch.Tensor,
+    lengths: torch.Tensor,
+    condition: Condition,
+    known: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Logits as ``model`` gives, what stands before the codes being read once."""
+    beginning = model.begin(condition, lengths, known)
+    return model.forward_cached(model.cache_beginning(beginning), tokens, lengths, beginning.mask)
+
+
 def _streams(count: int, first: int = 0) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(first + i) for i in range(count)]
 
@@ -115,8 +127,7 @@ def test_reading_the_condition_once_changes_nothing() -> None:
     tokens = torch.randint(13, (3, 10), generator=draw)
     lengths = torch.tensor([10, 7, 10])
     torch.testing.assert_close(
-        model.forward_cached(model.cache_condition(condition), tokens, lengths, condition)[:, :7],
-        model(tokens, lengths, condition)[:, :7],
+        _with_cache(model, tokens, lengths, condition)[:, :7], model(tokens, lengths, condition)[:, :7]
     )
 
 
@@ -229,7 +240,7 @@ def test_known_codes_stay_and_the_others_are_drawn_after_them(causal: bool) -> N
     # What comes before tells in what follows.
     other = sample(model, condition, lengths, SamplingOptions(steps=6), _streams(2), known=(known + 1) % 12)
     assert not torch.equal(other[0, 3:], drawn[0, 3:])
-    with pytest.raises(ValueError, match="known: expected fewer than a sample's 3 codes, found 3"):
+    with pytest.raises(ValueError, match="known: expected fewer codes than a sample has, found all"):
         sample(model, condition, torch.tensor([10, 3]), SamplingOptions(), _streams(2), known=known)
 
 
@@ -243,7 +254,13 @@ class _Certain(torch.nn.Module):
         super().__init__()
         self.seen: list[torch.Tensor] = []
 
-    def forward(self, tokens: torch.Tensor, lengths: torch.Tensor, condition: Condition) -> torch.Tensor:
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        lengths: torch.Tensor,
+        condition: Condition,
+        known: object = None,
+    ) -> torch.Tensor:
         self.seen.append(tokens[0].clone())
         length = tokens.shape[1]
         certainty = torch.arange(length, 0, -1, dtype=torch.float)
@@ -273,7 +290,9 @@ def test_only_the_likeliest_share_of_the_codes_is_drawn() -> None:
 class _Distinct(_Certain):
     """A model that likes code 11 best, then 10, and so on."""
 
-    def forward(self, tokens: torch.Tensor, lengths: torch.Tensor, condition: Condition) -> torch.Tensor:
+    def forward(
+        self, tokens: torch.Tensor, lengths: torch.Tensor, condition: Condition, known: object = None
+    ) -> torch.Tensor:
         return torch.arange(12.0).expand(*tokens.shape, 12)
 
 
@@ -524,8 +543,7 @@ def test_a_token_may_have_a_code_of_each_of_two_codebooks() -> None:
     swapped[1, 8:] = codes[1, 8:].flip(0)
     assert codes[1, 8] != codes[1, 9]
     assert not torch.allclose(model(swapped, lengths, _nothing(2))[1, 8:], logits[1, 8:])
-    cache = model.cache_condition(_nothing(2))
-    torch.testing.assert_close(model.forward_cached(cache, codes, lengths, _nothing(2)), logits)
+    torch.testing.assert_close(_with_cache(model, codes, lengths, _nothing(2)), logits)
     drawn = sample(model, _nothing(2), lengths, SamplingOptions(), _streams(2))
     assert drawn.shape == (2, 10)
     assert (drawn[1] < 12).all()
