@@ -20,7 +20,6 @@ Loads, saves and verifies; knows no training and no task.
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +36,7 @@ from ..model.tokenizer import MotionTokenizer
 from ..motion.skeleton import Skeleton, skeleton_named
 from ..storage import write_json, write_text
 from .card import is_model_card, model_card
-from .config import RELEASED, BundleConfig, ModelConfig, read_config_file, to_json
+from .config import RELEASED, BundleConfig, ModelConfig, object_in, read_config_file, to_json
 from .device import torch_device
 from .language_model import build_captioner, save_architecture
 from .sentence_encoder import load_sentence_encoder
@@ -122,7 +121,7 @@ def require_bundle_folder(folder: Path) -> None:
         raise ValueError(f"{folder}: is a file; expected a folder for the bundle")
     config = folder / "config.json"
     if config.exists():
-        if not _is_bundle_config(config):
+        if not {"name", "skeleton", "model"} <= object_in(config).keys():
             raise ValueError(f"{config}: is not a lamp bundle's; expected a bundle or another folder")
         return
     # A save that was cut short has weights and no config yet.
@@ -133,14 +132,6 @@ def require_bundle_folder(folder: Path) -> None:
         raise ValueError(
             f"{folder / foreign[0]}: is not a lamp bundle's; expected a bundle or another folder"
         )
-
-
-def _is_bundle_config(path: Path) -> bool:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
-        return False
-    return isinstance(found, dict) and {"name", "skeleton", "model"} <= found.keys()
 
 
 def save_bundle(folder: Path, bundle: Bundle) -> None:
@@ -156,7 +147,8 @@ def save_bundle(folder: Path, bundle: Bundle) -> None:
     for name, network in bundle.networks().items():
         halved = bundle.config.provenance is None
         save_weights(folder / f"{name}.safetensors", network, halved)
-    if bundle.captioner is not None and _fully_trained(bundle.captioner):
+    settings = None if bundle.captioner is None else bundle.captioner.config.language_model
+    if bundle.captioner is not None and settings is not None and settings.tuning == "full":
         save_architecture(folder, bundle.captioner.decoder)  # type: ignore[arg-type]
     bundle.vocabulary.save(folder / "vocab.txt")
     save_statistics(folder, bundle.statistics)
@@ -252,11 +244,6 @@ def _load_captioner(
     assert isinstance(captioner.decoder, HuggingFaceDecoder)
     captioner.decoder.finish()
     return captioner
-
-
-def _fully_trained(captioner: Captioner) -> bool:
-    settings = captioner.config.language_model
-    return settings is not None and settings.tuning == "full"
 
 
 def find_bundle(name: str | Path) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..model.captioner import CaptionerConfig
-from ..model.generator import GeneratorConfig
 from .config import BundleConfig, Provenance
 
 FIRST_WORDS = "A `lamp` bundle:"
@@ -41,15 +40,11 @@ def bundle_parts(config: BundleConfig) -> list[str]:
     if not config.lamp_reads_motions:
         lamp += " of another skeleton, which reads sentences alone"
     parts = ["motion tokenizer", lamp]
-    parts += [] if model.generator is None else [_generator(model.generator)]
+    if model.generator is not None:
+        other, name = model.generator.condition_encoder, model.generator.condition
+        parts.append("generator" + (f", which reads sentences with {name}:{other}" if other else ""))
     parts += [] if model.length is None else ["length head"]
     return [*parts, "no captioner" if model.captioner is None else _captioner(model.captioner)]
-
-
-def _generator(generator: GeneratorConfig) -> str:
-    if not generator.condition_encoder:
-        return "generator"
-    return f"generator, which reads sentences with {generator.condition}:{generator.condition_encoder}"
 
 
 def _captioner(captioner: CaptionerConfig) -> str:

@@ -147,6 +147,15 @@ def from_json(kind: type[Config], data: Any, where: str = "config") -> Config:
         raise ValueError(f"{where}: {error}") from None
 
 
+def object_in(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty when there is none or it cannot be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def read_config_file(path: Path, kind: type[Config], what: str) -> Config:
     """The config of ``what`` in a JSON file, of the ``kind`` and ``format`` that its dataclass says.
 

@@ -20,6 +20,7 @@ from .card import bundle_parts
 from .config import BundleConfig, read_config_file, to_json
 from .trained_evaluator import is_evaluator
 from .trained_tokenizer import TrainedTokenizerConfig, is_tokenizer
+from .training_sentences import EMBEDDINGS
 
 # The networks and training that a bundle was made with, whole, beside its weights.
 EXPERIMENT = "experiment.toml"
@@ -96,18 +97,14 @@ def describe_bundle(name: str | Path) -> BundleDescription:
     return BundleDescription(
         folder,
         config,
-        {path.stem: _numbers_in(path) for path in files if _is_network(path)},
+        # The summary of its sentences is no network.
+        {p.stem: _numbers_in(p) for p in files if p.suffix == ".safetensors" and p.name != EMBEDDINGS},
         sum(path.stat().st_size for path in files),
         f"sha256:{_digest(folder, files)}",
         _licence(folder, config),
         is_evaluator(folder / "evaluator"),
         read_toml(experiment) if experiment.is_file() else None,
     )
-
-
-def _is_network(path: Path) -> bool:
-    # The summary of its sentences is none.
-    return path.suffix == ".safetensors" and path.stem != "training_sentences"
 
 
 def _numbers_in(path: Path) -> int:

@@ -10,7 +10,6 @@ Loads, saves and verifies; knows no training and no metric.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from ..data.word_tokens import WordList, load_words
 from ..model.evaluator import EvaluatorConfig, MatchingEvaluator
 from ..motion.skeleton import Skeleton, skeleton_named
 from ..storage import write_json
-from .config import read_config_file, to_json
+from .config import object_in, read_config_file, to_json
 from .weights import SkipInitialisation, load_weights, save_weights
 
 FORMAT = 1
@@ -93,11 +92,7 @@ def save_evaluator(
 
 def is_evaluator(folder: Path) -> bool:
     """True for a folder whose ``config.json`` is an evaluator's."""
-    try:
-        data = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError):
-        return False
-    return isinstance(data, dict) and data.get("kind") == KIND
+    return object_in(folder / "config.json").get("kind") == KIND
 
 
 def load_evaluator_folder(folder: Path, device: torch.device) -> TrainedEvaluator:

@@ -9,7 +9,6 @@ Loads, saves and verifies; knows no training.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from ..data.statistics import Statistics, load_statistics, save_statistics
 from ..model.tokenizer import MotionTokenizer, TokenizerConfig
 from ..motion.skeleton import Skeleton, skeleton_named
 from ..storage import write_json
-from .config import Provenance, read_config_file, to_json
+from .config import Provenance, object_in, read_config_file, to_json
 from .weights import SkipInitialisation, load_weights, save_weights
 
 FORMAT = 1
@@ -81,11 +80,7 @@ def save_tokenizer(folder: Path, tokenizer: TrainedTokenizer) -> None:
 
 def is_tokenizer(folder: Path) -> bool:
     """True for a folder whose ``config.json`` is a tokenizer's."""
-    try:
-        data = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError):
-        return False
-    return isinstance(data, dict) and data.get("kind") == KIND
+    return object_in(folder / "config.json").get("kind") == KIND
 
 
 def load_tokenizer_folder(folder: Path, device: torch.device) -> TrainedTokenizer:

@@ -82,7 +82,9 @@ def load_word_vectors(folder: Path) -> tuple[WordList, np.ndarray]:
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise ValueError(f"{path.with_name(WORDS)}: expected a list of words")
     rows = read_plain_pickle(path.with_name(ROWS))
-    if not isinstance(rows, dict) or not all(_is_row(rows.get(word), len(vectors)) for word in words):
+    if not isinstance(rows, dict) or not all(
+        isinstance(row := rows.get(word), int) and 0 <= row < len(vectors) for word in words
+    ):
         raise ValueError(f"{path.with_name(ROWS)}: expected the row of every word in {VECTORS}")
     return WordList(words), vectors[[rows[word] for word in words]].astype(np.float32)
 
@@ -102,10 +104,6 @@ def read_plain_pickle(path: Path) -> Any:
         raise ValueError(f"{path}: {error}") from None
     except (EOFError, IndexError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a whole pickle ({error})") from None
-
-
-def _is_row(value: Any, rows: int) -> bool:
-    return isinstance(value, int) and 0 <= value < rows
 
 
 class _PlainUnpickler(pickle.Unpickler):

@@ -76,14 +76,11 @@ def read_released_generator(
 def _sizes(state: StateDict, codes: int, skeleton: Skeleton) -> GeneratorConfig:
     """As the weights have them."""
     width, condition_width = state.shape("cond_emb.weight", 2)
-    layers = 0
-    while f"{_LAYERS}{layers}.linear1.weight" in state.tensors:
-        layers += 1
     return GeneratorConfig(
         codes=codes,
         condition_width=condition_width,
         width=width,
-        layers=layers,
+        layers=state.count(f"{_LAYERS}{{}}.linear1.weight"),
         heads=count_heads(state, width),
         feed_forward=state.shape(f"{_LAYERS}0.linear1.weight", 2)[0],
         # Positions attend to later ones too: see ``ReleasedBlock``.

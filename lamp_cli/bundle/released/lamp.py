@@ -117,9 +117,7 @@ def _word_bias(state: StateDict, vocabulary: int) -> Tensor:
 def qformer_sizes(state: StateDict, text_tokens: int = 32) -> QFormerConfig:
     """As the weights have them; raises ``ValueError`` when one that tells them is missing."""
     vocabulary, width = state.shape(f"{_BERT}embeddings.word_embeddings.weight", 2)
-    layers = 0
-    while f"{_BERT}encoder.layer.{layers}.output.dense.weight" in state.tensors:
-        layers += 1
+    layers = state.count(f"{_BERT}encoder.layer.{{}}.output.dense.weight")
     crossing = [
         layer
         for layer in range(layers)

@@ -5,13 +5,13 @@ Source: ``torch.save`` of a dictionary of state dicts, as the field's repositori
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,10 @@ class StateDict:
             )
         return tuple(value.shape)
 
+    def count(self, pattern: str, first: int = 0) -> int:
+        """How many tensors there are of a pattern with numbers from ``first`` on."""
+        return next(n for n in itertools.count() if pattern.format(first + n) not in self.tensors)
+
     def take(self, name: str, shape: Sequence[int]) -> Tensor:
         """A tensor of that shape in fp32; raises ``ValueError`` when it is missing or of another."""
         found = self.shape(name, len(shape))
@@ -119,7 +123,7 @@ class StateDict:
 
 def _prefixes(name: str) -> Iterable[str]:
     """``a``, ``a.b``, ``a.b.c`` of ``a.b.c``."""
-    return accumulate(name.split("."), "{}.{}".format)
+    return itertools.accumulate(name.split("."), "{}.{}".format)
 
 
 def name_some(names: Sequence[str]) -> str:

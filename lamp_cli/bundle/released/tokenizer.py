@@ -84,7 +84,8 @@ def read_released_tokenizer(path: Path) -> ReleasedTokenizerWeights:
     codebook = f"{prefix}{_LAYER}0.codebook" if residual else f"{prefix}quantizer.codebook"
     config, skeleton = _sizes(state, prefix, codebook)
     network = MotionTokenizer(config)
-    fill_encoder_and_decoder(state, network, prefix)
+    state.fill(network.encoder, encoder_names(config, f"{prefix}encoder.model."))
+    state.fill(network.decoder, _decoder_names(config, f"{prefix}decoder.model."))
     _fill_codebook(network, state.take(codebook, (config.codes, config.code_width)))
     further = [n for n in state.left_over([f"{prefix}{_LAYER}"]) if n.endswith(".codebook")]
     state.taken.update(further)
@@ -98,8 +99,8 @@ def _sizes(state: StateDict, prefix: str, codebook: str) -> tuple[TokenizerConfi
     skeleton = skeleton_of_features(features)
     if skeleton is None:
         raise ValueError(f"{state.path}: reads {features} features per frame; expected 263 or 251")
-    stages = _count(state, f"{prefix}encoder.model.{{}}.0.weight", first=2)
-    blocks = _count(state, f"{prefix}encoder.model.2.1.model.{{}}.conv1.weight")
+    stages = state.count(f"{prefix}encoder.model.{{}}.0.weight", first=2)
+    blocks = state.count(f"{prefix}encoder.model.2.1.model.{{}}.conv1.weight")
     codes, code_width = state.shape(codebook, 2)
     config = TokenizerConfig(
         features=features,
@@ -112,22 +113,6 @@ def _sizes(state: StateDict, prefix: str, codebook: str) -> tuple[TokenizerConfi
         mirrored_dilations=False,
     )
     return config, skeleton
-
-
-def _count(state: StateDict, pattern: str, first: int = 0) -> int:
-    """How many tensors there are of a pattern with numbers from ``first`` on."""
-    number = first
-    while pattern.format(number) in state.tensors:
-        number += 1
-    return number - first
-
-
-def fill_encoder_and_decoder(state: StateDict, network: MotionTokenizer, prefix: str) -> None:
-    """Give a tokenizer both halves; raises ``ValueError`` as :meth:`StateDict.fill`."""
-    config = network.config
-    encoder = encoder_names(config, f"{prefix}encoder.model.")
-    state.fill(network.encoder, encoder)
-    state.fill(network.decoder, _decoder_names(config, f"{prefix}decoder.model."))
 
 
 def encoder_names(config: TokenizerConfig, prefix: str) -> dict[str, str]:
