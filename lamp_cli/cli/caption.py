@@ -14,11 +14,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..inference import BATCH_SIZE
-from .common import UsageError, device_option, emit, motion_notes, name_several, note
+from .common import (
+    AsJson,
+    DeviceName,
+    ModelName,
+    UsageError,
+    device_option,
+    emit,
+    motion_notes,
+    name_several,
+    note,
+)
 from .inputs import (
     BodyModels,
     JointMap,
+    LineFps,
     MotionInput,
+    MotionNames,
+    Recursive,
     Skipped,
     motion_inputs,
     reading_option,
@@ -34,10 +47,8 @@ if TYPE_CHECKING:
 
 
 def caption_command(
-    motions: Annotated[
-        list[str] | None, typer.Argument(help="Motion files or folders of them; - or none reads stdin.")
-    ] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", help="Folders within folders too.")] = False,
+    motions: MotionNames = None,
+    recursive: Recursive = False,
     moments: Annotated[
         bool, typer.Option("--moments", help="Caption a long take piece by piece, with times.")
     ] = False,
@@ -49,15 +60,13 @@ def caption_command(
     temperature: Annotated[float, typer.Option(help="Of the drawing with --nucleus.")] = 1.0,
     prompt: Annotated[str, typer.Option(help="What every caption begins with.")] = "",
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of --nucleus; drawn when not given.")] = None,
-    fps: Annotated[
-        float | None, typer.Option(help="Frames per second of joint files whose line gives none; else 20.")
-    ] = None,
+    fps: LineFps = None,
     body_models: BodyModels = None,
     joint_map: JointMap = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Motions captioned at once.")] = BATCH_SIZE,
-    model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+    model: ModelName = "lamp-mini",
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
 ) -> None:
     """Say in a sentence what each motion shows."""
     names = motions or []

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import UsageError, emit, motion_notes
+from .common import AsJson, UsageError, emit, motion_notes
 from .inputs import (
     BodyModels,
     JointMap,
+    LineFps,
     MotionInput,
+    Recursive,
     Skipped,
     motion_inputs,
     read_records,
@@ -33,17 +35,15 @@ def check_command(
         str | None, typer.Argument(help="The sentence; - reads lines with motion and text from stdin.")
     ] = None,
     motions: Annotated[list[str] | None, typer.Argument(help="Motion files or folders of them.")] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", help="Folders within folders too.")] = False,
+    recursive: Recursive = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a verdict is no.")] = False,
     actions: Annotated[
         bool, typer.Option("--actions", help="List the actions and how often their checks agree with takes.")
     ] = False,
-    fps: Annotated[
-        float | None, typer.Option(help="Frames per second of joint files whose line gives none; else 20.")
-    ] = None,
+    fps: LineFps = None,
     body_models: BodyModels = None,
     joint_map: JointMap = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say whether each motion does what a sentence says, clause by clause: yes, no, or unknown."""
     if actions:

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ..motion.motion import Motion
 
 
+# Options of several commands.
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")]
+ModelName = Annotated[str, typer.Option("--model", help="Bundle: folder, hub name, or lamp-mini.")]
+DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 # Files or sentences named one by one for the same remark.
 MOST_NAMED = 5
 

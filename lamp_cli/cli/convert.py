@@ -6,21 +6,21 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from enum import Enum
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..processes import in_parallel
 from ..storage import safe_stem
-from .common import UsageError, emit, motion_notes, note
+from .common import AsJson, UsageError, emit, motion_notes, note
 from .files import SAVED_FORMATS, OutputFiles, require_place, require_writable
 from .inputs import (
     JointMap,
     MotionInput,
+    Recursive,
     Skipped,
     check_fps,
     motion_inputs,
@@ -31,13 +31,6 @@ from .inputs import (
 if TYPE_CHECKING:
     from ..files.reading import Reading
     from ..motion.motion import Motion
-
-
-class Scale(str, Enum):
-    """Unit of a BVH file."""
-
-    cm = "cm"
-    m = "m"
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,7 @@ class _Target:
     file: Path | None
     folder: Path
     fps: float | None
-    scale: Scale
+    scale: str
     clean: bool
     body_models: Path | None
 
@@ -93,7 +86,7 @@ def convert_command(
         list[str] | None,
         typer.Argument(help="IN and OUT; or with --format any files or folders, - or none reads stdin."),
     ] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", help="Folders within folders too.")] = False,
+    recursive: Recursive = False,
     kind: Annotated[
         str | None, typer.Option("--format", help="npy, bvh, glb, or npz: SMPL poses as AMASS has them.")
     ] = None,
@@ -111,14 +104,14 @@ def convert_command(
         float | None,
         typer.Option(help="Resample to this; else as it is, and 20 in .npy, which keeps no rate."),
     ] = None,
-    scale: Annotated[Scale, typer.Option(help="Unit of .bvh files.")] = Scale.cm,
+    scale: Annotated[Literal["cm", "m"], typer.Option(help="Unit of .bvh files.")] = "cm",
     clean: Annotated[
         bool,
         typer.Option("--clean", help="Hold resting feet, let sliding ones step, as in generated motions."),
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes that read and convert files.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Convert motion files: joints, BVH and SMPL poses, each into each."""
     reading = reading_option(fps, body_models, joint_map)
@@ -213,7 +206,7 @@ def _write(
     if target.kind == "npz" and target.body_models is not None:
         writer: Callable[[Path], Any] = partial(_write_fitted, motion, target.body_models, item.name, known)
     else:
-        writer = partial(motion.save, scale=target.scale.value)
+        writer = partial(motion.save, scale=target.scale)
     if target.file is not None:
         return outputs.write_one(target.file, writer), known
     stem, suffix = item.path.stem, f".{target.kind}"

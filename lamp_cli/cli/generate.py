@@ -17,7 +17,17 @@ import typer
 from ..inference.known_words import quoted
 from ..inference.precision import check_precision
 from ..storage import safe_stem, write_array
-from .common import UsageError, device_option, emit, note, note_missing_signs, note_remarks
+from .common import (
+    AsJson,
+    DeviceName,
+    ModelName,
+    UsageError,
+    device_option,
+    emit,
+    note,
+    note_missing_signs,
+    note_remarks,
+)
 from .files import COMPANIONS, PICTURE_FORMATS, SAVED_FORMATS, OutputFiles, formats_option, require_writable
 from .inputs import Skipped, read_option, read_records, stdin_lines
 from .progress import progress
@@ -94,8 +104,8 @@ def generate_command(
         float, typer.Option(max=1.0, help="Share of the codes, the likeliest, that is drawn from (top-k).")
     ] = 0.1,
     precision: Annotated[str, typer.Option(help="fp32; or bf16, faster where the device has it.")] = "fp32",
-    model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    model: ModelName = "lamp-mini",
+    device: DeviceName = "auto",
     formats: Annotated[
         str, typer.Option("--format", help="Of npy, bvh, npz, glb, mp4, gif, webp, png.")
     ] = "npy,mp4",
@@ -103,7 +113,7 @@ def generate_command(
     features: Annotated[bool, typer.Option("--features", help="Also write the frame features.")] = False,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite files of the same name.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Generate motions from sentences: a .npy of joints in metres and a video for each."""
     wanted = formats_option(formats, FORMATS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import UsageError, emit, note
+from .common import AsJson, UsageError, emit, note
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
@@ -49,7 +49,7 @@ def import_command(
             "fetches it; else from the Hugging Face cache."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     r"""Import published weights: LaMP's own, or the motion tokenizers of T2M-GPT and MoMask.
 

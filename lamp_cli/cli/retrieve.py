@@ -15,6 +15,9 @@ import typer
 
 from ..data.sentences import read_sentences
 from .common import (
+    AsJson,
+    DeviceName,
+    ModelName,
     UsageError,
     device_option,
     emit,
@@ -83,9 +86,9 @@ def retrieve_command(
     render: Annotated[Path | None, typer.Option(help="Video of the matches side by side.")] = None,
     copy_to: Annotated[Path | None, typer.Option(help="Copy the matching files into this folder.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the video of --render.")] = False,
-    model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
+    model: ModelName = "lamp-mini",
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
 ) -> None:
     """Find motions by words or by example; with --texts, sentences for a motion."""
     of_matches = {
