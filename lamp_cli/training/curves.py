@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 LOSSES = {"loss": "training loss", "val_loss": "validation loss"}
 
+# What the names of figures beside the losses hold.
+FIGURES = ("mpjpe_mm", "_r", "accuracy")
+
 Records = Sequence[Mapping[str, float]]
 
 
@@ -47,7 +50,8 @@ def curves_figure(logs: Mapping[str, Records]) -> Figure:
     figure = Figure(figsize=(11, 3.2 * rows), layout="constrained")
     FigureCanvasAgg(figure)
     for row, (stage, records) in enumerate(logs.items()):
-        figures = {name: name.removeprefix("val_") for name in _names(records) if _is_figure(name)}
+        names = dict.fromkeys(name for record in records for name in record if name.startswith("val_"))
+        figures = {n: n.removeprefix("val_") for n in names if any(part in n for part in FIGURES)}
         left = figure.add_subplot(rows, 2, 2 * row + 1, title=stage, xlabel="step")
         right = figure.add_subplot(rows, 2, 2 * row + 2, title=f"{stage}, validation", xlabel="step")
         _plot(left, records, LOSSES)
@@ -64,11 +68,3 @@ def _plot(axes: Axes, records: Records, labels: Mapping[str, str]) -> None:
     # A legend of nothing is a warning.
     if axes.lines:
         axes.legend(fontsize="small")
-
-
-def _names(records: Records) -> list[str]:
-    return list(dict.fromkeys(name for record in records for name in record))
-
-
-def _is_figure(name: str) -> bool:
-    return name.startswith("val_") and ("mpjpe_mm" in name or "_r" in name or "accuracy" in name)

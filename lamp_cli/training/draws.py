@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,13 @@ def drawn_ahead(draw: Callable[[int], Any], steps: range, workers: int) -> Itera
         batch_size=None,
         num_workers=workers,
         multiprocessing_context="fork",
-        collate_fn=_with_tensors,
-        worker_init_fn=_begin_worker,
+        # Arrays as tensors pass between processes as shared memory, never copied.
+        collate_fn=partial(_replaced, kind=np.ndarray, change=torch.from_numpy),
+        worker_init_fn=lambda number: compute_in_one_thread(),
         # It draws a seed for its processes, which must not come from the caller's stream.
         generator=torch.Generator(),
     )
-    yield from map(_with_arrays, loader)
+    yield from (_replaced(drawn, torch.Tensor, torch.Tensor.numpy) for drawn in loader)
 
 
 class _Draws(Dataset):  # type: ignore[type-arg]
@@ -55,15 +57,6 @@ class _Draws(Dataset):  # type: ignore[type-arg]
         return self._draw(self._steps[place])
 
 
-def _with_tensors(drawn: Any) -> Any:
-    """A draw whose arrays are tensors: these pass between processes as shared memory, never copied."""
-    return _replaced(drawn, np.ndarray, torch.from_numpy)
-
-
-def _with_arrays(drawn: Any) -> Any:
-    return _replaced(drawn, torch.Tensor, torch.Tensor.numpy)
-
-
 def _replaced(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
     """``value`` with everything of a kind changed, within tuples, lists and dataclasses too."""
     if isinstance(value, kind):
@@ -74,7 +67,3 @@ def _replaced(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
         names = [field.name for field in dataclasses.fields(value)]
         return dataclasses.replace(value, **{n: _replaced(getattr(value, n), kind, change) for n in names})
     return value
-
-
-def _begin_worker(number: int) -> None:
-    compute_in_one_thread()

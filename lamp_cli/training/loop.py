@@ -254,9 +254,10 @@ class _Training:
     def _accumulate(self, drawn: Any, number: int, last: bool) -> dict[str, Tensor]:
         """Add the gradient of one batch; gradients of ranks are exchanged with the ``last`` one."""
         generator = torch.Generator().manual_seed(_mixed(self._seed, number, 0))
+        devices = [self._device] if self._device.type == "cuda" else []
         # Dropout draws from torch's own stream and no other can be given to it: seed it for this batch
         # only, apart on every rank, and leave the caller's stream as it was.
-        with self._exchanging(last), torch.random.fork_rng(_cuda(self._device)):
+        with self._exchanging(last), torch.random.fork_rng(devices):
             torch.manual_seed(_mixed(self._seed, number, 1 + distributed.rank()))
             with self._autocast():
                 losses: dict[str, Tensor] = self._parallel(*self._stage.batch(drawn), generator)
@@ -389,7 +390,3 @@ def _parallel(network: nn.Module, device: torch.device) -> nn.Module:
 
 def _mixed(seed: int, step: int, stream: int) -> int:
     return (seed * 1_000_003 + step) * 64 + stream
-
-
-def _cuda(device: torch.device) -> list[torch.device]:
-    return [device] if device.type == "cuda" else []

@@ -180,7 +180,10 @@ class _Run:
 def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
     """Networks drawn anew or taken from a bundle; claims ``folder`` for this run."""
     options, experiment = context.options, context.experiment
-    earlier = None if options.start_from is None else _load_earlier(options.start_from)
+    earlier, name, cpu = None, options.start_from, torch.device("cpu")
+    if name is not None:
+        alone = is_tokenizer(Path(name))
+        earlier = load_tokenizer_folder(Path(name), cpu) if alone else load_bundle(name, cpu)
     bundle = earlier if isinstance(earlier, Bundle) else None
     encoder = None
     if bundle is None or options.text_encoder != AUTO or experiment.lamp.trains("retention"):
@@ -263,12 +266,6 @@ def _networks(
         if word_head_misfit(encoder.weights, model.lamp.qformer.width) is None:
             initialise_word_head(networks[1], encoder.weights, kept)
     return networks, copy.deepcopy(networks[1].qformer)
-
-
-def _load_earlier(name: str) -> Bundle | TrainedTokenizer:
-    """The bundle to start from, or the tokenizer alone."""
-    cpu = torch.device("cpu")
-    return load_tokenizer_folder(Path(name), cpu) if is_tokenizer(Path(name)) else load_bundle(name, cpu)
 
 
 def _start_from(

@@ -23,8 +23,8 @@ from ..model.lamp import Lamp
 from ..model.qformer import QFormerConfig
 from ..model.tokenizer import MotionTokenizer
 from .checkpoint import BEST, TrainingResult, load_best_weights
-from .experiment import CAPTIONER, LANGUAGE, Experiment
-from .loop import Stage, TrainingConfig
+from .experiment import CAPTIONER, LANGUAGE
+from .loop import Stage
 from .options import RunContext
 from .origins import StartFrom
 from .run_record import RUN, claim, read_object, train_stage, weights_fingerprint
@@ -64,7 +64,9 @@ def pretrain_captioner(
     language_model = config.language_model
     if earlier is not None and (language_model is not None or not _same_decoder(earlier.config, config)):
         earlier = None
-    training = _training(experiment, learns_language=language_model is None and earlier is None)
+    # Before captions the language of an embedded decoder that knows none.
+    stages = (LANGUAGE, CAPTIONER) if language_model is None and earlier is None else (CAPTIONER,)
+    training = {name: experiment.training.of(name) for name in stages}
     identity = {
         "seed": options.seed,
         "model": to_json(config),
@@ -97,12 +99,6 @@ def _for_lamp(config: CaptionerConfig, qformer: QFormerConfig) -> CaptionerConfi
     """The captioner for a LaMP in hand, which may be another bundle's."""
     adapter = None if config.adapter is None else dataclasses.replace(config.adapter, qformer=qformer)
     return dataclasses.replace(config, query_width=qformer.width, adapter=adapter)
-
-
-def _training(experiment: Experiment, learns_language: bool) -> dict[str, TrainingConfig]:
-    """How the captioner is trained, and before it the language of an embedded decoder."""
-    stages = (LANGUAGE, CAPTIONER) if learns_language else (CAPTIONER,)
-    return {name: experiment.training.of(name) for name in stages}
 
 
 def _same_decoder(one: CaptionerConfig, other: CaptionerConfig) -> bool:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from ...data.batches import MotionBatch, PairSampler, batched, evaluation_batch
-from ...data.layout import Clip
 from ...inference.caption_tokens import caption_tokenizer, caption_words
 from ...inference.embed import tokenize
 from ...model import distributed
@@ -21,7 +20,7 @@ from ...model.captioner import Captioner
 from ...model.lamp import IGNORED, Lamp
 from ...model.qformer import Text
 from ...model.tokenizer import MotionTokenizer
-from .lamp import PairData
+from .lamp import PairData, captioned
 
 
 class LanguageStage:
@@ -44,7 +43,7 @@ class LanguageStage:
         self.network = network
         own = (text for clip in data.train for text in clip.captions)
         self._sentences = list(dict.fromkeys([*own, *sentences]))
-        self._val = [text for clip in captioned(data.val) for text in clip.captions]
+        self._val = [text for clip in captioned(data.val, "captioner") for text in clip.captions]
         self._tokenizer = caption_tokenizer(network, data.vocabulary)
         self._batch_size = min(batch_size, len(self._sentences))
         self._seed = seed
@@ -98,7 +97,7 @@ class CaptionerStage:
         self._motion_tokenizer = tokenizer.to(device).eval().requires_grad_(False)
         self._data = data
         self._sampler = PairSampler(data.train, data.statistics, tokenizer.config.frames_per_token)
-        self._val = captioned(data.val)
+        self._val = captioned(data.val, "captioner")
         self._tokenizer = caption_tokenizer(network, data.vocabulary)
         self._batch_size = batch_size
         self._seed = seed
@@ -137,14 +136,6 @@ class CaptionerStage:
                 some = [texts[k] for k in part]
                 words = caption_words(self.network, self._tokenizer, some, self._device)
                 yield queries[rows[part[0] : part[-1] + 1]], words
-
-
-def captioned(clips: Sequence[Clip]) -> list[Clip]:
-    """The clips with a caption; raises ``ValueError`` when there is none."""
-    found = [clip for clip in clips if clip.captions]
-    if not found:
-        raise ValueError("no validation clip has a caption; the best captioner is chosen by them")
-    return found
 
 
 def _figures(network: Captioner, batches: Iterator[tuple[Tensor | None, Text]]) -> dict[str, float]:

@@ -20,7 +20,7 @@ from ...data.word_tokens import WordList
 from ...inference.embed import words_on_device
 from ...model import distributed
 from ...model.evaluator import EvaluatorTraining, MatchingBatch, TaggedWords
-from .lamp import recalls
+from .lamp import means_of, recalls
 
 EVALUATOR = "evaluator"
 # A word met once teaches nothing about itself; as `unk` it teaches what an unknown word is.
@@ -112,9 +112,6 @@ class EvaluatorStage:
         scores = -torch.cdist(torch.cat(texts).float(), torch.cat(motions).float())
         captions = np.unique(np.array([p.caption.text for p in pairs]), return_inverse=True)[1]
         same = torch.from_numpy(captions).to(scores.device)
-        figures = {
-            **recalls("text_to_motion", scores, same),
-            **recalls("motion_to_text", scores.T, same),
-        }
-        means = {n: float(np.average([float(x[n]) for x in losses], weights=sizes)) for n in losses[0]}
-        return {"mean_recall": float(np.mean(list(figures.values()))), **figures, **means}
+        figures = recalls("text_to_motion", scores, same) | recalls("motion_to_text", scores.T, same)
+        mean = float(np.mean(list(figures.values())))
+        return {"mean_recall": mean, **figures, **means_of(losses, sizes)}

@@ -16,7 +16,7 @@ from ...model.text_to_motion import TextToMotion
 from ...model.tokenizer import MotionTokenizer
 from ...motion.clip_length import LONGEST_CLIP
 from ..selection import FID, MotionJudge, TrueMotions
-from .lamp import PairData, validation_batches
+from .lamp import PairData, captioned, means_of, validation_batches
 
 # Masking is random; the validation figure averages over this many draws, the same at every step.
 VALIDATION_DRAWS = 2
@@ -55,9 +55,7 @@ class GeneratorStage:
             data.sorted_steps,
             data.reworded_share,
         )
-        self._val = [c for c in data.val if c.captions]
-        if not self._val:
-            raise ValueError("no validation clip has a caption; the best generator is chosen by them")
+        self._val = captioned(data.val, "generator")
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
@@ -93,9 +91,7 @@ class GeneratorStage:
                 random = torch.Generator().manual_seed(self._seed * VALIDATION_DRAWS + draw)
                 draws.append(self.network(*inputs, random))
                 sizes.append(len(batch.lengths))
-        means = {
-            name: float(np.average([float(each[name]) for each in draws], weights=sizes)) for name in draws[0]
-        }
+        means = means_of(draws, sizes)
         return {
             "masked_accuracy": 100 * means["accuracy"],
             "loss": means["loss"],

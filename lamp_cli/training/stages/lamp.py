@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,10 +70,9 @@ class LampStage:
         """
         self.network = network
         self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
-        if text_encoder is not None and network.config.trains("retention"):
-            self._text_encoder: QFormer | None = text_encoder.to(device).eval().requires_grad_(False)
-        else:
-            self._text_encoder = None
+        self._text_encoder = text_encoder if network.config.trains("retention") else None
+        if self._text_encoder is not None:
+            self._text_encoder.to(device).eval().requires_grad_(False)
         self._data = data
         self._sampler = PairSampler(
             data.train,
@@ -83,9 +82,7 @@ class LampStage:
         )
         rephrases = bool(data.paraphrases) and network.config.trains("paraphrase")
         self._paraphrases = ParaphraseSampler(data.paraphrases) if rephrases else None
-        self._val = [c for c in data.val if c.captions]
-        if not self._val:
-            raise ValueError("no validation clip has a caption; the best LaMP model is chosen by them")
+        self._val = captioned(data.val, "LaMP model")
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
@@ -109,9 +106,9 @@ class LampStage:
             pairs = replace(pairs, paraphrases=(first, second))
         if self._text_encoder is not None:
             texts = (pairs.text, *(pairs.paraphrases or ()))
-            pairs = replace(
-                pairs, retention_targets=tuple(_mean_word_of(self._text_encoder, text) for text in texts)
-            )
+            with torch.no_grad():
+                kept = tuple(mean_word(self._text_encoder.text(text), text.mask) for text in texts)
+            pairs = replace(pairs, retention_targets=kept)
         return (pairs,)
 
     def _pairs(self, batch: MotionBatch) -> PretrainingBatch:
@@ -156,23 +153,26 @@ class LampStage:
         scores = motion_text_similarity(torch.cat(motions), torch.cat(texts))
         sentences = [clip.captions[0] for clip in self._val]
         equal = torch.from_numpy(np.unique(sentences, return_inverse=True)[1]).to(scores.device)
-        figures = {
-            **recalls("text_to_motion", scores.T, equal),
-            **recalls("motion_to_text", scores, equal),
-        }
-        means = {
-            name: float(np.average([float(each[name]) for each in losses], weights=sizes))
-            for name in losses[0]
-        }
+        figures = recalls("text_to_motion", scores.T, equal) | recalls("motion_to_text", scores, equal)
         summed = float(sum(figures.values()))
         of_recalls = {"mean_recall": summed / len(figures), **figures, "r_sum": summed}
         reciprocal = (1 / (1 + wrong_before_right(each, equal)) for each in (scores.T, scores))
-        return {**of_recalls, "mrr": 100 * float(torch.cat([*reciprocal]).mean()), **means}
+        return {**of_recalls, "mrr": 100 * float(torch.cat([*reciprocal]).mean()), **means_of(losses, sizes)}
 
 
-@torch.no_grad()
-def _mean_word_of(text_encoder: QFormer, text: Text) -> Tensor:
-    return mean_word(text_encoder.text(text), text.mask)
+def captioned(clips: Sequence[Clip], network: str) -> list[Clip]:
+    """The clips with a caption; raises ``ValueError`` where there is none to choose a ``network`` by."""
+    found = [clip for clip in clips if clip.captions]
+    if not found:
+        raise ValueError(f"no validation clip has a caption; the best {network} is chosen by them")
+    return found
+
+
+def means_of(batches: Sequence[Mapping[str, Tensor]], sizes: Sequence[int]) -> dict[str, float]:
+    """The mean of each figure over batches of so many clips."""
+    return {
+        name: float(np.average([float(each[name]) for each in batches], weights=sizes)) for name in batches[0]
+    }
 
 
 def validation_batches(
