@@ -1,9 +1,9 @@
-"""Processes that share a machine's processors. Knows nothing of what they do."""
+"""Processes and threads that share a machine's processors. Knows nothing of what they do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TypeVar
 
 Job = TypeVar("Job")
@@ -22,6 +22,24 @@ def in_parallel(
         return
     with ProcessPoolExecutor(workers, initializer=compute_in_one_thread) as pool:
         yield from pool.map(work, jobs, chunksize=jobs_at_once)
+
+
+def in_threads(work: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Result]:
+    """``work`` of every job, in order, by as many threads as NumPy's linear algebra may use.
+
+    For work on large arrays: products of matrices use every thread by themselves, all else of NumPy one.
+    """
+    import numpy  # noqa: F401
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    # OMP_NUM_THREADS and the like are kept to in this way.
+    allowed = max(
+        (each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"), default=1
+    )
+    if allowed <= 1 or len(jobs) <= 1:
+        return list(map(work, jobs))
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(allowed) as pool:
+        return list(pool.map(work, jobs))
 
 
 def compute_in_one_thread() -> None:

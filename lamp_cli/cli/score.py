@@ -114,6 +114,13 @@ def score_command(
     split: Annotated[str | None, typer.Option(help="Of --data; test when not given.")] = None,
     bertscore: Annotated[bool, typer.Option("--bertscore", help="LaMP-BertScore with its controls.")] = False,
     fid: Annotated[bool, typer.Option("--fid", help="FID.")] = False,
+    distribution: Annotated[
+        bool,
+        typer.Option(
+            "--distribution",
+            help="KID, FID of unit vectors and of infinite samples, precision, recall, density, coverage.",
+        ),
+    ] = False,
     diversity: Annotated[bool, typer.Option("--diversity", help="Diversity.")] = False,
     multimodality: Annotated[bool, typer.Option("--multimodality", help="MultiModality.")] = False,
     r_precision: Annotated[bool, typer.Option("--r-precision", help="R-precision top 1, 2, 3.")] = False,

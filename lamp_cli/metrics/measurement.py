@@ -16,6 +16,10 @@ import numpy as np
 GENERATED = "generated"
 GROUND_TRUTH = "ground-truth"
 SHUFFLED = "shuffled"
+# Half of the true motions beside the other half: no model can be told from the truth below it.
+FLOOR = "floor"
+# What a figure is judged by; it cannot get better or worse.
+CONTROLS = (GROUND_TRUTH, SHUFFLED, FLOOR)
 FEWEST_VALUES = 5
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from ..metrics.measurement import GROUND_TRUTH, SHUFFLED, Measurement
+from ..metrics.measurement import CONTROLS, GROUND_TRUTH, Measurement
 from .figures import AS_REAL, FIGURES, LARGER, SMALLER
 
 # A figure without an interval has moved when it differs by more than rounding.
@@ -50,7 +50,7 @@ def compare(now: Sequence[Measurement], earlier: Sequence[Measurement]) -> list[
     Figures belong together when metric, protocol, evaluator and subject agree; another pool size
     makes them incomparable. A difference counts when it exceeds the interval of a difference of two
     means, sqrt(a^2 + b^2).
-    Control rows (ground truth, shuffled) and figures without a better side only move.
+    Control rows (ground truth, shuffled, floor) and figures without a better side only move.
     Raises ``ValueError`` when a list holds a figure twice.
     """
     old, new = _by_key(earlier), _by_key(now)
@@ -104,7 +104,7 @@ def _change(now: Measurement, earlier: Measurement | None, all_now: dict[Key, Me
     bound = max(bound, _ROUNDING * max(abs(now.value), abs(earlier.value)))
     if abs(now.value - earlier.value) <= bound:
         return Change(now, earlier, Verdict.SAME)
-    if now.subject in (GROUND_TRUTH, SHUFFLED):
+    if now.subject in CONTROLS:
         return Change(now, earlier, Verdict.MOVED)
     real = all_now.get((now.metric, now.protocol, now.evaluator, GROUND_TRUTH))
     return Change(now, earlier, _direction(now, earlier, real))

@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..metrics.captioning import CAPTION_PROTOCOLS
-from ..metrics.distribution import DIVERSITY_PROTOCOLS, MULTIMODALITY_PROTOCOLS
+from ..metrics.distribution import (
+    DIVERSITY_PROTOCOLS,
+    INFINITE_FID,
+    MULTIMODALITY_PROTOCOLS,
+    UNIT_FID,
+)
 from ..metrics.matching import DIRECTIONS, TOPS
 from ..metrics.measurement import FigureNotAllowed, Measurement, mean_and_interval
+from ..metrics.pairwise import COVERAGE, DENSITY, KID, PRECISION, RECALL
 from ..metrics.physics import BONE_DRIFT, FLOATING, FOOT_SKATE, JITTER, PENETRATION
 from ..metrics.reconstruction import ACCELERATION_ERROR, MPJPE, PA_MPJPE, ROOT_RELATIVE_MPJPE
 from ..metrics.retrieval import RANKS
@@ -34,10 +40,24 @@ RETRIEVAL = "retrieval"
 CAPTIONS = "captions"
 PHYSICS = "physics"
 RECONSTRUCTION = "reconstruction"
+DISTRIBUTION = "distribution"
 
 # Each needs texts and motions of an evaluator, loading by loading.
-MATCHING = (FID, DIVERSITY, R_PRECISION, MM_DIST)
-METRICS = (BERTSCORE, *MATCHING, MULTIMODALITY, RETRIEVAL, CAPTIONS, PHYSICS, RECONSTRUCTION)
+MATCHING = (FID, DIVERSITY, R_PRECISION, MM_DIST, DISTRIBUTION)
+# The place of each seeds its random stream: a new one goes to the end.
+METRICS = (
+    BERTSCORE,
+    FID,
+    DIVERSITY,
+    R_PRECISION,
+    MM_DIST,
+    MULTIMODALITY,
+    RETRIEVAL,
+    CAPTIONS,
+    PHYSICS,
+    RECONSTRUCTION,
+    DISTRIBUTION,
+)
 # Of motions alone, without texts.
 OF_MOTIONS = (PHYSICS, RECONSTRUCTION)
 
@@ -68,6 +88,8 @@ _PARTS = ("precision", "recall", "F1")
 _NAMES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     (BERTSCORE, LARGER, tuple(f"LaMP-BertScore {part}" for part in _PARTS)),
     (FID, SMALLER, ("FID",)),
+    (DISTRIBUTION, SMALLER, (UNIT_FID, INFINITE_FID, KID)),
+    (DISTRIBUTION, LARGER, (PRECISION, RECALL, DENSITY, COVERAGE)),
     (DIVERSITY, AS_REAL, ("Diversity",)),
     (MULTIMODALITY, None, ("MultiModality",)),
     (R_PRECISION, LARGER, tuple(f"R-precision top {k}" for k in TOPS)),
@@ -218,17 +240,22 @@ class Repeated:
 
     def __init__(self) -> None:
         self._values: dict[Figure, list[float]] = {}
+        self._intervals: dict[Figure, float] = {}
 
     def add(self, figure: Figure, value: float) -> None:
         """One more value of a figure."""
         self._values.setdefault(figure, []).append(value)
+
+    def set_interval(self, figure: Figure, interval: float) -> None:
+        """The half width of the interval of a figure that is measured once."""
+        self._intervals[figure] = interval
 
     def measurements(self, seed: int) -> list[Measurement]:
         """Mean and 95% interval of each figure."""
         return [
             Measurement(
                 figure.metric,
-                *mean_and_interval(values),
+                *self._mean_and_interval(figure),
                 figure.protocol,
                 figure.evaluator,
                 figure.pool,
@@ -238,3 +265,7 @@ class Repeated:
             )
             for figure, values in self._values.items()
         ]
+
+    def _mean_and_interval(self, figure: Figure) -> tuple[float, float | None]:
+        mean, interval = mean_and_interval(self._values[figure])
+        return mean, self._intervals.get(figure) if interval is None else interval

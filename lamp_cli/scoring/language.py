@@ -22,9 +22,9 @@ from ..metrics.matching import DIRECTIONS, POOL, mm_dist
 from ..metrics.measurement import GENERATED, GROUND_TRUTH, SHUFFLED, Measurement, mean_and_interval
 from ..motion.clip_length import LONGEST_CLIP
 from ..motion.motion import Motion
+from .embedded import Embedded, embedded, evaluator_protocol, joined, r_precision_of
 from .evaluators import Evaluator
 from .figures import BERTSCORE, CAPTIONED, CAPTIONS, Figure, MotionOrigin, Repeated, Report, ScoreOptions
-from .generation import Embedded, embedded, evaluator_protocol, joined, r_precision_of
 from .models import Models
 from .scored_motions import Example
 

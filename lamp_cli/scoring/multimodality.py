@@ -14,9 +14,10 @@ import numpy as np
 from ..data.evaluation_set import EvaluationSet
 from ..metrics.distribution import MULTIMODALITY_PROTOCOLS, MultimodalityProtocol, multimodality
 from ..metrics.measurement import FigureNotAllowed
+from .embedded import evaluator_protocol
 from .evaluators import Evaluator
 from .figures import MULTIMODALITY, Figure, MotionOrigin, ProgressBar, Repeated, Report, ScoreOptions
-from .generation import GIVEN_PAIRS, GUO, FeatureGenerator, evaluator_protocol
+from .generation import GIVEN_PAIRS, GUO, FeatureGenerator
 
 
 def multimodality_protocols(options: ScoreOptions) -> list[MultimodalityProtocol]:

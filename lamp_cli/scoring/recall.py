@@ -28,6 +28,7 @@ from ..metrics.retrieval import (
 )
 from .evaluators import Evaluator, LampEvaluator
 from .figures import PROTOCOLS, RETRIEVAL, ProgressBar, Report, ScoreOptions, no_progress
+from .matching_figures import repeated_sentences
 from .plots import Heatmap
 
 CHUNK = 128
@@ -133,6 +134,11 @@ def score_retrieval(
                         report.measurements += _measurements(
                             each, name, evaluator.name, options.seed, subject
                         )
+        if copies := repeated_sentences([caption.text for caption in pool.captions]):
+            report.note(
+                f"retrieval: {copies} of {len(pool.captions)} texts stand in the pool more than once; only "
+                "the own motion counts as found, but for protocol threshold"
+            )
         tied = int((ranks(matrix).tied > 1).sum())
         if tied:
             report.note(

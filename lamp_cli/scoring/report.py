@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..metrics.measurement import GROUND_TRUTH, SHUFFLED, Measurement, measurement_of_row
+from ..metrics.measurement import CONTROLS, FLOOR, Measurement, measurement_of_row
 from ..storage import write_text
 from .comparison import Change, Verdict, compare
 from .figures import FIGURES
@@ -29,7 +30,6 @@ _MARKS = {
     Verdict.NEW: "new",
     Verdict.INCOMPARABLE: "not comparable",
 }
-_CONTROLS = (GROUND_TRUTH, SHUFFLED)
 _VALUE = "value"
 
 
@@ -68,14 +68,18 @@ def table(measurements: Sequence[Measurement], compared: Sequence[Change] = ()) 
     marks = {id(c.now): _MARKS.get(c.verdict, "") for c in compared if c.now is not None}
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     subjects: dict[tuple[str, ...], str] = {}
+    # The floor is of half the clips, and stands beside what is of all of them.
+    whole = [m for m in reversed(measurements) if m.subject != FLOOR]
+    pools = {(m.metric, m.protocol, m.evaluator): m.pool for m in whole}
     for m in measurements:
-        key = (m.metric, m.protocol, m.evaluator or "none", str(m.pool), str(m.repetitions))
+        pool = pools.get((m.metric, m.protocol, m.evaluator), m.pool) if m.subject == FLOOR else m.pool
+        key = (m.metric, m.protocol, m.evaluator or "none", str(pool), str(m.repetitions))
         cell = " ".join(filter(None, (number(m), marks.get(id(m), ""))))
-        control = m.subject in _CONTROLS
+        control = m.subject in CONTROLS
         lines.setdefault(key, {})[m.subject if control else _VALUE] = cell
         if not control:
             subjects[key] = m.subject
-    shown = [name for name in (_VALUE, *_CONTROLS) if any(name in line for line in lines.values())]
+    shown = [name for name in (_VALUE, *CONTROLS) if any(name in line for line in lines.values())]
     rows = [
         (key[0], *(line.get(name, "") for name in shown), subjects.get(key, "controls only"), *key[1:])
         for key, line in lines.items()
@@ -115,9 +119,10 @@ def drawable(measurements: Sequence[Measurement]) -> list[Measurement]:
 
 def number(measurement: Measurement) -> str:
     """Value and interval with as many digits as mean something to people."""
+    digits = _digits(measurement.value)
     if measurement.interval is None:
-        return _digits(measurement.value)
-    return f"{_digits(measurement.value)} ± {_digits(measurement.interval)}"
+        return f"{measurement.value:.{digits}f}"
+    return f"{measurement.value:.{digits}f} ± {measurement.interval:.{digits}f}"
 
 
 def write_report(
@@ -165,8 +170,11 @@ def _lines(text: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def _digits(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.0f}"
+def _digits(value: float) -> int:
+    """How many digits behind the point are shown: three that count of a small figure, such as KID."""
+    if abs(value) >= 1000:
+        return 0
+    return 3 if abs(value) >= 0.1 or value == 0 else min(6, 2 - math.floor(math.log10(abs(value))))
 
 
 def _csv(records: Sequence[dict[str, Any]]) -> str:

@@ -21,6 +21,7 @@ from ..metrics.physics import PhysicalQuality
 from ..motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ..motion.motion import Motion
 from ..motion.skeleton import Skeleton
+from .embedded import Embedded, embedded, joined, with_motions
 from .figures import (
     BERTSCORE,
     CAPTIONS,
@@ -38,16 +39,7 @@ from .figures import (
     ScoreOptions,
     no_progress,
 )
-from .generation import (
-    GIVEN_PAIRS,
-    Embedded,
-    embedded,
-    feature_generator,
-    joined,
-    score_given,
-    score_loadings,
-    with_motions,
-)
+from .generation import GIVEN_PAIRS, feature_generator, score_given, score_loadings
 from .language import LAMP_BERTSCORE, LampBertScore, MotionCaptions, score_captions
 from .models import Models
 from .motion_quality import (
