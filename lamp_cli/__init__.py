@@ -14,17 +14,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .files.load import load_motion
+    from .inference.direct import along, in_place, loop
     from .motion.motion import Motion
     from .notebook import Model, load
     from .scoring.check.sentence import check
 
 __version__ = "0.1.0"
-__all__ = ["Model", "Motion", "__version__", "check", "load", "load_motion"]
+__all__ = [
+    "Model",
+    "Motion",
+    "__version__",
+    "along",
+    "check",
+    "in_place",
+    "load",
+    "load_motion",
+    "loop",
+]
 
 _PLACES = {
+    "along": "inference.direct",
     "check": "scoring.check.sentence",
+    "in_place": "inference.direct",
     "load": "notebook",
     "load_motion": "files.load",
+    "loop": "inference.direct",
     "Model": "notebook",
     "Motion": "motion.motion",
 }

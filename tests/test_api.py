@@ -11,6 +11,7 @@ import pytest
 import lamp_cli as lamp
 from lamp_cli.bundle.bundle import save_bundle
 from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.command_line import imported_by
 from tests.command_line import lamp as command
 from tests.conftest import wandering
@@ -83,6 +84,23 @@ def test_a_sequence_of_sentences_is_one_motion(model: lamp.Model, folder: Path, 
     np.testing.assert_array_equal(one.joints, model.generate(sentences[0], frames=40, **options).joints)
     with pytest.raises(ValueError, match="3 lengths for 2 sentences; expected one for each"):
         model.generate(sentences, frames=[8, 8, 8])
+
+
+def test_motions_are_directed_as_by_the_command_line(tmp_path: Path) -> None:
+    walk = lamp.Motion(synthetic_clip_of("walk", np.random.default_rng(3)).joints, HUMANML3D, 20.0)
+    walk.save(tmp_path / "walk.npy")
+    (tmp_path / "way.txt").write_text("0 0\n2 0\n2 2\n")
+    words = {"loop": ("--loop",), "place": ("--in-place",), "way": ("--path", tmp_path / "way.txt")}
+    for name, rest in words.items():
+        assert command("convert", tmp_path / "walk.npy", tmp_path / f"{name}.npy", *rest).returncode == 0
+    np.testing.assert_array_equal(lamp.loop(walk).joints, np.load(tmp_path / "loop.npy"))
+    np.testing.assert_array_equal(lamp.in_place(walk).joints, np.load(tmp_path / "place.npy"))
+    for way in (tmp_path / "way.txt", [(0, 0), (2, 0), (2, 2)]):
+        np.testing.assert_array_equal(lamp.along(walk, way).joints, np.load(tmp_path / "way.npy"))
+    still = lamp.in_place(lamp.loop(walk), is_loop=True).joints
+    np.testing.assert_allclose(still[0], still[-1], atol=1e-5)
+    with pytest.raises(ValueError, match="no finite number"):
+        lamp.along(walk, [(0, 0), (0, float("nan"))])
 
 
 def test_a_seed_that_was_drawn_is_named(model: lamp.Model) -> None:

@@ -18,11 +18,15 @@ from ..storage import safe_stem
 from .common import AsJson, UsageError, emit, motion_notes, note
 from .files import SAVED_FORMATS, OutputFiles, require_place, require_writable
 from .inputs import (
+    InPlaceOption,
     JointMap,
+    LoopOption,
     MotionInput,
+    PathOption,
     Recursive,
     Skipped,
     check_fps,
+    direction_option,
     motion_inputs,
     reading_option,
     stdin_inputs,
@@ -30,7 +34,11 @@ from .inputs import (
 
 if TYPE_CHECKING:
     from ..files.reading import Reading
+    from ..inference.direct import Direction
     from ..motion.motion import Motion
+
+    # The entry within its file, the motion as it is written, and what was done to it.
+    _Take = tuple[str, Motion, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class _Target:
     fps: its rate, None for the motion's own.
     scale: its unit.
     clean: whether the motion is cleaned up.
+    direction: what else becomes of it.
     body_models: folder of SMPL body models, one of which SMPL poses are fitted to.
     """
 
@@ -52,10 +61,12 @@ class _Target:
     fps: float | None
     scale: str
     clean: bool
+    direction: Direction
     body_models: Path | None
 
-    def converted(self, motion: Motion) -> Motion:
-        """The motion as it is written, with a note where its rate changes unasked."""
+    def converted(self, motion: Motion) -> tuple[Motion, dict[str, Any]]:
+        """The motion as it is written, with a note where its rate changes unasked; and what was done."""
+        from ..inference.direct import directed
         from ..motion.clean_up import clean_up_recording
 
         fps, notes = self.fps or motion.fps, motion.notes
@@ -69,7 +80,11 @@ class _Target:
             motion = _at_rate(motion, motion.skeleton.fps)
             joints = clean_up_recording(motion.joints, motion.skeleton)
             motion = replace(motion, joints=joints, features=None, poses=None)
-        return replace(_at_rate(motion, fps), notes=notes)
+        try:
+            motion, done = directed(motion, self.direction)
+        except ValueError as error:
+            raise ValueError(f"{motion.source}: {error}") from None
+        return replace(_at_rate(motion, fps), notes=notes), done
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,9 @@ def convert_command(
         bool,
         typer.Option("--clean", help="Hold resting feet, let sliding ones step, as in generated motions."),
     ] = False,
+    path: PathOption = None,
+    is_loop: LoopOption = False,
+    in_place: InPlaceOption = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes that read and convert files.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     as_json: AsJson = False,
@@ -116,6 +134,7 @@ def convert_command(
     """Convert motion files: joints, BVH and SMPL poses, each into each."""
     reading = reading_option(fps, body_models, joint_map)
     check_fps(output_fps, "--output-fps")
+    direction = direction_option(path, is_loop, in_place)
     names, place = motions or [], None
     if kind is None:
         if len(names) != 2:
@@ -129,7 +148,7 @@ def convert_command(
     from_stdin = "-" in names or not names
     if from_stdin and sys.stdin.isatty():
         raise UsageError("no motion; expected motion files, a folder, or file names on stdin")
-    target = _Target(kind, place, output, output_fps, scale, clean, body_models)
+    target = _Target(kind, place, output, output_fps, scale, clean, direction, body_models)
     inputs, outputs, skipped, written = (
         motion_inputs(names, recursive),
         OutputFiles(force),
@@ -142,12 +161,18 @@ def convert_command(
         piped = (_Job(item, reading, target) for item in stdin_inputs(stack, skipped)) if from_stdin else ()
         for job, takes in chain(_in_parallel(jobs, workers), ((job, _converted(job)) for job in piped)):
             try:
-                for take, motion in takes if place is None else _only(job.item, list(takes)):
-                    path, known = _write(motion, job.item, take, target, outputs)
+                for take, motion, done in takes if place is None else _only(job.item, list(takes)):
+                    written_to, known = _write(motion, job.item, take, target, outputs)
                     show_notes(motion)
                     record = {**job.item.record, "source": job.item.name, **({"take": take} if take else {})}
-                    record |= {"motion": str(path), "frames": len(motion), "fps": motion.fps, **known}
-                    emit(record, str(path), as_json)
+                    record |= {
+                        "motion": str(written_to),
+                        "frames": len(motion),
+                        "fps": motion.fps,
+                        **done,
+                        **known,
+                    }
+                    emit(record, str(written_to), as_json)
                     written += 1
             except BrokenPipeError:
                 # Whoever read the lines has gone.
@@ -161,13 +186,13 @@ def convert_command(
         raise UsageError("no motion; the input is empty")
 
 
-def _converted(job: _Job) -> Iterator[tuple[str, Motion]]:
-    """Every motion of a file with its entry, as it is written; raises as :meth:`MotionInput.read`."""
+def _converted(job: _Job) -> Iterator[_Take]:
+    """Every motion of a file as it is written; raises as :meth:`MotionInput.read`."""
     for take, motion in job.item.read(job.reading):
-        yield take, job.target.converted(motion)
+        yield take, *job.target.converted(motion)
 
 
-def _in_parallel(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[_Job, Iterator[tuple[str, Motion]]]]:
+def _in_parallel(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[_Job, Iterator[_Take]]]:
     """Every job with its motions; of several workers they come whole files at a time, errors last."""
     if workers == 1:
         yield from ((job, _converted(job)) for job in jobs)
@@ -176,8 +201,8 @@ def _in_parallel(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[_Job, Ite
     yield from ((job, _raising(takes)) for job, takes in zip(jobs, results, strict=True))
 
 
-def _converted_or_error(job: _Job) -> list[tuple[str, Motion] | Exception]:
-    found: list[tuple[str, Motion] | Exception] = []
+def _converted_or_error(job: _Job) -> list[_Take | Exception]:
+    found: list[_Take | Exception] = []
     try:
         found += _converted(job)
     except (ValueError, OSError) as error:
@@ -185,14 +210,14 @@ def _converted_or_error(job: _Job) -> list[tuple[str, Motion] | Exception]:
     return found
 
 
-def _raising(takes: Sequence[tuple[str, Motion] | Exception]) -> Iterator[tuple[str, Motion]]:
+def _raising(takes: Sequence[_Take | Exception]) -> Iterator[_Take]:
     for take in takes:
         if isinstance(take, Exception):
             raise take
         yield take
 
 
-def _only(item: MotionInput, takes: Sequence[tuple[str, Motion]]) -> Sequence[tuple[str, Motion]]:
+def _only(item: MotionInput, takes: Sequence[_Take]) -> Sequence[_Take]:
     if len(takes) != 1:
         raise UsageError(f"{item.name}: holds {len(takes)} motions; expected one, or --format and --output")
     return takes

@@ -29,7 +29,16 @@ from .common import (
     note_remarks,
 )
 from .files import COMPANIONS, PICTURE_FORMATS, SAVED_FORMATS, OutputFiles, formats_option, require_writable
-from .inputs import Skipped, read_option, read_records, stdin_lines
+from .inputs import (
+    InPlaceOption,
+    LoopOption,
+    PathOption,
+    Skipped,
+    direction_option,
+    read_option,
+    read_records,
+    stdin_lines,
+)
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -109,6 +118,9 @@ def generate_command(
     formats: Annotated[
         str, typer.Option("--format", help="Of npy, bvh, npz, glb, mp4, gif, webp, png.")
     ] = "npy,mp4",
+    path: PathOption = None,
+    is_loop: LoopOption = False,
+    in_place: InPlaceOption = False,
     raw: Annotated[bool, typer.Option("--raw", help="Leave feet and bones as they were made.")] = False,
     features: Annotated[bool, typer.Option("--features", help="Also write the frame features.")] = False,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(),
@@ -122,9 +134,13 @@ def generate_command(
     requests = _requests(prompts or [], prompt_file, skipped, then or [])
     if seconds and frames:
         raise UsageError("--seconds and --frames both give the length; expected one of them")
+    direction = direction_option(path, is_loop, in_place)
+    if direction.changes and features:
+        raise UsageError("--features: those of the network are no longer those of a motion that is changed")
     require_writable(output, "--output")
 
     from ..bundle.bundle import load_bundle
+    from ..inference.direct import directed
     from ..inference.familiarity import remarks_on
     from ..inference.generate import GenerateOptions, draws_of, generate
     from ..model.generator import SamplingOptions
@@ -149,7 +165,14 @@ def generate_command(
         made = zip(draws_of(work, samples), generate(bundle, work, options), strict=True)
         for number, (draw, motion) in enumerate(made):
             request, prompt = served[number // samples]
-            files = _write(motion, wanted, features, output, outputs)
+            together = together if number % samples else []
+            advance(1, "")
+            try:
+                motion, done = directed(motion, direction)
+            except ValueError as error:
+                skipped.add(UsageError(f"{quoted(motion.text)}: {error}"))
+                continue
+            files = _write(motion, wanted, features, output, outputs, is_loop)
             said = [remarks[part.text] for part in prompt.parts]
             record = {
                 **request.record,
@@ -162,15 +185,14 @@ def generate_command(
                 **({"seconds": motion.seconds} if "seconds" in request.record else {}),
                 "fps": motion.fps,
                 "model": bundle.config.name,
+                **done,
                 **_parts_record(motion),
                 **next((r for r in said if r.reason is not None), said[0]).record(),
             }
             emit(record, "  ".join(files.values()), as_json)
-            advance(1, "")
             together.append(motion)
             if len(together) == samples:
-                _write_together(together, wanted, output, outputs)
-                together = []
+                _write_together(together, wanted, output, outputs, is_loop)
     skipped.finish()
 
 
@@ -190,15 +212,23 @@ def _parts_record(motion: Motion) -> dict[str, Any]:
 
 
 def _write(
-    motion: Motion, wanted: tuple[str, ...], features: bool, output: Path, outputs: OutputFiles
+    motion: Motion,
+    wanted: tuple[str, ...],
+    features: bool,
+    output: Path,
+    outputs: OutputFiles,
+    is_loop: bool,
 ) -> dict[str, str]:
-    """Write one motion's files under one free name; their paths by key."""
+    """Write one motion's files under one free name; their paths by key. Pictures show a loop twice."""
+    from ..inference.direct import twice
+
+    shown = twice(motion) if is_loop else motion
     writers: dict[str, Callable[[Path], Any]] = {}
     keys: dict[str, str] = {}
     # What the next command of a pipe reads.
     main = min((kind for kind in wanted if kind in SAVED_FORMATS), key=SAVED_FORMATS.index, default="")
     for kind in wanted:
-        writers[f".{kind}"] = motion.save if kind in SAVED_FORMATS else motion.render
+        writers[f".{kind}"] = motion.save if kind in SAVED_FORMATS else shown.render
         keys[f".{kind}"] = {main: "motion", "mp4": "video"}.get(kind, kind)
     if features:
         writers["_features.npy"] = partial(write_array, array=motion.to_features())
@@ -208,18 +238,19 @@ def _write(
 
 
 def _write_together(
-    motions: list[Motion], wanted: tuple[str, ...], output: Path, outputs: OutputFiles
+    motions: list[Motion], wanted: tuple[str, ...], output: Path, outputs: OutputFiles, is_loop: bool
 ) -> None:
     """Several samples of one prompt in one picture, beside the ones of their own."""
     kinds = [kind for kind in wanted if kind in PICTURE_FORMATS]
     if len(motions) == 1 or not kinds:
         return
+    from ..inference.direct import twice
     from ..render.camera import SceneOptions
     from ..render.video import render_motions
 
     text = motions[0].text
     titles = [f"{number}. {text}" for number in range(1, len(motions) + 1)]
-    joints = [motion.joints for motion in motions]
+    joints = [(twice(motion) if is_loop else motion).joints for motion in motions]
     draw = partial(render_motions, joints, motions[0].fps, titles, options=SceneOptions(320, 320))
     paths = outputs.write(output, f"{safe_stem(text)}_samples", {f".{kind}": draw for kind in kinds})
     for path in paths.values():

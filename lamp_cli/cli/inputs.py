@@ -18,6 +18,7 @@ from .common import UsageError, error_sentence, note
 
 if TYPE_CHECKING:
     from ..files.reading import Reading
+    from ..inference.direct import Direction
     from ..motion.motion import Motion
 
 
@@ -44,6 +45,19 @@ JointMap = Annotated[
     Path | None,
     typer.Option("--map", help="File that names a skeleton's joints, a line each: left_hip = LeftThigh."),
 ]
+
+# Options of the commands that write motions.
+PathOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--path",
+        help="File of a path that walks, runs ... go along: lines x z in metres, or a drawn SVG line.",
+    ),
+]
+LoopOption = Annotated[
+    bool, typer.Option("--loop", help="The part that repeats best, closed: its end is its beginning.")
+]
+InPlaceOption = Annotated[bool, typer.Option("--in-place", help="Take the way out that the root goes.")]
 
 
 def set_encodings() -> None:
@@ -257,6 +271,16 @@ def reading_option(fps: float | None, body_models: Path | None, joint_map: Path 
     if body_models is not None and not body_models.is_dir():
         raise UsageError(f"--body-models {body_models}: no such folder; expected one with SMPL body models")
     return Reading(fps, body_models, () if joint_map is None else read_joint_map(joint_map))
+
+
+def direction_option(path: Path | None, is_loop: bool, in_place: bool) -> Direction:
+    """What is asked of motions; raises ``UsageError`` for a path that is none, or beside another option."""
+    from ..files.path_file import read_path
+    from ..inference.direct import Direction
+
+    if path is not None and (is_loop or in_place):
+        raise UsageError(f"--path and {'--loop' if is_loop else '--in-place'}: expected one of them")
+    return Direction(None if path is None else read_path(path), is_loop, in_place)
 
 
 def check_fps(fps: float | None, option: str = "--fps") -> None:

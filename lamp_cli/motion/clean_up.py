@@ -23,6 +23,8 @@ CONTACT_HEIGHT = 0.12
 # raised so far (metres) above where it mostly rests.
 SLOW, STILL_RESTING, RAISED = 0.35, 0.7, 0.02
 LEAST_CONTACT_FRAMES = 3
+# Metres; HuMoR's heights of a foot in contact (Rempe et al., ICCV 2021).
+DOWN_ANKLE, DOWN_TOE = 0.08, 0.04
 # A contact that drifts further (metres) is several contacts, or a foot that is meant to slide.
 MOST_DRIFT = 0.15
 BLEND_FRAMES = 4
@@ -50,13 +52,59 @@ def clean_up(joints: np.ndarray, contacts: np.ndarray, skeleton: Skeleton) -> np
     feet = list(skeleton.feet)
     resting = _resting(result, contacts > 0.5, feet, skeleton.fps)
     result[..., 1] -= _floor(result, resting, feet)
-    offsets, upright = np.zeros((len(result), 4, 3)), _upright(result, feet)
+    return above_floor(hold_feet(result, resting, skeleton), skeleton).astype(joints.dtype)
+
+
+def resting_feet(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Which of the foot joints (T, 4) of joints (T, J, 3), metres, at the skeleton's own rate, rest.
+
+    One that drifts away rests several times; one that is all but down before or after it rests, rests too.
+    """
+    feet = list(skeleton.feet)
+    found = _resting(joints, np.zeros((len(joints), len(feet)), dtype=bool), feet, skeleton.fps)
+    height = _above_floor(joints)[:, feet]
+    for number, foot in enumerate(feet):
+        contacts = list(_contacts(joints[:, foot, ::2], found[:, number]))
+        down = height[:, number] < (DOWN_ANKLE if "ankle" in skeleton.joint_names[foot] else DOWN_TOE)
+        found[:, number] = False
+        for begin, end in contacts:
+            first = begin - 1 if begin and down[begin - 1] and not found[max(begin - 2, 0), number] else begin
+            found[first : end + (end < len(down) and down[end]), number] = True
+    return found
+
+
+def hold_feet(
+    joints: np.ndarray, resting: np.ndarray, skeleton: Skeleton, most_drift: float = MOST_DRIFT
+) -> np.ndarray:
+    """Joints (T, J, 3) whose foot joints stay where they are ``resting`` (T, 4) and step in between.
+
+    At the skeleton's own rate; ``skeleton`` has the bone lengths of this body. A joint that drifts by more
+    than ``most_drift`` metres while it rests is let go there.
+    """
+    feet = list(skeleton.feet)
+    offsets, upright = np.zeros((len(joints), 4, 3)), _upright(joints, feet)
     for foot in (slice(0, 2), slice(2, 4)):
-        tracks = result[:, feet[foot]]
-        offsets[:, foot, ::2] = _foot_offsets(tracks[..., ::2], resting[:, foot])
-        rise = _rise(tracks + offsets[:, foot], _is_held(tracks[..., ::2], resting[:, foot]))
+        tracks = joints[:, feet[foot]]
+        offsets[:, foot, ::2] = _foot_offsets(tracks[..., ::2], resting[:, foot], most_drift)
+        held = _is_held(tracks[..., ::2], resting[:, foot], most_drift)
+        rise = _rise(tracks + offsets[:, foot], held)
         offsets[:, foot, 1] = (rise * upright)[:, None]
-    return above_floor(with_feet_moved(result, offsets, skeleton), skeleton).astype(joints.dtype)
+    return with_feet_moved(joints, offsets, skeleton)
+
+
+def with_feet_held(joints: np.ndarray, resting: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """As :func:`hold_feet` of feet that ``resting_feet`` found: of any body, which keeps its bones.
+
+    It goes no lower than it went before.
+    """
+    body = of_this_body(skeleton, joints)
+    floor = np.array([0.0, joints[..., 1].min(), 0.0])
+    return above_floor(hold_feet(joints - floor, resting, body, np.inf), body) + floor
+
+
+def of_this_body(skeleton: Skeleton, joints: np.ndarray) -> Skeleton:
+    """The skeleton with the usual bone lengths of a motion (T, J, 3), which need not be the reference's."""
+    return replace(skeleton, bone_lengths=(0.0, *np.median(bone_lengths(joints, skeleton), axis=0).tolist()))
 
 
 def clean_up_recording(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
@@ -68,8 +116,7 @@ def clean_up_recording(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     if not _has_ankles(skeleton):
         raise ValueError(f"{skeleton.name}'s joints cannot be cleaned up; expected those of humanml3d")
     contacts = joints_to_features(joints, skeleton)[:, -4:]
-    lengths = (0.0, *np.median(bone_lengths(joints, skeleton), axis=0).tolist())
-    body = replace(skeleton, bone_lengths=lengths)
+    body = of_this_body(skeleton, joints)
     return clean_up(joints, np.concatenate([contacts, contacts[-1:]]), body)
 
 
@@ -119,20 +166,32 @@ def with_feet_moved(joints: np.ndarray, offsets: np.ndarray, skeleton: Skeleton)
     if not moved.any():
         return result
     part, lengths = joints[moved], skeleton.bone_lengths
-    for first, (ankle, toe) in ((0, skeleton.left_foot), (2, skeleton.right_foot)):
-        knee = skeleton.parents[ankle]
-        hip = skeleton.parents[knee]
+    for first, (heel, toe) in ((0, skeleton.left_foot), (2, skeleton.right_foot)):
+        hip, knee, ankle = _leg_of(heel, skeleton)
         toe_goal = part[:, toe] + offsets[moved, first + 1]
-        foot = toe_goal - (part[:, ankle] + offsets[moved, first])
-        foot *= (lengths[toe] / np.maximum(np.linalg.norm(foot, axis=-1), 1e-9))[:, None]
+        foot = toe_goal - (part[:, heel] + offsets[moved, first])
+        foot *= (_length(part[:, toe] - part[:, heel]) / np.maximum(_length(foot), 1e-9))[:, None]
+        # Of KIT-ML's feet heel and toe are known, whose ankle goes with the heel.
+        above = part[:, ankle] - part[:, heel]
         pole = _knee_direction(part[:, [hip, knee, ankle, toe]])
         least = LEAST_REACH * (lengths[knee] + lengths[ankle])
         part[:, knee], part[:, ankle] = two_bones(
-            part[:, hip], toe_goal - foot, pole, lengths[knee], lengths[ankle], least
+            part[:, hip], toe_goal - foot + above, pole, lengths[knee], lengths[ankle], least
         )
-        part[:, toe] = part[:, ankle] + foot
+        part[:, heel] = part[:, ankle] - above
+        part[:, toe] = part[:, heel] + foot
     result[moved] = part
     return result
+
+
+def _leg_of(heel: int, skeleton: Skeleton) -> tuple[int, int, int]:
+    """Hip, knee and ankle of the leg that a foot's first joint, an ankle or a heel, is of."""
+    hip, knee, ankle = next(chain[1:4] for chain in skeleton.chains if heel in chain)
+    return hip, knee, ankle
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.norm(vectors, axis=-1))
 
 
 def _has_ankles(skeleton: Skeleton) -> bool:
@@ -179,11 +238,11 @@ def _upright(joints: np.ndarray, feet: list[int]) -> np.ndarray:
     return np.asarray(height > UPRIGHT_SHARE * np.percentile(height, 90))
 
 
-def _is_held(tracks: np.ndarray, resting: np.ndarray) -> np.ndarray:
+def _is_held(tracks: np.ndarray, resting: np.ndarray, most_drift: float) -> np.ndarray:
     """Whether one of a foot's two joints (T, 2, 2) is held (T,)."""
     held = np.zeros(len(tracks), dtype=bool)
     for k in (0, 1):
-        for begin, end in _contacts(tracks[:, k], resting[:, k]):
+        for begin, end in _contacts(tracks[:, k], resting[:, k], most_drift):
             held[begin:end] = True
     return held
 
@@ -207,21 +266,21 @@ def _rise(tracks: np.ndarray, held: np.ndarray) -> np.ndarray:
     return rise
 
 
-def _foot_offsets(tracks: np.ndarray, resting: np.ndarray) -> np.ndarray:
+def _foot_offsets(tracks: np.ndarray, resting: np.ndarray, most_drift: float) -> np.ndarray:
     """Offsets (T, 2, 2) that hold a foot's two joints (T, 2, 2) where they rest (T, 2).
 
     Where one joint of the foot rests, the other moves with it: a raised heel goes with its toe.
     """
-    offsets = np.stack([_held(tracks[:, k], resting[:, k]) for k in (0, 1)], axis=1)
+    offsets = np.stack([_held(tracks[:, k], resting[:, k], most_drift) for k in (0, 1)], axis=1)
     for own, other in ((0, 1), (1, 0)):
         led = resting[:, other] & ~resting[:, own]
         offsets[led, own] = offsets[led, other]
     return offsets
 
 
-def _held(track: np.ndarray, resting: np.ndarray) -> np.ndarray:
+def _held(track: np.ndarray, resting: np.ndarray, most_drift: float) -> np.ndarray:
     """Offsets (T, 2) that hold a point (T, 2) still in every contact and let go of it in between."""
-    contacts = list(_contacts(track, resting))
+    contacts = list(_contacts(track, resting, most_drift))
     frames: list[int] = []
     values: list[np.ndarray] = []
     for number, (begin, end) in enumerate(contacts):
@@ -242,12 +301,14 @@ def _held(track: np.ndarray, resting: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(times, frames, table[:, k]) for k in (0, 1)], axis=1)
 
 
-def _contacts(track: np.ndarray, resting: np.ndarray) -> Iterator[tuple[int, int]]:
+def _contacts(
+    track: np.ndarray, resting: np.ndarray, most_drift: float = MOST_DRIFT
+) -> Iterator[tuple[int, int]]:
     """First and last frame (exclusive) of each contact of a point; one that drifts is cut."""
     for first, last in _spans(resting):
         begin = first
         for frame in range(first + 1, last):
-            if np.linalg.norm(track[frame] - track[begin]) > MOST_DRIFT:
+            if np.linalg.norm(track[frame] - track[begin]) > most_drift:
                 yield from _long_enough(begin, frame - SLIDE_FRAMES)
                 begin = frame + SLIDE_FRAMES
         yield from _long_enough(begin, last)

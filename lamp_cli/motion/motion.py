@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -76,10 +77,10 @@ class Motion:
         # Features hold velocities from frame to frame: they are those of every frame or of none.
         features = None if self.features is None or step > 1 else self.features[frames]
         poses = None if self.poses is None else self.poses[frames]
-        parts = self._parts_of(range(len(self))[frames])
+        parts = self.parts_of(range(len(self))[frames])
         return replace(self, joints=joints, fps=self.fps / step, features=features, poses=poses, parts=parts)
 
-    def _parts_of(self, frames: range) -> tuple[MotionPart, ...]:
+    def parts_of(self, frames: Sequence[int]) -> tuple[MotionPart, ...]:
         """The parts that some of the ``frames`` are of, in frames counted among those."""
         found = []
         for part in self.parts:

@@ -125,3 +125,10 @@ def to_axis_angle(q: np.ndarray) -> np.ndarray:
     sine = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)
     angle = 2 * np.arctan2(sine, np.abs(q[..., :1]))
     return q[..., 1:] * np.where(q[..., :1] < 0, -1.0, 1.0) * angle / np.maximum(sine, 1e-12)
+
+
+def of_axis_angle(vectors: np.ndarray) -> np.ndarray:
+    """Unit quaternions (..., 4) of axes times angles in radians (..., 3)."""
+    half = np.linalg.norm(vectors, axis=-1, keepdims=True) / 2.0
+    # sin(x) / x, which is 1 for no turn.
+    return np.concatenate([np.cos(half), vectors * (0.5 * np.sinc(half / np.pi))], axis=-1)

@@ -12,6 +12,7 @@ from lamp_cli.files.load import load_motion
 from lamp_cli.metrics.physics import bone_drift
 from lamp_cli.motion.joint_rotations import joint_rotations
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.command_line import lamp, lamp_process
 from tests.conftest import wandering
 
@@ -111,6 +112,75 @@ def test_clean_holds_feet_and_keeps_the_body(joints: np.ndarray, tmp_path: Path)
     assert np.linalg.norm(clean - joints, axis=-1).mean() < 0.05
     np.save(tmp_path / "kit.npy", wandering(KIT, 20).astype(np.float32))
     assert "cannot be cleaned up" in lamp("convert", "kit.npy", "k.npy", "--clean", cwd=tmp_path).stderr
+
+
+def made_up(action: str, path: Path) -> np.ndarray:
+    """A synthetic clip, which then lies in ``path``."""
+    joints = synthetic_clip_of(action, np.random.default_rng(3)).joints
+    np.save(path, joints)
+    return joints
+
+
+def test_a_walk_becomes_a_loop_in_place_or_along_a_path(tmp_path: Path) -> None:
+    made_up("walk", tmp_path / "walk.npy")
+    (tmp_path / "way.txt").write_text("0 0\n0 2\n2 2\n")
+    (tmp_path / "way.svg").write_text('<svg><path d="M0 0 V200 H200"/></svg>')
+    [row] = lamp("convert", "walk.npy", "loop.npy", "--loop", "--in-place", cwd=tmp_path).rows
+    loop = np.load(tmp_path / "loop.npy")
+    assert row["in_place"] and row["loop"]["end"] - row["loop"]["start"] == pytest.approx(
+        (len(loop) - 1) / 20
+    )
+    np.testing.assert_allclose(loop[0], loop[-1], atol=1e-5)
+    [written] = lamp("convert", "walk.npy", "written.npy", "--path", "way.txt", cwd=tmp_path).rows
+    [drawn] = lamp("convert", "walk.npy", "drawn.npy", "--path", "way.svg", cwd=tmp_path).rows
+    assert written["path"] == drawn["path"] and written["path"]["error"] < 0.1
+    assert written["path"]["covered"] == pytest.approx(written["path"]["length"], abs=0.02)
+
+
+def test_another_rate_comes_back(tmp_path: Path) -> None:
+    made_up("walk", tmp_path / "walk.npy")
+    lamp("convert", "walk.npy", "fast.bvh", "--output-fps", "60", cwd=tmp_path)
+    [row] = lamp("convert", "fast.bvh", "loop.bvh", "--loop", cwd=tmp_path).rows
+    loop = load_motion(tmp_path / "loop.bvh")
+    assert row["fps"] == loop.fps == 60.0
+    poses = loop.joints - loop.joints[:, :1] * np.float32([1, 0, 1])
+    assert np.linalg.norm(poses[0] - poses[-1], axis=-1).max() < 0.01
+
+
+def test_of_a_folder_what_cannot_loop_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for action in ("walk", "sit down"):
+        made_up(action, tmp_path / "in" / f"{action}.npy")
+    words = ("--format", "bvh", "--output", "out", "--loop", "--workers", "2")
+    done = lamp("convert", "in", *words, cwd=tmp_path)
+    assert [Path(row["motion"]).name for row in done.rows] == ["walk.bvh"]
+    assert f"left out: {Path('in') / 'sit down.npy'}: the motion cannot loop" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sit.npy", "--loop"), "sit.npy: the motion cannot loop: it never comes back"),
+        (("short.npy", "--loop"), "short.npy: the motion cannot loop: it lasts 0.05 s"),
+        (("sit.npy", "--path", "way.txt"), "sit.npy: the motion travels 0."),
+        (("short.npy", "--path", "way.txt"), "short.npy: the motion travels 0.00 m"),
+        (("sit.npy", "--path", "point.txt"), "point.txt: a path of 0 m (1 point)"),
+        (("sit.npy", "--path", "nan.txt"), "nan.txt: line 2: expected finite numbers"),
+        (("sit.npy", "--path", "broken.svg"), "broken.svg: no SVG picture"),
+        (("sit.npy", "--path", "missing.txt"), "missing.txt: no such file"),
+        (("sit.npy", "--path", "way.txt", "--loop"), "--path and --loop: expected one of them"),
+        (("sit.npy", "--path", "way.txt", "--in-place"), "--path and --in-place: expected one of them"),
+    ],
+)
+def test_what_cannot_be_directed_is_said(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    sitting = made_up("sit down", tmp_path / "sit.npy")
+    np.save(tmp_path / "short.npy", sitting[:1])
+    files = {"way.txt": "0 0\n0 2\n", "point.txt": "1 1\n", "nan.txt": "0 0\n0 nan\n", "broken.svg": "<svg"}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    done = lamp("convert", words[0], "out.npy", *words[1:], cwd=tmp_path)
+    assert done.returncode == 2 and said in done.stderr.splitlines()[-1], done.stderr
+    assert not (tmp_path / "out.npy").exists()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -17,6 +18,9 @@ from lamp_cli.bundle.bundle import save_bundle
 from lamp_cli.bundle.training_sentences import TrainingSentences
 from lamp_cli.cli.app import main
 from lamp_cli.files.load import load_motion
+from lamp_cli.motion.motion import Motion
+from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.command_line import calling, imported_by, lamp
 from tests.inference.test_retrieve import tiny_bundle
 
@@ -125,6 +129,55 @@ def test_parts_that_cannot_be_are_refused(
     done = generate(*words, "--output", "none")
     assert (done.code, done.records, (tmp_path / "none").exists()) == (2, [], False)
     assert message in done.notes[-1]
+
+
+@pytest.fixture
+def as_if_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of what the network makes come synthetic clips: a walk if asked for, else sitting down."""
+    from lamp_cli.inference import generate as module
+
+    def clip(bundle: object, draw: Any, features: object, options: object) -> Motion:
+        action = "walk" if "walk" in draw.prompt.text else "sit down"
+        joints = synthetic_clip_of(action, np.random.default_rng(3)).joints
+        return Motion(joints, HUMANML3D, 20.0, text=draw.prompt.text)
+
+    monkeypatch.setattr(module, "_motion", clip)
+
+
+def test_a_loop_is_made_and_shown_twice(as_if_made: None, generate: Callable[..., Done]) -> None:
+    done = generate("a person walks", "--loop", "--in-place", "--frames", "40", "--format", "npy,mp4")
+    [record] = done.records
+    joints = np.load(record["motion"])
+    assert len(joints) == record["frames"] and record["in_place"]
+    np.testing.assert_allclose(joints[0], joints[-1], atol=1e-5)
+    with av.open(record["video"]) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 2 * len(joints) - 1
+
+
+def test_a_motion_goes_along_a_path_and_one_that_cannot_is_left_out(
+    as_if_made: None, generate: Callable[..., Done], tmp_path: Path
+) -> None:
+    (tmp_path / "way.txt").write_text("1 1\n1 5\n4 5\n")
+    done = generate("a person walks", "a person sits", "--frames", "40", "--path", "way.txt")
+    assert done.code == 1 and "'a person sits': the motion travels" in done.notes[-1]
+    [record] = done.records
+    assert record["path"]["error"] < 0.1
+    np.testing.assert_allclose(np.load(record["motion"])[0, 0, ::2], [1.0, 1.0], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--path", "missing.svg"), "missing.svg: no such file"),
+        (("--path", "missing.svg", "--loop"), "--path and --loop: expected one of them"),
+        (("--loop", "--features"), "--features: those of the network"),
+    ],
+)
+def test_directions_that_cannot_be_are_refused_before_anything_is_made(
+    generate: Callable[..., Done], words: tuple[str, ...], said: str
+) -> None:
+    done = generate("a person walks", *words)
+    assert (done.code, done.records) == (2, []) and said in done.notes[-1]
 
 
 def test_rotations_are_written_for_other_programs(generate: Callable[..., Done]) -> None:

@@ -1,0 +1,114 @@
+"""Directing motions that are there: loops, motions in place, motions along a path.
+
+What may be asked together, at which rate it is done, and what is said of it; the geometry is ``motion``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..files.path_file import read_path
+from ..motion.floor_path import FloorPath, bent_along, floor_path
+from ..motion.looping import closed_loop, repeated, without_path
+from ..motion.motion import Motion
+from ..motion.transform import resample
+
+
+@dataclass(frozen=True)
+class Direction:
+    """What becomes of a motion.
+
+    path: that its root goes along.
+    is_loop: whether it becomes a loop.
+    in_place: whether its root stays where it is.
+
+    Raises ``ValueError`` for a path beside one of the others.
+    """
+
+    path: FloorPath | None = None
+    is_loop: bool = False
+    in_place: bool = False
+
+    def __post_init__(self) -> None:
+        if self.path is not None and (self.is_loop or self.in_place):
+            other = "a loop" if self.is_loop else "a motion in place"
+            raise ValueError(f"a path leads somewhere, {other} does not; expected one of them")
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is asked."""
+        return self.path is not None or self.is_loop or self.in_place
+
+
+def directed(motion: Motion, direction: Direction) -> tuple[Motion, dict[str, Any]]:
+    """The motion as it is asked for, and what was done, for a line of output.
+
+    It is done at the skeleton's own rate; a motion of another gets that back. Raises ``ValueError`` for a
+    motion that cannot loop, or does not travel where a path is asked for.
+    """
+    if not direction.changes:
+        return motion, {}
+    rate, skeleton = motion.skeleton.fps, motion.skeleton
+    joints = resample(motion.joints, motion.fps, rate).astype(np.float64)
+    frames, done = np.arange(len(joints)), dict[str, Any]()
+    if direction.path is not None:
+        bent = bent_along(joints, direction.path, skeleton)
+        joints, frames = bent.joints, bent.frames
+        done["path"] = {
+            "length": direction.path.length,
+            "covered": bent.covered,
+            "stretch": bent.stretch,
+            "rounds": bent.rounds,
+            "error": bent.error,
+        }
+    if direction.is_loop:
+        found = closed_loop(joints, skeleton)
+        joints, frames = found.joints, frames[found.start : found.end + 1]
+        done["loop"] = {"start": found.start / rate, "end": found.end / rate, "gap": found.gap}
+    if direction.in_place:
+        joints = without_path(joints, skeleton, direction.is_loop)
+        done["in_place"] = True
+    result = resample(joints, rate, motion.fps).astype(np.float32)
+    here = np.interp(np.arange(len(result)) * rate / motion.fps, np.arange(len(frames)), frames)
+    parts = motion.parts_of(np.round(here * motion.fps / rate).astype(int).tolist())
+    return replace(motion, joints=result, features=None, poses=None, parts=parts), done
+
+
+def twice(motion: Motion) -> Motion:
+    """A loop played twice, each round from where the one before ends."""
+    joints = repeated(motion.joints, 2, motion.skeleton)
+    return replace(motion, joints=joints, features=None, poses=None, parts=())
+
+
+def loop(motion: Motion) -> Motion:
+    """The part of a motion that repeats best, closed: its last pose, velocity and contacts are its first.
+
+    Raises ``ValueError`` for a motion that cannot loop.
+    """
+    return directed(motion, Direction(is_loop=True))[0]
+
+
+def in_place(motion: Motion, is_loop: bool = False) -> Motion:
+    """The motion without its root's path; of a loop (``is_loop``) the result is one too."""
+    if not is_loop:
+        return directed(motion, Direction(in_place=True))[0]
+    joints = without_path(motion.joints.astype(np.float64), motion.skeleton, is_loop=True)
+    return replace(motion, joints=joints.astype(np.float32), features=None, poses=None)
+
+
+def along(motion: Motion, path: str | Path | Sequence[tuple[float, float]] | np.ndarray) -> Motion:
+    """A motion that walks, runs or otherwise travels, along a path, with its feet planted.
+
+    path: a file of lines ``x z`` in metres or an SVG picture with one drawn line (100 units a metre); or such
+        points.
+
+    Rounds of the gait come again or are left out until the motion is as long as the path. Raises
+    ``ValueError`` for a motion that does not travel, or a path that is none.
+    """
+    found = read_path(Path(path)) if isinstance(path, str | Path) else floor_path(np.asarray(path))
+    return directed(motion, Direction(found))[0]

@@ -1,0 +1,118 @@
+"""Loops close in pose, velocity and contact; motions in place go nowhere."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from lamp_cli.metrics.physics import foot_skate
+from lamp_cli.motion.clean_up import resting_feet
+from lamp_cli.motion.looping import CannotLoop, Loop, closed_loop, repeated, without_path
+from lamp_cli.motion.placement import headings, placed, wrapped
+from lamp_cli.motion.plausibility import bone_lengths
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.synthetic.corpus import synthetic_clip_of
+from tests.conftest import standing, wandering
+
+
+@cache
+def clip(action: str) -> np.ndarray:
+    return synthetic_clip_of(action, np.random.default_rng(3)).joints.astype(np.float64)
+
+
+@cache
+def looped(action: str) -> Loop:
+    return closed_loop(clip(action), HUMANML3D)
+
+
+def turn_of(joints: np.ndarray) -> float:
+    return float(wrapped(np.subtract(*headings(joints[[-1, 0]], HUMANML3D))))
+
+
+@pytest.mark.parametrize("action", ["walk", "run", "sidestep", "walk in a circle", "wave", "jump", "stand"])
+def test_the_end_is_the_beginning(action: str) -> None:
+    joints = looped(action).joints
+    again = placed(joints, joints[0], joints[-1], HUMANML3D)
+    assert np.linalg.norm(again[0] - joints[-1], axis=-1).max() < 0.01
+    arriving, leaving = joints[-1] - joints[-2], again[1] - again[0]
+    assert 20 * np.linalg.norm(arriving - leaving, axis=-1).max() < 0.1
+    rounds = repeated(joints, 2, HUMANML3D)
+    resting = resting_feet(rounds, HUMANML3D)
+    middle = len(joints) - 1
+    assert (resting[middle - 1] == resting[middle + 1]).sum() >= 3
+    jumps = np.linalg.norm(np.diff(rounds, n=2, axis=0), axis=-1).max(1)
+    assert jumps[middle - 2 : middle + 2].max() <= 1.3 * jumps[: middle - 2].max() + 0.005
+
+
+@pytest.mark.parametrize("action", ["walk", "sidestep", "wave", "jump"])
+def test_feet_and_bones_are_as_before(action: str) -> None:
+    joints = looped(action).joints
+    assert (foot_skate(joints, 20.0) or 0.0) < 0.3
+    usual = np.median(bone_lengths(clip(action), HUMANML3D), axis=0)
+    assert np.abs(bone_lengths(joints, HUMANML3D) - usual).max() < 0.02
+
+
+def test_a_walk_goes_straight_and_is_all_walking() -> None:
+    loop = looped("walk")
+    assert abs(turn_of(loop.joints)) < 1e-3
+    way = np.linalg.norm(loop.joints[-1, 0] - loop.joints[0, 0])
+    speeds = np.linalg.norm(np.diff(loop.joints[:, 0, ::2], axis=0), axis=-1) * 20
+    assert way > 1.0 and speeds.min() > 0.5 * speeds.mean()
+
+
+def test_a_circle_stays_a_circle_and_a_wave_in_its_place() -> None:
+    assert abs(turn_of(looped("walk in a circle").joints)) > 0.5
+    wave = looped("wave").joints
+    np.testing.assert_allclose(wave[-1], wave[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("action", ["sit down", "lie down", "stand up"])
+def test_what_does_not_come_back_cannot_loop(action: str) -> None:
+    with pytest.raises(CannotLoop, match=r"never comes back .* cm from its first"):
+        closed_loop(clip(action), HUMANML3D)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 8])
+def test_what_is_too_short_cannot_loop(frames: int) -> None:
+    with pytest.raises(CannotLoop, match="lasts"):
+        closed_loop(clip("walk")[:frames], HUMANML3D)
+
+
+def test_a_statue_loops() -> None:
+    joints = closed_loop(np.tile(standing(HUMANML3D), (40, 1, 1)), HUMANML3D).joints
+    np.testing.assert_allclose(joints, np.tile(standing(HUMANML3D), (len(joints), 1, 1)), atol=1e-6)
+
+
+def test_kits_joints_loop_too() -> None:
+    swing = np.tile(standing(KIT), (60, 1, 1))
+    wrists = [KIT.joint_names.index(f"{side}_wrist") for side in ("left", "right")]
+    swing[:, wrists, 2] += 0.1 * np.sin(2 * np.pi * np.arange(60) / 15)[:, None]
+    joints = closed_loop(swing, KIT).joints
+    np.testing.assert_allclose(joints[0], joints[-1], atol=1e-6)
+
+
+def test_place_and_heading_do_not_matter() -> None:
+    moved = placed(clip("walk"), clip("walk")[0], wandering(HUMANML3D, 90)[-1], HUMANML3D)
+    loop = closed_loop(moved, HUMANML3D)
+    assert (loop.start, loop.end) == (looped("walk").start, looped("walk").end)
+
+
+def test_in_place_only_sway_is_left() -> None:
+    walk = clip("walk")
+    joints = without_path(walk, HUMANML3D)
+    assert np.linalg.norm(np.ptp(walk[:, 0, ::2], axis=0)) > 2.0
+    assert np.linalg.norm(joints[:, 0, ::2] - joints[0, 0, ::2], axis=1).max() < 0.1
+    np.testing.assert_allclose(np.diff(joints, axis=1), np.diff(walk, axis=1), atol=1e-9)
+    np.testing.assert_allclose(joints[..., 1], walk[..., 1], atol=1e-12)
+
+
+def test_a_loop_in_place_is_a_loop() -> None:
+    joints = without_path(looped("walk").joints, HUMANML3D, is_loop=True)
+    np.testing.assert_allclose(joints[-1], joints[0], atol=1e-6)
+    assert 20 * np.linalg.norm((joints[1] - joints[0]) - (joints[-1] - joints[-2]), axis=-1).max() < 0.1
+
+
+def test_one_frame_in_place_stays() -> None:
+    np.testing.assert_allclose(without_path(clip("walk")[:1], HUMANML3D), clip("walk")[:1], atol=1e-9)
