@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ..data.statistics import Statistics
 from ..model.state import first_misfit
 from ..storage import replacing
 
@@ -57,6 +59,16 @@ def load_weights(path: Path, network: nn.Module, device: torch.device) -> None:
     whole = {k: v.to(device, expected[k].dtype) for k, v in tensors.items()}
     network.load_state_dict(whole, assign=True)
     network.eval().requires_grad_(False)
+
+
+def weights_digest(networks: Iterable[nn.Module], statistics: Statistics, words: Sequence[str] = ()) -> str:
+    """Eight digits that change with any weight, the statistics or the words that networks read."""
+    digest = hashlib.sha256(statistics.mean.tobytes() + statistics.std.tobytes())
+    digest.update("\n".join(words).encode())
+    for network in networks:
+        for value in network.state_dict().values():
+            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:8]
 
 
 def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from ..scoring.figures import (
     MATCHING,
     METRICS,
     MULTIMODALITY,
+    OF_GENERATED,
     OF_MOTIONS,
     PHYSICS,
     PROTOCOLS,
@@ -56,9 +57,7 @@ _PROTOCOL_HELP = "; ".join(f"of {metric}: {', '.join(names)}" for metric, names 
 # Options whose name is not their parameter's.
 _OPTIONS = {name: f"bertscore-{name}" for name in ("encoder", "layer", "preset")}
 _OPTIONS |= {"body_models": "body-models", "joint_map": "map", "top_fraction": "top-fraction"}
-# Figures of motions that are generated when a data set is scored.
 _OF_SAMPLING = ("candidates", "guidance", "steps", "temperature", "top_fraction")
-_OF_GENERATED = (BERTSCORE, *MATCHING, MULTIMODALITY, PHYSICS)
 
 
 @dataclass(frozen=True)
@@ -134,6 +133,9 @@ def score_command(
         bool, typer.Option("--reconstruction", help="Of the motion tokenizer.")
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help="All of these.")] = False,
+    signature: Annotated[
+        bool, typer.Option("--signature", help="Only the line that says how these would be measured.")
+    ] = False,
     repetitions: Annotated[int, typer.Option(min=1, help="Loadings, generations, draws.")] = 20,
     protocol: Annotated[list[str] | None, typer.Option(help=f"{_PROTOCOL_HELP}; repeatable.")] = None,
     dissimilar: Annotated[
@@ -209,13 +211,18 @@ def score_command(
         networks = _Networks(model, device, tuple(evaluator or ()), encoder, layer, preset, precision)
         reader = _Reader(reading, skipped, stack.enter_context(motion_notes()))
         if source.files:
-            report, name = _score_files(source.files, reader, options, networks)
+            report, name = _score_files(source.files, reader, options, networks, signature)
         else:
             if not source.lines:
                 sampling = steps, guidance, temperature, top_fraction
                 options = _generating(options, candidates, sampling, raw, precision)
             chosen = _Data(data, split, limit)
-            report, name = _score_texts(source.lines, reader, chosen, options, networks, seed is None)
+            told = seed is None and not signature
+            report, name = _score_texts(source.lines, reader, chosen, options, networks, told, signature)
+    if signature:
+        print(report.signature)
+        skipped.finish()
+        return
     if data is not None and not source.lines and stdin_is_waiting():
         note("lines on stdin are not read: with --data they are named by -")
     note_report(report)
@@ -224,7 +231,13 @@ def score_command(
     compared = [] if earlier is None else changes(report.measurements, earlier, wanted)
     files = OutputFiles(force)
     if output is not None:
-        write = partial(write_report, measurements=report.measurements, model=name, compared=compared)
+        write = partial(
+            write_report,
+            measurements=report.measurements,
+            model=name,
+            compared=compared,
+            signature=report.signature,
+        )
         files.write_one(output, write)
     if plot is not None:
         files.write_one(
@@ -269,7 +282,7 @@ def _of_motions(wanted: tuple[str, ...], everything: bool) -> tuple[str, ...]:
 def _refuse_idle(given: Collection[str], source: ScoreSource, options: ScoreOptions) -> None:
     """Raise ``UsageError`` for an option that would change nothing in this call."""
     from_data = not source.files and not source.lines
-    generated = from_data and options.wants(*_OF_GENERATED)
+    generated = from_data and options.wants(*OF_GENERATED)
     judged = options.wants(*MATCHING, MULTIMODALITY, CAPTIONS)
     reads = options.wants(BERTSCORE, CAPTIONS) or (options.wants(RETRIEVAL) and options.reads_sentences())
     chosen = options.named_protocols(RETRIEVAL) or PROTOCOLS[RETRIEVAL]
@@ -278,6 +291,11 @@ def _refuse_idle(given: Collection[str], source: ScoreSource, options: ScoreOpti
             ("recursive",),
             any(f.origin == "folder" for f in source.files),
             "belongs to folders",
+        ),
+        (
+            ("output", "plot", "baseline", "fail_on_regression", "as_json"),
+            "signature" not in given,
+            "--signature measures nothing",
         ),
         (("split",), "data" in given, "belongs to --data DIR, which is not given"),
         (("data",), from_data or options.wants(BERTSCORE, PHYSICS, *MATCHING), "no true motion is needed"),
@@ -319,12 +337,19 @@ def _generating(
 
 
 def _score_files(
-    files: Sequence[ScoredFile], reader: _Reader, options: ScoreOptions, networks: _Networks
+    files: Sequence[ScoredFile],
+    reader: _Reader,
+    options: ScoreOptions,
+    networks: _Networks,
+    signature_only: bool,
 ) -> tuple[Report, str | None]:
     """Figures of motion files; the physical ones load no model and no torch."""
     from ..scoring.motion_quality import score_physics
+    from ..scoring.signature import motions_signature
 
     found = _read_files(files, reader)
+    if signature_only and options.metrics == (PHYSICS,):
+        return Report(signature=motions_signature(len(list(found)), options)), None
     if options.metrics == (PHYSICS,):
         return score_physics(found), None
 
@@ -332,6 +357,8 @@ def _score_files(
     from ..scoring.score import score_motions
 
     models = Models(ModelChoice(networks.model, device_option(networks.device), captioner=False))
+    if signature_only:
+        return Report(signature=motions_signature(len(list(found)), options, models)), None
     report = score_motions(found, models, options)
     return report, models.bundle.config.name
 
@@ -358,13 +385,15 @@ def _score_texts(
     options: ScoreOptions,
     networks: _Networks,
     tell_seed: bool,
+    signature_only: bool,
 ) -> tuple[Report, str | None]:
-    """Figures of motions with their sentences."""
+    """Figures of motions with their sentences; with ``signature_only`` none."""
     from ..scoring.bertscore_encoders import bertscore_setting
     from ..scoring.evaluators import require_evaluators
     from ..scoring.models import ModelChoice, Models
-    from ..scoring.score import score_pairs, score_split
+    from ..scoring.score import generation_of, score_pairs, score_split
     from ..scoring.scored_motions import open_split, read_examples, sample_split
+    from ..scoring.signature import pairs_signature, split_signature
 
     encoder, layer, config = bertscore_setting(networks.encoder, networks.layer, networks.preset)
     require_evaluators(networks.evaluators)
@@ -388,6 +417,11 @@ def _score_texts(
     if tell_seed:
         note(f"seed {options.seed}")
     if lines:
+        if signature_only:
+            return Report(signature=pairs_signature(examples, models, options)), None
         return score_pairs(examples, models, options, split, progress), models.name
     assert split is not None
+    if signature_only:
+        how = generation_of(models, options)
+        return Report(signature=split_signature(split, models, options, how)), None
     return score_split(split, models, options, progress), models.name

@@ -28,7 +28,8 @@ def print_report(report: Report, model: str | None, compared: Sequence[Change], 
     if lines:
         try:
             for measurement in report.measurements:
-                emit(row(measurement, model, by_figure.get(id(measurement))), "", True)
+                change = by_figure.get(id(measurement))
+                emit(row(measurement, model, change, report.signature), "", True)
         except BrokenPipeError:
             # Nobody reads on; the exit code still tells, and nothing is flushed once more on the way out.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -36,21 +37,22 @@ def print_report(report: Report, model: str | None, compared: Sequence[Change], 
         if change.verdict is Verdict.GONE:
             note(sentence(change))
     if not lines or sys.stderr.isatty():
-        _show_table(report.measurements, compared, on_stderr=lines)
+        _show_table(report, compared, on_stderr=lines)
 
 
-def _show_table(measurements: Sequence[Measurement], compared: Sequence[Change], on_stderr: bool) -> None:
+def _show_table(report: Report, compared: Sequence[Change], on_stderr: bool) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     console = Console(stderr=on_stderr, markup=False, highlight=False)
-    for title, shown in sections(table(measurements, compared)):
+    for title, shown in sections(table(report.measurements, compared)):
         drawn = Table(*shown.head, box=SIMPLE_HEAD, pad_edge=False)
         for line in shown.rows:
             drawn.add_row(*line)
         console.print(title, style="bold")
         console.print(drawn)
+    console.print(f"signature: {report.signature}", soft_wrap=True)
 
 
 def draw_report(

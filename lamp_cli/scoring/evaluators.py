@@ -7,8 +7,8 @@ judge their own family. Knows embeddings and similarities; the metrics on them a
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -18,6 +18,7 @@ import torch
 from ..bundle.bundle import Bundle
 from ..bundle.released.evaluator import load_released_evaluator, require_released_evaluator
 from ..bundle.trained_evaluator import TrainedEvaluator, is_evaluator, load_evaluator_folder
+from ..bundle.weights import weights_digest
 from ..data.captions import Caption
 from ..data.evaluation_set import padded
 from ..inference.embed import embed_motions, embed_texts, matching_probabilities, similarity, words_on_device
@@ -51,9 +52,10 @@ class Evaluator(Protocol):
 class GuoEvaluator:
     """An evaluator of Guo et al.'s design: similar is what lies close, by Euclidean distance."""
 
-    def __init__(self, trained: TrainedEvaluator, released: bool = False):
+    def __init__(self, trained: TrainedEvaluator):
         self._trained = trained
-        self._name = trained.name if released else f"{trained.name} ({_digest(trained)})"
+        digest = weights_digest([trained.network], trained.statistics, trained.words.words)
+        self._name = f"{trained.name} ({digest})"
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> GuoEvaluator:
@@ -61,7 +63,7 @@ class GuoEvaluator:
 
         Raises ``ValueError`` naming the file that is missing, unsafe or of other sizes.
         """
-        return cls(load_released_evaluator(folder, device), released=True)
+        return cls(load_released_evaluator(folder, device))
 
     @classmethod
     def load_trained(cls, folder: Path, device: torch.device) -> GuoEvaluator:
@@ -70,7 +72,7 @@ class GuoEvaluator:
 
     @property
     def name(self) -> str:
-        """``guo:humanml3d``, ``guo:kit``, or the name of a trained one with the digest of its weights."""
+        """``guo:humanml3d``, ``guo:kit``, or the name of a trained one, with the digest of its weights."""
         return self._name
 
     @property
@@ -124,10 +126,11 @@ class LampEvaluator:
     def __init__(self, bundle: Bundle):
         self._bundle = bundle
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """``lamp:`` and the bundle's name."""
-        return f"lamp:{self._bundle.config.name}"
+        """``lamp:``, the bundle's name, and the digest of its weights."""
+        digest = weights_digest([self._bundle.tokenizer, self._bundle.lamp], self._bundle.statistics)
+        return f"lamp:{self._bundle.config.name} ({digest})"
 
     @property
     def skeleton(self) -> Skeleton:
@@ -185,8 +188,8 @@ def load_evaluators(
 ) -> list[Evaluator]:
     """The evaluators that ``--evaluator`` names: ``guo:PATH``, ``lamp`` (of ``bundle()``) or a folder.
 
-    A folder is an evaluator's or holds one as ``evaluator/``, as a bundle with one does. Its name has the
-    digest of its weights behind it, so that two of one name are two; the same one twice counts once. Raises
+    A folder is an evaluator's or holds one as ``evaluator/``, as a bundle with one does. A name has the
+    digest of the weights behind it, so that two of one name are two; the same one twice counts once. Raises
     ``ValueError`` for a choice that is none of these.
     """
     found: dict[str, Evaluator] = {}
@@ -209,14 +212,6 @@ def require_evaluators(choices: Sequence[str]) -> None:
             require_released_evaluator(Path(choice.removeprefix("guo:")))
         elif choice != "lamp":
             _trained(choice)
-
-
-def _digest(trained: TrainedEvaluator) -> str:
-    """Eight digits that change with an evaluator's weights or statistics."""
-    digest = hashlib.sha256(trained.statistics.mean.tobytes() + trained.statistics.std.tobytes())
-    for value in trained.network.state_dict().values():
-        digest.update(value.cpu().numpy().tobytes())
-    return digest.hexdigest()[:8]
 
 
 def _trained(choice: str) -> Path:

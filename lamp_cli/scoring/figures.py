@@ -58,6 +58,8 @@ METRICS = (
     RECONSTRUCTION,
     DISTRIBUTION,
 )
+# Of motions that are generated where a data set is scored.
+OF_GENERATED = (BERTSCORE, *MATCHING, MULTIMODALITY, PHYSICS)
 # Of motions alone, without texts.
 OF_MOTIONS = (PHYSICS, RECONSTRUCTION)
 
@@ -190,19 +192,24 @@ class MotionOrigin:
 
 @dataclass(repr=False)
 class Report:
-    """Figures as they are measured, refusals with their reasons, remarks, and what can be drawn."""
+    """Figures as they are measured, refusals with their reasons, remarks, and what can be drawn.
+
+    ``signature`` says in one line how all of them were measured.
+    """
 
     measurements: list[Measurement] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     heatmap: Heatmap | None = None
     recalls: dict[str, np.ndarray] = field(default_factory=dict)
+    signature: str = ""
 
     def __repr__(self) -> str:
         from .report import markdown
 
         told = [*self.notes, *(f"not measured: {sentence}" for sentence in self.refusals)]
-        return "\n".join([markdown(self.measurements), *told])
+        signed = [f"signature: {self.signature}"] if self.signature else []
+        return "\n".join([markdown(self.measurements), *signed, *told])
 
     @contextmanager
     def refusing(self) -> Iterator[None]:

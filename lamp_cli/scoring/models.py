@@ -15,6 +15,7 @@ import torch
 from ..bundle.bundle import Bundle, find_bundle, load_bundle, read_config
 from ..bundle.config import BundleConfig
 from ..bundle.trained_evaluator import is_evaluator
+from ..bundle.weights import weights_digest
 from ..inference.precision import FP32, in_precision
 from ..metrics.bertscore import BertScoreConfig
 from ..metrics.measurement import FigureNotAllowed
@@ -112,6 +113,12 @@ class Models:
                     f"evaluator {evaluator.name} reads {evaluator.skeleton.name}, "
                     f"these motions are {skeleton.name}"
                 )
+
+    @cached_property
+    def digest(self) -> str:
+        """Eight digits that change with any weight of the bundle."""
+        bundle = self.bundle
+        return weights_digest(bundle.networks().values(), bundle.statistics)
 
     @property
     def name(self) -> str | None:

@@ -19,7 +19,8 @@ from ..metrics.reconstruction import reconstruction
 from ..motion.clip_length import FRAMES_PER_TOKEN, whole_tokens
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
-from .figures import GIVEN, RECONSTRUCTED, Report
+from .figures import GIVEN, PHYSICS, RECONSTRUCTED, Report, ScoreOptions
+from .signature import motions_signature
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
@@ -36,7 +37,9 @@ def quality_of(motion: Motion) -> PhysicalQuality:
 def score_physics(motions: Iterable[Motion]) -> Report:
     """Foot skate, penetration, floating, jitter and bone drift of given motions, means over clips."""
     report = Report()
-    report_physics({GIVEN: [quality_of(motion) for motion in motions]}, CONTACT_BY_HEIGHT, None, report)
+    clips = [quality_of(motion) for motion in motions]
+    report.signature = motions_signature(len(clips), ScoreOptions((PHYSICS,)))
+    report_physics({GIVEN: clips}, CONTACT_BY_HEIGHT, None, report)
     return report
 
 

@@ -41,9 +41,11 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def row(measurement: Measurement, model: str | None, change: Change | None = None) -> dict[str, Any]:
+def row(
+    measurement: Measurement, model: str | None, change: Change | None = None, signature: str = ""
+) -> dict[str, Any]:
     """The JSON object of a figure; with ``change``, what became of it since the earlier scores."""
-    record = {**measurement.row(), "model": model}
+    record = {**measurement.row(), "model": model, **({"signature": signature} if signature else {})}
     if change is None:
         return record
     earlier = None if change.earlier is None else change.earlier.value
@@ -126,11 +128,15 @@ def number(measurement: Measurement) -> str:
 
 
 def write_report(
-    path: Path, measurements: Sequence[Measurement], model: str | None, compared: Sequence[Change] = ()
+    path: Path,
+    measurements: Sequence[Measurement],
+    model: str | None,
+    compared: Sequence[Change] = (),
+    signature: str = "",
 ) -> None:
     """Write figures to a file; the suffix chooses CSV, Markdown, JSON or JSON lines."""
     by_figure = {id(change.now): change for change in compared if change.now is not None}
-    records = [row(m, model, by_figure.get(id(m))) for m in measurements]
+    records = [row(m, model, by_figure.get(id(m)), signature) for m in measurements]
     suffix = path.suffix.lower()
     if suffix == ".json":
         text = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
@@ -139,7 +145,7 @@ def write_report(
     elif suffix == ".csv":
         text = _csv(records)
     else:
-        text = markdown(measurements, compared)
+        text = markdown(measurements, compared) + (f"\nSignature: `{signature}`\n" if signature else "")
     write_text(path, text)
 
 

@@ -52,6 +52,7 @@ from .motion_quality import (
 from .multimodality import score_given_multimodality, score_multimodality
 from .recall import RetrievalPool, score_retrieval
 from .scored_motions import Example, Split, generated_examples, generated_origin, origin_of, true_examples
+from .signature import motions_signature, pairs_signature, split_signature
 
 LONGEST = 199
 
@@ -67,7 +68,8 @@ def score_split(
     report = scorer.report
     for reason, count in split.read.reasons().items():
         report.note(f"{split.dataset.root}, {split.split}: {count} left out: {reason}")
-    how = (options.generation or GenerateOptions()).for_generator(models.config.model.generator)
+    how = generation_of(models, options)
+    report.signature = split_signature(split, models, options, how)
     count = len(split.clips.clips)
     if options.metrics != (RETRIEVAL,):
         # All else generates, captions or encodes; retrieval is its evaluator's alone.
@@ -103,6 +105,11 @@ def score_split(
     return report
 
 
+def generation_of(models: Models, options: ScoreOptions) -> GenerateOptions:
+    """How motions are generated, with the number of draws that the bundle's generator has."""
+    return (options.generation or GenerateOptions()).for_generator(models.config.model.generator)
+
+
 def score_pairs(
     examples: Sequence[Example],
     models: Models,
@@ -119,6 +126,7 @@ def score_pairs(
         raise ValueError("no pair of text and motion")
     scorer, origin = _Scorer(models, options, bar), origin_of(example.motion for example in examples)
     report = scorer.report
+    report.signature = pairs_signature(examples, models, options)
     several = sum(len(example.captions) > 1 for example in examples)
     if several and options.wants(BERTSCORE, *MATCHING, MULTIMODALITY, RETRIEVAL):
         report.note(f"motions of several sentences: {several}; the first one counts, for --captions all do")
@@ -146,6 +154,7 @@ def score_motions(motions: Iterable[Motion], models: Models, options: ScoreOptio
     """Motions without sentences: physical quality and reconstruction; other figures are refused."""
     everything = list(motions)
     report = score_physics(everything) if options.wants(PHYSICS) else Report()
+    report.signature = motions_signature(len(everything), options, models)
     if options.wants(RECONSTRUCTION):
         with report.refusing():
             report.measurements += _reconstruction(everything, models)

@@ -6,9 +6,11 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +73,11 @@ def rest(work: Path) -> list[str]:
     return ["--model", str(work / "tiny"), "--seed", "1"]
 
 
+def unsigned(rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+    """Rows without the signature, which names every network of the call."""
+    return [{key: value for key, value in row.items() if key != "signature"} for row in rows]
+
+
 ENCODER = ["--bertscore-encoder", "lamp"]
 ONE = ["--candidates", "1"]
 
@@ -86,7 +93,7 @@ def test_generated_motions_are_scored_down_the_pipe(work: Path, tmp_path: Path) 
     made = lamp(*words, "--format", "npy", "--features", "--output", tmp_path)
     words = ["score", "--bertscore", "--physics", *rest(work), *ENCODER]
     done = lamp(*words, stdin=made.stdout)
-    assert list(done.rows[0]) == [*KEYS, "model"]
+    assert list(done.rows[0]) == [*KEYS, "model", "signature"]
     found = {(r["metric"], r["subject"]): r for r in done.rows}
     for part in ("precision", "recall", "F1"):
         for subject in ("generated", "shuffled"):
@@ -118,7 +125,7 @@ def test_a_manifest_names_true_motions(work: Path) -> None:
     found = {(r["metric"], r["subject"]): r for r in done.rows}
     assert {s for m, s in found if m == "LaMP-BertScore F1"} == {"given", "ground-truth", "shuffled"}
     assert found["MM-Dist", "given"]["protocol"] == "given pairs, mean query token"
-    assert found["MM-Dist", "given"]["evaluator"] == "lamp:tiny"
+    assert found["MM-Dist", "given"]["evaluator"].startswith("lamp:tiny (")
     # The joints and the features are of the same clips.
     apart = found["MM-Dist", "given"]["value"] - found["MM-Dist", "ground-truth"]["value"]
     assert abs(apart) < 0.01
@@ -153,13 +160,14 @@ def test_a_data_set_is_measured_by_everything(work: Path, tmp_path: Path) -> Non
     found = {(r["metric"], r["subject"], r["protocol"]): r for r in rows}
     top = found["R-precision top 3", "ground-truth", "guo, best query token"]
     assert (top["pool"], top["repetitions"]) == (32, 2)
-    assert found["R-precision top 3", "ground-truth", "guo, mean query token"]["evaluator"] == "lamp:tiny"
+    judge = found["R-precision top 3", "ground-truth", "guo, mean query token"]["evaluator"]
+    assert re.fullmatch(r"lamp:tiny \([0-9a-f]{8}\)", judge)
     assert found["text-to-motion R@1", "retrieved", "small-batches, first caption"]["pool"] == 32
     assert found["BLEU-4", "captioned", "tokens, tm2t"]["pool"] == 36
     assert found["MPJPE (mm)", "reconstructed", "mean over clips, encoded and decoded"]["pool"] == 36
     assert [m.row() for m in read_report(tmp_path / "a.jsonl")] == [{k: r[k] for k in KEYS} for r in rows]
     alone = lamp("score", "--data", work / "data", "--r-precision", "--repetitions", "2", *rest(work), *ONE)
-    assert alone.rows == [r for r in rows if r["metric"].startswith("R-precision")]
+    assert unsigned(alone.rows) == unsigned(r for r in rows if r["metric"].startswith("R-precision"))
 
 
 def test_the_sample_evaluation_set_is_the_default(
@@ -208,15 +216,17 @@ def test_a_bundle_brings_its_own_judge(work: Path, tmp_path: Path) -> None:
     by_metric = {(FIGURES[r["metric"]].metric, r["evaluator"], r["protocol"]) for r in rows}
     [mine] = {r["evaluator"] for r in rows if r["metric"] == "MM-Dist"}
     assert mine.startswith("mine (")
-    assert by_metric == {("mm-dist", mine, "guo"), ("retrieval", "lamp:tiny", "all, first caption")}
+    [own] = {r["evaluator"] for r in rows if r["metric"] == "text-to-motion MedR"}
+    assert own.startswith("lamp:tiny (")
+    assert by_metric == {("mm-dist", mine, "guo"), ("retrieval", own, "all, first caption")}
     judged = lamp(*words, "--evaluator", "lamp", "--evaluator", tmp_path / "judged", "--rerank", "2")
     both = judged.rows
     assert f"not measured: retrieval re-ranked: evaluator {mine} has no matching head" in judged.stderr
     judges = [(FIGURES[r["metric"]].metric, r["evaluator"]) for r in both]
-    assert set(judges) == {(m, e) for m in ("mm-dist", "retrieval") for e in (mine, "lamp:tiny")}
-    assert [r for r in both if r["evaluator"] == mine and r["metric"] == "MM-Dist"] == [
+    assert set(judges) == {(m, e) for m in ("mm-dist", "retrieval") for e in (mine, own)}
+    assert unsigned(r for r in both if r["evaluator"] == mine and r["metric"] == "MM-Dist") == unsigned(
         r for r in rows if r["metric"] == "MM-Dist"
-    ]
+    )
 
 
 def test_two_evaluators_of_one_name_are_two(work: Path, tmp_path: Path) -> None:
@@ -235,7 +245,7 @@ def test_two_evaluators_of_one_name_are_two(work: Path, tmp_path: Path) -> None:
 
     first, second = rows("e0"), rows("e1")
     assert first[0]["evaluator"] != second[0]["evaluator"] and first[0]["evaluator"].startswith("mine (")
-    assert rows("e0", "e1", "copy") == [*first, *second]
+    assert unsigned(rows("e0", "e1", "copy")) == unsigned([*first, *second])
 
 
 def test_stdin_that_nobody_writes_to_is_not_waited_for(work: Path) -> None:
@@ -299,6 +309,35 @@ def test_files_go_through_the_tokenizer(work: Path) -> None:
 # What is printed
 
 
+def test_a_signature_says_how_figures_are_measured_and_is_told_without_them(work: Path) -> None:
+    words = [
+        "score",
+        "--data",
+        work / "data",
+        "--mm-dist",
+        "--physics",
+        "--repetitions",
+        "2",
+        *rest(work),
+        *ONE,
+    ]
+    [signature] = {row["signature"] for row in lamp(*words).rows}
+    parts = dict(part.split(":", 1) for part in signature.split("|"))
+    assert re.fullmatch(r"data/test#[0-9a-f]{8}", parts["data"]) and parts["clips"] == "36"
+    assert re.fullmatch(r"lamp:tiny#[0-9a-f]{8}", parts["evaluator"])
+    assert re.fullmatch(r"tiny#[0-9a-f]{8}", parts["model"])
+    assert (parts["draws"], parts["repetitions"], parts["seed"]) == ("1", "2", "1")
+    assert lamp(*words, "--signature").stdout == signature + "\n"
+    assert f"signature: {signature}" in lamp(*words, terminal=True).stdout
+    files = ["score", "--physics", work / "data/new_joints/c000.npy"]
+    [alone] = {row["signature"] for row in lamp(*files).rows}
+    assert lamp(*files, "--signature").stdout == alone + "\n" and alone.endswith("data:motions|clips:1")
+    pairs = ["score", "--pairs", work / "pairs.jsonl", "--mm-dist", *rest(work)]
+    [given] = {row["signature"] for row in lamp(*pairs).rows}
+    assert lamp(*pairs, "--signature").stdout == given + "\n" and "|draws:" not in given
+    assert lamp(*pairs, "--limit", "1", "--signature").stdout != given + "\n"
+
+
 def test_people_get_a_table_and_pipes_get_lines(work: Path) -> None:
     words = ["score", "--pairs", work / "pairs.jsonl", "--bertscore", *rest(work), *ENCODER]
     shown = lamp(*words, terminal=True).stdout
@@ -315,8 +354,9 @@ def test_files_hold_every_figure(suffix: str, tmp_path: Path) -> None:
         Measurement("jitter (m/s³)", 1234.5, None, "guo", None, 3, 1, None, "ground-truth"),
     ]
     path = tmp_path / f"a.{suffix}"
-    write_report(path, figures, "mini")
+    write_report(path, figures, "mini", signature="lamp:0|seed:1")
     text = path.read_text(encoding="utf-8")
+    assert "lamp:0|seed:1" in text
     if suffix.startswith("json"):
         assert read_report(path) == figures
     elif suffix == "csv":
@@ -396,9 +436,7 @@ def test_a_baseline_marks_what_moved(work: Path, tmp_path: Path) -> None:
     failed = lamp(*words, "--baseline", earlier, "--fail-on-regression", terminal=True)
     assert failed.returncode == 1
     assert "lamp: 1 figure got worse than" in failed.stderr and "WORSE" in failed.stdout
-    assert (
-        "  worse: MM-Dist of given (given pairs, mean query token; evaluator: lamp:tiny): " in failed.stderr
-    )
+    assert "  worse: MM-Dist of given (given pairs, mean query token; evaluator: lamp:tiny (" in failed.stderr
     # What was not asked for this time is not gone; what was asked for and is not there is.
     fewer = ["score", "--pairs", work / "pairs.jsonl", "--physics", *rest(work), "--fail-on-regression"]
     assert lamp(*fewer, "--baseline", earlier).returncode == 0
@@ -431,7 +469,7 @@ def test_a_baseline_marks_what_moved(work: Path, tmp_path: Path) -> None:
         (["--physics", "--data", "@data", "--split", "val"], "val.txt: missing"),
         (["--physics", "--data", "@tiny"], "no data set here"),
         (["--fid", "--data", "@kit"], "kit: kit motions (21 joints); tiny was trained on humanml3d"),
-        (["--retrieval", "--data", "@kit"], "evaluator lamp:tiny reads humanml3d, these motions are kit"),
+        (["--retrieval", "--data", "@kit"], "reads humanml3d, these motions are kit"),
         (["--reconstruction", "@kit/new_joints/k.npy"], "k.npy: kit motions (21 joints)"),
         (["--fid", "--data", "@data", "--evaluator", "nobody"], "evaluator nobody: expected guo:PATH"),
         (["--physics", "--data", "@data", "--protocol", "mine"], "protocol 'mine'"),

@@ -215,7 +215,7 @@ def in_double(path: Path) -> dict[str, dict[str, np.ndarray]]:
 
 def test_a_released_motion_encoder_gives_the_embeddings_of_a_slow_forward(folder: Path) -> None:
     evaluator = GuoEvaluator.load(folder, CPU)
-    assert evaluator.name == "guo:humanml3d"
+    assert re.fullmatch(r"guo:humanml3d \([0-9a-f]{8}\)", evaluator.name)
     clips = motions((40, 196, 64, 8))
     states = in_double(folder / "text_mot_match/model/finest.tar")
     meta = folder / "Comp_v6_KLD005/meta"
@@ -291,13 +291,13 @@ def test_nothing_in_nothing_out(folder: Path) -> None:
 
 @pytest.mark.parametrize("place", [".", "text_mot_match/model"])
 def test_the_release_is_found_from_its_own_folders(folder: Path, place: str) -> None:
-    assert GuoEvaluator.load(folder / place, CPU).name == "guo:humanml3d"
+    assert GuoEvaluator.load(folder / place, CPU).name.startswith("guo:humanml3d (")
 
 
 def test_a_kit_evaluator_reads_251_features(tmp_path: Path) -> None:
     config = replace(SMALL, features=251)
     evaluator = GuoEvaluator.load(released(tmp_path, config), CPU)
-    assert (evaluator.name, evaluator.skeleton.name) == ("guo:kit", "kit")
+    assert evaluator.name.startswith("guo:kit (") and evaluator.skeleton.name == "kit"
     assert evaluator.motion_embeddings(motions((24,), 251)).shape == (1, 4)
     with pytest.raises(ValueError, match=r"expected features \(T, 251\), found shape \(40, 263\)"):
         evaluator.motion_embeddings(motions((40,)))
@@ -416,7 +416,7 @@ def no_bundle() -> NoReturn:
 
 
 def test_the_evaluator_is_chosen_by_name(folder: Path, tmp_path: Path) -> None:
-    assert load_evaluators([f"guo:{folder}"], no_bundle, CPU)[0].name == "guo:humanml3d"
+    assert load_evaluators([f"guo:{folder}"], no_bundle, CPU)[0].name.startswith("guo:humanml3d (")
     with pytest.raises(ValueError, match="expected guo:PATH"):
         load_evaluators([str(folder)], no_bundle, CPU)
     network = MatchingEvaluator(SMALL).eval()
@@ -474,7 +474,7 @@ def test_lamp_features_judge_by_the_best_query_token() -> None:
     statistics = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
     config = BundleConfig("tiny", "humanml3d", 20.0, model)
     evaluator = LampEvaluator(Bundle(config, HUMANML3D, statistics, vocabulary, *networks, CPU))  # type: ignore[arg-type]
-    assert evaluator.name == "lamp:tiny"
+    assert evaluator.name.startswith("lamp:tiny (")
     clips = motions((40, 64, 100))
     queries = evaluator.query_embeddings(clips)
     texts = evaluator.text_embeddings(CAPTIONS)

@@ -816,5 +816,7 @@ def test_motions_an_evaluator_cannot_read_are_left_out_or_refused(tmp_path: Path
     report = score_pairs(read_examples(lines[:1]), models, ScoreOptions(("mm-dist",)))
     assert (report.measurements, len(report.refusals)) == ([], 1)
     np.save(tmp_path / "kit.npy", wandering(KIT, 60).astype(np.float32))
-    with pytest.raises(ValueError, match=r"evaluator lamp:tiny reads humanml3d, these motions are kit"):
+    with pytest.raises(
+        ValueError, match=r"evaluator lamp:tiny \(........\) reads humanml3d, these motions are kit"
+    ):
         score_pairs(read_examples([Line("a", tmp_path / "kit.npy")]), models, ScoreOptions(("mm-dist",)))
