@@ -24,6 +24,7 @@ from .inference.retrieve import Hit, find, rank_texts, warn_of
 from .model.decoding import DecodingOptions
 from .model.generator import SamplingOptions
 from .motion.motion import Motion
+from .scoring.checked_generation import MOST_DRAWS, generate_checked
 from .scoring.figures import BERTSCORE, CAPTIONS, OF_MOTIONS, Report, ScoreOptions
 from .scoring.models import ModelChoice, Models
 from .scoring.score import score_motions, score_pairs
@@ -90,6 +91,7 @@ class Model:
         top_fraction: float = 0.1,
         precision: str = "fp32",
         clean_up: bool = True,
+        check: bool | int = False,
     ) -> Motion | list[Motion]:
         """The motion of a sentence; a list of them for a list of sentences or a number of ``samples``.
 
@@ -107,9 +109,12 @@ class Model:
         precision: fp32, or bf16 where the device has it.
         clean_up: hold planted feet, bone lengths and the floor. The joints are then no longer those of the
             network's features, which are kept only without it.
+        check: draw again until the joints do what the sentence says, as ``lamp.check`` finds it; a number is
+            that of the most draws, True 8.
 
         ``motion.notes`` says of a sentence that it is unlike those that the model was trained on, or too
-        long. Raises ``ValueError`` for an empty sentence or an option out of its range.
+        long, and of a motion that was kept by the check what it found. Raises ``ValueError`` for an empty
+        sentence or an option out of its range.
         """
         if seconds is not None and frames is not None:
             raise ValueError("seconds and frames both give the length; expected one of them")
@@ -125,7 +130,12 @@ class Model:
         options = GenerateOptions(
             chosen, 1 if samples is None else samples, sampling, clean_up, candidates, precision
         )
-        made = list(generate_motions(self._bundle, prompts, options))
+        if check is False:
+            made = list(generate_motions(self._bundle, prompts, options))
+        else:
+            most = MOST_DRAWS if check is True else check
+            kept = generate_checked(self._bundle, prompts, options, most)
+            made = [dataclasses.replace(k.motion, notes=(*k.motion.notes, k.sentence)) for k in kept]
         remarks = remarks_on(self._bundle, texts, generating=True)
         motions = [_delivered(motion, remarks, clean_up) for motion in made]
         one = sequence or isinstance(sentences, str)

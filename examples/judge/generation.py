@@ -61,12 +61,15 @@ def generations(options: argparse.Namespace, asked: Sequence[Asked], seed: int) 
     from lamp_cli.cli.common import device_option
     from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
     from lamp_cli.model.generator import SamplingOptions
+    from lamp_cli.scoring.checked_generation import generate_checked
 
     loaded = load_bundle(options.bundle, device_option(options.device))
     prompts = [Prompt(one.prompt) for one in asked]
     sampling = SamplingOptions(guidance=options.guidance, temperature=options.temperature)
     how = GenerateOptions(seed=seed, sampling=sampling, candidates=options.candidates)
-    return [motion.joints for motion in generate(loaded, prompts, how)]
+    if options.draws is None:
+        return [motion.joints for motion in generate(loaded, prompts, how)]
+    return [kept.motion.joints for kept in generate_checked(loaded, prompts, how, options.draws)]
 
 
 def judge(asked: Sequence[Asked], motions: Sequence[np.ndarray], seed: int) -> list[Judged]:
@@ -102,7 +105,7 @@ def physics(motions: Sequence[np.ndarray]) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
-    asked = read_prompts(options.prompts)
+    asked = read_prompts(options.prompts)[: options.limit]
     judged: list[Judged] = []
     motions: list[np.ndarray] = []
     for seed in range(options.seeds):
@@ -132,6 +135,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--guidance", type=float, help="classifier-free guidance scale; the bundle's own")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--candidates", type=int, default=16, help="draws per motion, as in lamp generate")
+    parser.add_argument("--draws", type=int, help="most draws until lamp check says yes, as generate --check")
+    parser.add_argument("--limit", type=int, help="only the first so many prompts")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
     parser.add_argument("--data", type=Path, help="dataset folder whose clips' physics is printed beside")
     parser.add_argument("--prompts", type=Path, default=PROMPTS, help="other prompts of the same form")

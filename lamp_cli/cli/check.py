@@ -6,13 +6,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import AsJson, UsageError, emit, motion_notes
+from .common import AsJson, UsageError, clause_records, emit, motion_notes
 from .inputs import (
     BodyModels,
     JointMap,
@@ -27,6 +27,7 @@ from .inputs import (
 )
 
 if TYPE_CHECKING:
+    from ..motion.motion import Motion
     from ..scoring.check.sentence import Checked, CheckedClause
 
 
@@ -72,7 +73,7 @@ def check_command(
             try:
                 for entry, motion in item.read(reading):
                     show_notes(motion)
-                    checked = check(motion, sentence)
+                    checked = check(_with_parts(motion, item.record, sentence), sentence)
                     verdicts[checked.verdict] += 1
                     record = _record(item, entry, sentence, checked)
                     emit(record, _lines(record, checked), as_json)
@@ -97,6 +98,30 @@ def _asked(skipped: Skipped) -> Iterator[tuple[MotionInput, str]]:
             skipped.add(UsageError(f"{where}: expected a 'text', found {text!r}"))
 
 
+def _with_parts(motion: Motion, record: dict[str, Any], text: str) -> Motion:
+    """The motion with the parts that its line gives, as ``lamp generate --then`` writes them.
+
+    Raises ``UsageError`` for parts without their sentence or their times.
+    """
+    parts = record.get("parts")
+    if not parts:
+        return motion
+    from ..motion.motion import MotionPart
+
+    def number(part: Any, key: str) -> int:
+        value = part.get(key) if isinstance(part, dict) else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+            raise UsageError(f"{record['motion']}: expected {key!r} in seconds in every part, found {part!r}")
+        return min(round(value * motion.fps), len(motion))
+
+    if not isinstance(parts, list) or not all(
+        isinstance(p, dict) and isinstance(p.get("text"), str) for p in parts
+    ):
+        raise UsageError(f"{record['motion']}: expected 'parts' with a 'text' each, found {parts!r}")
+    spans = tuple(MotionPart(part["text"], number(part, "start"), number(part, "end")) for part in parts)
+    return replace(motion, text=text, parts=spans)
+
+
 def _record(item: MotionInput, entry: str, text: str, checked: Checked) -> dict[str, Any]:
     return {
         **item.record,
@@ -104,9 +129,7 @@ def _record(item: MotionInput, entry: str, text: str, checked: Checked) -> dict[
         **({"take": entry} if entry else {}),
         "text": text,
         "verdict": checked.verdict,
-        "clauses": [
-            {k: v for k, v in asdict(clause).items() if v not in ("", None)} for clause in checked.clauses
-        ],
+        "clauses": clause_records(checked.clauses),
     }
 
 
@@ -120,7 +143,8 @@ def _line(clause: CheckedClause) -> str:
     when = "" if clause.second is None else f" at {clause.second:.1f} s"
     shown = [f"{clause.measured}{when}"] if clause.measured else []
     why = [clause.reason] if clause.reason else []
-    return f"  {clause.asked}: {'; '.join([clause.verdict, *shown, *why])}"
+    where = "" if clause.part is None else f"part {clause.part}, "
+    return f"  {where}{clause.asked}: {'; '.join([clause.verdict, *shown, *why])}"
 
 
 def _list_actions(as_json: bool) -> None:

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from typer.exceptions import TyperException
 if TYPE_CHECKING:
     from ..inference.familiarity import Remark
     from ..motion.motion import Motion
+    from ..scoring.check.sentence import CheckedClause
 
 
 # Options of several commands.
@@ -34,6 +36,15 @@ def emit(record: dict[str, Any], human: str, as_json: bool) -> None:
     """One result on stdout: a JSON line when piped or asked for, else a line for people."""
     line = json.dumps(record, ensure_ascii=False) if as_json or not sys.stdout.isatty() else human
     print(line, flush=True)
+
+
+def clause_records(clauses: Iterable[CheckedClause]) -> list[dict[str, Any]]:
+    """The clauses of a verdict as JSON objects, without what is empty."""
+    usual = {"judged": True}
+    return [
+        {k: v for k, v in asdict(clause).items() if v not in ("", None) and v is not usual.get(k)}
+        for clause in clauses
+    ]
 
 
 def note(message: str) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from .common import (
     DeviceName,
     ModelName,
     UsageError,
+    clause_records,
     device_option,
     emit,
     note,
@@ -43,7 +44,7 @@ from .progress import progress
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
-    from ..inference.generate import Prompt
+    from ..inference.generate import Draw, GenerateOptions, Prompt
     from ..motion.motion import Motion
 
 FORMATS = (*SAVED_FORMATS, *PICTURE_FORMATS)
@@ -121,6 +122,13 @@ def generate_command(
     path: PathOption = None,
     is_loop: LoopOption = False,
     in_place: InPlaceOption = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Draw again until the joints do what the sentence says, as lamp check."),
+    ] = False,
+    draws: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Most draws per motion with --check; 8 when not given.")
+    ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Leave feet and bones as they were made.")] = False,
     features: Annotated[bool, typer.Option("--features", help="Also write the frame features.")] = False,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(),
@@ -137,12 +145,16 @@ def generate_command(
     direction = direction_option(path, is_loop, in_place)
     if direction.changes and features:
         raise UsageError("--features: those of the network are no longer those of a motion that is changed")
+    if draws is not None and not check:
+        raise UsageError("--draws: belongs to --check")
+    if check and direction.changes:
+        raise UsageError("--check: judges a motion as it is made; expected no --path, --loop or --in-place")
     require_writable(output, "--output")
 
     from ..bundle.bundle import load_bundle
     from ..inference.direct import directed
     from ..inference.familiarity import remarks_on
-    from ..inference.generate import GenerateOptions, draws_of, generate
+    from ..inference.generate import GenerateOptions
     from ..model.generator import SamplingOptions
 
     bundle = load_bundle(model, device_option(device))
@@ -162,8 +174,8 @@ def generate_command(
     outputs = OutputFiles(force)
     together: list[Motion] = []
     with progress(len(work) * samples, "generating") as advance:
-        made = zip(draws_of(work, samples), generate(bundle, work, options), strict=True)
-        for number, (draw, motion) in enumerate(made):
+        made = _checked(bundle, work, options, draws) if check else _drawn(bundle, work, options)
+        for number, (draw, motion, verdict) in enumerate(made):
             request, prompt = served[number // samples]
             together = together if number % samples else []
             advance(1, "")
@@ -187,6 +199,7 @@ def generate_command(
                 "model": bundle.config.name,
                 **done,
                 **_parts_record(motion),
+                **verdict,
                 **next((r for r in said if r.reason is not None), said[0]).record(),
             }
             emit(record, "  ".join(files.values()), as_json)
@@ -194,6 +207,30 @@ def generate_command(
             if len(together) == samples:
                 _write_together(together, wanted, output, outputs, is_loop)
     skipped.finish()
+
+
+def _drawn(
+    bundle: Bundle, prompts: Sequence[Prompt], options: GenerateOptions
+) -> Iterator[tuple[Draw, Motion, dict[str, Any]]]:
+    """Every motion with its draw; nobody asks for a verdict."""
+    from ..inference.generate import draws_of, generate
+
+    for draw, motion in zip(
+        draws_of(prompts, options.samples), generate(bundle, prompts, options), strict=True
+    ):
+        yield draw, motion, {}
+
+
+def _checked(
+    bundle: Bundle, prompts: Sequence[Prompt], options: GenerateOptions, most: int | None
+) -> Iterator[tuple[Draw, Motion, dict[str, Any]]]:
+    """Every motion with the draw that was kept and the verdict's keys, which are also told on stderr."""
+    from ..scoring.checked_generation import MOST_DRAWS, generate_checked
+
+    for kept in generate_checked(bundle, prompts, options, most or MOST_DRAWS):
+        note(kept.sentence)
+        record = {"verdict": kept.checked.verdict, "draws": kept.draws}
+        yield kept.draw, kept.motion, {**record, "clauses": clause_records(kept.checked.clauses)}
 
 
 def _parts_record(motion: Motion) -> dict[str, Any]:

@@ -128,10 +128,14 @@ def generate(bundle: Bundle, prompts: Sequence[Prompt], options: GenerateOptions
     their order change it. Raises ``ValueError`` for an empty sentence, a length the bundle was not made for,
     a precision the device does not have, or several candidates where LaMP cannot judge them.
     """
-    in_precision(options.precision, bundle.device)
     for prompt in prompts:
         check_prompt(bundle, prompt, options.context_tokens)
-    draws = draws_of(prompts, options.samples)
+    yield from generate_draws(bundle, draws_of(prompts, options.samples), options)
+
+
+def generate_draws(bundle: Bundle, draws: Sequence[Draw], options: GenerateOptions) -> Iterator[Motion]:
+    """As :func:`generate`, of draws whose prompts the bundle serves; ``options.samples`` is not looked at."""
+    in_precision(options.precision, bundle.device)
     options = options.for_generator(bundle.config.model.generator)
     assert options.candidates is not None
     if options.candidates > 1:

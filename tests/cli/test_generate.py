@@ -300,3 +300,21 @@ def test_sentences_of_windows_programs_are_read_from_files_and_stdin_alike(
         assert [row["text"] for row in done.rows] == ["jump", "a caf\u00e9"]
     refused = lamp("generate", *rest, "--output", tmp_path, stdin=b"\x93NUMPY\x01\x00")
     assert refused.returncode == 2 and "stdin: expected lines of text" in refused.stderr
+
+
+def test_with_check_the_verdict_and_the_draws_are_told(generate: Callable[..., Done]) -> None:
+    plain = generate("a person jumps", "--frames", "40")
+    done = generate("a person jumps", "--frames", "40", "--check", "--draws", "2", "--output", "checked")
+    [record] = done.records
+    assert record["verdict"] in ("yes", "no") and 1 <= record["draws"] <= 2
+    assert record["clauses"][0]["asked"] == "jump"
+    assert [line for line in done.notes if line.startswith(f"check: 'a person jumps': {record['verdict']}")]
+    if record["sample"] == 0:
+        np.testing.assert_array_equal(np.load(record["motion"]), np.load(plain.records[0]["motion"]))
+    [line] = lamp("check", "-", stdin=json.dumps(record)).rows
+    assert (line["verdict"], line["clauses"]) == (record["verdict"], record["clauses"])
+
+
+def test_draws_without_check_are_refused(generate: Callable[..., Done]) -> None:
+    done = generate("a person jumps", "--draws", "2")
+    assert done.code == 2 and done.notes[-1] == "lamp: --draws: belongs to --check"

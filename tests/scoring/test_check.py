@@ -176,6 +176,27 @@ def test_the_notebook_gives_what_the_command_gives(tmp_path: Path) -> None:
     assert checked.clauses[0].measured == row["clauses"][0]["measured"]
 
 
+def test_the_parts_of_a_line_are_judged_one_by_one(tmp_path: Path) -> None:
+    kick, stand = kick_with("left").joints, clip_of("stand").joints
+    file = saved(tmp_path, "row.npy", np.concatenate([kick, stand]))
+    at = len(kick) / 20
+    parts = [
+        {"text": "a person kicks", "start": 0.0, "end": at},
+        {"text": "a person stands still", "start": at, "end": at + len(stand) / 20},
+    ]
+    line = {"text": "a person kicks, then a person stands still", "motion": str(file), "parts": parts}
+    [row] = lamp("check", "-", stdin=json.dumps(line)).rows
+    assert [(c["part"], c["asked"], c["verdict"]) for c in row["clauses"]] == [
+        (1, "kick", "yes"),
+        (2, "stand", "yes"),
+    ]
+    shown = lamp("check", "-", "--json", stdin=json.dumps({**line, "parts": parts[::-1]})).rows[0]
+    assert shown["verdict"] == "yes", "the order of the list is not the order of the frames"
+    for bad in ([{"text": "a person kicks"}], [{"start": 0, "end": 1}], "kick"):
+        done = lamp("check", "-", stdin=json.dumps({**line, "parts": bad}))
+        assert done.returncode == 1 and f"{file}: expected " in done.stderr
+
+
 def test_it_needs_no_torch(tmp_path: Path) -> None:
     file = saved(tmp_path, "jump.npy", clip_of("jump").joints)
     code = f"import lamp_cli\nassert lamp_cli.check({str(file)!r}, 'a person jumps').verdict == 'yes'"

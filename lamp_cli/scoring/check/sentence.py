@@ -1,19 +1,20 @@
-"""Does a motion do what a sentence says? CheckedClause by clause, ``unknown`` where no check may answer.
+"""Does a motion do what a sentence says? Clause by clause, ``unknown`` where no check may answer.
 
 The sentence is read by the reader of the synthetic corpus (its patterns of actions, sides, ways and counts);
 the checks see joints alone. A clause is an action, or its side, way or count, or words that nothing judges.
+Of a motion made from several sentences each is judged in the frames that are its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ...files.load import load_motion
-from ...motion.motion import Motion
+from ...motion.motion import Motion, MotionPart
 from ...motion.skeleton import HUMANML3D
 from ...motion.transform import resample
 from ...synthetic.corpus import Claim, claims, unread_words
@@ -91,6 +92,8 @@ class CheckedClause:
     second: when, in seconds from the start; None for what the whole motion adds up to.
     reason: what is missing, of ``no``; why there is no verdict, of ``unknown``.
     evidence: on what the agreement of the action's check was measured, ``real takes`` or ``made-up clips``.
+    part: of a motion of several sentences the number of the one that asks for it, from 1.
+    judged: False for what is ``unknown`` of every motion: an action without an answer, a word, a negation.
     """
 
     asked: str
@@ -99,6 +102,8 @@ class CheckedClause:
     second: float | None = None
     reason: str = ""
     evidence: str = ""
+    part: int | None = None
+    judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -112,16 +117,36 @@ class Checked:
     clauses: tuple[CheckedClause, ...]
 
 
-def check(motion: Motion | str | Path, text: str) -> Checked:
+def check(motion: Motion | str | Path, text: str | None = None) -> Checked:
     """Whether a motion, or that of a file, does what a sentence says; needs no model.
 
-    Raises ``ValueError`` for a motion of other joints than HumanML3D's 22, a motion of fewer than 8 frames at
-    20 fps, and an empty sentence.
+    ``text`` None is the motion's own. Of a motion with ``parts`` its own sentences are judged one by one,
+    each in its own frames. Raises ``ValueError`` for a motion of other joints than HumanML3D's 22, of fewer
+    than 8 frames at 20 fps, and for an empty sentence.
     """
     motion = motion if isinstance(motion, Motion) else load_motion(motion)
+    if text in (None, motion.text) and motion.parts:
+        return _check_parts(_kinematics(motion), motion.parts, motion.fps)
+    text = motion.text if text is None else text
     if not text.strip():
         raise ValueError("an empty sentence; expected what the motion should show")
     return check_joints(_kinematics(motion), text)
+
+
+def _check_parts(m: Kinematics, parts: Sequence[MotionPart], fps: float) -> Checked:
+    """Every part's sentence over its own frames; seconds are those of the whole motion."""
+    clauses: list[CheckedClause] = []
+    for number, part in enumerate(parts, 1):
+        start, end = (round(frame * FPS / fps) for frame in (part.start, part.end))
+        own = m.cut(start, end)
+        if len(own) < LEAST_FRAMES:
+            reason = f"{len(own)} frames at {FPS} per second; a check needs {LEAST_FRAMES}"
+            clauses.append(CheckedClause(part.text, UNKNOWN, reason=reason, part=number))
+            continue
+        for clause in check_joints(own, part.text).clauses:
+            second = None if clause.second is None else round(clause.second + start / FPS, 2)
+            clauses.append(replace(clause, second=second, part=number))
+    return Checked(_verdict(clauses), tuple(clauses))
 
 
 def _kinematics(motion: Motion) -> Kinematics:
@@ -142,20 +167,23 @@ def check_joints(m: Kinematics, text: str, answered: Collection[str] = ANSWERED)
     parts, unread = claims(text).parts, unread_words(text)
     clauses: list[CheckedClause]
     if _NEGATIONS.search(text):
-        clauses = [CheckedClause(text.strip(), UNKNOWN, reason="what is not to be done is not judged")]
+        clauses = [_not_judged(text.strip(), "what is not to be done is not judged")]
     elif not parts:
-        clauses = [CheckedClause(text.strip(), UNKNOWN, reason="names no action that is known")]
+        clauses = [_not_judged(text.strip(), "names no action that is known")]
     elif len(parts) == 1:
         vague = bool(set(unread) & set(unread_words(re.split(r"\bwhile\b", text, maxsplit=1)[0])))
         clauses = _single(m, parts[0], answered, vague)
     elif _AT_ONCE.search(text):
-        reason = "several actions at once are not judged"
-        clauses = [CheckedClause(_name(part), UNKNOWN, reason=reason) for part in parts]
+        clauses = [_not_judged(_name(part), "several actions at once are not judged") for part in parts]
     else:
         clauses = _in_a_row(m, parts, answered)
     if parts:
-        clauses += [CheckedClause(word, UNKNOWN, reason="no check judges this word") for word in unread]
+        clauses += [_not_judged(word, "no check judges this word") for word in unread]
     return Checked(_verdict(clauses), tuple(clauses))
+
+
+def _not_judged(asked: str, reason: str) -> CheckedClause:
+    return CheckedClause(asked, UNKNOWN, reason=reason, judged=False)
 
 
 def _verdict(clauses: Collection[CheckedClause]) -> str:
@@ -172,7 +200,7 @@ def _single(m: Kinematics, claim: Claim, answered: Collection[str], vague: bool)
     """The clauses of one action; words that are not understood (``vague``) leave no room for a ``no``."""
     known = sorted(claim.actions & set(answered), key=lambda name: (len(name), name))
     if not known:
-        return [CheckedClause(_name(claim), UNKNOWN, reason=_unanswered(_name(claim)))]
+        return [_not_judged(_name(claim), _unanswered(_name(claim)))]
     done = next((name for name in known if does(m, {"action": name}).ok), None)
     name = done or known[0]
     asked = _qualifiers(claim, name)
@@ -250,7 +278,7 @@ def _qualified(
 ) -> CheckedClause:
     asked = f"{action}, {words}"
     if expected is None:
-        return CheckedClause(asked, UNKNOWN, reason="the check of this action does not judge it")
+        return _not_judged(asked, "the check of this action does not judge it")
     if done != YES:
         return CheckedClause(asked, UNKNOWN, reason="the action is not seen")
     outcome = does(m, {"action": action, **expected})
@@ -264,7 +292,7 @@ def _in_a_row(m: Kinematics, parts: Collection[Claim], answered: Collection[str]
     if "" in names:
         reason = "in a row with an action that no check answers"
         return [
-            CheckedClause(name or _name(part), UNKNOWN, reason=reason if name else _unanswered(_name(part)))
+            _not_judged(name or _name(part), reason if name else _unanswered(_name(part)))
             for name, part in zip(names, parts, strict=True)
         ]
     if len(m) > MOST_FRAMES:
@@ -289,6 +317,7 @@ def _in_a_row(m: Kinematics, parts: Collection[Claim], answered: Collection[str]
         for words, expected in qualifiers:
             verdict = YES if whole.ok and expected else UNKNOWN
             reason = "" if verdict == YES else "not judged of this action in a row with others"
-            found.append(CheckedClause(f"{name}, {words}", verdict, reason=reason))
+            judged = expected is not None
+            found.append(CheckedClause(f"{name}, {words}", verdict, reason=reason, judged=judged))
         start = end
     return found

@@ -31,6 +31,7 @@ DROPPED = frozenset(
 # Words that ask for nothing, or for what claims hold: sides, ways, counts and links.
 _READ = (
     "person people man woman someone somebody human individual figure guy boy girl he she it they one body "
+    "lady gentleman fellow kid child adult himself herself itself themselves first next afterwards finally "
     "does do doing perform performs performing make makes start starts begin begins and then while as to "
     "with on in at of from for by into left right both foot feet leg legs hand hands arm arms knee time "
     "times forward backward back ahead around straight line up down place air clockwise counterclockwise "
