@@ -156,6 +156,7 @@ def _list_actions(as_json: bool) -> None:
         emit(
             record,
             f"{one.action:26s} answered: {answer:22s} real takes {one.real}/{one.real_takes}, made-up clips "
-            f"{one.made}/{one.made_clips}, false alarms {one.false_alarms}/{one.other_takes}",
+            f"{one.made}/{one.made_clips}, false alarms {one.false_alarms}/{one.other_takes}, "
+            f"sides {one.sides}/{one.side_takes}, counts {one.counts}/{one.count_takes}",
             as_json,
         )

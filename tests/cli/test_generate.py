@@ -316,5 +316,7 @@ def test_with_check_the_verdict_and_the_draws_are_told(generate: Callable[..., D
 
 
 def test_draws_without_check_are_refused(generate: Callable[..., Done]) -> None:
+    done = generate("a person jumps", "--check", "--in-place")
+    assert done.code == 2 and "--check: judges a motion as it is made" in done.notes[-1]
     done = generate("a person jumps", "--draws", "2")
     assert done.code == 2 and done.notes[-1] == "lamp: --draws: belongs to --check"

@@ -17,6 +17,7 @@ from .asked import (
     toward,
 )
 from .kinematics import (
+    ANKLES,
     FPS,
     HEAD,
     NECK,
@@ -40,7 +41,16 @@ def _waves(m: Kinematics, side: int) -> bool:
             aside, ahead = np.ptp(hand[start:end, 0]), np.ptp(hand[start:end, 2])
             if (swung[0] >= 5 and aside > 0.8 * ahead) or (over and swung[1] >= 5):
                 return True
-    return False
+    return _waves_from_afar(m, side)
+
+
+def _waves_from_afar(m: Kinematics, side: int) -> bool:
+    """The whole arm, to and fro between aside and overhead, maybe from the thigh, the feet at rest."""
+    hand = m.hand(side)
+    up = [hand[start:end] for start, end in stretches(hand[:, 1] > -0.4)]
+    changes = sum(max(0, len(swings(own[:, 0], 0.3)) - 1) for own in up if np.median(own[:, 1]) > 0.1)
+    apart = np.linalg.norm(m.local(ANKLES[0], ANKLES[1])[:, [0, 2]], axis=1) / m.scale
+    return bool(changes >= 4 and changes > m.seconds / 2 and np.ptp(apart) < 0.15 and not jumps_of(m))
 
 
 def _wave(m: Kinematics, want: Expected) -> list[Finding]:
@@ -64,29 +74,35 @@ def _clap(m: Kinematics, want: Expected) -> list[Finding]:
     near = float(apart.min())
     turns = swings(apart, 0.08)
     claps = [k for k in turns if apart[k] < 0.3 and apart[k] < near + 0.12]
-    uneven = np.abs(m.hand(0)[:, 2] - m.hand(1)[:, 2])[claps[0] : claps[-1] + 1] if claps else np.zeros(1)
+    span = slice(claps[0], claps[-1] + 1) if claps else slice(0, 1)
+    uneven = np.abs(m.hand(0)[span, 2] - m.hand(1)[span, 2])
+    high = float(np.median(0.5 * (m.hand(0) + m.hand(1))[claps, 1])) if claps else 0.0
     return [
         (near < 0.28, f"the hands stay {near:.2f} m apart"),
         (len(claps) >= 2 or want.get("count") == 1, f"{len(claps)} claps"),
         (not len(claps) > 1 or np.diff(claps).min() < 1.2 * FPS, "the hands meet too seldom"),
         (not m.running, "runs"),
         (uneven.max() < 0.4, "one hand moves away from the other"),
+        (high > -0.55, "the hands meet below the waist"),
+        (m.hands_apart[span].max() < 0.9, "the arms swing wide"),
+        (not jumps_of(m), "jumps"),
         right_count(len(claps), want, "claps"),
     ]
 
 
 def _punches(m: Kinematics, side: int) -> int:
+    """Times a bent arm is thrust out level and fast, ahead or, of a fighter who stands side on, aside."""
     hand = m.hand(side)
     reach_all = np.hypot(hand[:, 0], hand[:, 2])
-    aimed = (hand[:, 1] > -0.45) & (hand[:, 0] < 0.8 * np.maximum(reach_all, 1e-6))
-    reach = np.where(aimed, reach_all, 0.0)
+    reach = np.where(hand[:, 1] > -0.45, reach_all, 0.0)
     count = 0
     for k in rises(reach, 0.68, 0.58):
         past = slice(max(0, k - 8), k + 2)
         start = past.start + int(np.argmin(m.bend(side)[past]))
-        fast = m.hand_speed(side)[past].max() >= 1.2 * m.scale
+        aside = hand[k, 0] > 0.8 * reach_all[k]
+        fast = m.hand_speed(side)[past].max() >= (2.2 if aside else 1.2) * m.scale
         gain = reach_all[k] - reach_all[max(0, k - 3)], hand[k, 1] - hand[max(0, k - 3), 1]
-        level = abs(hand[k, 1]) < 0.42 and gain[0] > 1.2 * abs(gain[1])
+        level = abs(hand[k, 1]) < 0.45 and gain[0] > 1.2 * abs(gain[1])
         cocked = hand[start, 1] > 0.2 and hand[start, 2] < 0.05
         count += bool(fast and level and not cocked and m.bend(side)[start] < 0.7)
     return count
@@ -99,24 +115,32 @@ def _punch(m: Kinematics, want: Expected) -> list[Finding]:
         *sided(want, (punches[0] > 0, punches[1] > 0), "fist punches"),
         right_count(sum(punches), want, "punches"),
         (not m.running, "runs"),
+        (not any(_throws(m, k) for k in (0, 1) if punches[k] == 1), "throws"),
+        (not any(_waves(m, k) for k in (0, 1) if punches[k]), "waves"),
     ]
 
 
 def _throws(m: Kinematics, side: int) -> bool:
-    """From over or behind the shoulder forward and down, fast."""
-    hand, speed = m.hand(side), m.hand_speed(side)
-    for start in np.flatnonzero((hand[:, 1] > 0.1) & (hand[:, 2] < 0.2)):
-        later = hand[start : start + 18]
-        release = int(np.argmax(np.where(later[:, 1] > 0.0, later[:, 2], -2.0)))
-        thrust, sunk = later[release, 2] - hand[start, 2], hand[start, 1] - later[release, 1]
-        fast = speed[start : start + 18].max() > 2.2 * m.scale
-        if fast and thrust > max(0.45, 2.0 * sunk) and later[:, 1].min() < hand[start, 1] - 0.5:
+    """A bent arm over the shoulder, then stretched ahead near the shoulder's height, fast, then let down."""
+    hand, speed, bend = m.hand(side), m.hand_speed(side), m.bend(side)
+    for start in np.flatnonzero((hand[:, 1] > 0.2) & (bend < 0.8)):
+        later = hand[start : start + 24]
+        release = int(np.argmax(np.where(later[:, 1] > -0.45, later[:, 2], -2.0)))
+        reach = later[release, 2]
+        fast = speed[start : start + 24].max() > 1.4 * m.scale
+        straight = bend[start + release] > 0.7
+        let_down = hand[start + release : start + 40, 1].min() < hand[start, 1] - 0.3
+        if fast and straight and let_down and reach > 0.55 and reach - hand[start, 2] > 0.2:
             return True
     return False
 
 
 def _throw(m: Kinematics, want: Expected) -> list[Finding]:
-    return sided(want, (_throws(m, 0), _throws(m, 1)), "hand throws")
+    return [
+        *sided(want, (_throws(m, 0), _throws(m, 1)), "hand throws"),
+        (not jumps_of(m), "jumps"),
+        (not m.running, "runs"),
+    ]
 
 
 def _at_head(m: Kinematics, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .asked import Check, Expected, Finding, jumps_of, right_count, sided, stays, toward
-from .kinematics import FPS, WRISTS, Kinematics, longest, rises
+from .kinematics import ANKLES, FPS, PELVIS, WRISTS, Kinematics, longest, rises
 
 
 def _jumped(m: Kinematics, want: Expected) -> list[Finding]:
@@ -43,10 +43,13 @@ def _jump_sideways(m: Kinematics, want: Expected) -> list[Finding]:
 def _jumping_jacks(m: Kinematics, want: Expected) -> list[Finding]:
     up = np.minimum(m.hand(0)[:, 1], m.hand(1)[:, 1])
     apart = np.abs(m.local(7, 8)[:, 0]) / m.scale
-    raised, opened = rises(up, 0.2, -0.2), rises(apart, apart.min() + 0.2, apart.min() + 0.12)
+    raised, opened = rises(up, 0.2, -0.2), rises(apart, apart.min() + 0.08, apart.min() + 0.05)
+    # Hopped, both feet slide out at once, however little they leave the floor; stepped, one after the other.
+    both = np.minimum(m.foot_speed(0), m.foot_speed(1)) > 0.15
+    hopped = sum(bool(both[max(0, k - 6) : k + 6].any()) for k in opened)
     return [
-        (len(jumps_of(m)) >= 1, "does not jump"),
         (len(opened) >= 1, "the legs do not open"),
+        (hopped >= 1, "does not jump"),
         (len(raised) >= 1, "the arms do not go up"),
         (len(raised) >= 2 or want.get("count") == 1, "once only"),
         right_count(len(raised), want, "jumping jacks"),
@@ -62,13 +65,19 @@ def _squat(m: Kinematics, want: Expected) -> list[Finding]:
     return [
         (low.max() >= 0.2, f"pelvis only {low.max():.2f} m lower"),
         (low[:4].min() < 0.6 * low.max(), "is low from the start"),
-        (low[-4:].min() < 0.6 * low.max(), "does not come up again"),
+        (low[-4:].min() < 0.6 * low.max() or _over_feet(m), "does not come up again"),
         (m.pitch[deepest] < 65, f"bends the trunk {m.pitch[deepest]:.0f} degrees"),
         (split < 0.4, "the feet are one before the other"),
         (not jumps_of(m), "jumps"),
         right_count(len(found), want, "squats"),
         stays(m),
     ]
+
+
+def _over_feet(m: Kinematics) -> bool:
+    """Whether the body rests over its feet at the end: who sits has the pelvis behind them."""
+    feet = 0.5 * (m.local(ANKLES[0], PELVIS) + m.local(ANKLES[1], PELVIS))[-8:, 2]
+    return bool(np.median(feet) < 0.2 * m.scale and np.ptp(m.drop[-8:]) < 0.05)
 
 
 def _sit_down(m: Kinematics, want: Expected) -> list[Finding]:

@@ -13,13 +13,13 @@ from .kinematics import KNEES, PELVIS, Kinematics, rises, swings
 def _stand(m: Kinematics, want: Expected) -> list[Finding]:
     hands = [np.ptp(_steady(m.hand(k)), axis=0).max() for k in (0, 1)]
     return [
-        (m.path < 0.3 * max(1.0, m.seconds / 4), f"walks {m.path:.2f} m"),
+        (m.path < 0.4 * max(1.0, m.seconds / 4), f"walks {m.path:.2f} m"),
         (np.ptp(m.drop) < 0.1, f"pelvis moves up and down {np.ptp(m.drop):.2f} m"),
         (np.median(m.drop) < 0.12, "is not upright"),
         (max(hands) < 0.4, f"a hand moves {max(hands):.2f} arm lengths"),
         (max(m.foot_lift(k).max() for k in (0, 1)) < 0.1, "lifts a foot"),
         (np.ptp(np.degrees(m.heading)) < 40, "turns"),
-        (np.ptp(m.pitch) < 20 and np.ptp(m.roll) < 12, "bends the trunk"),
+        (np.ptp(m.pitch) < 20 and np.ptp(m.roll) < 15, "bends the trunk"),
     ]
 
 
@@ -77,10 +77,11 @@ def _walk_backward(m: Kinematics, want: Expected) -> list[Finding]:
 
 def _sidestep(m: Kinematics, want: Expected) -> list[Finding]:
     left, _, path = _progress(m)
+    galloped = sum(len(m.steps(k)) for k in (0, 1)) >= 4
     return [
         *_on_foot(m, 0.25),
         (toward(left, want) >= 0.7 * path, f"of {path:.2f} m {left:+.2f} are to the left"),
-        (not jumps_of(m), "jumps"),
+        (galloped or not jumps_of(m), "jumps"),
     ]
 
 
@@ -121,7 +122,7 @@ def _walk_curve(m: Kinematics, want: Expected) -> list[Finding]:
         _walking(m),
         (30 <= turn <= 230, f"turns {m.turned:+.0f} degrees"),
         (toward(m.bent, want) >= 25, f"the path turns {m.bent:+.0f} degrees"),
-        (bool(np.linalg.norm(m.net) >= 0.45 * m.path), "comes back"),
+        (bool(np.linalg.norm(m.net) >= 0.33 * m.path), "comes back"),
         (min(m.most_turned[0], -m.most_turned[1]) < 25, "turns to both sides"),
     ]
 
