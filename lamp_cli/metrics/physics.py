@@ -8,13 +8,14 @@ whatever the clip's own rate, so that clips of any rate compare. Knows no model 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..motion.representation import require_joints
 from ..motion.skeleton import Skeleton, skeleton_of_joints
+from .feet import FOOT_FIGURES, FootTracks, foot_figures
 from .measurement import FigureNotAllowed, mean_and_interval
 
 # A foot joint no higher than this above the floor is in contact (HuMoR), metres.
@@ -26,25 +27,46 @@ FOOT_SKATE = "foot skate (cm/frame at 20 fps)"
 PENETRATION = "penetration (cm)"
 FLOATING = "floating (cm)"
 JITTER = "jitter (m/s³)"
+ROOT_RELATIVE_JITTER = "root-relative jitter (m/s³)"
 BONE_DRIFT = "bone drift (cm)"
-PHYSICAL_FIGURES = (FOOT_SKATE, PENETRATION, FLOATING, JITTER, BONE_DRIFT)
+PHYSICAL_FIGURES = (
+    FOOT_SKATE,
+    PENETRATION,
+    FLOATING,
+    JITTER,
+    BONE_DRIFT,
+    ROOT_RELATIVE_JITTER,
+    *FOOT_FIGURES,
+)
 
 
 @dataclass(frozen=True)
 class PhysicalQuality:
-    """The figures of one clip; None where the clip is too short, or no foot ever touches the floor."""
+    """The figures of one clip; None where the clip is too short, or no foot ever touches the floor.
+
+    ``by_source`` are those of ``metrics.feet``, by printed name.
+    """
 
     foot_skate: float | None
     penetration: float
     floating: float
     jitter: float | None
     bone_drift: float
+    root_relative_jitter: float | None = None
+    by_source: Mapping[str, float] = field(default_factory=dict)
 
     def figures(self) -> dict[str, float]:
         """Those that there are, by printed name."""
-        values = (self.foot_skate, self.penetration, self.floating, self.jitter, self.bone_drift)
-        named = zip(PHYSICAL_FIGURES, values, strict=True)
-        return {name: value for name, value in named if value is not None}
+        named = {
+            FOOT_SKATE: self.foot_skate,
+            PENETRATION: self.penetration,
+            FLOATING: self.floating,
+            JITTER: self.jitter,
+            BONE_DRIFT: self.bone_drift,
+            ROOT_RELATIVE_JITTER: self.root_relative_jitter,
+            **self.by_source,
+        }
+        return {name: value for name, value in named.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -56,15 +78,29 @@ class PhysicalFigure:
     clips: int
 
 
-def physical_quality(joints: np.ndarray, fps: float, floor: float = 0.0) -> PhysicalQuality:
-    """All figures of a clip (T, 22, 3) or (T, 21, 3).
+def physical_quality(
+    joints: np.ndarray, fps: float, floor: float = 0.0, contacts: np.ndarray | None = None
+) -> PhysicalQuality:
+    """All figures of a clip (T, 22, 3) or (T, 21, 3); ``contacts`` (T - 1, 4) where a model gives its own.
 
     Raises ``ValueError`` for other shapes, numbers that are not finite, or ``fps`` not above 0.
     """
     skate = foot_skate(joints, fps, floor) if len(joints) > 1 else None
     shaking = jitter(joints, fps) if len(joints) > 3 else None
+    inner = jitter(joints - joints[:, :1], fps) if len(joints) > 3 else None
     below, above = penetration(joints, floor), floating(joints, floor)
-    return PhysicalQuality(skate, below, above, shaking, bone_drift(joints))
+    by_source = {}
+    if len(joints) > 1:
+        by_source = foot_figures(foot_tracks(joints, fps, floor), joints[:, 0].astype(np.float64), contacts)
+    return PhysicalQuality(skate, below, above, shaking, bone_drift(joints), inner, by_source)
+
+
+def foot_tracks(joints: np.ndarray, fps: float, floor: float = 0.0) -> FootTracks:
+    """Heels and toes of a clip (T, 22, 3) or (T, 21, 3) of at least two frames; raises as ``foot_skate``."""
+    joints, skeleton = _clip(joints, 2, "feet")
+    _require_rate(fps)
+    feet = joints[:, list(skeleton.feet)]
+    return FootTracks(feet[..., 1] - floor, np.diff(feet, axis=0), fps)
 
 
 def physical_figures(clips: Sequence[PhysicalQuality]) -> dict[str, PhysicalFigure]:

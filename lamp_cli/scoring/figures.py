@@ -19,10 +19,18 @@ from ..metrics.distribution import (
     MULTIMODALITY_PROTOCOLS,
     UNIT_FID,
 )
+from ..metrics.feet import (
+    CONTACT_CONSISTENCY,
+    GMD_SKATING,
+    KIMODO_SKATING,
+    MBENCH_PENETRATION,
+    MBENCH_SLIDING,
+    PFC,
+)
 from ..metrics.matching import DIRECTIONS, TOPS
 from ..metrics.measurement import FigureNotAllowed, Measurement, mean_and_interval
 from ..metrics.pairwise import COVERAGE, DENSITY, KID, PRECISION, RECALL
-from ..metrics.physics import BONE_DRIFT, FLOATING, FOOT_SKATE, JITTER, PENETRATION
+from ..metrics.physics import BONE_DRIFT, FLOATING, FOOT_SKATE, JITTER, PENETRATION, ROOT_RELATIVE_JITTER
 from ..metrics.reconstruction import ACCELERATION_ERROR, MPJPE, PA_MPJPE, ROOT_RELATIVE_MPJPE
 from ..metrics.retrieval import RANKS
 from .plots import Heatmap
@@ -102,7 +110,9 @@ _NAMES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     (CAPTIONS, LARGER, ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D")),
     (CAPTIONS, LARGER, tuple(f"BERTScore {part}" for part in _PARTS)),
     (CAPTIONS, SMALLER, ("caption MM-Dist",)),
-    (PHYSICS, SMALLER, (FOOT_SKATE, PENETRATION, JITTER, BONE_DRIFT)),
+    (PHYSICS, SMALLER, (FOOT_SKATE, PENETRATION, JITTER, BONE_DRIFT, ROOT_RELATIVE_JITTER)),
+    (PHYSICS, SMALLER, (GMD_SKATING, KIMODO_SKATING, MBENCH_SLIDING, MBENCH_PENETRATION, PFC)),
+    (PHYSICS, LARGER, (CONTACT_CONSISTENCY,)),
     (PHYSICS, AS_REAL, (FLOATING,)),
     (RECONSTRUCTION, SMALLER, (MPJPE, ROOT_RELATIVE_MPJPE, PA_MPJPE, ACCELERATION_ERROR)),
 )

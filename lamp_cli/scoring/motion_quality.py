@@ -13,6 +13,7 @@ import numpy as np
 
 from ..data.batches import batched
 from ..inference import BATCH_SIZE
+from ..metrics.feet import CONTACT_CONSISTENCY, FOOT_FIGURES
 from ..metrics.measurement import FigureNotAllowed, Measurement, mean_and_interval
 from ..metrics.physics import PHYSICAL_FIGURES, PhysicalQuality, physical_figures, physical_quality
 from ..metrics.reconstruction import reconstruction
@@ -25,13 +26,16 @@ from .signature import motions_signature
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
 
-CONTACT_BY_HEIGHT = "mean over clips, contact by height"
+MEAN_OF_CLIPS = "mean over clips"
+CONTACT_BY_HEIGHT = f"{MEAN_OF_CLIPS}, contact by height"
 AUTOENCODED = "mean over clips, encoded and decoded"
 
 
 def quality_of(motion: Motion) -> PhysicalQuality:
-    """Physical quality of a motion at its own frame rate."""
-    return physical_quality(motion.joints, motion.fps)
+    """Physical quality of a motion at its own frame rate; its features, if it has any, tell its contacts."""
+    # A row of features holds the contacts from its frame to the next.
+    contacts = None if motion.features is None else motion.features[: len(motion) - 1, -4:] > 0.5
+    return physical_quality(motion.joints, motion.fps, contacts=contacts)
 
 
 def score_physics(motions: Iterable[Motion]) -> Report:
@@ -51,9 +55,15 @@ def report_physics(
         with report.refusing():
             figures = physical_figures(clips)
             for name, figure in figures.items():
-                where = (protocol, None, figure.clips, 1, seed, subject)
+                # Whose contacts these are is said by their names.
+                how = protocol.replace(CONTACT_BY_HEIGHT, MEAN_OF_CLIPS) if name in FOOT_FIGURES else protocol
+                where = (how, None, figure.clips, 1, seed, subject)
                 report.measurements.append(Measurement(name, figure.value, figure.interval, *where))
+        # Joints have no contacts of their own: nothing to say about every one of them.
+        told = any(CONTACT_CONSISTENCY in clip.figures() for clip in clips)
         for name in PHYSICAL_FIGURES if clips else ():
+            if name == CONTACT_CONSISTENCY and not told:
+                continue
             lacking = sum(name not in clip.figures() for clip in clips)
             reason = f"{lacking} of {len(clips)} {subject} clips are too short or never stand on the floor"
             if lacking == len(clips):

@@ -560,7 +560,10 @@ def test_a_body_off_the_floor_has_its_figure_or_is_named() -> None:
     assert pools["floating (cm)"][0] == 2 and pools["floating (cm)"][1] > 10.0
     reason = "1 of 2 given clips are too short or never stand on the floor"
     assert f"foot skate (cm/frame at 20 fps): {reason}, and do not count" in report.notes
-    assert score_physics([up]).refusals == [f"foot skate (cm/frame at 20 fps): {reason.replace('2', '1')}"]
+    assert score_physics([up]).refusals == [
+        f"{name}: {reason.replace('1 of 2', '1 of 1')}"
+        for name in ("foot skate (cm/frame at 20 fps)", "skating ratio by Kimodo")
+    ]
 
 
 def test_fid_of_few_clips_is_refused_or_marked() -> None:
