@@ -17,6 +17,8 @@ from .files.load import load_motion
 from .inference import BATCH_SIZE
 from .inference.caption import CaptionOptions, Moment
 from .inference.caption import caption as caption_motions
+from .inference.edit import EditOptions, SpanOptions
+from .inference.edit import edit as edit_motion
 from .inference.familiarity import Remark, remarks_on
 from .inference.generate import GenerateOptions, Prompt, frames_of_seconds
 from .inference.generate import generate as generate_motions
@@ -140,6 +142,64 @@ class Model:
         motions = [_delivered(motion, remarks, clean_up) for motion in made]
         one = sequence or isinstance(sentences, str)
         return motions[0] if one and motions and samples is None else motions
+
+    @overload
+    def edit(
+        self, motion: MotionOrFile, text: str = "", *, samples: None = None, **options: Any
+    ) -> Motion: ...
+
+    @overload
+    def edit(self, motion: MotionOrFile, text: str = "", *, samples: int, **options: Any) -> list[Motion]: ...
+
+    def edit(  # type: ignore[misc]  # the overloads leave the options to this signature
+        self,
+        motion: MotionOrFile,
+        text: str = "",
+        *,
+        between: tuple[float, float] | None = None,
+        before: float | None = None,
+        after: float | None = None,
+        keep: Sequence[float] = (),
+        length: float | None = None,
+        samples: int | None = None,
+        seed: int | None = None,
+        candidates: int | None = None,
+        guidance: float | None = None,
+        steps: int = 10,
+        temperature: float = 1.0,
+        top_fraction: float = 0.1,
+        precision: str = "fp32",
+    ) -> Motion | list[Motion]:
+        """The motion, or a motion file's, with a span drawn anew; all other frames are bit by bit its own.
+
+        text: what happens in the span; without it, it leads from one side to the other.
+        between: begin and end of the span in seconds.
+        before: in its place so many seconds before the motion.
+        after: in its place so many seconds after the motion.
+        keep: times of poses that are kept; without ``between`` all else is drawn.
+        length: seconds that are drawn ``between``, if not as many as there were.
+        samples: results; None gives one, a number a list.
+        seed: all randomness is drawn from it; drawn itself when None, and named in ``source``.
+        candidates: draws; the one that fits the sentence and both sides best is kept. None: the model's own.
+        guidance: classifier-free guidance scale; None for the model's own.
+        steps: decoding rounds.
+        temperature: 0 takes the likeliest codes.
+        top_fraction: share of the codes, the likeliest, that is drawn from (top-k).
+        precision: fp32, or bf16 where the device has it.
+
+        ``parts`` of the result is the span. Raises ``ValueError`` for a span that the motion does not have
+        or the model cannot draw, or an option out of its range.
+        """
+        read = _motion(motion)
+        gap = SpanOptions(between, before, after, tuple(keep), length).gap_of(read)
+        sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
+        chosen = secrets.randbelow(2**31) if seed is None else seed
+        options = EditOptions(chosen, 1 if samples is None else samples, sampling, candidates, precision)
+        remarks = remarks_on(self._bundle, [text] if text.strip() else [], generating=True)
+        said = tuple(note for each in remarks.values() for note in each.sentences(text, "the span is"))
+        edits = edit_motion(self._bundle, read, gap, text, options)
+        motions = [dataclasses.replace(made, notes=said) for made in edits]
+        return motions[0] if samples is None else motions
 
     @overload
     def caption(self, motions: MotionOrFile, **options: Any) -> str: ...

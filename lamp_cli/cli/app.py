@@ -25,6 +25,7 @@ COMMANDS = {
     "prepare": ("lamp_cli.cli.prepare", "Turn motions and captions into a data set for training."),
     "pretrain": ("lamp_cli.cli.pretrain", "Train every stage on a data set; resumable."),
     "generate": ("lamp_cli.cli.generate", "Generate motions from sentences."),
+    "edit": ("lamp_cli.cli.edit", "Draw a span of a motion anew, or what comes before or after it."),
     "retrieve": ("lamp_cli.cli.retrieve", "Search a motion library by words or by example."),
     "caption": ("lamp_cli.cli.caption", "Say in a sentence what each motion shows."),
     "render": ("lamp_cli.cli.render", "Draw motions: videos, pictures, or a page to look around in."),

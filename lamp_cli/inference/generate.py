@@ -159,15 +159,15 @@ def frames_of_seconds(seconds: float, fps: float) -> int:
 def frames_range(bundle: Bundle) -> tuple[int, int]:
     """Fewest and most frames the bundle generates for a sentence."""
     step = bundle.tokenizer.config.frames_per_token
-    return step, step * _text_to_motion(bundle).generator.config.max_tokens
+    return step, step * text_to_motion_of(bundle).generator.config.max_tokens
 
 
 def _context(bundle: Bundle, tokens: int) -> int:
     """So many tokens of the part before, or fewer where they would leave less than half to the next."""
-    return min(tokens, _text_to_motion(bundle).generator.config.max_tokens // 2)
+    return min(tokens, text_to_motion_of(bundle).generator.config.max_tokens // 2)
 
 
-def _text_to_motion(bundle: Bundle) -> TextToMotion:
+def text_to_motion_of(bundle: Bundle) -> TextToMotion:
     if bundle.text_to_motion is None:
         raise ValueError(f"{bundle.config.name}: this bundle has no generator")
     return bundle.text_to_motion
@@ -189,7 +189,7 @@ def _check_part(bundle: Bundle, prompt: Prompt, context: int) -> None:
         raise ValueError("the prompt is empty; expected a sentence")
     least, most = frames_range(bundle)
     most -= least * context
-    if prompt.frames is None and _text_to_motion(bundle).length is None:
+    if prompt.frames is None and text_to_motion_of(bundle).length is None:
         raise ValueError(
             f"{bundle.config.name}: this model predicts no lengths; expected one in frames or seconds"
         )
@@ -249,7 +249,7 @@ def _best_of_candidates(
     rows = [prompt for prompt in prompts for _ in range(options.candidates)]
     sentences = list(dict.fromkeys(prompt.text for prompt in prompts))
     sentence_of_row = torch.tensor([sentences.index(prompt.text) for prompt in rows], device=bundle.device)
-    network = _text_to_motion(bundle)
+    network = text_to_motion_of(bundle)
     text = encode_condition(network, bundle.lamp, bundle.vocabulary, sentences, bundle.device)
     read = network.condition(bundle.lamp, text)
     predicted = None
@@ -271,7 +271,7 @@ def _best_of_candidates(
     features = bundle.tokenizer.decode(codes, before + tokens).float()[:, step * before :]
     chosen = list(range(len(rows)))
     if options.candidates > 1:
-        embedded = _embedded_rows(bundle, sentences, sentence_of_row)
+        embedded = embedded_rows(bundle, sentences, sentence_of_row)
         chosen = _best_candidates(bundle, embedded, features, tokens, options.candidates)
     found = []
     for row in chosen:
@@ -299,24 +299,30 @@ def _motion(bundle: Bundle, draw: Draw, normalised: Tensor, options: GenerateOpt
 
 
 @dataclass(frozen=True)
-class _EmbeddedText:
+class EmbeddedText:
     """Each row's sentence, and its unit vector (B, E) in the space it shares with motions."""
 
     text: Text
     embedding: Tensor
 
 
-def _embedded_rows(bundle: Bundle, sentences: Sequence[str], sentence_of_row: Tensor) -> _EmbeddedText:
+def embedded_rows(bundle: Bundle, sentences: Sequence[str], sentence_of_row: Tensor) -> EmbeddedText:
     """The sentence of every row, each of the distinct ``sentences`` embedded once."""
     text = encode_text(bundle.vocabulary, sentences, bundle.lamp.config.qformer.text_tokens, bundle.device)
     rows = Text(text.ids[sentence_of_row], text.mask[sentence_of_row])
-    return _EmbeddedText(rows, bundle.lamp.embed_text(text)[sentence_of_row])
+    return EmbeddedText(rows, bundle.lamp.embed_text(text)[sentence_of_row])
 
 
 def _best_candidates(
-    bundle: Bundle, sentences: _EmbeddedText, features: Tensor, tokens: Tensor, candidates: int
+    bundle: Bundle, sentences: EmbeddedText, features: Tensor, tokens: Tensor, candidates: int
 ) -> list[int]:
-    """Of every ``candidates`` consecutive rows the one whose motion fits its sentence best.
+    """Of every ``candidates`` consecutive rows the one whose motion fits its sentence best."""
+    best = fits(bundle, sentences, features, tokens).unflatten(0, (-1, candidates)).argmax(1)
+    return (best + candidates * torch.arange(len(best), device=best.device)).tolist()
+
+
+def fits(bundle: Bundle, sentences: EmbeddedText, features: Tensor, tokens: Tensor) -> Tensor:
+    """How well each row's motion fits its sentence (B,), as LaMP finds.
 
     ``features`` (B, T, C) are normalised. The fit is the contrastive logit, which is about the sentence as a
     whole, plus a share of the sentence's log-likelihood given the motion, which is about every word, where
@@ -333,8 +339,7 @@ def _best_candidates(
     )
     if lamp.config.trains("text_generation"):
         fit = fit + LIKELIHOOD_SHARE * likelihood
-    best = fit.unflatten(0, (-1, candidates)).argmax(1)
-    return (best + candidates * torch.arange(len(best), device=best.device)).tolist()
+    return fit
 
 
 def _token_counts(bundle: Bundle, frames: Sequence[int | None], predicted: Tensor | None) -> Tensor:
@@ -349,10 +354,12 @@ def _streams(draw: Draw, parts: int, options: GenerateOptions) -> list[torch.Gen
     """The random stream of every candidate, named by the draw's first ``parts`` sentences."""
     assert options.candidates is not None
     text = "\n".join(part.text for part in draw.prompt.parts[:parts])
-    return [_stream(options.seed, draw.sample, candidate, text) for candidate in range(options.candidates)]
+    return [
+        random_stream(options.seed, draw.sample, candidate, text) for candidate in range(options.candidates)
+    ]
 
 
-def _stream(seed: int, sample_number: int, candidate: int, text: str) -> torch.Generator:
+def random_stream(seed: int, sample_number: int, candidate: int, text: str) -> torch.Generator:
     # The first candidate is what is drawn when there is only one.
     number = f"{sample_number}" if candidate == 0 else f"{sample_number}.{candidate}"
     key = f"{seed}\n{number}\n{text}"

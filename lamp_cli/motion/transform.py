@@ -30,6 +30,21 @@ def resample(joints: np.ndarray, fps: float, target_fps: float) -> np.ndarray:
     return _catmull_rom(np.asarray(joints, dtype=np.float64), times).astype(joints.dtype)
 
 
+def at_times(joints: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Joints (N, J, 3) float64 at fractional frame ``times`` (N,) of (T, J, 3), as :func:`resample`.
+
+    Before the first frame and after the last they go on as they begin and end.
+    """
+    values = np.asarray(joints, dtype=np.float64)
+    within = np.clip(times, 0, len(values) - 1)
+    result = _catmull_rom(values, within)
+    if len(values) > 1:
+        beyond = (times - within)[:, None, None]
+        result += np.minimum(beyond, 0) * (values[1] - values[0])
+        result += np.maximum(beyond, 0) * (values[-1] - values[-2])
+    return result
+
+
 def _catmull_rom(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Values (T, ...) at fractional frame ``times`` (N,); the ends continue linearly."""
     if len(values) == 1:

@@ -1,0 +1,108 @@
+"""Frames drawn by something else take their place in a motion: nothing else changes, and nothing jumps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lamp_cli.motion.gap import DrawnFrames, Gap, fill_gap, seam_errors
+from lamp_cli.motion.placement import turned_about_y
+from lamp_cli.motion.plausibility import bone_lengths
+from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.motion.transform import resample
+from lamp_cli.synthetic.corpus import numbered_clip
+from tests.conftest import standing, wandering
+
+FEET = list(HUMANML3D.feet)
+
+
+def drawn_from(joints: np.ndarray, first: int, count: int) -> DrawnFrames:
+    """Frames of a motion turned and moved elsewhere, as a network makes them."""
+    floor = np.percentile(joints[:, FEET, 1].min(1), 5)
+    elsewhere = turned_about_y(np.asarray(joints, dtype=np.float64), 1.1) + np.array([3.0, -floor, -2.0])
+    return DrawnFrames(elsewhere, first, count)
+
+
+def push(joints: np.ndarray, fps: float) -> np.ndarray:
+    """The greatest acceleration of a joint (T-2,), m / s^2."""
+    return np.asarray(
+        np.linalg.norm(np.diff(joints.astype(np.float64), n=2, axis=0), axis=-1).max(1) * fps**2
+    )
+
+
+@pytest.mark.parametrize("rate", [20.0, 60.0, 25.0])
+@pytest.mark.parametrize(("start", "end", "frames"), [(40, 80, 40), (40, 60, 40), (0, 0, 40), (120, 120, 40)])
+def test_only_the_gap_changes_and_seams_do_not_jump(rate: float, start: int, end: int, frames: int) -> None:
+    walk = resample(numbered_clip(20_260_000, 2).joints[:121].astype(np.float32), 20.0, rate)
+    first, last, count = (round(rate / 20.0 * number) for number in (start, end, frames))
+    gap = Gap(*((len(walk), len(walk)) if start == 120 else (first, last)), count)
+    drawn = drawn_from(numbered_clip(20_260_000, 5).joints, 30, frames)
+    filled = fill_gap(walk, drawn, gap, HUMANML3D, rate)
+    assert filled.dtype == walk.dtype and len(filled) == len(walk) - (gap.end - gap.start) + gap.frames
+    assert filled[: gap.start].tobytes() == walk[: gap.start].tobytes()
+    assert filled[gap.stop :].tobytes() == walk[gap.end :].tobytes()
+    own, found = push(walk, rate), push(filled, rate)
+    seams = [found[max(0, seam - 2) : seam] for seam in (gap.start, gap.stop) if 2 <= seam < len(filled)]
+    assert np.concatenate(seams).max() < 1.5 * np.percentile(own, 95)
+    stray = np.abs(bone_lengths(filled, HUMANML3D) - np.median(bone_lengths(walk, HUMANML3D), axis=0))
+    assert stray.max() < 0.01
+
+
+def test_what_was_cut_out_comes_back_where_it_was() -> None:
+    clip = numbered_clip(20_260_000, 2).joints.astype(np.float32)
+    gap = Gap(44, 84, 40)
+    filled = fill_gap(clip, drawn_from(clip[20:110], 24, 40), gap, HUMANML3D, 20.0)
+    # Only beside the seams it is not its own, but what the motion's speed leads to.
+    assert np.abs(filled - clip)[56:72].max() < 0.02 and np.abs(filled - clip).max() < 0.3
+    place, heading, pose = seam_errors(clip, drawn_from(clip[20:110], 24, 40), gap, HUMANML3D, 20.0)
+    assert max(place, heading, pose) < 1e-4
+    other = seam_errors(clip, drawn_from(clip[20:110], 26, 44), gap, HUMANML3D, 20.0)
+    assert max(other) > 0.01
+
+
+def test_kept_poses_are_passed_and_the_rest_is_drawn() -> None:
+    walk = numbered_clip(20_260_000, 5).joints[:100].astype(np.float32)
+    gap = Gap(0, 100, 100, kept=(0, 40, 90))
+    drawn = drawn_from(numbered_clip(20_260_000, 2).joints[:100], 0, 100)
+    filled = fill_gap(walk, drawn, gap, HUMANML3D, 20.0)
+    for frame in gap.kept:
+        assert filled[frame].tobytes() == walk[frame].tobytes()
+    assert np.abs(filled - walk)[20].max() > 0.02
+    # From crouching to standing and back within a second; a jump of 5 cm from frame to frame would be 20.
+    assert push(filled, 20.0).max() < 20.0
+
+
+def test_one_frame_goes_on() -> None:
+    pose = standing(HUMANML3D)[None].astype(np.float32)
+    filled = fill_gap(pose, drawn_from(wandering(HUMANML3D, 40, 5), 0, 40), Gap(1, 1, 40), HUMANML3D, 20.0)
+    assert len(filled) == 41 and np.array_equal(filled[0], pose[0])
+    assert np.linalg.norm(filled[1] - filled[0], axis=-1).max() < 0.02
+
+
+def test_a_body_that_must_get_elsewhere_steps_and_does_not_slide() -> None:
+    still = np.repeat(standing(HUMANML3D)[None], 80, axis=0)
+    moved = still.copy()
+    moved[60:] += [0.3, 0.0, 0.4]
+    moved = moved.astype(np.float32)
+    gap = Gap(20, 60, 40)
+    filled = fill_gap(moved, drawn_from(still, 20, 40), gap, HUMANML3D, 20.0)
+    toes = filled[:, [10, 11]]
+    speed = np.linalg.norm(np.diff(toes[..., ::2], axis=0), axis=-1)
+    low = toes[1:, :, 1] - toes[0, :, 1] < 0.005
+    assert speed[low].max() < 0.01
+    # One foot after the other, half a metre each.
+    assert (speed > 0.02).any(0).all() and not (speed > 0.02).all(1).any()
+    assert np.abs(filled - moved)[[0, 19, 60, 79]].max() == 0
+
+
+def test_a_gap_that_is_none_is_refused() -> None:
+    for bad in ((5, 4, 1), (-1, 4, 1), (2, 4, 0)):
+        with pytest.raises(ValueError, match="expected 1 or more"):
+            Gap(*bad)
+    with pytest.raises(ValueError, match="expected as many frames"):
+        Gap(0, 10, 5, (3,))
+    with pytest.raises(ValueError, match="expected some of 2 to 9"):
+        Gap(2, 10, 8, (10,))
+    walk = wandering(HUMANML3D, 20)
+    with pytest.raises(ValueError, match="every frame gives way"):
+        fill_gap(walk, drawn_from(walk, 0, 20), Gap(0, 20, 20), HUMANML3D, 20.0)
