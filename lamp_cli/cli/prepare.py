@@ -58,6 +58,10 @@ def prepare_command(
     val_fraction: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="Share held out where captions name no split.")
     ] = 0.1,
+    test: Annotated[
+        list[str] | None,
+        typer.Option(help="Motions for the test split, by name; * stands for any letters; repeatable."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one per processor when not given.")
     ] = None,
@@ -75,6 +79,7 @@ def prepare_command(
             "--synthetic": synthetic,
             "--recombine": recombine,
             "--wording": wording,
+            "--test": test,
         }
         _refuse_beside_humanml3d(motions, mocap, texts, others)
         assert mocap is not None and texts is not None
@@ -89,6 +94,8 @@ def prepare_command(
         raise UsageError("no captions; expected --captions FILE for the motions")
     if recombine and motions is None:
         raise UsageError("--recombine makes clips of real ones; expected a folder of motions")
+    if test and motions is None:
+        raise UsageError("--test chooses among motions; expected a folder of them")
     try:
         options = PrepareOptions(
             fps,
@@ -101,6 +108,7 @@ def prepare_command(
             () if wording is None else tuple(read_sentences(wording)),
             body_models,
             () if joint_map is None else read_joint_map(joint_map),
+            tuple(test or ()),
         )
     except ValueError as error:
         # It names its field, and the option is called the same.
@@ -166,6 +174,8 @@ def _show(report: PrepareReport) -> None:
         rows.append(("without captions", f"{unlabelled} clips", "for the motion tokenizer alone"))
     if report.windowed:
         rows.append(("windowed", f"{report.windowed} clips", "over 10 s, cut into windows"))
+    if report.labels:
+        rows.append(("labels", f"{report.labels} short ones", "of corpora, told in sentences"))
     if report.captions_left_out:
         rows.append(
             ("left out", f"{report.captions_left_out} captions", "of clips longer than their windows")

@@ -6,6 +6,7 @@ from .actions import ACTIONS
 from .clips import SyntheticClip, numbered_clip, synthetic_clip, synthetic_clip_of, synthetic_clips
 from .language.action_words import COMPANIONS
 from .language.claims import Agreement, Claim, Claims, agrees, claims, unread_words
+from .language.labels import LabelMeaning, meaning_of_label
 from .language.people import PeoplesSentences, peoples_sentences
 from .language.phrasebook import further_wordings, phrasebook
 from .language.rewording import reworded
@@ -17,6 +18,7 @@ __all__ = [
     "Agreement",
     "Claim",
     "Claims",
+    "LabelMeaning",
     "PeoplesSentences",
     "RealClip",
     "RecombinedClip",
@@ -25,6 +27,7 @@ __all__ = [
     "agrees",
     "claims",
     "further_wordings",
+    "meaning_of_label",
     "numbered_clip",
     "peoples_sentences",
     "phrasebook",

@@ -105,6 +105,35 @@ def test_other_bad_caption_files(tmp_path):
         read_requests(tmp_path / "absent.jsonl")
 
 
+def test_labels_become_sentences_that_hold_for_windows_where_they_are_steady(motions, tmp_path):
+    requests = [
+        ClipRequest("take0", "take0", ("Run/Jog",)),
+        ClipRequest("take1", "take1", ("unknown",)),
+        ClipRequest("take2", "take2", ("a person runs to the store",)),
+        ClipRequest("take3", "take3", ("salsa dance",)),
+    ]
+    report = prepare(motions, requests, tmp_path / "set", PrepareOptions(mirror=False, val_fraction=0))
+    assert report.labels == 3
+    texts = {p.stem: p.read_text() for p in (tmp_path / "set/texts").glob("*.txt")}
+    assert texts["take0"].startswith("a person runs forward#") and "Run/Jog" not in texts["take0"]
+    assert texts["take1"] == ""
+    assert texts["take2"].startswith("a person runs to the store#")
+    windows = [text for name, text in texts.items() if name.startswith("take3")]
+    assert len(windows) == 3 and all("dances salsa" in text for text in windows)
+
+
+def test_motions_go_to_the_test_split_by_name(motions, tmp_path):
+    options = PrepareOptions(mirror=False, val_fraction=0.25, test=("*3", "take0"))
+    requests = whole("take0", "take1", "take2")
+    prepare(motions, requests, tmp_path / "set", options)
+    test = (tmp_path / "set/test.txt").read_text().split()
+    assert "take0" in test and {name[:5] for name in test} == {"take0", "take3"}
+    train = (tmp_path / "set/train.txt").read_text().split()
+    assert not set(train) & set(test)
+    with pytest.raises(ValueError, match="test take9: expected the name of motions"):
+        prepare(motions, requests, tmp_path / "other", replace(options, test=("take9",)))
+
+
 # Plan
 
 

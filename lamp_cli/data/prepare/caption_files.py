@@ -23,7 +23,7 @@ class ClipRequest:
     """A clip that the captions ask for: ``start``..``end`` seconds of a motion (None: its ends).
 
     ``split`` is train, val, test or None where the file names none; ``fps`` is the motion's frame rate, None
-    where the file does not give it.
+    where the file does not give it. ``steady``: the captions are true of every part of the clip.
     """
 
     id: str
@@ -33,6 +33,7 @@ class ClipRequest:
     end: float | None = None
     split: str | None = None
     fps: float | None = None
+    steady: bool = False
 
 
 def read_requests(path: Path) -> list[ClipRequest]:

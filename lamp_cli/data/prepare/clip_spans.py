@@ -7,8 +7,9 @@ functions on names and seconds: no file is read here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from ...files.load import MOTION_SUFFIXES
@@ -59,13 +60,15 @@ def plan_clips(
     fps: float,
     val_fraction: float,
     reserved: Iterable[str] = (),
+    test: Sequence[str] = (),
 ) -> Plan:
     """Plan the clips of motions with the given durations (``seconds`` by name).
 
     Motions that nobody asked for become clips without captions. Where no request names a split, a
     share of whole motions is held out for val. Training clips lose every second that a held-out
     clip of the same motion covers. Captions stay with a piece or window that holds 80 % of what they
-    describe. ``reserved`` are names that clips must not take.
+    describe, steady ones with every piece. ``reserved`` are names that clips must not take, ``test`` patterns
+    of names of motions that go to the test split whatever the requests say.
     """
     plan = Plan()
     copies = _mirrored_copies(seconds)
@@ -75,7 +78,7 @@ def plan_clips(
     known = [r for r in asked if r.motion not in copies and _is_within_motion(r, motions, plan)]
     silent = sorted(set(motions) - {r.motion for r in asked})
     known += [ClipRequest(name, name, ()) for name in silent]
-    known = _with_splits(known, val_fraction)
+    known = _with_test(_with_splits(known, val_fraction), test)
     held_out: dict[str, list[tuple[float, float]]] = {}
     for request in known:
         if request.split != "train":
@@ -136,6 +139,13 @@ def _with_splits(requests: list[ClipRequest], val_fraction: float) -> list[ClipR
     return [replace(r, split="val" if r.motion in val else "train") for r in requests]
 
 
+def _with_test(requests: list[ClipRequest], patterns: Sequence[str]) -> list[ClipRequest]:
+    def is_test(request: ClipRequest) -> bool:
+        return any(fnmatchcase(request.motion, pattern) for pattern in patterns)
+
+    return [replace(r, split="test") if is_test(r) else r for r in requests]
+
+
 def _stable_order(name: str) -> str:
     # A hash, so that the held-out motions are spread over the corpus yet the same on every run.
     return hashlib.sha256(name.encode()).hexdigest()
@@ -169,7 +179,8 @@ def _plan_request(
     windows = [window for piece in pieces for window in _windows(piece, MOST_FRAMES / fps)]
     plan.windowed += len(windows) > len(pieces)
     # What is said of the whole need not be true of a part: he walks, then he sits down.
-    true_of = [end - start >= CAPTIONED_SHARE * (span[1] - span[0]) for start, end in windows]
+    least_told = CAPTIONED_SHARE * (span[1] - span[0])
+    true_of = [request.steady or end - start >= least_told for start, end in windows]
     plan.captions_left_out += 0 if any(true_of) else len(request.captions)
     for (start, end), is_true in zip(windows, true_of, strict=True):
         captions = request.captions if is_true else ()

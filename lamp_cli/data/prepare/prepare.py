@@ -11,8 +11,9 @@ import json
 import math
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from ...motion.skeleton import HUMANML3D, Skeleton
 from ...motion.transform import mirror, resample
 from ...processes import in_parallel
 from ...storage import write_json, write_text
-from ...synthetic.corpus import RealClip, peoples_sentences
+from ...synthetic.corpus import LabelMeaning, RealClip, meaning_of_label, peoples_sentences
 from ..examples import FOLDERS, WrittenExample, frames_written, write_example
 from ..layout import WORDINGS
 from ..statistics import compute_statistics, save_statistics
@@ -38,7 +39,7 @@ from .takes import MotionSource, find_sources
 
 FINGERPRINT = "prepare.json"
 # Raised when the same input gives other clips, so that a run does not go on where an older program stopped.
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 SPLITS = ("train", "val", "test")
 
 _MotionJob = tuple[MotionSource, float | None, list[ClipPlan], Path, "PrepareOptions"]
@@ -58,6 +59,7 @@ class PrepareOptions:
     wording: people's sentences; those that are true of a made-up clip join its own (default none).
     body_models: folder of SMPL body models (.npz) for AMASS's poses (None: a neutral body).
     joint_map: pairs of our joint and theirs, for skeletons whose names do not tell (default none).
+    test: names of motions that go to the test split, with * for any letters (default none).
     """
 
     fps: float | None = None
@@ -70,6 +72,7 @@ class PrepareOptions:
     wording: tuple[str, ...] = ()
     body_models: Path | None = None
     joint_map: tuple[tuple[str, str], ...] = ()
+    test: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps < math.inf:
@@ -109,6 +112,7 @@ class PrepareReport:
     trimmed: training clips that lost the seconds of held-out ones.
     windowed: clips over ten seconds, cut into windows.
     captions_left_out: captions of clips whose pieces are too short for them to be true of.
+    labels: captions that were a corpus's short labels, in whose place sentences stand.
     recombined: clips made of real training clips, by kind.
     dropped: the reason for each clip or file left out.
     notes: motions by what was assumed of them, or repaired when this call read them.
@@ -122,6 +126,7 @@ class PrepareReport:
     trimmed: int = 0
     windowed: int = 0
     captions_left_out: int = 0
+    labels: int = 0
     recombined: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
     notes: dict[str, int] = field(default_factory=dict)
@@ -158,16 +163,20 @@ def prepare(
         raise ValueError(f"synthetic clips have humanml3d's skeleton, {motions} has {skeleton.name}'s")
     by_name = {source.name: source for source in sources}
     _require_captioned(requests, by_name, motions)
+    _require_test_motions(options.test, by_name, motions)
     given = _frame_rates(by_name, requests, options)
     rates = {name: fps or skeleton.fps for name, fps in given.items()}
     seconds = {name: _frames(source) / rates[name] for name, source in by_name.items()}
-    plan = plan_clips(requests, seconds, skeleton.fps, options.val_fraction, _generated_names(options))
-    claim_folder(output, _fingerprint(sources, requests, options))
+    told = [_in_sentences(request) for request in requests]
+    reserved = _generated_names(options)
+    plan = plan_clips(told, seconds, skeleton.fps, options.val_fraction, reserved, options.test)
+    claim_folder(output, _fingerprint(sources, told, options))
 
     report = PrepareReport(
         trimmed=plan.trimmed,
         windowed=plan.windowed,
         captions_left_out=plan.captions_left_out,
+        labels=sum(meaning_of_label(text) is not None for r in requests for text in r.captions),
         # Of a motion that cannot be read the file's reason, not that its captions find no motion.
         dropped={**plan.dropped, **unreadable},
         notes=_assumed_rates(given, skeleton),
@@ -213,6 +222,21 @@ def _require_captioned(
             f"{motions}: none of the {len(requests)} captioned motions is in it, such as "
             f"{requests[0].motion!r}; expected names such as {next(iter(sources))!r}"
         )
+
+
+def _require_test_motions(patterns: Sequence[str], names: Iterable[str], motions: Path | None) -> None:
+    every = list(names)
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in every):
+            raise ValueError(f"test {pattern}: expected the name of motions in {motions}")
+
+
+def _in_sentences(request: ClipRequest) -> ClipRequest:
+    """The request with sentences in the place of captions that are a corpus's short labels."""
+    meanings = [meaning_of_label(text) or LabelMeaning((text,)) for text in request.captions]
+    sentences = tuple(dict.fromkeys(text for meaning in meanings for text in meaning.sentences))
+    steady = bool(sentences) and all(meaning.steady for meaning in meanings if meaning.sentences)
+    return replace(request, captions=sentences, steady=request.steady or steady)
 
 
 def _frame_rates(
@@ -280,6 +304,8 @@ def _fingerprint(sources: list[MotionSource], requests: list[ClipRequest], optio
         options.val_fraction,
     ]
     facts += options.reading.facts()
+    if options.test:
+        facts += ["test", options.test]
     if options.synthetic:
         facts += [options.synthetic, options.seed]
     if options.recombine:
