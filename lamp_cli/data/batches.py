@@ -28,16 +28,24 @@ class MotionBatch:
     lengths: of the motions, (B,), in frames.
     texts: the sentences.
     clip_numbers: of the clips that the motions are from, (B,).
+    spans: frames that each sentence is about, (B, 2), the second without; all of a motion's, or a part's.
     """
 
     features: np.ndarray
     lengths: np.ndarray
     texts: tuple[str, ...]
     clip_numbers: np.ndarray
+    spans: np.ndarray
 
     def rows(self, rows: slice) -> MotionBatch:
         """Some rows of the batch."""
-        return MotionBatch(self.features[rows], self.lengths[rows], self.texts[rows], self.clip_numbers[rows])
+        return MotionBatch(
+            self.features[rows],
+            self.lengths[rows],
+            self.texts[rows],
+            self.clip_numbers[rows],
+            self.spans[rows],
+        )
 
 
 class WindowSampler:
@@ -84,12 +92,14 @@ class PairSampler:
         frames_per_token: int,
         sorted_steps: int = 1,
         reworded_share: float = 0.0,
+        part_share: float = 0.0,
     ):
         """Clips without captions are left out; raises ``ValueError`` when none is left.
 
         With a ``reworded_share`` sentences are drawn from a clip's further wordings too, and that share of
         them is reworded. The clips of ``sorted_steps`` consecutive steps are sorted by length, so that a
-        batch has little padding, and these steps are then taken in a drawn order.
+        batch has little padding, and these steps are then taken in a drawn order. Of the clips that have
+        sentences about their parts, a ``part_share`` comes with one of these.
         """
         self._clips = [c for c in clips if c.captions and len(c.features) >= frames_per_token]
         self._sentences = [c.sentences if reworded_share else c.captions for c in self._clips]
@@ -99,6 +109,7 @@ class PairSampler:
         self._frames_per_token = frames_per_token
         self._sorted_steps = sorted_steps
         self._reworded_share = reworded_share
+        self._part_share = part_share
         self._lengths = np.array([min(len(c.features), LONGEST_CLIP) for c in self._clips])
 
     def __len__(self) -> int:
@@ -113,11 +124,21 @@ class PairSampler:
         numbers = self._clip_numbers(seed, step, size)
         clips = [self._clips[n] for n in numbers]
         offered = [self._sentences[n] for n in numbers]
-        texts = tuple(several[rng.integers(len(several))] for several in offered)
+        texts = [several[rng.integers(len(several))] for several in offered]
+        crops = [self._crop(c.features, rng) for c in clips]
+        spans = np.array([(0, len(crop)) for crop in crops])
+        if self._part_share:
+            draw = np.random.default_rng([seed, 7, step])
+            for row, (clip, crop) in enumerate(zip(clips, crops, strict=True)):
+                if clip.parts and draw.random() < self._part_share:
+                    texts[row], spans[row] = _part(clip, crop, draw)
         if self._reworded_share:
             texts = self._reworded(texts, np.random.default_rng([seed, 6, step]))
-        motions = [self._crop(c.features, rng) for c in clips]
-        return collate(motions, texts, numbers)
+        motions = [
+            self._statistics.normalise(c.features[crop.start : crop.stop])
+            for c, crop in zip(clips, crops, strict=True)
+        ]
+        return collate(motions, texts, numbers, spans)
 
     def names(self, seed: int, step: int, size: int) -> list[str]:
         """The clips of a step."""
@@ -142,22 +163,28 @@ class PairSampler:
         drawn = np.random.default_rng([*seed, begin]).permutation(len(together))
         return by_length.reshape(together.shape)[drawn[step - begin]]
 
-    def _reworded(self, texts: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
+    def _reworded(self, texts: Sequence[str], rng: np.random.Generator) -> list[str]:
         # Inference imports this module too, and rewording imports all of the synthetic corpus.
         from ..synthetic.corpus import reworded
 
         chosen = rng.random(len(texts)) < self._reworded_share
-        return tuple(
-            reworded(text, rng) if other else text for text, other in zip(texts, chosen, strict=True)
-        )
+        return [reworded(text, rng) if other else text for text, other in zip(texts, chosen, strict=True)]
 
-    def _crop(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _crop(self, features: np.ndarray, rng: np.random.Generator) -> range:
+        """The frames that are taken."""
         length = whole_tokens(len(features), self._frames_per_token)
         # As the field does: one time in three a token shorter, and a drawn start.
         if length > 10 * self._frames_per_token and rng.random() < 1 / 3:
             length -= self._frames_per_token
         start = int(rng.integers(len(features) - length + 1))
-        return self._statistics.normalise(features[start : start + length])
+        return range(start, start + length)
+
+
+def _part(clip: Clip, crop: range, rng: np.random.Generator) -> tuple[str, tuple[int, int]]:
+    """A drawn sentence about a part of a clip, and the frames of the ``crop`` that it is about."""
+    part = clip.parts[rng.integers(len(clip.parts))]
+    begin = min(max(0, part.start - crop.start), len(crop) - 1)
+    return part.text, (begin, min(max(begin + 1, part.end - crop.start), len(crop)))
 
 
 class ParaphraseSampler:
@@ -195,10 +222,17 @@ def evaluation_batch(clips: Sequence[Clip], statistics: Statistics, frames_per_t
     return collate(motions, texts, np.arange(len(clips)))
 
 
-def collate(motions: Sequence[np.ndarray], texts: tuple[str, ...], numbers: np.ndarray) -> MotionBatch:
-    """Pad motions (T_i, C) with zeros to the longest."""
+def collate(
+    motions: Sequence[np.ndarray],
+    texts: Sequence[str],
+    numbers: np.ndarray,
+    spans: np.ndarray | None = None,
+) -> MotionBatch:
+    """Pad motions (T_i, C) with zeros to the longest; without ``spans`` sentences are about all frames."""
     lengths = np.array([len(m) for m in motions])
     features = np.zeros((len(motions), lengths.max(), motions[0].shape[1]), np.float32)
     for row, motion in zip(features, motions, strict=True):
         row[: len(motion)] = motion
-    return MotionBatch(features, lengths, texts, numbers)
+    if spans is None:
+        spans = np.stack([np.zeros_like(lengths), lengths], 1)
+    return MotionBatch(features, lengths, tuple(texts), numbers, spans)

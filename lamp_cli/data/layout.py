@@ -3,6 +3,7 @@
     new_joint_vecs/ID.npy     features (T, 263) or (T, 251)
     texts/ID.txt              caption#tokens#start#end, one per line
     wordings/ID.txt           further sentences that say the same, one per line; not of the field's
+    parts/ID.txt              as texts/, about parts of a clip that stays whole; not of the field's
     train.txt val.txt test.txt  one ID per line; mirrored clips are M + ID
     Mean.npy Std.npy          statistics of the features
 
@@ -27,8 +28,18 @@ from .statistics import Statistics, load_statistics
 # The field's readers turn times in texts/ into frames at HumanML3D's rate, for KIT-ML too.
 TAG_FPS = HUMANML3D.fps
 WORDINGS = "wordings"
+PARTS = "parts"
 # A caption is about what is left of its span when at least this share of it lies within the motion.
 LEAST_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class PartCaption:
+    """A sentence about the frames ``start`` to ``end`` (without it) of a clip."""
+
+    text: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -39,12 +50,14 @@ class Clip:
     features: (T, 12J-1) float32, not normalised.
     captions: sentences that are true of it.
     wordings: further sentences, chosen for variety, that text encoders learn from and captioners do not.
+    parts: sentences about some of its frames, which a generator learns from that is told the others.
     """
 
     id: str
     features: np.ndarray
     captions: tuple[str, ...]
     wordings: tuple[str, ...] = ()
+    parts: tuple[PartCaption, ...] = ()
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -120,7 +133,8 @@ class Dataset:
             raise _SkippedError(reason)
         whole = tuple(c.text for c in captions if c.whole_clip)
         wordings = _wordings(self.root / WORDINGS, name) if whole else ()
-        clips = [Clip(name, features, whole, wordings)] if whole or not captions else []
+        parts = _parts(self.root / PARTS, name, len(features)) if whole else ()
+        clips = [Clip(name, features, whole, wordings, parts)] if whole or not captions else []
         for number, caption in enumerate(c for c in captions if not c.whole_clip):
             part = _frames_of_caption(features, caption)
             if part is None:
@@ -213,3 +227,19 @@ def _wordings(folder: Path, name: str) -> tuple[str, ...]:
     if not path.is_file():
         return ()
     return tuple(line.strip() for line in read_text_file(path).split("\n") if line.strip())
+
+
+def _parts(folder: Path, name: str, frames: int) -> tuple[PartCaption, ...]:
+    """Sentences with their frames, those alone that lie within the clip's."""
+    path = folder / f"{name}.txt"
+    if not path.is_file():
+        return ()
+    try:
+        captions = read_texts(path)
+    except ValueError:
+        raise _SkippedError("unreadable file of parts") from None
+    last = frames / TAG_FPS
+    parts = [
+        PartCaption(c.text, round(c.start * TAG_FPS), round(min(c.end, last) * TAG_FPS)) for c in captions
+    ]
+    return tuple(part for part in parts if 0 <= part.start < part.end <= frames)

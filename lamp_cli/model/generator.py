@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..motion.clip_length import LONGEST_CLIP_TOKENS
 from . import distributed
-from .known_codes import UNKNOWN, draw_known
+from .known_codes import UNKNOWN, draw_known, know_all_but
 from .transformer import PreNormBlock, attend, initialise_normal, join_heads, length_mask, split_heads
 
 
@@ -319,16 +319,24 @@ class MaskedGenerator(nn.Module):
         return mask & ((positions[:, None] >= positions) | (positions < count))
 
     def losses(
-        self, tokens: Tensor, lengths: Tensor, condition: Condition, generator: torch.Generator
+        self,
+        tokens: Tensor,
+        lengths: Tensor,
+        condition: Condition,
+        generator: torch.Generator,
+        spans: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Masked modelling: ``loss`` and ``accuracy`` on the chosen of codes (B, N).
 
-        ``lengths`` (B,) in tokens. Codes that are known are not chosen; the null condition leaves them.
+        ``lengths`` (B,) in tokens. Codes that are known are not chosen; the null condition leaves them. Where
+        a condition is about a span of the tokens alone, of ``spans`` (B, 2), all others are known.
         """
         codebooks, is_known, known = self.config.codebooks, None, None
         if self.config.known_share:
             length = tokens.shape[1] // codebooks
             is_known = draw_known(lengths, length, codebooks, self.config.known_share, generator)
+            if spans is not None:
+                is_known = know_all_but(spans, lengths, codebooks, is_known)
             known = tokens.masked_fill(~is_known.to(tokens.device), UNKNOWN)
         inputs, chosen = corrupt(tokens, codebooks * lengths, self.mask_token, generator, is_known)
         kept = torch.rand(len(tokens), generator=generator) >= self.config.condition_dropout

@@ -49,3 +49,14 @@ def draw_known(lengths: Tensor, length: int, codebooks: int, share: float, draw:
     left = (torch.rand(len(own), generator=draw) * own).long()
     known[torch.arange(len(own)), left] &= ~known.flatten(1).sum(1).eq(codebooks * own)[:, None]
     return known.flatten(1)
+
+
+def know_all_but(spans: Tensor, lengths: Tensor, codebooks: int, known: Tensor) -> Tensor:
+    """As ``known`` (B, N), but all codes beside a span that is not the whole clip are known, and none in it.
+
+    ``spans`` (B, 2) in tokens, the second without; ``lengths`` (B,). Returned on the CPU, as ``known`` is.
+    """
+    spans, own = spans.cpu(), lengths.cpu()[:, None]
+    positions = torch.arange(known.shape[1] // codebooks)
+    beside = ((positions < spans[:, :1]) | (positions >= spans[:, 1:])) & (positions < own)
+    return torch.where(spans[:, 1:] - spans[:, :1] < own, beside.repeat_interleave(codebooks, 1), known)

@@ -36,15 +36,21 @@ class TextToMotion(nn.Module):
         self.length = LengthHead(length)
 
     def forward(
-        self, lamp: Lamp, text: Text, codes: Tensor, lengths: Tensor, generator: torch.Generator
+        self,
+        lamp: Lamp,
+        text: Text,
+        codes: Tensor,
+        lengths: Tensor,
+        spans: Tensor,
+        generator: torch.Generator,
     ) -> dict[str, Tensor]:
         """Losses for codes (B, N) of ``lengths`` (B,) tokens; ``text`` are the condition's own tokens.
 
-        ``lamp`` must be frozen.
+        A sentence is about its ``spans`` (B, 2) of tokens, the second without. ``lamp`` must be frozen.
         """
         reading = self.condition(lamp, text)
-        losses = self.generator.losses(codes, lengths, reading.condition, generator)
+        losses = self.generator.losses(codes, lengths, reading.condition, generator, spans)
         if self.length is None:
             return losses
-        length = self.length.loss(reading.feature, lengths)
+        length = self.length.loss(reading.feature, spans[:, 1] - spans[:, 0])
         return {**losses, "loss": losses["loss"] + length, "length": length.detach()}

@@ -603,6 +603,17 @@ def test_further_wordings_stand_beside_training_clips_and_go_with_them(tmp_path:
     assert all(len(clip.wordings) >= 3 and clip.sentences == clip.captions + clip.wordings for clip in clips)
     held_out, _ = open_dataset(output).clips("val", FramesLimit(20, 200))
     assert held_out and not any(clip.wordings for clip in held_out)
+    in_a_row = [clip for clip in clips if "parts" in (read_truth(output, clip.id) or {})]
+    assert in_a_row and not any(clip.parts for clip in clips if clip not in in_a_row)
+    read = []
+    for clip in in_a_row:
+        truth = read_truth(output, clip.id) or {}
+        for part in clip.parts:
+            [action] = [each for each in truth["parts"] if part.start == each["start"]]
+            assert part.end == min(action["end"], len(clip.features))
+            read.append(agrees(part.text, action).action)
+    # Of the phrase book's ways to say an action the reader of sentences knows many.
+    assert sum(read) > 0.3 * len(read) > 5
     # A run that was killed, or made before there were wordings, goes on where it stopped.
     (output / sorted(wordings)[0]).unlink()
     prepare(None, [], output, options)

@@ -90,7 +90,9 @@ def test_only_the_query_tokens_projection_learns_with_the_generator(
     torch.manual_seed(0)
     network = TextToMotion(QFORMER, config, length, None if kind in OF_LAMP else _Counting())
     codes = torch.randint(12, (2, 5), generator=torch.Generator().manual_seed(0))
-    losses = network(lamp, TEXT, codes, torch.tensor([5, 3]), torch.Generator().manual_seed(0))
+    lengths = torch.tensor([5, 3])
+    spans = torch.stack([torch.zeros_like(lengths), lengths], 1)
+    losses = network(lamp, TEXT, codes, lengths, spans, torch.Generator().manual_seed(0))
     losses["loss"].backward()
     names = [name for name in network.state_dict() if name.startswith("condition.")]
     assert names == (["condition.projection.weight", "condition.projection.bias"] if learned else [])

@@ -15,7 +15,7 @@ from lamp_cli.model.generator import (
     corrupt,
     sample,
 )
-from lamp_cli.model.known_codes import UNKNOWN, draw_known
+from lamp_cli.model.known_codes import UNKNOWN, draw_known, know_all_but
 
 SMALL = GeneratorConfig(
     codes=8,
@@ -69,6 +69,14 @@ def test_no_share_is_a_generator_as_it_was() -> None:
     assert torch.equal(knowing(tokens, lengths, condition), plain(tokens, lengths, condition))
     known = torch.full((2, 10), UNKNOWN)
     torch.testing.assert_close(knowing(tokens, lengths, condition, known), plain(tokens, lengths, condition))
+
+
+def test_of_a_clip_whose_sentence_is_about_a_span_all_else_is_known() -> None:
+    lengths, drawn = torch.tensor([4, 3]), torch.zeros(2, 10, dtype=torch.bool)
+    drawn[1, 1] = True
+    known = know_all_but(torch.tensor([[1, 3], [0, 3]]), lengths, 2, drawn)
+    assert known[0].tolist() == [True, True, False, False, False, False, True, True, False, False]
+    assert torch.equal(known[1], drawn[1])
 
 
 def test_known_codes_are_not_chosen() -> None:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from lamp_cli.bundle.bundle import find_bundle, read_config
 from lamp_cli.cli.pretrain import _drawing_processes, pretrain_command
 from lamp_cli.data.batches import PairSampler, ParaphraseSampler, WindowSampler
-from lamp_cli.data.layout import Clip
+from lamp_cli.data.layout import Clip, PartCaption
 from lamp_cli.data.statistics import Statistics
 from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, ascii_pieces
 from lamp_cli.model.lamp import Lamp, LampConfig
@@ -214,6 +214,30 @@ def test_a_share_of_the_sentences_is_put_in_other_words_and_nothing_else_changes
         changed["all"] += sum(a != b for a, b in zip(before.texts, every.texts, strict=True))
     assert 0.4 < changed["half"] / changed["all"] < 0.6
     assert changed["all"] > 400
+
+
+def test_a_share_of_the_clips_with_parts_comes_with_a_sentence_about_one_of_them() -> None:
+    parts = (PartCaption("first", 0, 20), PartCaption("second", 20, 61))
+    [clip] = _clips(1, 0)
+    whole = dataclasses.replace(clip, features=np.resize(clip.features, (61, 263)))
+    clips = [whole, dataclasses.replace(whole, id="of_parts", parts=parts)]
+    sampler = PairSampler(clips, STATISTICS, 4, part_share=0.5)
+    plain, met = PairSampler(clips, STATISTICS, 4), []
+    for step in range(60):
+        batch, other = sampler.batch(0, step, 2), plain.batch(0, step, 2)
+        np.testing.assert_array_equal(batch.features, other.features)
+        for number, text, span, length, before in zip(
+            batch.clip_numbers, batch.texts, batch.spans.tolist(), batch.lengths, other.texts, strict=True
+        ):
+            if text not in ("first", "second"):
+                assert text == before and span == [0, length]
+                continue
+            assert number == 1
+            assert span[0] == 0 or text == "second"
+            # A crop begins at most five frames late.
+            assert (15 <= span[1] <= 20) if text == "first" else (15 <= span[0] <= 20 and span[1] == length)
+            met.append(text)
+    assert 20 < len(met) < 40 and set(met) == {"first", "second"}
 
 
 def test_an_epoch_holds_every_clip_once() -> None:

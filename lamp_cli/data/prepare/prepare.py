@@ -28,7 +28,7 @@ from ...processes import in_parallel
 from ...storage import write_json, write_text
 from ...synthetic.corpus import LabelMeaning, RealClip, meaning_of_label, peoples_sentences
 from ..examples import FOLDERS, WrittenExample, frames_written, write_example
-from ..layout import WORDINGS
+from ..layout import PARTS, WORDINGS
 from ..statistics import compute_statistics, save_statistics
 from .caption_files import ClipRequest
 from .clip_spans import LEAST_FRAMES, ClipPlan, motion_named, plan_clips
@@ -337,7 +337,7 @@ def remove_prepared(output: Path) -> None:
     """Delete a data set that ``prepare`` wrote (and nothing else); does nothing where there is none."""
     if not (output / FINGERPRINT).is_file():
         return
-    for folder in (*FOLDERS, TRUTH_FOLDER, WORDINGS):
+    for folder in (*FOLDERS, TRUTH_FOLDER, WORDINGS, PARTS):
         shutil.rmtree(output / folder, ignore_errors=True)
     for name in (*(f"{s}.txt" for s in (*SPLITS, "all")), "Mean.npy", "Std.npy", "report.json", FINGERPRINT):
         (output / name).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
     truth/NAME.json      action, side, count, direction ... as the generator knows them
     wordings/NAME.txt    further sentences of training clips, for the networks that must understand people
+    parts/NAME.txt       sentences about one of several actions in a row, with its seconds
 
 Clip n depends on (seed, n) alone: a run that was killed goes on where it stopped.
 """
@@ -9,7 +10,7 @@ Clip n depends on (seed, n) alone: a run that was killed goes on where it stoppe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ import numpy as np
 from ...motion.skeleton import HUMANML3D
 from ...storage import write_json, write_text
 from ...synthetic.corpus import PeoplesSentences, further_wordings, numbered_clip
+from ..captions import Caption, format_captions
 from ..examples import WrittenExample, frames_written, write_example
-from ..layout import WORDINGS
+from ..layout import PARTS, TAG_FPS, WORDINGS
 
 FOLDER = "truth"
 WORDINGS_PER_CLIP = 6
+WORDINGS_PER_PART = 3
 # Of 40 clips one is for validation and one for testing.
 HELD_OUT = {0: "val", 1: "test"}
 CLIPS_PER_JOB = 32
@@ -75,10 +78,21 @@ def _write(number: int, job: SyntheticJob) -> WrittenExample:
 
 
 def write_wordings(number: int, truth: Mapping[str, Any], seed: int, output: Path) -> None:
-    """Write the further sentences of clip ``number``."""
+    """Write the further sentences of clip ``number``, and those about its parts."""
     rng = np.random.default_rng([seed, number, 2])
     sentences = further_wordings(truth, WORDINGS_PER_CLIP, rng)
+    if "parts" in truth:
+        write_text(output / PARTS / f"S{number:06d}.txt", format_captions(_of_parts(truth["parts"], rng)))
+    # Last: a clip that has this file is complete.
     write_text(output / WORDINGS / f"S{number:06d}.txt", "".join(f"{text}\n" for text in sentences))
+
+
+def _of_parts(parts: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> list[Caption]:
+    return [
+        Caption(text, (), part["start"] / TAG_FPS, part["end"] / TAG_FPS)
+        for part in parts
+        for text in further_wordings(part, WORDINGS_PER_PART, rng)
+    ]
 
 
 def read_truth(data: Path, name: str) -> dict[str, Any] | None:

@@ -54,6 +54,7 @@ class GeneratorStage:
             tokenizer.config.frames_per_token,
             data.sorted_steps,
             data.reworded_share,
+            network.generator.config.known_share,
         )
         self._val = captioned(data.val, "generator")
         self._batch_size = batch_size
@@ -71,16 +72,20 @@ class GeneratorStage:
         """The clips of a step."""
         return self._sampler.names(self._seed, step, self._batch_size)
 
-    def batch(self, drawn: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor]:
-        """Sentences, codes and token counts of one rank."""
-        lamp, text, codes, lengths = self._inputs(drawn)
-        rows = distributed.rows_of_rank(len(codes))
-        return lamp, Text(text.ids[rows], text.mask[rows]), codes[rows], lengths[rows]
+    def batch(self, drawn: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor, Tensor]:
+        """Sentences, codes, token counts and the tokens that a sentence is about, of one rank."""
+        lamp, text, *tensors = self._inputs(drawn)
+        rows = distributed.rows_of_rank(len(text.ids))
+        codes, lengths, spans = (tensor[rows] for tensor in tensors)
+        return lamp, Text(text.ids[rows], text.mask[rows]), codes, lengths, spans
 
-    def _inputs(self, batch: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor]:
+    def _inputs(self, batch: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor, Tensor]:
         _, codes, mask = tokenize(self._tokenizer, batch, self._device)
         text = encode_condition(self.network, self._lamp, self._data.vocabulary, batch.texts, self._device)
-        return self._lamp, text, codes, mask.sum(1)
+        step = self._tokenizer.config.frames_per_token
+        begin, end = torch.from_numpy(batch.spans).unbind(1)
+        spans = torch.stack([begin // step, -(-end // step)], 1).to(self._device)
+        return self._lamp, text, codes, mask.sum(1), spans
 
     def validate(self) -> dict[str, float]:
         """Loss, length loss and masked accuracy in percent on the validation split."""
@@ -105,7 +110,7 @@ class GeneratorStage:
         for number, batch in enumerate(
             validation_batches(self._val, self._data, self._tokenizer, self._batch_size)
         ):
-            lamp, text, _, tokens = self._inputs(batch)
+            lamp, text, _, tokens, _ = self._inputs(batch)
             streams = [_stream(self._seed, number, row) for row in range(len(tokens))]
             condition = self.network.condition(lamp, text).condition
             codes = sample(self.network.generator, condition, tokens, SamplingOptions(), streams)
