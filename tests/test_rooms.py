@@ -24,6 +24,7 @@ ROOMS = (
     "inference",
     "training",
     "scoring",
+    "server",
     "cli",
 )
 SHARED = ("storage", "processes")

@@ -85,6 +85,9 @@ def _map_entries(text: str, path: Path) -> Iterator[tuple[str, str, str]]:
 class JointPlaces:
     """The 22 joints (T, 22, 3) of a skeleton's own joints (T, N, 3), and what was put in for lack of a joint.
 
+    ``indices`` says of those that it has itself, spine1, spine2 and neck apart, which of the N they are;
+    ``added`` names those that were put in.
+
     ``names`` and ``parents`` (-1: root) describe the N joints; an end site is called by its parent's name and
     :data:`END`. ``joint_map`` says of some of the 22 which they are, see :func:`read_joint_map`. Raises
     :class:`UnknownSkeletonError` when a leg, an arm or the head is not found.
@@ -104,6 +107,7 @@ class JointPlaces:
         self._parts = {index: _side_and_part(name, prefix) for index, name in enumerate(names)}
         self._mapped = {ours: self._mapped_index(ours, theirs) for ours, theirs in joint_map}
         self.added: list[str] = []
+        self.indices: dict[str, int] = {}
         self.joints = self._joints()
 
     def _joints(self) -> np.ndarray:
@@ -118,15 +122,16 @@ class JointPlaces:
         chest = self._mapped.get("spine3")
         if chest is None:
             chest = self._common_ancestor(*(arms[side]["shoulder"] for side in arms))
-        found["pelvis"], found["spine3"] = self._at(pelvis), self._at(chest)
-        found["head"] = self._at(head)
+        assert head is not None
+        self.indices = {"pelvis": pelvis, "spine3": chest, "head": head}
+        for side in ("left", "right"):
+            limbs = (*legs[side].items(), *arms[side].items())
+            self.indices |= {f"{side}_{part}": joint for part, joint in limbs if joint is not None}
+        found |= {ours: self._at(joint) for ours, joint in self.indices.items()}
         found["spine1"], found["spine2"] = self._spine(pelvis, chest)
         found["neck"] = self._neck(chest, head)
         found |= {ours: self._at(joint) for ours, joint in self._mapped.items()}
         for side in ("left", "right"):
-            for part, joint in (*legs[side].items(), *arms[side].items()):
-                if joint is not None:
-                    found[f"{side}_{part}"] = self._at(joint)
             if arms[side].get("collar") is None:
                 self._add(f"{side}_collar")
                 found[f"{side}_collar"] = 0.65 * found["neck"] + 0.35 * found[f"{side}_shoulder"]

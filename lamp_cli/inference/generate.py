@@ -42,11 +42,15 @@ class Prompt:
     text: the sentence.
     frames: the length; None: predicted. Of a part that another follows, it is rounded up to whole tokens.
     then: what follows in the same motion, each from the pose, place and heading in which the one before ends.
+    seed: of this part alone; None: that of the options.
+    unconditioned: there is no sentence: the generator makes what it will, by its logits without a condition.
     """
 
     text: str
     frames: int | None = None
     then: tuple[Prompt, ...] = ()
+    seed: int | None = None
+    unconditioned: bool = False
 
     @property
     def parts(self) -> tuple[Prompt, ...]:
@@ -56,7 +60,7 @@ class Prompt:
     @property
     def sentence(self) -> str:
         """The sentences of all parts as one."""
-        return ", then ".join(part.text for part in self.parts)
+        return ", then ".join(part.text for part in self.parts if part.text)
 
 
 @dataclass(frozen=True)
@@ -141,12 +145,20 @@ def generate_draws(bundle: Bundle, draws: Sequence[Draw], options: GenerateOptio
     if options.candidates > 1:
         require_motion_side(bundle, "expected --candidates 1")
     size = max(1, BATCH_SIZE // options.candidates)
-    for of_parts, group in groupby(draws, lambda draw: bool(draw.prompt.then)):
+    kinds = groupby(draws, lambda draw: (bool(draw.prompt.then), draw.prompt.unconditioned))
+    for (of_parts, unconditioned), group in kinds:
         if of_parts:
             yield from (_generate_parts(bundle, draw, options) for draw in group)
             continue
-        for batch in batched(list(group), size):
-            yield from _generate_batch(bundle, batch, options)
+        for batch in batched(list(group), BATCH_SIZE if unconditioned else size):
+            yield from _generate_batch(bundle, batch, _options_of(batch[0].prompt, options))
+
+
+def _options_of(prompt: Prompt, options: GenerateOptions) -> GenerateOptions:
+    """Those for a part: without a sentence nothing guides, and nothing tells the best of several draws."""
+    if not prompt.unconditioned:
+        return options
+    return replace(options, candidates=1, sampling=replace(options.sampling, guidance=0.0))
 
 
 def frames_of_seconds(seconds: float, fps: float) -> int:
@@ -185,7 +197,7 @@ def check_prompt(
 
 
 def _check_part(bundle: Bundle, prompt: Prompt, context: int) -> None:
-    if not prompt.text.strip():
+    if not prompt.text.strip() and not prompt.unconditioned:
         raise ValueError("the prompt is empty; expected a sentence")
     least, most = frames_range(bundle)
     most -= least * context
@@ -218,8 +230,9 @@ def _generate_parts(bundle: Bundle, draw: Draw, options: GenerateOptions) -> Mot
     parts: list[MotionPart] = []
     for number, prompt in enumerate(draw.prompt.parts, start=1):
         known = codes[max(0, len(codes) - context * codebooks) :]
-        streams = _streams(draw, number, options)
-        [(drawn, features)] = _best_of_candidates(bundle, [prompt], streams, options, known)
+        own = _options_of(prompt, options)
+        streams = _streams(draw, number, own)
+        [(drawn, features)] = _best_of_candidates(bundle, [prompt], streams, own, known)
         start = step * len(codes) // codebooks
         codes = torch.cat([codes, drawn])
         last = number == len(draw.prompt.parts)
@@ -354,9 +367,9 @@ def _streams(draw: Draw, parts: int, options: GenerateOptions) -> list[torch.Gen
     """The random stream of every candidate, named by the draw's first ``parts`` sentences."""
     assert options.candidates is not None
     text = "\n".join(part.text for part in draw.prompt.parts[:parts])
-    return [
-        random_stream(options.seed, draw.sample, candidate, text) for candidate in range(options.candidates)
-    ]
+    own = draw.prompt.parts[parts - 1].seed
+    seed = options.seed if own is None else own
+    return [random_stream(seed, draw.sample, candidate, text) for candidate in range(options.candidates)]
 
 
 def random_stream(seed: int, sample_number: int, candidate: int, text: str) -> torch.Generator:
