@@ -281,8 +281,8 @@ class Model:
 
         motions: pairs of a sentence and a motion; a motion alone stands with its own text, or without one for
             physics and reconstruction.
-        metrics: bertscore, fid, diversity, r-precision, mm-dist, multimodality, retrieval, captions, physics,
-            reconstruction.
+        metrics: bertscore, fid, distribution, diversity, r-precision, mm-dist, multimodality, retrieval,
+            captions, physics, reconstruction, sequences.
         seed: of what is drawn; drawn itself when None, and named in every figure.
         repetitions: draws.
         protocols: where a figure has several.

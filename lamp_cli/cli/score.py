@@ -17,14 +17,17 @@ from ..scoring.comparison import Verdict, regressions, sentence
 from ..scoring.figures import (
     BERTSCORE,
     CAPTIONS,
+    EDITS,
     MATCHING,
     METRICS,
     MULTIMODALITY,
     OF_GENERATED,
     OF_MOTIONS,
+    OF_SPANS,
     PHYSICS,
     PROTOCOLS,
     RETRIEVAL,
+    SEQUENCES,
     Report,
     ScoreOptions,
 )
@@ -132,6 +135,12 @@ def score_command(
     reconstruction: Annotated[
         bool, typer.Option("--reconstruction", help="Of the motion tokenizer.")
     ] = False,
+    sequences: Annotated[
+        bool, typer.Option("--sequences", help="Transitions and parts of motions of several sentences.")
+    ] = False,
+    edits: Annotated[
+        bool, typer.Option("--edits", help="What edited motions keep of their sources.")
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="All of these.")] = False,
     signature: Annotated[
         bool, typer.Option("--signature", help="Only the line that says how these would be measured.")
@@ -204,6 +213,8 @@ def score_command(
         source = score_source(motions or [], recursive, pairs, data, wanted, stack, skipped)
         if source.files:
             wanted = _of_motions(wanted, everything)
+        elif everything:
+            wanted = _of_spans(wanted, source.lines)
         listed = () if dissimilar is None else tuple(dissimilar.read_text(encoding="utf-8").split())
         drawn = secrets.randbelow(2**31) if seed is None else seed
         options = ScoreOptions(wanted, repetitions, drawn, tuple(protocol or ()), listed, rerank=rerank)
@@ -279,11 +290,17 @@ def _of_motions(wanted: tuple[str, ...], everything: bool) -> tuple[str, ...]:
     return tuple(metric for metric in wanted if metric in OF_MOTIONS)
 
 
+def _of_spans(wanted: tuple[str, ...], lines: Sequence[Line]) -> tuple[str, ...]:
+    """The metrics of ``--all`` that lines can have: not all are of motions of several parts or edited."""
+    told = {SEQUENCES: any(line.parts for line in lines), EDITS: any(line.span for line in lines)}
+    return tuple(metric for metric in wanted if told.get(metric, True))
+
+
 def _refuse_idle(given: Collection[str], source: ScoreSource, options: ScoreOptions) -> None:
     """Raise ``UsageError`` for an option that would change nothing in this call."""
     from_data = not source.files and not source.lines
     generated = from_data and options.wants(*OF_GENERATED)
-    judged = options.wants(*MATCHING, MULTIMODALITY, CAPTIONS)
+    judged = options.wants(*MATCHING, MULTIMODALITY, CAPTIONS, SEQUENCES)
     reads = options.wants(BERTSCORE, CAPTIONS) or (options.wants(RETRIEVAL) and options.reads_sentences())
     chosen = options.named_protocols(RETRIEVAL) or PROTOCOLS[RETRIEVAL]
     rules: list[tuple[tuple[str, ...], bool, str]] = [
@@ -298,7 +315,11 @@ def _refuse_idle(given: Collection[str], source: ScoreSource, options: ScoreOpti
             "--signature measures nothing",
         ),
         (("split",), "data" in given, "belongs to --data DIR, which is not given"),
-        (("data",), from_data or options.wants(BERTSCORE, PHYSICS, *MATCHING), "no true motion is needed"),
+        (
+            ("data",),
+            from_data or options.wants(BERTSCORE, PHYSICS, SEQUENCES, *MATCHING),
+            "no true motion is needed",
+        ),
         (("limit",), not source.files, "every motion file that is named is measured"),
         (("fps",), not from_data, "a data set has the rate of its skeleton"),
         (("body_models", "joint_map"), not from_data, "a data set holds joints"),
@@ -316,6 +337,9 @@ def _refuse_idle(given: Collection[str], source: ScoreSource, options: ScoreOpti
         for name in names:
             if name in given and not applies:
                 raise UsageError(f"--{_OPTIONS.get(name, name)}: {reason}")
+    for metric in OF_SPANS:
+        if from_data and options.wants(metric):
+            raise UsageError(f"--{metric}: belongs to lines that tell spans; generated motions have none")
     for protocol in options.protocols:
         metrics = [metric for metric, names in PROTOCOLS.items() if protocol in names]
         if not options.wants(*metrics):

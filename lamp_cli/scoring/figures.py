@@ -19,6 +19,7 @@ from ..metrics.distribution import (
     MULTIMODALITY_PROTOCOLS,
     UNIT_FID,
 )
+from ..metrics.edits import DEVIATION, HIT_FIGURES, KEYFRAME_ERROR, LARGEST_DEVIATION, ROOT_ERROR
 from ..metrics.feet import (
     CONTACT_CONSISTENCY,
     GMD_SKATING,
@@ -33,6 +34,7 @@ from ..metrics.pairwise import COVERAGE, DENSITY, KID, PRECISION, RECALL
 from ..metrics.physics import BONE_DRIFT, FLOATING, FOOT_SKATE, JITTER, PENETRATION, ROOT_RELATIVE_JITTER
 from ..metrics.reconstruction import ACCELERATION_ERROR, MPJPE, PA_MPJPE, ROOT_RELATIVE_MPJPE
 from ..metrics.retrieval import RANKS
+from ..metrics.sequences import AREA_UNDER_JERK, PEAK_JERK
 from .plots import Heatmap
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ CAPTIONS = "captions"
 PHYSICS = "physics"
 RECONSTRUCTION = "reconstruction"
 DISTRIBUTION = "distribution"
+SEQUENCES = "sequences"
+EDITS = "edits"
 
 # Each needs texts and motions of an evaluator, loading by loading.
 MATCHING = (FID, DIVERSITY, R_PRECISION, MM_DIST, DISTRIBUTION)
@@ -65,9 +69,13 @@ METRICS = (
     PHYSICS,
     RECONSTRUCTION,
     DISTRIBUTION,
+    SEQUENCES,
+    EDITS,
 )
 # Of motions that are generated where a data set is scored.
 OF_GENERATED = (BERTSCORE, *MATCHING, MULTIMODALITY, PHYSICS)
+# Of motions that say which frames are whose: of several parts, or edited ones.
+OF_SPANS = (SEQUENCES, EDITS)
 # Of motions alone, without texts.
 OF_MOTIONS = (PHYSICS, RECONSTRUCTION)
 
@@ -94,6 +102,9 @@ class FigureKind(NamedTuple):
     better: str | None
 
 
+TRANSITION_FID = "transition FID"
+PART_R_PRECISION: Mapping[int, str] = {k: f"part R-precision top {k}" for k in TOPS}
+
 _PARTS = ("precision", "recall", "F1")
 _NAMES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     (BERTSCORE, LARGER, tuple(f"LaMP-BertScore {part}" for part in _PARTS)),
@@ -114,6 +125,10 @@ _NAMES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     (PHYSICS, SMALLER, (GMD_SKATING, KIMODO_SKATING, MBENCH_SLIDING, MBENCH_PENETRATION, PFC)),
     (PHYSICS, LARGER, (CONTACT_CONSISTENCY,)),
     (PHYSICS, AS_REAL, (FLOATING,)),
+    (SEQUENCES, SMALLER, (PEAK_JERK, AREA_UNDER_JERK, TRANSITION_FID)),
+    (SEQUENCES, LARGER, tuple(PART_R_PRECISION.values())),
+    (EDITS, SMALLER, (DEVIATION, LARGEST_DEVIATION, ROOT_ERROR, KEYFRAME_ERROR)),
+    (EDITS, LARGER, HIT_FIGURES),
     (RECONSTRUCTION, SMALLER, (MPJPE, ROOT_RELATIVE_MPJPE, PA_MPJPE, ACCELERATION_ERROR)),
 )
 # Every figure by its printed name.

@@ -21,10 +21,12 @@ from ..metrics.physics import PhysicalQuality
 from ..motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ..motion.motion import Motion
 from ..motion.skeleton import Skeleton
+from .edit_figures import score_edits
 from .embedded import Embedded, embedded, joined, with_motions
 from .figures import (
     BERTSCORE,
     CAPTIONS,
+    EDITS,
     FID,
     MATCHING,
     MULTIMODALITY,
@@ -33,6 +35,7 @@ from .figures import (
     RECONSTRUCTION,
     RETRIEVAL,
     RETRIEVED,
+    SEQUENCES,
     MotionOrigin,
     ProgressBar,
     Report,
@@ -52,6 +55,7 @@ from .motion_quality import (
 from .multimodality import score_given_multimodality, score_multimodality
 from .recall import RetrievalPool, score_retrieval
 from .scored_motions import Example, Split, generated_examples, generated_origin, origin_of, true_examples
+from .sequence_figures import score_sequences
 from .signature import motions_signature, pairs_signature, split_signature
 
 LONGEST = 199
@@ -146,6 +150,10 @@ def score_pairs(
     if options.wants(RECONSTRUCTION):
         with report.refusing():
             report.measurements += _reconstruction((e.motion for e in examples), models)
+    if options.wants(SEQUENCES):
+        scorer.sequences_of(examples, origin, split)
+    if options.wants(EDITS):
+        score_edits(examples, origin, report)
     _note_cut_texts((caption.text for e in examples for caption in e.captions), models, report)
     return report
 
@@ -239,6 +247,17 @@ class _Scorer:
             texts = [example.caption.text for example in kept]
             by_text = [_by_text(pairs, texts) for pairs in given]
             score_given_multimodality(evaluators, by_text, self.options, origin, self.report)
+
+    def sequences_of(self, examples: Sequence[Example], origin: MotionOrigin, split: Split | None) -> None:
+        """Transitions and parts of given motions, beside the true motions that there are."""
+        evaluators = self.models.evaluators(FID)
+        motions = [example.motion for example in examples]
+        for motion in motions:
+            self.models.require_skeleton(motion.skeleton, evaluators)
+        truths = [example.truth for example in examples if example.truth is not None]
+        if split is not None:
+            truths = [split.motion(clip.features) for clip in split.clips.clips]
+        score_sequences(motions, truths, evaluators, self.options, origin, self.report)
 
     def retrieval_of_given(self, examples: Sequence[Example], origin: MotionOrigin) -> None:
         """Retrieval among given motions, each by its first sentence."""

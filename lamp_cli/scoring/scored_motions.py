@@ -24,7 +24,7 @@ from ..inference import BATCH_SIZE
 from ..inference.generate import GenerateOptions, Prompt, generate
 from ..metrics.measurement import GENERATED
 from ..motion.clip_length import FRAMES_PER_TOKEN
-from ..motion.motion import Motion
+from ..motion.motion import Motion, MotionPart
 from ..motion.representation import features_to_joints
 from ..motion.skeleton import Skeleton
 from .figures import GIVEN, MotionOrigin
@@ -32,6 +32,16 @@ from .lines import Line
 
 # Retrieval has no length filter; a motion must only be long enough for one token.
 ANY_LENGTH = FramesLimit(FRAMES_PER_TOKEN, 10**9)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What an edited motion was made of, its frames ``start`` to ``stop`` that were drawn, poses ``kept``."""
+
+    source: Motion
+    start: int
+    stop: int
+    kept: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,7 @@ class Example:
     truth: the true motion.
     given_caption: what a captioner said of the motion; it may be empty.
     references: what captions are compared with; ``captions`` when empty.
+    edit: how the motion was edited, where it was.
     """
 
     number: int
@@ -52,6 +63,7 @@ class Example:
     truth: Motion | None = None
     given_caption: str | None = None
     references: tuple[Caption, ...] = ()
+    edit: Edit | None = None
 
     @property
     def caption(self) -> Caption:
@@ -91,7 +103,8 @@ def read_examples(
         listed = dict.fromkeys(text for line in several for text in line.references)
         try:
             motion = motion_of_file(first.motion, reading.at(first.fps))
-            motion = dataclasses.replace(motion, candidates=first.candidates)
+            motion = dataclasses.replace(motion, candidates=first.candidates, parts=_parts(first, motion))
+            edit = _edit(first, motion, reading)
             truth = None if first.truth is None else motion_of_file(first.truth, reading)
         except (ValueError, OSError) as error:
             if leave_out is None:
@@ -104,8 +117,27 @@ def read_examples(
         if truth is None and split is not None and first.text in numbers:
             truth = split.motion(split.clips.clips[numbers[first.text]].features)
         captions, references = tuple(map(Caption, texts)), tuple(map(Caption, listed))
-        examples.append(Example(len(examples), captions, motion, truth, first.caption, references))
+        examples.append(Example(len(examples), captions, motion, truth, first.caption, references, edit))
     return examples
+
+
+def _parts(line: Line, motion: Motion) -> tuple[MotionPart, ...]:
+    """The parts that a line tells; raises ``ValueError`` for frames that the motion has not."""
+    parts = tuple(MotionPart(text, start, start + frames) for text, start, frames in line.parts)
+    if parts and parts[-1].end > len(motion):
+        raise ValueError(f"{line.motion}: {len(motion)} frames; its line has a part up to {parts[-1].end}")
+    return parts
+
+
+def _edit(line: Line, motion: Motion, reading: Reading) -> Edit | None:
+    """How a motion was edited; raises ``ValueError`` for kept poses that the motion or its source has not."""
+    if line.span is None or line.source is None:
+        return None
+    source = motion_of_file(line.source, reading.at(line.fps))
+    if line.span.kept and max(line.span.kept) >= min(len(motion), len(source)):
+        found = f"{len(motion)} frames, {len(source)} of its source"
+        raise ValueError(f"{line.motion}: {found}; its line has a kept pose at {max(line.span.kept)}")
+    return Edit(source, line.span.start, line.span.start + line.span.frames, line.span.kept)
 
 
 def examples_of_pairs(pairs: Iterable[tuple[str, Motion]]) -> list[Example]:

@@ -22,6 +22,7 @@ from .figures import (
     OF_MOTIONS,
     RECONSTRUCTION,
     RETRIEVAL,
+    SEQUENCES,
     ScoreOptions,
 )
 
@@ -80,7 +81,7 @@ def motions_signature(count: int, options: ScoreOptions, models: Models | None =
 def _networks(models: Models, options: ScoreOptions) -> dict[str, str]:
     """The evaluators that are asked, and who reads sentences."""
     names: list[str] = []
-    judged = options.wants(*MATCHING, MULTIMODALITY, CAPTIONS)
+    judged = options.wants(*MATCHING, MULTIMODALITY, CAPTIONS, SEQUENCES)
     for asked, metric in ((judged, FID), (options.wants(RETRIEVAL), RETRIEVAL)):
         if asked:
             names += [

@@ -27,7 +27,7 @@ from lamp_cli.inference.precision import has_bf16
 from lamp_cli.metrics.measurement import Measurement
 from lamp_cli.model.evaluator import MatchingEvaluator
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
-from lamp_cli.scoring.figures import FIGURES, METRICS
+from lamp_cli.scoring.figures import FIGURES, METRICS, OF_SPANS
 from lamp_cli.scoring.report import read_report, table, write_report
 from tests.command_line import calling, imported_by, lamp
 from tests.conftest import wandering
@@ -152,7 +152,7 @@ def test_a_data_set_is_measured_by_everything(work: Path, tmp_path: Path) -> Non
     done = lamp(*words, "--output", tmp_path / "a.jsonl")
     rows = done.rows
     refused = {"diversity": "Diversity", "multimodality": "MultiModality"}
-    assert {FIGURES[r["metric"]].metric for r in rows} == set(METRICS) - set(refused)
+    assert {FIGURES[r["metric"]].metric for r in rows} == set(METRICS) - set(refused) - set(OF_SPANS)
     for name in [*refused.values(), "retrieval: protocol dissimilar"]:
         assert f"not measured: {name}" in done.stderr
     keys = [(r["metric"], r["protocol"], r["evaluator"], r["subject"]) for r in rows]
@@ -168,6 +168,25 @@ def test_a_data_set_is_measured_by_everything(work: Path, tmp_path: Path) -> Non
     assert [m.row() for m in read_report(tmp_path / "a.jsonl")] == [{k: r[k] for k in KEYS} for r in rows]
     alone = lamp("score", "--data", work / "data", "--r-precision", "--repetitions", "2", *rest(work), *ONE)
     assert unsigned(alone.rows) == unsigned(r for r in rows if r["metric"].startswith("R-precision"))
+
+
+def test_lines_that_tell_spans_are_measured_by_them(work: Path, tmp_path: Path) -> None:
+    for name, joints in (("made", wandering(HUMANML3D, 120)), ("source", wandering(HUMANML3D, 120, 1))):
+        np.save(tmp_path / f"{name}.npy", joints)
+    parts = [{"text": f"part {n}", "first_frame": 60 * n, "frames": 60} for n in range(2)]
+    span = {"first_frame": 20, "frames": 90, "kept": [30]}
+    made = {"text": "a", "motion": str(tmp_path / "made.npy"), "fps": 20}
+    line = json.dumps({**made, "parts": parts, "span": span, "source": str(tmp_path / "source.npy")})
+    words = ["score", "--pairs", "-", *rest(work)]
+    rows = lamp(*words, "--sequences", "--edits", stdin=line).rows
+    found = {r["metric"]: r["value"] for r in rows}
+    assert found["peak jerk (km/s³)"] > 0.0 and found["largest deviation outside the span (cm)"] > 0.0
+    assert found["keyframes hit at 50 cm (%)"] in (0.0, 100.0)
+    assert lamp(*words, "--edits", stdin=json.dumps(made)).returncode == 2
+    # All of the figures that lines can have; those without spans have none of these.
+    assert "sequences" not in lamp(*words, "--all", *ENCODER, stdin=json.dumps(made)).stderr
+    refused = lamp("score", "--edits", "--data", work / "data", *rest(work))
+    assert refused.stderr.endswith("--edits: belongs to lines that tell spans; generated motions have none\n")
 
 
 def test_the_sample_evaluation_set_is_the_default(
