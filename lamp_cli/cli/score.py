@@ -135,6 +135,9 @@ def score_command(
     reconstruction: Annotated[
         bool, typer.Option("--reconstruction", help="Of the motion tokenizer.")
     ] = False,
+    similarity: Annotated[
+        bool, typer.Option("--similarity", help="M2T and M2M similarity, (cos + 1) / 2.")
+    ] = False,
     sequences: Annotated[
         bool, typer.Option("--sequences", help="Transitions and parts of motions of several sentences.")
     ] = False,

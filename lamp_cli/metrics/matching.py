@@ -14,6 +14,8 @@ from .embeddings import require_pairs, squared_distances
 from .measurement import FigureNotAllowed
 
 POOL = 32
+TEXT_SIMILARITY = "M2T similarity"
+MOTION_SIMILARITY = "M2M similarity"
 TOPS = (1, 2, 3)
 
 Direction = Literal["text-to-motion", "motion-to-text"]
@@ -60,6 +62,20 @@ def mm_dist(texts: np.ndarray, motions: np.ndarray) -> float:
     """MM-Dist: mean Euclidean distance of each text's embedding to its own motion's, (N, D) both."""
     texts, motions = require_pairs(texts, motions)
     return float(np.linalg.norm(texts - motions, axis=1).mean())
+
+
+def similarity_score(first: np.ndarray, second: np.ndarray) -> float:
+    """Mean of (cos + 1) / 2 of rows of two sets (N, D) that belong together, 0 to 1.
+
+    Source: TMR (Petrovich et al., ICCV 2023) and STMC (Petrovich et al., CVPRW 2024), which call it M2T of
+    motions and their sentences, and M2M of motions and the true ones. Raises ``FigureNotAllowed`` for an
+    embedding of no direction.
+    """
+    first, second = require_pairs(first, second)
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    if not lengths.all():
+        raise FigureNotAllowed("similarity", "an embedding is zero: it has no direction")
+    return float((np.sum(first * second, axis=1) / lengths).mean() / 2.0 + 0.5)
 
 
 def _batches(count: int, rng: np.random.Generator | None) -> np.ndarray:

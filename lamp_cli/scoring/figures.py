@@ -28,7 +28,7 @@ from ..metrics.feet import (
     MBENCH_SLIDING,
     PFC,
 )
-from ..metrics.matching import DIRECTIONS, TOPS
+from ..metrics.matching import DIRECTIONS, MOTION_SIMILARITY, TEXT_SIMILARITY, TOPS
 from ..metrics.measurement import FigureNotAllowed, Measurement, mean_and_interval
 from ..metrics.pairwise import COVERAGE, DENSITY, KID, PRECISION, RECALL
 from ..metrics.physics import BONE_DRIFT, FLOATING, FOOT_SKATE, JITTER, PENETRATION, ROOT_RELATIVE_JITTER
@@ -53,9 +53,10 @@ RECONSTRUCTION = "reconstruction"
 DISTRIBUTION = "distribution"
 SEQUENCES = "sequences"
 EDITS = "edits"
+SIMILARITY = "similarity"
 
 # Each needs texts and motions of an evaluator, loading by loading.
-MATCHING = (FID, DIVERSITY, R_PRECISION, MM_DIST, DISTRIBUTION)
+MATCHING = (FID, DIVERSITY, R_PRECISION, MM_DIST, DISTRIBUTION, SIMILARITY)
 # The place of each seeds its random stream: a new one goes to the end.
 METRICS = (
     BERTSCORE,
@@ -71,6 +72,7 @@ METRICS = (
     DISTRIBUTION,
     SEQUENCES,
     EDITS,
+    SIMILARITY,
 )
 # Of motions that are generated where a data set is scored.
 OF_GENERATED = (BERTSCORE, *MATCHING, MULTIMODALITY, PHYSICS)
@@ -115,6 +117,7 @@ _NAMES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     (MULTIMODALITY, None, ("MultiModality",)),
     (R_PRECISION, LARGER, tuple(f"R-precision top {k}" for k in TOPS)),
     (MM_DIST, SMALLER, ("MM-Dist",)),
+    (SIMILARITY, LARGER, (TEXT_SIMILARITY, MOTION_SIMILARITY)),
     (RETRIEVAL, LARGER, tuple(f"{direction} R@{k}" for direction in DIRECTIONS for k in RANKS)),
     (RETRIEVAL, SMALLER, tuple(f"{direction} MedR" for direction in DIRECTIONS)),
     (CAPTIONS, LARGER, tuple(f"caption R-precision top {k}" for k in TOPS)),

@@ -119,6 +119,7 @@ def _one_loading(
         if options.wants(FID):
             figures.fid(evaluator, GENERATED, generated_motions, truth)
             figures.fid(evaluator, GROUND_TRUTH, evaluator.motion_embeddings(second), truth)
+        figures.motion_similarity(evaluator, GENERATED, generated_motions, truth)
         figures.distribution(evaluator, GENERATED, generated_motions, truth, deepcopy(sampling))
         figures.floor(evaluator, truth, deepcopy(sampling))
 
@@ -134,6 +135,7 @@ def _figures(
     figures.r_precision(evaluator, subject, batches, None)
     pairs = joined([Embedded(batch.texts, batch.motions) for batch in batches])
     figures.mm_dist(evaluator, subject, pairs)
+    figures.similarity(evaluator, subject, pairs)
     figures.diversity(evaluator, subject, pairs.motions, rng)
     return pairs.motions
 
@@ -163,11 +165,14 @@ def score_given(
         rows = [(origin.subject, made)] if real is None else [(origin.subject, made), (GROUND_TRUTH, real)]
         for subject, pairs in rows:
             figures.mm_dist(evaluator, subject, pairs)
+            figures.similarity(evaluator, subject, pairs)
             # One batch is the same in every order: repeating it would make an interval of nothing.
             for stream in options.stream(R_PRECISION).spawn(options.repetitions if len(pairs) > POOL else 1):
                 figures.r_precision(evaluator, subject, [pairs], stream)
             for stream in options.stream(DIVERSITY).spawn(options.repetitions):
                 figures.diversity(evaluator, subject, pairs.motions, stream)
+        if real is not None:
+            figures.motion_similarity(evaluator, origin.subject, made.motions, real.motions)
         if options.wants(FID, DISTRIBUTION):
             _sets_of_given(figures, evaluator, made, real, split, options, origin, report)
     report_matching(figures, options, report)

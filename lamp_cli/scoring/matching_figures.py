@@ -25,7 +25,14 @@ from ..metrics.distribution import (
     infinite_fid,
     unit_fid,
 )
-from ..metrics.matching import POOL, TOPS, mm_dist
+from ..metrics.matching import (
+    MOTION_SIMILARITY,
+    POOL,
+    TEXT_SIMILARITY,
+    TOPS,
+    mm_dist,
+    similarity_score,
+)
 from ..metrics.measurement import CONTROLS, FLOOR, GROUND_TRUTH, FigureNotAllowed, Measurement
 from ..metrics.pairwise import pairwise_figures
 from ..metrics.resampling import HALVES, half_sample_intervals
@@ -37,6 +44,7 @@ from .figures import (
     FID,
     MM_DIST,
     R_PRECISION,
+    SIMILARITY,
     Figure,
     Repeated,
     Report,
@@ -171,6 +179,25 @@ class MatchingFigures:
             protocol = evaluator_protocol(self._protocol, evaluator)
             figure = Figure("MM-Dist", protocol, evaluator.name, len(pairs), subject)
             self.values.add(figure, mm_dist(pairs.texts, pairs.motions))
+
+    def similarity(self, evaluator: Evaluator, subject: str, pairs: Embedded) -> None:
+        """M2T: how near in direction motions are to their own sentences."""
+        self._add_similarity(TEXT_SIMILARITY, evaluator, subject, pairs.texts, pairs.motions)
+
+    def motion_similarity(
+        self, evaluator: Evaluator, subject: str, made: np.ndarray, real: np.ndarray
+    ) -> None:
+        """M2M: how near in direction motions (N, D) are to the true ones of their sentences."""
+        self._add_similarity(MOTION_SIMILARITY, evaluator, subject, made, real)
+
+    def _add_similarity(
+        self, name: str, evaluator: Evaluator, subject: str, first: np.ndarray, second: np.ndarray
+    ) -> None:
+        if self._options.wants(SIMILARITY):
+            protocol = evaluator_protocol(self._protocol, evaluator)
+            with self._report.refusing():
+                figure = Figure(name, protocol, evaluator.name, len(first), subject)
+                self.values.add(figure, similarity_score(first, second))
 
     def r_precision(
         self, evaluator: Evaluator, subject: str, batches: Sequence[Embedded], rng: np.random.Generator | None

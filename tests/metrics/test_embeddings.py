@@ -17,7 +17,7 @@ from lamp_cli.metrics.distribution import (
     frechet_inception_distance,
     multimodality,
 )
-from lamp_cli.metrics.matching import POOL, mm_dist, r_precision
+from lamp_cli.metrics.matching import POOL, mm_dist, r_precision, similarity_score
 from lamp_cli.metrics.measurement import FigureNotAllowed
 from lamp_cli.metrics.retrieval import (
     RANKS,
@@ -359,3 +359,12 @@ def test_small_batches_are_tmrs() -> None:
 def test_similarities_that_are_none_are_refused(bad: np.ndarray) -> None:
     with pytest.raises(ValueError, match="similarities"):
         retrieval_all(bad)
+
+
+def test_similarity_is_of_directions_from_0_to_1() -> None:
+    first = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]])
+    second = np.array([[2.0, 0.0], [0.0, -1.0], [-1.0, 1.0]])
+    # The same, opposite and square directions.
+    assert similarity_score(first, second) == pytest.approx((1.0 + 0.0 + 0.5) / 3)
+    with pytest.raises(FigureNotAllowed, match="an embedding is zero"):
+        similarity_score(first, 0.0 * second)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from lamp_cli.data.captions import Caption
 from lamp_cli.data.evaluation_set import padded
 from lamp_cli.data.statistics import Statistics
 from lamp_cli.data.word_tokens import OTHER, TAGS, WordList
+from lamp_cli.model import evaluator as evaluators
 from lamp_cli.model.evaluator import EvaluatorConfig, MatchingEvaluator
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.scoring.evaluators import (
@@ -201,8 +203,9 @@ def slow_convolution(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.
 def slow_motion(states: Mapping[str, Mapping[str, np.ndarray]], motion: np.ndarray) -> np.ndarray:
     state = states["movement_encoder"]
     whole = np.zeros((196, 263))
-    whole[: len(motion)] = motion
-    x = leaky(slow_convolution(whole[:, :259], state["main.0.weight"], state["main.0.bias"]))
+    whole[: len(motion), : motion.shape[1]] = motion
+    visible = state["main.0.weight"].shape[1]
+    x = leaky(slow_convolution(whole[:, :visible], state["main.0.weight"], state["main.0.bias"]))
     x = leaky(slow_convolution(x, state["main.3.weight"], state["main.3.bias"]))
     x = x @ state["out_net.weight"].T + state["out_net.bias"]
     return slow_encoder(states["motion_encoder"], x[: len(motion) // 4])
@@ -292,6 +295,49 @@ def test_nothing_in_nothing_out(folder: Path) -> None:
 @pytest.mark.parametrize("place", [".", "text_mot_match/model"])
 def test_the_release_is_found_from_its_own_folders(folder: Path, place: str) -> None:
     assert GuoEvaluator.load(folder / place, CPU).name.startswith("guo:humanml3d (")
+
+
+@pytest.mark.parametrize(("name", "features", "seen"), [("humanml3d", 263, 67), ("kit", 251, 64)])
+def test_mardms_evaluator_sees_the_root_and_positions_alone(
+    tmp_path: Path, name: str, features: int, seen: int
+) -> None:
+    folder = released(tmp_path, replace(SMALL, features=features, seen=seen))
+    shutil.rmtree(folder / "Comp_v6_KLD005")
+    own = tmp_path / "utils/eval_mean_std/t2m"
+    own.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    mean, std = rng.normal(size=seen), rng.uniform(0.5, 2, size=seen)
+    np.save(own / "eval_mean.npy", mean)
+    np.save(own / "eval_std.npy", std)
+    require_evaluators([f"guo:{folder}"])
+    evaluator = GuoEvaluator.load(folder, CPU)
+    assert evaluator.name.startswith(f"mardm:{name} (") and evaluator.skeleton.name == name
+    clips = motions((40, 196), features)
+    states = in_double(folder / "text_mot_match/model/finest.tar")
+    expected = np.stack([slow_motion(states, (clip[:, :seen] - mean) / std) for clip in clips])
+    found = evaluator.motion_embeddings(clips)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    for clip in clips:
+        clip[:, seen:] = 9.0
+    np.testing.assert_array_equal(evaluator.motion_embeddings(clips), found)
+
+
+def test_an_evaluator_of_few_numbers_is_trained_on_those() -> None:
+    torch.manual_seed(0)
+    training = evaluators.EvaluatorTraining(replace(SMALL, seen=67)).eval()
+    assert training.decoder.out_net.out_features == 67
+    features = torch.randn(4, 196, 263)
+    other = features.clone()
+    other[..., 67:] = 5.0
+    ones = torch.ones(4, 3, dtype=torch.long)
+    text = evaluators.TaggedWords(ones, ones, torch.full((4,), 3))
+    batch = evaluators.MatchingBatch(features, torch.full((4,), 40), text, torch.arange(4), torch.arange(4))
+    loss, again = (
+        training(replace(batch, features=each), torch.Generator())["loss"] for each in (features, other)
+    )
+    assert loss.isfinite() and torch.equal(loss, again)
+    with pytest.raises(ValueError, match="seen: expected 0 to 263 numbers of a frame, found 264"):
+        replace(SMALL, seen=264)
 
 
 def test_a_kit_evaluator_reads_251_features(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from lamp_cli.scoring.figures import (
     FID,
     FIGURES,
     R_PRECISION,
+    SIMILARITY,
     MotionOrigin,
     Report,
     ScoreOptions,
@@ -103,3 +104,23 @@ def test_sentences_that_stand_twice_in_a_pool_are_counted() -> None:
         and 0 < int(found[1]) <= 8
         and float(found[2]) == pytest.approx(2 * int(found[1]) / 16, abs=0.01)
     )
+
+
+def test_similarity_is_of_sentences_and_of_true_motions() -> None:
+    report = Report()
+    options = ScoreOptions((SIMILARITY,), repetitions=2)
+    score_loadings(numbered_clips(64), [LookedUp(64, 8)], same_motions, options, MADE, report, no_progress)
+    found = {(m.metric, m.subject): m.value for m in report.measurements}
+    assert set(found) == {
+        ("M2T similarity", GENERATED),
+        ("M2T similarity", GROUND_TRUTH),
+        ("M2M similarity", GENERATED),
+    }
+    assert found["M2M similarity", GENERATED] == pytest.approx(1.0)
+    assert 0.6 < found["M2T similarity", GENERATED] == found["M2T similarity", GROUND_TRUTH] < 1.0
+    given = Report()
+    made, real = (Embedded(rows, rows) for rows in np.random.default_rng(0).normal(size=(2, 70, 4)))
+    score_given([LookedUp(1, 4)], [made], [real], None, options, MADE, given)
+    values = {(m.metric, m.subject): m.value for m in given.measurements}
+    assert values["M2T similarity", GENERATED] == 1.0
+    assert 0.4 < values["M2M similarity", GENERATED] < 0.6

@@ -4,8 +4,11 @@
     mean.npy std.npy                        the evaluator's own statistics (Comp_v6_KLD005/meta)
     our_vab_data.npy _words.pkl _idx.pkl    GloVe vectors of the corpus's words
 
-The three parts may lie in one folder or as the release unpacks them: ``text_mot_match/model``,
-``Comp_v6_KLD005/meta`` beside it, ``glove`` here or up to four folders above. Knows files, no captions.
+MARDM's (Meng et al., CVPR 2025) is of the same design and sees the root and the joints' positions alone, 67
+numbers of a frame (KIT: 64); its statistics are ``eval_mean.npy`` and ``eval_std.npy`` of its
+``utils/eval_mean_std``. The three parts may lie in one folder or as the release unpacks them:
+``text_mot_match/model``, ``Comp_v6_KLD005/meta`` beside it, ``glove`` here or up to four folders above. Knows
+files, no captions.
 """
 
 from __future__ import annotations
@@ -20,16 +23,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...data.statistics import read_statistics
+from ...data.statistics import Statistics, read_statistics
 from ...data.word_tokens import TAGS, WordList
 from ...model.evaluator import CONTACTS, EvaluatorConfig, MatchingEvaluator
 from ...model.state import first_misfit
-from ...motion.skeleton import Skeleton, skeleton_of_features
+from ...motion.skeleton import HUMANML3D, KIT, Skeleton, skeleton_of_features
 from ..trained_evaluator import TrainedEvaluator
 from .state_dict import read_checkpoint
 
 CHECKPOINT, STATISTICS = "finest.tar", ("mean.npy", "std.npy")
 VECTORS, WORDS, ROWS = "our_vab_data.npy", "our_vab_words.pkl", "our_vab_idx.pkl"
+# Root and joint positions, which MARDM's evaluator sees: 4 numbers and 3 of every joint but the root.
+ESSENTIAL = {4 + 3 * (skeleton.joints - 1): skeleton for skeleton in (HUMANML3D, KIT)}
 ENCODERS = ("text_encoder", "movement_encoder", "motion_encoder")
 # The released word files have 80 kB; a pickle of builtins can still be made to fill the memory.
 LARGEST_PICKLE = 16 * 2**20
@@ -50,9 +55,14 @@ def load_released_evaluator(folder: Path, device: torch.device) -> TrainedEvalua
         _fill(path, name, getattr(network, name), states[name])
     network.word_vectors.weight.data = torch.from_numpy(vectors)
     network.to(device).eval().requires_grad_(False)
-    mean, std = (_statistics_file(folder, name) for name in STATISTICS)
-    statistics = read_statistics(mean, std, config.features)
-    return TrainedEvaluator(f"guo:{skeleton.name}", skeleton, network, words, statistics, device)
+    return TrainedEvaluator(
+        f"mardm:{skeleton.name}" if config.seen else f"guo:{skeleton.name}",
+        skeleton,
+        network,
+        words,
+        _statistics(folder, config),
+        device,
+    )
 
 
 def require_released_evaluator(folder: Path) -> None:
@@ -64,6 +74,17 @@ def require_released_evaluator(folder: Path) -> None:
             raise _missing_word_file(vectors.with_name(name))
     for name in STATISTICS:
         _statistics_file(folder, name)
+
+
+def _statistics(folder: Path, config: EvaluatorConfig) -> Statistics:
+    """The evaluator's own statistics; numbers of a frame that it does not see have none and stay."""
+    mean, std = (_statistics_file(folder, name) for name in STATISTICS)
+    read = read_statistics(mean, std, config.seen or config.features)
+    unseen = config.features - len(read.mean)
+    return Statistics(
+        np.concatenate([read.mean, np.zeros(unseen, np.float32)]),
+        np.concatenate([read.std, np.ones(unseen, np.float32)]),
+    )
 
 
 def load_word_vectors(folder: Path) -> tuple[WordList, np.ndarray]:
@@ -139,6 +160,11 @@ def _missing_word_file(path: Path) -> ValueError:
 
 
 def _statistics_file(folder: Path, name: str) -> Path:
+    # MARDM's lie beside its code, in a folder of the data set's name.
+    own = Path("../../utils/eval_mean_std")
+    for place in (".", str(own / folder.resolve().name)):
+        if (folder / place / f"eval_{name}").is_file():
+            return folder / place / f"eval_{name}"
     inside = (".", "meta", "Comp_v6_KLD005/meta", "Comp_v6_KLD01/meta")
     # The folder may also be finest.tar's own, two below the data set's.
     return _find_file(folder, name, inside + tuple(f"../../{subfolder}" for subfolder in inside[1:]))
@@ -164,10 +190,12 @@ def _sizes(
         return value.shape
 
     movement = shape("movement_encoder", "main.0.weight", 3)
-    features = movement[1] + CONTACTS
+    seen = ESSENTIAL.get(movement[1])
+    features = movement[1] + CONTACTS if seen is None else seen.feature_size
     skeleton = skeleton_of_features(features)
     if skeleton is None:
-        raise ValueError(f"{path}: reads {features} features per frame; expected 263 or 251")
+        known = "263 or 251, or MARDM's 67 or 64"
+        raise ValueError(f"{path}: reads {features} features per frame; expected {known}")
     word_width, tags = shape("text_encoder", "pos_emb.weight", 2)
     if word_width != vectors.shape[1] or tags != len(TAGS):
         raise ValueError(
@@ -184,6 +212,7 @@ def _sizes(
         motion_hidden=shape("motion_encoder", "input_emb.weight", 2)[0],
         text_hidden=shape("text_encoder", "input_emb.weight", 2)[0],
         embedding_width=shape("text_encoder", "output_net.3.weight", 2)[0],
+        seen=0 if seen is None else movement[1],
     )
     return config, skeleton
 
