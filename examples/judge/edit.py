@@ -29,7 +29,9 @@ from lamp_cli.bundle.bundle import Bundle, load_bundle
 from lamp_cli.files.load import load_motions
 from lamp_cli.inference.edit import EditOptions, edit
 from lamp_cli.inference.index.library import motion_files
+from lamp_cli.metrics.edits import LARGEST_DEVIATION, deviation_outside
 from lamp_cli.metrics.physics import foot_skate
+from lamp_cli.metrics.sequences import AREA_UNDER_JERK, PEAK_JERK, area_under_jerk, jerk_curve, peak_jerk
 from lamp_cli.motion.gap import DrawnFrames, Gap, fill_gap
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D
@@ -40,7 +42,6 @@ from lamp_cli.synthetic.corpus import numbered_clip
 # That of no training.
 SEED = 20_260_000
 SECONDS, WINDOW = 2.0, 30
-OUTSIDE = "outside (m)"
 ASKED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("a person waves with the right hand", {"action": "wave", "side": "right"}),
     ("a person jumps", {"action": "jump"}),
@@ -61,6 +62,10 @@ class Edited:
     gap: Gap
     joints: np.ndarray
     expected: dict[str, Any] | None = None
+
+    @property
+    def fps(self) -> float:
+        return self.motion.fps
 
 
 def made_up(count: int) -> Iterator[Motion]:
@@ -118,48 +123,48 @@ def accelerations(joints: np.ndarray, fps: float) -> np.ndarray:
     )
 
 
-def jerks(joints: np.ndarray, fps: float) -> np.ndarray:
-    """Of the joint that jerks most (T-3,), m / s^3, at 20 frames per second."""
-    slow = resample(joints.astype(np.float64), fps, HUMANML3D.fps)
-    third = np.diff(slow, n=3, axis=0) * HUMANML3D.fps**3
-    return np.asarray(np.linalg.norm(third, axis=-1).max(1))
-
-
-def at_seams(values: np.ndarray, gap: Gap, fps: float) -> list[np.ndarray]:
-    """The 30 values of 20 a second around each seam."""
-    half = WINDOW // 2
+def curves_at_seams(joints: np.ndarray, gap: Gap, fps: float) -> list[np.ndarray]:
+    """The jerk over the 30 frames, at 20 a second, around each seam that is far enough from the ends."""
+    curve, half = jerk_curve(resample(joints, fps, HUMANML3D.fps), HUMANML3D.fps), WINDOW // 2
     centres = (round(seam / fps * HUMANML3D.fps) - 1 for seam in (gap.start, gap.stop))
-    return [values[max(0, centre - half) : centre + half] for centre in centres]
+    return [curve[c - half : c + half] for c in centres if half <= c <= len(curve) - half]
+
+
+def jerk_figures(found: Sequence[Edited]) -> dict[str, float]:
+    """Peak jerk and area under the jerk of the mean curve at the seams, and of the motions as they were."""
+    slow = [resample(each.motion.joints, each.fps, HUMANML3D.fps) for each in found]
+    usual = float(np.mean(np.concatenate([jerk_curve(joints, HUMANML3D.fps) for joints in slow])))
+    figures = {}
+    for name in ("", " as it was"):
+        curves = [
+            curve
+            for each in found
+            for curve in curves_at_seams(each.motion.joints if name else each.joints, each.gap, each.fps)
+        ]
+        figures[f"{PEAK_JERK}{name}"] = peak_jerk(curves)
+        figures[f"{AREA_UNDER_JERK}{name}"] = area_under_jerk(curves, usual, HUMANML3D.fps)
+    return figures
 
 
 def figures(found: Sequence[Edited]) -> dict[str, float]:
-    """Means over the edits; ``usual`` jerk is that of the motions as they were."""
-    usual = float(np.mean(np.concatenate([jerks(each.motion.joints, each.motion.fps) for each in found])))
+    """Means over the edits; of the deviation outside the greatest."""
     table: dict[str, list[float]] = {}
     for each in found:
-        for name, value in figures_of(each, usual).items():
+        for name, value in figures_of(each).items():
             table.setdefault(name, []).append(value)
-    return {
-        name: max(values) if name.startswith("outside") else float(np.mean(values))
-        for name, values in table.items()
-    }
+    means = {name: float(np.mean(values)) for name, values in table.items()}
+    return means | {LARGEST_DEVIATION: max(table[LARGEST_DEVIATION])} | jerk_figures(found)
 
 
-def figures_of(one: Edited, usual: float) -> dict[str, float]:
-    gap, fps, own = one.gap, one.motion.fps, one.motion.joints
-    outside = [
-        np.abs(one.joints[: gap.start] - own[: gap.start]).max(initial=0.0),
-        np.abs(one.joints[gap.stop :] - own[gap.end :]).max(initial=0.0),
-    ]
-    pushes, limit = accelerations(one.joints, fps), 1.5 * np.percentile(accelerations(own, fps), 95)
-    seams = np.array([pushes[seam - 2 : seam].max() for seam in (gap.start, gap.stop)])
-    result = {OUTSIDE: float(max(outside)), "seam (cm)": float(100 * seams.mean() / HUMANML3D.fps**2)}
-    result |= {"seams under 2 cm": float((seams < 0.02 * HUMANML3D.fps**2).mean())}
-    result |= {"seams under 1.5 p95": float((seams < limit).mean())}
+def figures_of(one: Edited) -> dict[str, float]:
+    gap, fps, own = one.gap, one.fps, one.motion.joints
+    result = {LARGEST_DEVIATION: deviation_outside(one.joints, own, gap.start, gap.stop)[LARGEST_DEVIATION]}
+    limit = 1.5 * np.percentile(accelerations(own, fps), 95)
     for name, joints in (("", one.joints), (" as it was", own)):
-        windows = at_seams(jerks(joints, fps), gap, fps)
-        result[f"peak jerk{name}"] = float(np.mean([window.max() for window in windows]))
-        result[f"area{name}"] = float(np.mean([np.abs(window - usual).sum() for window in windows]))
+        pushes = accelerations(joints, fps)
+        seams = np.array([pushes[seam - 2 : seam].max() for seam in (gap.start, gap.stop)])
+        result[f"seam{name} (cm)"] = float(100 * seams.mean() / HUMANML3D.fps**2)
+        result[f"seams under 1.5 p95{name}"] = float((seams < limit).mean())
         slip = foot_skate(joints[gap.start : gap.stop], fps)
         result |= {} if slip is None else {f"slip{name} (cm)": slip}
     if one.expected is None:

@@ -17,15 +17,15 @@ import numpy as np
 from .clean_up import of_this_body, resting_feet, with_feet_moved
 from .limbs import Limbs
 from .placement import ON_FLOOR, turned_about_y, wrapped
-from .representation import retarget
+from .representation import gaussian_smooth, retarget
 from .skeleton import Skeleton
 from .transform import at_times, resample
 
 # A difference of pose at a seam dies away so that it pushes no joint harder than this (m / s^2), within so
 # many seconds at least and at most.
 PUSH, SOONEST, LATEST = 5.0, 0.5, 1.0
-# The speed at a seam is that over so many seconds.
-SPEED_SECONDS = 0.05
+# The speed at a seam is told by poses so many seconds apart.
+SPEED_SECONDS = 0.025
 # Seconds in which a foot is let go of, which it rests for at least, and which it takes for a step.
 RELEASE, LEAST_REST, STEP = 0.2, 0.15, 0.4
 # A foot that rests from seam to seam steps where its places are so far apart (metres), another one where it
@@ -39,6 +39,10 @@ QUICK, BELOW = 1.0, 0.02
 FOOT_PUSH = 25.0
 # The greatest acceleration of an eased way of 1 within a time of 1.
 _MOST_OF_EASED = 5.78
+# Metres by which a foot counts as moved.
+_NOTHING = 2e-6
+# Over about so many seconds what the legs change is smoothed.
+KNEE_SECONDS = 0.03
 
 
 @dataclass(frozen=True)
@@ -133,15 +137,15 @@ def fill_gap(joints: np.ndarray, drawn: DrawnFrames, gap: Gap, skeleton: Skeleto
     made = at_times(_raised(retarget(drawn.joints, body), floor), times)
     made = _moved_along(made, frames, anchors)
     made = _blended(made, frames, anchors, body, fps)
-    inside = made[reach : reach + gap.frames]
     own = joints.astype(np.float64)
-    result = np.concatenate([own[: gap.start], inside, own[gap.end :]])
+    result = np.concatenate([own[: gap.start], made[reach : reach + gap.frames], own[gap.end :]])
     for frame in gap.kept:
         result[frame] = own[frame]
     resting = _resting(joints, result, drawn, gap, skeleton, fps)
     offsets = _foot_offsets(result, resting, gap, floor, body, fps)
-    filled = with_feet_moved(result[gap.start : gap.stop], offsets[gap.start : gap.stop], body)
-    filled = filled.astype(joints.dtype)
+    inside = slice(gap.start, gap.stop)
+    kept = gap.is_kept(np.arange(gap.start, gap.stop))
+    filled = _with_legs_bent(result[inside], offsets[inside], kept, body, fps).astype(joints.dtype)
     for frame in gap.kept:
         filled[frame - gap.start] = joints[frame]
     return np.concatenate([joints[: gap.start], filled, joints[gap.end :]])
@@ -239,22 +243,40 @@ def _blended(
     Beside an anchor they are what its pose and speed lead to, further off they are their own.
     """
     limbs = Limbs.of(made, body)
-    total = limbs.way_to(limbs)
+    offset, led = limbs.way_to(limbs), limbs.way_to(limbs)
     for number, anchor in enumerate(anchors):
-        near = [
-            abs(anchors[k].frame - anchor.frame) for k in (number - 1, number + 1) if 0 <= k < len(anchors)
-        ]
-        apart = np.linalg.norm(made[anchor.frame - frames[0]] - anchor.poses[0], axis=-1).max()
-        seconds = np.clip(np.sqrt(_MOST_OF_EASED * apart / PUSH), SOONEST, LATEST)
-        room = min([seconds * fps, *near])
-        time = (frames - anchor.frame) / room
-        own = Limbs.of(anchor.poses, body)
-        led = own[:1]
-        if len(anchor.poses) > 1:
-            rate = own[:1].way_to(own[1:]).times(room / anchor.step)
-            led = led.moved(rate.times(np.sign(time) * _coasting(np.abs(time))))
-        total = total + limbs.way_to(led).times(1.0 - _eased(np.abs(time)))
-    return limbs.moved(total).joints(body)
+        change = limbs[[anchor.frame - frames[0]]].way_to(Limbs.of(anchor.poses[:1], body))
+        offset = offset + change.times(
+            _left(frames, anchors, number, _seconds_for(made, frames, anchor) * fps)
+        )
+    limbs = limbs.moved(offset)
+    for number, anchor in enumerate(anchors):
+        if len(anchor.poses) == 1:
+            continue
+        share = _left(frames, anchors, number, SOONEST * fps)
+        led = led + limbs.way_to(_led_by(anchor, frames, SOONEST * fps, body)).times(share)
+    return limbs.moved(led).joints(body)
+
+
+def _seconds_for(made: np.ndarray, frames: np.ndarray, anchor: _Anchor) -> float:
+    """In how many seconds the difference to an anchor's pose dies away."""
+    apart = np.linalg.norm(made[anchor.frame - frames[0]] - anchor.poses[0], axis=-1).max()
+    return float(np.clip(np.sqrt(_MOST_OF_EASED * apart / PUSH), SOONEST, LATEST))
+
+
+def _left(frames: np.ndarray, anchors: list[_Anchor], number: int, room: float) -> np.ndarray:
+    """From 1 at an anchor to 0 in ``room`` frames, or at the next anchor on either side (R,)."""
+    at = anchors[number].frame
+    near = [abs(anchors[k].frame - at) for k in (number - 1, number + 1) if 0 <= k < len(anchors)]
+    return 1.0 - _eased(np.abs(frames - at) / min([room, *near]))
+
+
+def _led_by(anchor: _Anchor, frames: np.ndarray, room: float, body: Skeleton) -> Limbs:
+    """Where the pose and the speed of an anchor lead to within ``room`` frames (R)."""
+    own = Limbs.of(anchor.poses, body)
+    rate = own[:1].way_to(own[1:])
+    time = (frames - anchor.frame) / room
+    return own[:1].moved(rate.times(np.sign(time) * _coasting(np.abs(time)) * room / anchor.step))
 
 
 def _coasting(time: np.ndarray) -> np.ndarray:
@@ -309,13 +331,37 @@ def _foot_offsets(
     """
     kept = gap.is_kept(np.arange(len(joints)))
     tracks = joints[:, list(body.feet)]
-    offsets = np.stack([_held(tracks[:, k], resting[:, k], kept, fps, k // 2) for k in range(4)], axis=1)
+    rests = [_rests(tracks[:, k], resting[:, k], kept, fps, k // 2) for k in range(4)]
+    offsets = np.zeros((len(joints), 4, 3))
     for own, other in ((0, 1), (1, 0), (2, 3), (3, 2)):
-        led = resting[:, other] & ~resting[:, own] & ~kept
-        offsets[led, own] = offsets[led, other]
+        # Where one joint of a foot rests the other goes with it.
+        led = [part for rest in rests[other] for part in rest.without(resting[:, own] | kept)]
+        held = [_Rest(begin, np.zeros((end - begin, 3)), True) for begin, end in _runs(kept)]
+        every = sorted([*rests[own], *led, *held], key=lambda rest: rest.begin)
+        offsets[:, own] = _between_rests(_apart(every, fps), len(joints), fps)
     below = np.maximum(floor - BELOW - tracks[..., 1] - offsets[..., 1], 0.0)
     offsets[~kept, :, 1] += below[~kept]
     return offsets
+
+
+def _with_legs_bent(
+    joints: np.ndarray, offsets: np.ndarray, kept: np.ndarray, body: Skeleton, fps: float
+) -> np.ndarray:
+    """Joints (T, J, 3) whose feet are moved by ``offsets`` (T, 4, 3), none of those that are ``kept`` (T,).
+
+    Moved by nothing at all a nearly straight leg's knee comes out elsewhere: only what the offsets change
+    counts, smoothed a little, since a knee jerks where its leg is no longer straight.
+    """
+    solved = with_feet_moved(joints, offsets + _NOTHING, body)
+    change = solved - with_feet_moved(joints, np.full_like(offsets, _NOTHING), body)
+    result = joints.copy()
+    for begin, end in _runs(~kept):
+        here = change[begin:end].reshape(end - begin, -1)
+        # As if it went on turned about at both ends, so that nothing is left there.
+        beyond = -here[::-1]
+        smoothed = gaussian_smooth(np.concatenate([beyond, here, beyond]), KNEE_SECONDS * fps)
+        result[begin:end] += smoothed[len(here) : -len(here)].reshape(-1, *change.shape[1:])
+    return result
 
 
 @dataclass(frozen=True)
@@ -330,6 +376,11 @@ class _Rest:
     def end(self) -> int:
         return self.begin + len(self.offsets)
 
+    def without(self, frames: np.ndarray) -> list[_Rest]:
+        """What is left of it beside some ``frames`` (R,)."""
+        left = _runs(~frames[self.begin : self.end])
+        return [_Rest(self.begin + begin, self.offsets[begin:end]) for begin, end in left]
+
     def shortened(self, begin: int, end: int) -> _Rest:
         """Without so many frames at its begin and end; a kept one stays."""
         if self.kept:
@@ -338,9 +389,9 @@ class _Rest:
         return _Rest(self.begin + begin, self.offsets[begin : max(begin, len(self.offsets) - end)])
 
 
-def _held(track: np.ndarray, resting: np.ndarray, kept: np.ndarray, fps: float, side: int) -> np.ndarray:
-    """Offsets (R, 3) that hold a point (R, 3) still in every rest and let go of it in between."""
-    rests = [_Rest(begin, np.zeros((end - begin, 3)), True) for begin, end in _runs(kept)]
+def _rests(track: np.ndarray, resting: np.ndarray, kept: np.ndarray, fps: float, side: int) -> list[_Rest]:
+    """Every rest of a point (R, 3) in drawn frames, with the offsets that hold it still."""
+    rests = []
     for begin, end in _runs(resting & ~kept):
         # Kept frames beside it in which the foot rests too.
         before = int(begin > 0 and resting[begin - 1] and kept[begin - 1])
@@ -349,10 +400,14 @@ def _held(track: np.ndarray, resting: np.ndarray, kept: np.ndarray, fps: float, 
             around = track[begin - before : end + after]
             goal = _goal(around, bool(before), bool(after), fps, side)
             rests.append(_Rest(begin, goal[before : len(goal) - after] - track[begin:end]))
-    rests = _apart(sorted(rests, key=lambda rest: rest.begin), fps)
+    return rests
+
+
+def _between_rests(rests: list[_Rest], count: int, fps: float) -> np.ndarray:
+    """Offsets (``count``, 3) of a point that let go of it after every rest."""
     at = np.concatenate([np.arange(rest.begin, rest.end) for rest in rests])
     values = np.concatenate([rest.offsets for rest in rests])
-    return _spread_between(len(track), *_let_go(at, values, len(track), max(1, round(RELEASE * fps))))
+    return _spread_between(count, *_let_go(at, values, count, max(1, round(RELEASE * fps))))
 
 
 def _apart(rests: list[_Rest], fps: float) -> list[_Rest]:

@@ -47,7 +47,7 @@ class Limbs:
         directions = rotation.rotate(turn, self.directions)
         return Limbs(self.root + way.shift, directions, self.lengths + way.growth)
 
-    def __getitem__(self, frames: slice) -> Limbs:
+    def __getitem__(self, frames: slice | list[int]) -> Limbs:
         """Those of some frames."""
         return Limbs(self.root[frames], self.directions[frames], self.lengths[frames])
 

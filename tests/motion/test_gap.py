@@ -74,9 +74,12 @@ def test_kept_poses_are_passed_and_the_rest_is_drawn() -> None:
 
 def test_one_frame_goes_on() -> None:
     pose = standing(HUMANML3D)[None].astype(np.float32)
-    filled = fill_gap(pose, drawn_from(wandering(HUMANML3D, 40, 5), 0, 40), Gap(1, 1, 40), HUMANML3D, 20.0)
+    walk = wandering(HUMANML3D, 40, 5)
+    filled = fill_gap(pose, drawn_from(walk, 0, 40), Gap(1, 1, 40), HUMANML3D, 20.0)
     assert len(filled) == 41 and np.array_equal(filled[0], pose[0])
-    assert np.linalg.norm(filled[1] - filled[0], axis=-1).max() < 0.02
+    # A single pose has no speed: it is that of what is drawn.
+    steps = [np.linalg.norm(np.diff(each, axis=0), axis=-1).max() for each in (filled, walk)]
+    assert steps[0] < 1.3 * steps[1]
 
 
 def test_a_body_that_must_get_elsewhere_steps_and_does_not_slide() -> None:
