@@ -36,6 +36,9 @@ from .scored_motions import Split
 
 GUO = "guo"
 GIVEN_PAIRS = "given pairs"
+# Figures of the distribution and floors vary little from loading to loading, and take most of the time: they
+# are those of the first so many repetitions.
+DISTRIBUTION_REPETITIONS = 10
 
 
 # Features of some motions for every loaded pair, each as long as the pair's clip.
@@ -81,7 +84,8 @@ def score_loadings(
     with bar(size * options.repetitions, "generating and judging") as advance:
         for number, (stream, sampling) in enumerate(streams, 1):
             detail = f"repetition {number} of {options.repetitions}"
-            for count in _one_loading(clips, evaluators, make, options, figures, stream, sampling):
+            draws = sampling if number <= DISTRIBUTION_REPETITIONS else None
+            for count in _one_loading(clips, evaluators, make, options, figures, stream, draws):
                 advance(count, detail)
     report_matching(figures, options, report)
 
@@ -93,11 +97,12 @@ def _one_loading(
     options: ScoreOptions,
     figures: MatchingFigures,
     stream: np.random.Generator,
-    sampling: np.random.Generator,
+    sampling: np.random.Generator | None,
 ) -> Iterator[int]:
     """Measure one loading; yields how many clips were done since the last time.
 
-    ``stream`` draws clips, motions and pairs, ``sampling`` the samples of figures of the distribution.
+    ``stream`` draws clips, motions and pairs, ``sampling`` the samples of figures of the distribution, which
+    are not measured without it.
     """
     loading, another, generation, draws = stream.spawn(4)
     real: list[list[Embedded]] = [[] for _ in evaluators]
@@ -120,8 +125,9 @@ def _one_loading(
             figures.fid(evaluator, GENERATED, generated_motions, truth)
             figures.fid(evaluator, GROUND_TRUTH, evaluator.motion_embeddings(second), truth)
         figures.motion_similarity(evaluator, GENERATED, generated_motions, truth)
-        figures.distribution(evaluator, GENERATED, generated_motions, truth, deepcopy(sampling))
-        figures.floor(evaluator, truth, deepcopy(sampling))
+        if sampling is not None:
+            figures.distribution(evaluator, GENERATED, generated_motions, truth, deepcopy(sampling))
+            figures.floor(evaluator, truth, deepcopy(sampling))
 
 
 def _figures(
@@ -191,15 +197,17 @@ def _sets_of_given(
     sampling = options.stream(DISTRIBUTION)
     if split is not None:
         streams = options.stream(FID).spawn(options.repetitions)
-        for stream, draws in zip(streams, sampling.spawn(options.repetitions), strict=True):
+        samples = sampling.spawn(options.repetitions)
+        for number, (stream, draws) in enumerate(zip(streams, samples, strict=True), 1):
             loadings = [
                 evaluator.motion_embeddings([p.features for p in split.clips.load(each)])
                 for each in stream.spawn(2)
             ]
             figures.fid(evaluator, origin.subject, made.motions, loadings[0])
             figures.fid(evaluator, GROUND_TRUTH, loadings[1], loadings[0])
-            figures.distribution(evaluator, origin.subject, made.motions, loadings[0], deepcopy(draws))
-            figures.floor(evaluator, loadings[0], deepcopy(draws))
+            if number <= DISTRIBUTION_REPETITIONS:
+                figures.distribution(evaluator, origin.subject, made.motions, loadings[0], deepcopy(draws))
+                figures.floor(evaluator, loadings[0], deepcopy(draws))
     elif real is not None:
         figures.sets_measured_once(evaluator, origin.subject, made.motions, real.motions, sampling)
         figures.floor(evaluator, real.motions, sampling)

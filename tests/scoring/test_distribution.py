@@ -62,6 +62,14 @@ def test_the_floor_stands_beside_every_figure_of_two_sets() -> None:
     assert alone.measurements == [m for m in report.measurements if m.metric != "FID"]
 
 
+def test_figures_of_the_distribution_are_those_of_ten_loadings() -> None:
+    report, options = Report(), ScoreOptions((FID, DISTRIBUTION), repetitions=12)
+    score_loadings(numbered_clips(40), [LookedUp(40, 4)], same_motions, options, MADE, report, no_progress)
+    repetitions = {(m.metric, m.subject): m.repetitions for m in report.measurements}
+    assert repetitions.pop(("FID", GENERATED)) == repetitions.pop(("FID", GROUND_TRUTH)) == 12
+    assert set(repetitions.values()) == {10}
+
+
 def test_sets_that_are_measured_once_have_intervals_over_halves() -> None:
     report = Report()
     made, real = (Embedded(rows, rows) for rows in np.random.default_rng(0).normal(size=(2, 70, 4)))
