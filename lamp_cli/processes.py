@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TypeVar
@@ -20,7 +21,7 @@ def in_parallel(
     if workers <= 1 or len(jobs) <= 1:
         yield from map(work, jobs)
         return
-    with ProcessPoolExecutor(workers, initializer=compute_in_one_thread) as pool:
+    with ProcessPoolExecutor(workers, initializer=begin_worker) as pool:
         yield from pool.map(work, jobs, chunksize=jobs_at_once)
 
 
@@ -40,6 +41,13 @@ def in_threads(work: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Resul
         return list(map(work, jobs))
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(allowed) as pool:
         return list(pool.map(work, jobs))
+
+
+def begin_worker() -> None:
+    """Let this process work for the one that started it, which alone answers Ctrl-C and ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    compute_in_one_thread()
 
 
 def compute_in_one_thread() -> None:

@@ -5,6 +5,7 @@ Knows nothing of motions or models; every room writes through here.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -12,12 +13,14 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+SAVING = ".saving-"
 
 
 @contextmanager
@@ -38,6 +41,40 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(folder: Path, names: Iterable[str]) -> None:
+    """Delete what :func:`replacing` left of files of these names when its process was killed.
+
+    Only for a folder that no other process writes into.
+    """
+    ours = [f".{glob.escape(Path(name).stem[:40])}-????????{Path(name).suffix}" for name in names]
+    # safetensors writes beside the file that it is given, before it gives it that name.
+    for pattern in (*ours, ".tmp??????"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_several(folder: Path, last: str) -> Iterator[Path]:
+    """Yield a hidden folder, whose files come to ``folder`` when the block succeeds, ``last`` last.
+
+    While they come there is no ``last`` in ``folder``: whoever needs it does not take new files with old
+    ones for a whole. What a process that was killed here left behind is removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f"{SAVING}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder, prefix=SAVING))
+    try:
+        yield temporary
+        files = sorted(path.relative_to(temporary) for path in temporary.rglob("*") if path.is_file())
+        (folder / last).unlink(missing_ok=True)
+        for name in sorted(files, key=lambda name: name == Path(last)):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(temporary / name, folder / name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ from ..model.lamp import Lamp
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
 from ..motion.skeleton import Skeleton, skeleton_named
-from ..storage import write_json, write_text
+from ..storage import replacing_several, write_json, write_text
 from .card import is_model_card, model_card
 from .config import RELEASED, BundleConfig, ModelConfig, object_in, read_config_file, to_json
 from .device import torch_device
@@ -135,7 +135,7 @@ def require_bundle_folder(folder: Path) -> None:
 
 
 def save_bundle(folder: Path, bundle: Bundle) -> None:
-    """Write a bundle; ``config.json`` last, so that a half one is not loaded.
+    """Write a bundle, whole or not at all; ``config.json`` last, so that a half one is not loaded.
 
     Weights are 16-bit floats; those of others keep their 32 bits, which their outputs need to be the same.
 
@@ -143,7 +143,14 @@ def save_bundle(folder: Path, bundle: Bundle) -> None:
     :func:`require_bundle_folder`.
     """
     require_bundle_folder(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    readme = folder / "README.md"
+    with replacing_several(folder, "config.json") as temporary:
+        _write_bundle(temporary, bundle)
+        if not readme.exists() or is_model_card(readme):
+            write_text(temporary / "README.md", model_card(bundle.config))
+
+
+def _write_bundle(folder: Path, bundle: Bundle) -> None:
     for name, network in bundle.networks().items():
         halved = bundle.config.provenance is None
         save_weights(folder / f"{name}.safetensors", network, halved)
@@ -154,9 +161,6 @@ def save_bundle(folder: Path, bundle: Bundle) -> None:
     save_statistics(folder, bundle.statistics)
     if bundle.training_sentences is not None:
         save_training_sentences(folder, bundle.training_sentences)
-    readme = folder / "README.md"
-    if not readme.exists() or is_model_card(readme):
-        write_text(readme, model_card(bundle.config))
     write_json(folder / "config.json", to_json(bundle.config))
 
 

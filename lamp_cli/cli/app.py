@@ -17,7 +17,7 @@ from typer.core import CompletionItem, TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from .. import __version__
-from .common import note, reported_errors
+from .common import note, reported_errors, sigterm_interrupts
 from .inputs import set_encodings
 
 # Name -> the module that holds its function NAME_command, and its line in ``lamp --help``.
@@ -140,7 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     set_encodings()
     command: Any = typer.main.get_command(app)
     try:
-        code = command.main(words or ["--help"], prog_name="lamp", standalone_mode=False)
+        with sigterm_interrupts():
+            code = command.main(words or ["--help"], prog_name="lamp", standalone_mode=False)
     except TyperException as error:
         raise SystemExit(_bad_usage(error)) from None
     raise SystemExit(code)

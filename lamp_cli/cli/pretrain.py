@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum
@@ -230,7 +231,9 @@ def pretrain_command(
         drawing = _drawing_processes(target.type) if workers is None else workers
         options = replace(options, workers=drawing)
         display = _Display(stack, planned_steps(options, experiment))
-        report = pretrain(data, output, options, target, display, _note_once, partial(_judge, device=target))
+        judge = partial(_judge, device=target)
+        with _interruption_says_how_to_go_on():
+            report = pretrain(data, output, options, target, display, _note_once, judge)
     if not _is_first_process():
         return
     for name in report.changed:
@@ -253,6 +256,17 @@ def _check_anew(anew: tuple[str, ...], stages: tuple[str, ...], start_from: str 
     idle = [name for name in anew if name not in stages or name == StageName.evaluator.value]
     if idle:
         raise UsageError(f"--anew {idle[0]}: expected a stage that is trained here and that --start-from has")
+
+
+@contextmanager
+def _interruption_says_how_to_go_on() -> Iterator[None]:
+    """Ctrl-C and SIGTERM before a stage, after it or between two of them lose nothing either."""
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        if "the same command goes on" in str(interruption):
+            raise
+        raise KeyboardInterrupt("stopped; the same command goes on from what is saved") from None
 
 
 def _is_first_process() -> bool:

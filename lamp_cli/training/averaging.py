@@ -37,9 +37,9 @@ class WeightAverage:
             self._copy(own)
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Go on from a saved average."""
-        for name, value in weights.items():
-            self.weights[name].copy_(value)
+        """Go on from a saved average, or from weights by name, of which those that are trained count."""
+        for name, value in self.weights.items():
+            value.copy_(weights[name])
 
     @torch.no_grad()
     def _copy(self, weights: Mapping[str, Tensor]) -> None:

@@ -42,12 +42,15 @@ class Progress:
     validated: the last step that was validated.
     figures: of the training batch of the last step.
     best: the best validation so far.
+    begun: the step at which the optimiser began: 0, or that of the best weights with which a finished stage
+        goes on.
     """
 
     step: int = 0
     validated: int = 0
     figures: dict[str, float] = field(default_factory=dict)
     best: TrainingResult | None = None
+    begun: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,17 @@ def save_state(folder: Path, state: TrainingState, progress: Progress) -> None:
         save_file(tensors, temporary, metadata={"progress": json.dumps(asdict(progress))})
         if last.exists():
             os.replace(last, folder / PREVIOUS)
+
+
+def go_on_from_best(folder: Path) -> int:
+    """Make the best weights the last checkpoint, with an optimiser that begins anew; returns their step."""
+    tensors, metadata = _read(folder / BEST)
+    best = TrainingResult(**json.loads(metadata["best"]))
+    progress = Progress(best.step, best.step, best=best, begun=best.step)
+    network = {f"network.{name}": value for name, value in tensors.items()}
+    with replacing(folder / LAST) as temporary:
+        save_file(network, temporary, metadata={"progress": json.dumps(asdict(progress))})
+    return best.step
 
 
 def restore_state(folder: Path, state: TrainingState, announce: Callable[[str], None]) -> Progress:
@@ -128,7 +142,7 @@ def _restore(path: Path, state: TrainingState, tensors: Mapping[str, Tensor]) ->
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
     if state.average is not None:
-        state.average.load(_named(tensors, "average."))
+        state.average.load(_named(tensors, "average.") or _named(tensors, "network."))
 
 
 def _named(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

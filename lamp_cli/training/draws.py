@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ..processes import compute_in_one_thread
+from ..processes import begin_worker
 
 
 def drawn_ahead(draw: Callable[[int], Any], steps: range, workers: int) -> Iterator[Any]:
@@ -36,7 +36,7 @@ def drawn_ahead(draw: Callable[[int], Any], steps: range, workers: int) -> Itera
         multiprocessing_context="fork",
         # Arrays as tensors pass between processes as shared memory, never copied.
         collate_fn=partial(_replaced, kind=np.ndarray, change=torch.from_numpy),
-        worker_init_fn=lambda number: compute_in_one_thread(),
+        worker_init_fn=lambda number: begin_worker(),
         # It draws a seed for its processes, which must not come from the caller's stream.
         generator=torch.Generator(),
     )

@@ -220,6 +220,8 @@ class _Training:
         self._average = WeightAverage(self.network, config.average_decay) if config.average_decay else None
         self._state = TrainingState(self.network, self._optimizer, self._average)
         self.progress = restore_state(folder, self._state, announce)
+        if self.progress.step > config.steps:
+            raise ValueError(too_few_steps(stage.name, self.progress.step))
         self._parallel = _parallel(self.network, device)
         self._log = TrainingLog(folder / LOG, self.progress.step) if distributed.rank() == 0 else None
         self._losses: dict[str, Tensor] = {}
@@ -236,7 +238,7 @@ class _Training:
         """One optimiser step on the mean gradient of ``accumulate`` batches."""
         config, step = self._config, self.progress.step
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(config, step)
+            group["lr"] = learning_rate(config, step, self.progress.begun)
         self._optimizer.zero_grad(set_to_none=True)
         several = []
         for number, drawn in enumerate(itertools.islice(draws, config.accumulate)):
@@ -346,6 +348,11 @@ class _Training:
         raise TrainingStopped(self._stage.name, self.progress.step)
 
 
+def too_few_steps(stage: str, done: int) -> str:
+    """Why a stage of which so many steps are ``done`` cannot be trained for fewer."""
+    return f"{stage}: {done} steps are done; expected --steps {stage}={done} or more, or another --output"
+
+
 def _mean(values: Sequence[Tensor]) -> Tensor:
     return values[0] if len(values) == 1 else torch.stack(list(values)).float().mean()
 
@@ -372,8 +379,14 @@ def _optimizer(network: nn.Module, config: TrainingConfig, device: torch.device)
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=fused)
 
 
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Linear warm-up from 1e-6, then a cosine down to the final rate at the last step."""
+def learning_rate(config: TrainingConfig, step: int, begun: int = 0) -> float:
+    """Linear warm-up from 1e-6, then a cosine down to the final rate at the last step.
+
+    An optimiser that was ``begun`` anew at a later step warms up from there to what the cosine says.
+    """
+    if begun and step - begun < config.warmup_steps:
+        share = (step - begun) / config.warmup_steps
+        return 1e-6 + (learning_rate(config, step) - 1e-6) * share
     if step < config.warmup_steps:
         return 1e-6 + (config.learning_rate - 1e-6) * step / config.warmup_steps
     progress = (step - config.warmup_steps) / max(config.steps - config.warmup_steps, 1)

@@ -5,6 +5,7 @@
       experiment.toml                  its networks and training, whole: what `lamp pretrain --config` reads
       training/run.json                what this run is: data, size, seed; a resumed run must agree
       training/vocab.txt               the vocabulary it began with
+      training/.lock                   held by the process that trains here
       training/STAGE/stage.json        the weights it was built on, and whether it is finished
       training/STAGE/last.safetensors  where to go on, until the stage is finished
       training/STAGE/previous.safetensors  the same of the save before
@@ -54,7 +55,7 @@ from ..model.qformer import QFormer
 from ..model.text_to_motion import TextToMotion
 from ..model.tokenizer import MotionTokenizer
 from ..motion.skeleton import Skeleton
-from ..storage import write_text
+from ..storage import remove_temporaries, write_text
 from .checkpoint import BEST, TrainingResult, load_best_weights
 from .curves import draw_curves
 from .experiment import CAPTIONER, CORE, LANGUAGE, DataConfig, Experiment
@@ -64,7 +65,7 @@ from .options import PretrainOptions, PretrainReport, Report, RunContext, silent
 from .origins import FROZEN, Origin, StartFrom, lamp_reads_motions, other_weights, plan_stages
 from .pretrain_captioner import CaptionerInput, captioner_of, pretrain_captioner, trained_captioner
 from .pretrain_evaluator import pretrain_evaluator
-from .run_record import RUN, claim, read_stage, train_stage, weights_fingerprint
+from .run_record import RUN, alone_in, claim, read_stage, train_stage, weights_fingerprint
 from .selection import FID, LoadJudge, MotionJudge, load_judge_of
 from .stages.evaluator import EVALUATOR
 from .stages.generator import GeneratorStage
@@ -125,6 +126,11 @@ def pretrain(
 def _pretrain_bundle(data: Path, output: Path, context: RunContext) -> PretrainReport:
     corpus = read_corpus(data, context.options.captions, context.experiment.data)
     context.announce_skipped(corpus.read)
+    with alone_in(output / "training"):
+        return _train_bundle(corpus, output, context)
+
+
+def _train_bundle(corpus: Corpus, output: Path, context: RunContext) -> PretrainReport:
     run = _prepare_run(corpus, output / "training", context)
     results = _train_core(run)
     captioner, of_captioner = _captioner(run)
@@ -133,6 +139,7 @@ def _pretrain_bundle(data: Path, output: Path, context: RunContext) -> PretrainR
         if set(results) >= set(CORE):
             # Before the bundle, whose config.json is written last.
             require_bundle_folder(output)
+            remove_temporaries(output, (EXPERIMENT,))
             write_text(output / EXPERIMENT, experiment_text(run.experiment))
             save_bundle(output, _bundle(run, captioner, results, output.name))
         draw_curves(run.folder)

@@ -20,7 +20,7 @@ from ..model import distributed
 from ..model.evaluator import EvaluatorTraining
 from .curves import draw_curves
 from .options import PretrainReport, RunContext
-from .run_record import RUN, claim, data_fingerprint, train_stage
+from .run_record import RUN, alone_in, claim, data_fingerprint, train_stage
 from .stages.evaluator import EVALUATOR, LEAST_COUNT, EvaluatorData, EvaluatorStage
 
 
@@ -51,7 +51,6 @@ def pretrain_evaluator(data: Path, output: Path, context: RunContext) -> Pretrai
         "words": hashlib.sha256("\n".join(words.words).encode()).hexdigest(),
         "word_vectors": None if vectors is None else str(options.word_vectors),
     }
-    claim(folder / RUN, identity)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = EvaluatorTraining(config)
@@ -65,11 +64,14 @@ def pretrain_evaluator(data: Path, output: Path, context: RunContext) -> Pretrai
         options.seed,
         context.device,
     )
-    result = train_stage(stage, training, folder, {}, context)
-    if distributed.rank() == 0:
-        card = TrainedEvaluatorConfig(output.name, dataset.skeleton.name, config, result.figures, result.step)
-        save_evaluator(output / EVALUATOR, card, network.evaluator, words, statistics)
-        draw_curves(output / "training")
+    with alone_in(folder):
+        claim(folder / RUN, identity)
+        result = train_stage(stage, training, folder, {}, context)
+        if distributed.rank() == 0:
+            name, skeleton = output.name, dataset.skeleton.name
+            card = TrainedEvaluatorConfig(name, skeleton, config, result.figures, result.step)
+            save_evaluator(output / EVALUATOR, card, network.evaluator, words, statistics)
+            draw_curves(output / "training")
     return PretrainReport({EVALUATOR: result}, {"train": train_report, "val": val_report})
 
 

@@ -9,26 +9,30 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
 from ..bundle.config import from_json
 from ..data.statistics import Statistics
 from ..model import distributed
-from ..storage import write_json
-from .checkpoint import BEST, CHECKPOINTS, LAST, PREVIOUS, TrainingResult, load_best_weights
+from ..storage import remove_temporaries, write_json
+from .checkpoint import BEST, CHECKPOINTS, LAST, PREVIOUS, TrainingResult, go_on_from_best, load_best_weights
 from .log import LOG
-from .loop import Stage, TrainingConfig, train
+from .loop import Stage, TrainingConfig, too_few_steps, train
 from .options import RunContext
 from .selection import FIGURES, selected_figure
 
-RUN, STAGE = "run.json", "stage.json"
+RUN, STAGE, LOCK = "run.json", "stage.json", ".lock"
+# What lies beside the folders of stages.
+FILES = (RUN, "vocab.txt", "curves.png")
 
 
 @dataclass(frozen=True)
@@ -37,26 +41,69 @@ class StageRecord:
 
     built_on: fingerprints of the weights that the stage uses frozen, by the stage they come from.
     weights: fingerprint of the stage's own best weights; None until its last step is done.
+    steps: optimiser steps after which it was done; None before, and in records of earlier versions.
     """
 
     built_on: dict[str, str]
     weights: str | None = None
+    steps: int | None = None
 
 
 def claim(path: Path, identity: dict[str, Any]) -> None:
-    """Remember what the run is; raises ``ValueError`` for a folder that holds another one."""
+    """Remember what the run is; raises ``ValueError`` for a folder that holds another one.
+
+    Only the steps of its stages may be others than before.
+    """
     identity = json.loads(json.dumps(identity))
-    if not path.exists():
-        if distributed.rank() == 0:
-            write_json(path, identity)
-        return
-    before = read_object(path)
-    if before != identity:
-        changed = first_difference(before, identity)
+    before = read_object(path) if path.exists() else None
+    # No rank may find the file changed before it has looked.
+    distributed.barrier()
+    if before is not None and _without_steps(before) != _without_steps(identity):
+        changed = first_difference(_without_steps(before), _without_steps(identity))
         raise ValueError(
             f"{path}: this folder holds a run with another {changed}; choose another --output, with "
             "--start-from to go on with the networks of a bundle"
         )
+    if before != identity and distributed.rank() == 0:
+        write_json(path, identity)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Within the block no other run trains in ``folder``; raises ``ValueError`` when one does.
+
+    A folder that nothing else has come into is removed at the end.
+    """
+    if distributed.rank() > 0:
+        yield
+        return
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(
+            f"{folder}: another process trains here; wait for it, or choose another --output"
+        ) from None
+    try:
+        remove_temporaries(folder, FILES)
+        yield
+    finally:
+        lock.release()
+        if made and [path.name for path in folder.iterdir()] in ([], [LOCK]):
+            (folder / LOCK).unlink(missing_ok=True)
+            for path in made:
+                path.rmdir()
+
+
+def _without_steps(identity: dict[str, Any]) -> dict[str, Any]:
+    """What a run is but for how long its stages, or its only one, are trained."""
+    training = identity.get("training")
+    if not isinstance(training, dict):
+        return identity
+    stages = {k: {**v, "steps": 0} if isinstance(v, dict) else v for k, v in training.items() if k != "steps"}
+    return {**identity, "training": stages}
 
 
 def first_difference(before: Any, now: Any) -> str:
@@ -91,13 +138,15 @@ def train_stage(
     """Train a stage in ``folder``, or go on, and remember the weights that it was built on and its own.
 
     ``built_on`` are fingerprints of the weights that it uses frozen, by their stages. Of a finished stage the
-    best weights alone are kept.
+    best weights alone are kept; when it is given more steps than it had, it goes on from them. Raises
+    ``ValueError`` for fewer steps than are done.
     """
     options = context.options
+    if distributed.rank() == 0:
+        remove_temporaries(folder, (*CHECKPOINTS, LOG, STAGE))
     if _begin_stage(folder, built_on):
         context.announce(f"{stage.name}: was built on weights that have changed since; it is trained again")
-    record = read_stage(folder)
-    if record is not None and record.weights is not None and (folder / BEST).exists():
+    if _is_finished(folder, stage.name, config.steps, context):
         return load_best_weights(folder / BEST, stage.network.to(context.device))
     stage.figure, remark = selected_figure(stage.name, context.experiment)
     stage.larger_is_better = FIGURES[stage.name][stage.figure]
@@ -114,7 +163,7 @@ def train_stage(
         context.announce,
     )
     if distributed.rank() == 0:
-        record = StageRecord(dict(built_on), weights_fingerprint(stage.network))
+        record = StageRecord(dict(built_on), weights_fingerprint(stage.network), config.steps)
         write_json(folder / STAGE, dataclasses.asdict(record))
         for name in (LAST, PREVIOUS):
             (folder / name).unlink(missing_ok=True)
@@ -136,6 +185,28 @@ def _begin_stage(folder: Path, built_on: Mapping[str, str]) -> bool:
         write_json(folder / STAGE, dataclasses.asdict(StageRecord(dict(built_on))))
     distributed.barrier()
     return stale
+
+
+def _is_finished(folder: Path, name: str, steps: int, context: RunContext) -> bool:
+    """Whether a stage is trained for so many ``steps``; one that is for fewer is made ready to go on."""
+    record = read_stage(folder)
+    if record is None or record.weights is None or not (folder / BEST).exists():
+        return False
+    if record.steps in (None, steps):
+        return True
+    if steps < record.steps:
+        raise ValueError(too_few_steps(name, record.steps))
+    # No rank may find the folder changed before it has looked.
+    distributed.barrier()
+    if distributed.rank() == 0:
+        begun = go_on_from_best(folder)
+        write_json(folder / STAGE, dataclasses.asdict(StageRecord(record.built_on)))
+        context.announce(
+            f"{name}: is trained for {record.steps} steps; goes on to {steps} from its best weights, of step "
+            f"{begun}, with an optimiser that begins anew"
+        )
+    distributed.barrier()
+    return False
 
 
 def weights_fingerprint(network: nn.Module) -> str:

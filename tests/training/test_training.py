@@ -291,11 +291,15 @@ def test_a_folder_of_another_run_names_the_setting_that_differs(tmp_path: Path) 
     claim(tmp_path / "run.json", settings)
     for other, name in (
         ({**settings, "seed": 1}, "seed"),
-        ({"seed": 0, "training": {"lamp": {"steps": 120, "rate": 1e-4}}}, "training.lamp.steps"),
+        ({"seed": 0, "training": {"lamp": {"steps": 120, "rate": 1e-3}}}, "training.lamp.rate"),
         ({**settings, "start_from": "abc"}, "start_from"),
     ):
         with pytest.raises(ValueError, match=f"another {name}; choose"):
             claim(tmp_path / "run.json", other)
+    # How long a stage is trained may change.
+    longer = {"seed": 0, "training": {"lamp": {"steps": 900, "rate": 1e-4}}}
+    claim(tmp_path / "run.json", longer)
+    assert json.loads((tmp_path / "run.json").read_text()) == longer
 
 
 def test_the_text_transformer_is_held_near_the_encoder_it_began_as(tmp_path: Path) -> None:
