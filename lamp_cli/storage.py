@@ -8,19 +8,44 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
+import struct
 import sys
 import tempfile
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 SAVING = ".saving-"
+# What reading a damaged file raises.
+DAMAGE = (
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    OSError,
+    RuntimeError,
+    # A header that claims more than any memory holds, or is no Python.
+    MemoryError,
+    OverflowError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
+# Of one array, in bytes: five hours of 22 joints at 120 frames a second. What claims more is no motion, and
+# may be made to fill the memory.
+LARGEST_ARRAY = 2 << 30
 
 
 @contextmanager
@@ -169,6 +194,70 @@ def write_array(path: Path, array: np.ndarray) -> None:
     """Write a ``.npy`` file, whole or not at all."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+def load_array(path: Path) -> np.ndarray:
+    """The array of a ``.npy`` file; never unpickles.
+
+    Raises ``ValueError`` for a file that holds none, before any memory is taken for one that is larger than
+    ``LARGEST_ARRAY`` or than the file; ``OSError`` when it cannot be read.
+    """
+    with _damage_is_value_error():
+        with path.open("rb") as file:
+            declared_shape(file, os.fstat(file.fileno()).st_size)
+        array: np.ndarray = np.load(path, allow_pickle=False)
+    return array
+
+
+class ArrayArchive:
+    """The arrays of an open ``.npz`` file, each checked as :func:`load_array` does when it is read."""
+
+    def __init__(self, archive: np.lib.npyio.NpzFile):
+        self._archive = archive
+        self.files: list[str] = list(archive.files)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        packed = self._archive.zip
+        with _damage_is_value_error():
+            member = packed.getinfo(name if name in packed.NameToInfo else f"{name}.npy")
+            with packed.open(member) as stream:
+                declared_shape(stream, member.file_size)
+            array: np.ndarray = self._archive[name]
+        return array
+
+
+@contextmanager
+def array_archive(path: Path) -> Iterator[ArrayArchive]:
+    """Yield the arrays of a ``.npz`` file; raises as :func:`load_array`."""
+    with _damage_is_value_error():
+        found = np.load(path, allow_pickle=False)
+    if not isinstance(found, np.lib.npyio.NpzFile):
+        raise ValueError("not an archive of arrays")
+    with found:
+        yield ArrayArchive(found)
+
+
+def declared_shape(stream: IO[bytes], size: int) -> tuple[int, ...]:
+    """The shape in the header of a ``.npy`` file of ``size`` bytes; raises as :func:`load_array`."""
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, kind = read(stream)
+    wanted = math.prod(shape) * kind.itemsize
+    if wanted > LARGEST_ARRAY:
+        raise ValueError(f"an array of {wanted / 2**30:.3g} GiB, expected at most {LARGEST_ARRAY >> 30}")
+    if wanted > size and not kind.hasobject:
+        raise ValueError(f"cut short, or of a wrong header: {wanted} bytes of numbers in a file of {size}")
+    return shape
+
+
+@contextmanager
+def _damage_is_value_error() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError):
+        raise
+    except DAMAGE as error:
+        raise ValueError((str(error).splitlines() or [type(error).__name__])[0]) from error
 
 
 def file_digest(path: Path) -> str:

@@ -180,6 +180,7 @@ def _show(report: PrepareReport) -> None:
         rows.append(
             ("left out", f"{report.captions_left_out} captions", "of clips longer than their windows")
         )
+    rows += [("left out", f"{n} captions", why) for why, n in report.captions_quarantined.items()]
     if "val" not in report.clips:
         rows.append(("val", "0 clips", "training needs some: give more motions, or a split"))
     rows += [("recombined", f"{count} clips", kind) for kind, count in sorted(report.recombined.items())]

@@ -66,10 +66,12 @@ def json_lines(content: str, source: str) -> Iterator[tuple[str, dict[str, Any]]
         yield where, record
 
 
-def sentences_in_record(record: dict[str, Any], where: str) -> tuple[str, ...] | None:
+def sentences_in_record(
+    record: dict[str, Any], where: str, empty_too: bool = False
+) -> tuple[str, ...] | None:
     """The sentences of a JSON object, a string or a list under one of ``CAPTION_KEYS``; None without a key.
 
-    Raises ``ValueError`` for anything else under the key.
+    Empty ones are left out but for ``empty_too``. Raises ``ValueError`` for anything else under the key.
     """
     value = next((record[key] for key in CAPTION_KEYS if record.get(key) is not None), None)
     if value is None:
@@ -77,7 +79,8 @@ def sentences_in_record(record: dict[str, Any], where: str) -> tuple[str, ...] |
     sentences = [value] if isinstance(value, str) else value
     if not isinstance(sentences, list) or not all(isinstance(s, str) for s in sentences):
         raise ValueError(f"{where}: captions must be a sentence or a list of sentences")
-    return tuple(text for s in sentences if (text := " ".join(s.split())))
+    plain = (" ".join(s.split()) for s in sentences)
+    return tuple(text for text in plain if text or empty_too)
 
 
 def read_texts(path: Path) -> list[Caption]:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from ..motion.skeleton import HUMANML3D, Skeleton, skeleton_of_features
-from ..storage import read_text_file
+from ..storage import load_array, read_text_file
 from .captions import Caption, read_texts
 from .statistics import Statistics, load_statistics
 
@@ -191,7 +191,7 @@ def _features(folder: Path, name: str, skeleton: Skeleton) -> np.ndarray:
     if path.parent.resolve() != folder.resolve() or not path.is_file():
         raise _SkippedError("no feature file")
     try:
-        array = np.load(path, allow_pickle=False)
+        array = load_array(path)
     except (ValueError, EOFError, OSError):
         raise _SkippedError("unreadable feature file") from None
     if array.ndim != 2 or array.shape[1] != skeleton.feature_size:

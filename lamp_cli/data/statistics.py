@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..motion.skeleton import Skeleton
-from ..storage import write_array
+from ..storage import load_array, write_array
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def read_statistics(mean: Path, std: Path, size: int) -> Statistics:
     arrays = []
     for path in (mean, std):
         try:
-            array = np.load(path, allow_pickle=False)
+            array = load_array(path)
         except FileNotFoundError:
             raise ValueError(f"{path}: missing; it holds the features' statistics") from None
         except (ValueError, EOFError, OSError) as error:

@@ -7,9 +7,7 @@ models.
 from __future__ import annotations
 
 import math
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +23,7 @@ from ..motion.plausibility import (
 )
 from ..motion.representation import features_to_joints
 from ..motion.skeleton import HUMANML3D, KIT, Skeleton, skeleton_of_features
-from ..storage import write_array
+from ..storage import DAMAGE, array_archive, load_array, write_array
 from .soma import KIMODO_RATE, SOMA_JOINTS, joints_of_soma
 
 EXPECTED = "joints (T, 22, 3) or (T, 21, 3) or features (T, 263) or (T, 251)"
@@ -36,22 +34,6 @@ SKELETON_OF_FLAT_JOINTS = {63: KIT, 66: HUMANML3D}
 # Entries of an archive that holds one motion with what belongs to it (kimodo and others).
 JOINT_ENTRIES = ("posed_joints", "joints")
 RATE_ENTRIES = ("fps", "mocap_framerate", "mocap_frame_rate", "framerate")
-# What reading a damaged file raises.
-DAMAGE = (
-    ValueError,
-    EOFError,
-    KeyError,
-    TypeError,
-    OSError,
-    RuntimeError,
-    # A header that claims more than any memory holds, or is no Python.
-    MemoryError,
-    OverflowError,
-    SyntaxError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 OTHER_FORMATS = {
     ".fbx": "an FBX file",
     ".c3d": "a C3D file",
@@ -180,7 +162,7 @@ def stored_rate(path: Path) -> float | None:
     if path.is_dir() or not zipfile.is_zipfile(path):
         return None
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with array_archive(path) as archive:
             for name in RATE_ENTRIES:
                 rate = float(archive[name]) if name in archive.files and archive[name].size == 1 else 0.0
                 if 0 < rate < math.inf:
@@ -216,14 +198,14 @@ def _read_entries(path: Path) -> Iterator[tuple[str, np.ndarray]]:
             f"{path}: {found}, expected {EXPECTED} in .npy or .npz, or a .bvh, .glb or .amc file{way_out}"
         )
     try:
-        yield "", np.load(path, allow_pickle=False)
+        yield "", load_array(path)
     except DAMAGE as error:
         raise MotionFileError(f"{path}: {_why_unreadable(error, 'an array')}") from None
 
 
 def _archive(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with array_archive(path) as archive:
             for name in motion_entries(archive.files, path):
                 yield name, archive[name]
     except DAMAGE as error:

@@ -20,6 +20,7 @@ from ..motion.joint_rotations import joint_rotations
 from ..motion.motion import Motion
 from ..motion.skeleton import HUMANML3D
 from ..motion.surface import Surface
+from ..storage import DAMAGE, array_archive
 
 if TYPE_CHECKING:
     import torch
@@ -251,20 +252,20 @@ def _colours(shares: np.ndarray, parents: np.ndarray) -> np.ndarray:
 def _read_body_model(path: Path) -> BodyModel | None:
     """A file's model; None for an archive of something else."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with array_archive(path) as archive:
             if not set(_JOINT_ARRAYS) <= set(archive.files):
                 return None
             template, shapes, regressor = (archive[name].astype(np.float64) for name in _JOINT_ARRAYS)
-    except (ValueError, OSError) as error:
+    except DAMAGE as error:
         raise BodyModelError(f"{path}: cannot be read as a body model ({error})") from None
     return BodyModel(path, template, shapes[..., :MOST_BETAS], regressor)
 
 
 def _arrays_of(model: BodyModel, names: Sequence[str]) -> list[np.ndarray]:
     try:
-        with np.load(model.path, allow_pickle=False) as archive:
+        with array_archive(model.path) as archive:
             return [archive[name] for name in names]
-    except (KeyError, ValueError, OSError) as error:
+    except DAMAGE as error:
         raise BodyModelError(f"{model.path}: has no mesh that can be read ({error})") from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from ..motion.motion import Motion
 from ..motion.plausibility import ImplausibleMotionError, plausible_body
 from ..motion.skeleton import HUMANML3D
+from ..storage import array_archive, declared_shape
 from .arrays import (
     DAMAGE,
     EXPECTED,
@@ -17,6 +18,7 @@ from .arrays import (
     motion_of_array,
     notes_of_assumed_rate,
     read_arrays,
+    shape_of_motions,
     stored_rate,
 )
 from .asf_amc import is_amc, load_amc
@@ -29,6 +31,8 @@ from .smpl import ESTIMATED, RATES, holds_poses, model_joints, neutral_joints, r
 
 # Files of these endings are looked for in folders; a file that is named is recognised by its content.
 MOTION_SUFFIXES = (".npy", ".npz", ".bvh", ".amc", ".glb")
+# Joints as they are, rotations of the bones of this body, and rotations of the neutral body.
+NEAREST_TO_THE_MOTION = (".npy", ".bvh", ".amc", ".glb", ".npz")
 # Those that hold motions in formats that are not read here.
 FOREIGN_SUFFIXES = (".fbx", ".c3d", ".gltf", ".csv", ".pkl")
 
@@ -111,6 +115,39 @@ def load_takes(
             yield name, error
 
 
+def one_of_each_name(files: Iterable[Path]) -> list[Path]:
+    """The files but those that hold the motion of another one again, in another format.
+
+    ``lamp generate`` and ``lamp convert`` give a motion's files one name. Of these the one stays that comes
+    first in ``NEAREST_TO_THE_MOTION``; archives of several motions, and arrays of something else, all stay.
+    """
+    of_name: dict[Path, list[Path]] = {}
+    every = list(files)
+    for path in every:
+        of_name.setdefault(path.with_suffix(""), []).append(path)
+    again: set[Path] = set()
+    for paths in of_name.values():
+        same = [path for path in paths if len(paths) > 1 and _is_one_motion(path)]
+        again |= set(sorted(same, key=lambda path: NEAREST_TO_THE_MOTION.index(path.suffix.lower()))[1:])
+    return [path for path in every if path not in again]
+
+
+def _is_one_motion(path: Path) -> bool:
+    """Whether a file is of one motion, as far as its name and its header tell."""
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".npy":
+            with path.open("rb") as file:
+                shape = shape_of_motions(declared_shape(file, path.stat().st_size))
+            return shape is not None and shape.count == 1
+        if suffix == ".npz":
+            with array_archive(path) as archive:
+                return holds_poses(archive.files)
+    except DAMAGE:
+        return False
+    return suffix in NEAREST_TO_THE_MOTION
+
+
 def is_bvh(path: Path) -> bool:
     """Whether a file begins as BVH files do."""
     if path.is_dir():
@@ -127,7 +164,7 @@ def _smpl_archive(path: Path) -> dict[str, np.ndarray] | None:
         if file.read(2) != b"PK":
             return None
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with array_archive(path) as archive:
             if not holds_poses(archive.files):
                 return None
             wanted = {"poses", "root_orient", "pose_body", "trans", "betas", "gender"}

@@ -58,7 +58,7 @@ def test_requests_of_json_lines_text_and_folder(tmp_path):
         '{"motion": "b", "text": "y"}\n'
     )
     assert read_requests(lines) == [
-        ClipRequest("a1", "a", ("x",), 1.0, 2.5, "val"),
+        ClipRequest("a1", "a", ("x", ""), 1.0, 2.5, "val"),
         ClipRequest("b", "b", ("y",)),
     ]
     text = tmp_path / "c.txt"

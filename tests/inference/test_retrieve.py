@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from lamp_cli.bundle.bundle import Bundle, build_networks
 from lamp_cli.bundle.config import BundleConfig, ModelConfig
+from lamp_cli.data.prepare.takes import find_sources
 from lamp_cli.data.samples import sample_library
 from lamp_cli.data.statistics import Statistics
 from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, ascii_pieces
@@ -212,6 +213,20 @@ def test_joints_and_features_of_one_motion_are_one(tmp_path: Path) -> None:
         "new_joints/000001.npy",
         "new_joints/M000001.npy",
     ]
+
+
+def test_a_motion_in_several_formats_is_one(tmp_path: Path) -> None:
+    motion = motion_of_array(wandering(HUMANML3D, 40), "a")
+    written = "walk.npy walk.bvh walk.glb walk.npz run.bvh run.npz takes.bvh n.bvh"
+    for name in written.split():
+        motion.save(tmp_path / name)
+    np.savez(tmp_path / "takes.npz", first=motion.joints, second=motion.joints)
+    np.save(tmp_path / "n.npy", np.zeros(7))
+    kept = ["n.bvh", "n.npy", "run.bvh", "takes.bvh", "takes.npz", "walk.npy"]
+    assert [path.name for path in motion_files(tmp_path)] == kept
+    (tmp_path / "n.npy").unlink()
+    sources, _ = find_sources(tmp_path)
+    assert {source.path.name for source in sources} == {*kept} - {"n.npy"}
 
 
 def test_a_motion_finds_itself_and_scores_are_those_of_the_model(library: Path) -> None:

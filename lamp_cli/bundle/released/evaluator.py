@@ -28,6 +28,7 @@ from ...data.word_tokens import TAGS, WordList
 from ...model.evaluator import CONTACTS, EvaluatorConfig, MatchingEvaluator
 from ...model.state import first_misfit
 from ...motion.skeleton import HUMANML3D, KIT, Skeleton, skeleton_of_features
+from ...storage import load_array
 from ..trained_evaluator import TrainedEvaluator
 from .state_dict import read_checkpoint
 
@@ -94,7 +95,7 @@ def load_word_vectors(folder: Path) -> tuple[WordList, np.ndarray]:
     """
     path = _word_vector_file(Path(folder))
     try:
-        vectors = np.load(path, allow_pickle=False)
+        vectors = load_array(path)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path}: cannot be read as an array ({error})") from None
     if vectors.ndim != 2 or vectors.dtype.kind != "f" or not np.isfinite(vectors).all():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import re
+import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +29,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     numbers and names, of which nothing is run.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        # What the reader warns of is an odd file, which is read or refused.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
     except IsADirectoryError:

@@ -67,7 +67,7 @@ def _json_request(record: dict[str, Any], where: str) -> ClipRequest:
     start, end = (_seconds(record.get(key), f"{where}: {key}") for key in ("start", "end"))
     if start is not None and end is not None and end <= start:
         raise ValueError(f"{where}: end ({end:g} s) must come after start ({start:g} s)")
-    sentences = sentences_in_record(record, where) or ()
+    sentences = sentences_in_record(record, where, empty_too=True) or ()
     rate = _frame_rate(record.get("fps"), where)
     return ClipRequest(str(record.get("id", motion)), motion, sentences, start, end, split, rate)
 

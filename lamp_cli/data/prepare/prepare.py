@@ -6,6 +6,7 @@ stopped. Knows the layout and the plan; ``layout`` reads what is written here.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import math
@@ -32,6 +33,14 @@ from ..layout import PARTS, WORDINGS
 from ..statistics import compute_statistics, save_statistics
 from .caption_files import ClipRequest
 from .clip_spans import LEAST_FRAMES, ClipPlan, motion_named, plan_clips
+from .quarantine import (
+    QUARANTINE,
+    copies_of,
+    of_originals,
+    sound_requests,
+    stands_still,
+    write_quarantine,
+)
 from .recombined import RecombinationJob, recombination_jobs, write_recombined
 from .synthetic import FOLDER as TRUTH_FOLDER
 from .synthetic import SyntheticJob, synthetic_jobs, write_synthetic
@@ -41,6 +50,7 @@ FINGERPRINT = "prepare.json"
 # Raised when the same input gives other clips, so that a run does not go on where an older program stopped.
 PLAN_VERSION = 4
 SPLITS = ("train", "val", "test")
+REPORTS = ("report.json", QUARANTINE)
 
 _MotionJob = tuple[MotionSource, float | None, list[ClipPlan], Path, "PrepareOptions"]
 
@@ -113,6 +123,7 @@ class PrepareReport:
     windowed: clips over ten seconds, cut into windows.
     captions_left_out: captions of clips whose pieces are too short for them to be true of.
     labels: captions that were a corpus's short labels, in whose place sentences stand.
+    captions_quarantined: captions that are none to learn from, by reason.
     recombined: clips made of real training clips, by kind.
     dropped: the reason for each clip or file left out.
     notes: motions by what was assumed of them, or repaired when this call read them.
@@ -127,6 +138,7 @@ class PrepareReport:
     windowed: int = 0
     captions_left_out: int = 0
     labels: int = 0
+    captions_quarantined: dict[str, int] = field(default_factory=dict)
     recombined: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
     notes: dict[str, int] = field(default_factory=dict)
@@ -155,6 +167,7 @@ def prepare(
         ([], {}) if motions is None else find_sources(motions, output, options.reading, options.workers)
     )
     skeleton, sources = (HUMANML3D, []) if motions is None else _one_skeleton(sources, unreadable)
+    requests, captions_left_out = sound_requests(requests)
     if options.recombine and motions is None:
         raise ValueError("recombined clips are made of real ones; expected motions")
     if options.recombine and skeleton is not HUMANML3D:
@@ -164,12 +177,20 @@ def prepare(
     by_name = {source.name: source for source in sources}
     _require_captioned(requests, by_name, motions)
     _require_test_motions(options.test, by_name, motions)
+    copies = copies_of(sources)
+    named = [replace(request, motion=motion_named(request.motion, by_name)) for request in requests]
+    requests = of_originals(named, copies)
+    sources = [source for source in sources if source.name not in copies]
+    by_name = {source.name: source for source in sources}
     given = _frame_rates(by_name, requests, options)
     rates = {name: fps or skeleton.fps for name, fps in given.items()}
     seconds = {name: _frames(source) / rates[name] for name, source in by_name.items()}
     told = [_in_sentences(request) for request in requests]
     reserved = _generated_names(options)
-    plan = plan_clips(told, seconds, skeleton.fps, options.val_fraction, reserved, options.test)
+    # A motion is for testing where any of its copies is.
+    of_copies = (copies[name] for name in copies if any(fnmatchcase(name, each) for each in options.test))
+    test = (*options.test, *map(glob.escape, of_copies))
+    plan = plan_clips(told, seconds, skeleton.fps, options.val_fraction, reserved, test)
     claim_folder(output, _fingerprint(sources, told, options))
 
     report = PrepareReport(
@@ -178,7 +199,8 @@ def prepare(
         captions_left_out=plan.captions_left_out,
         labels=sum(meaning_of_label(text) is not None for r in requests for text in r.captions),
         # Of a motion that cannot be read the file's reason, not that its captions find no motion.
-        dropped={**plan.dropped, **unreadable},
+        dropped={**plan.dropped, **unreadable, **dict.fromkeys(copies, "copy of another motion")},
+        captions_quarantined=dict(Counter(each.reason for each in captions_left_out)),
         notes=_assumed_rates(given, skeleton),
     )
     assumed = set(report.notes)
@@ -206,6 +228,7 @@ def prepare(
     train = (output / "train.txt").read_text(encoding="utf-8").split()
     features = (np.load(output / "new_joint_vecs" / f"{name}.npy", allow_pickle=False) for name in train)
     save_statistics(output, compute_statistics(features, skeleton))
+    write_quarantine(output, report.dropped, captions_left_out)
     write_json(output / "report.json", {**asdict(report), "reasons": report.reasons()})
     return report
 
@@ -339,7 +362,7 @@ def remove_prepared(output: Path) -> None:
         return
     for folder in (*FOLDERS, TRUTH_FOLDER, WORDINGS, PARTS):
         shutil.rmtree(output / folder, ignore_errors=True)
-    for name in (*(f"{s}.txt" for s in (*SPLITS, "all")), "Mean.npy", "Std.npy", "report.json", FINGERPRINT):
+    for name in (*(f"{s}.txt" for s in (*SPLITS, "all")), "Mean.npy", "Std.npy", *REPORTS, FINGERPRINT):
         (output / name).unlink(missing_ok=True)
 
 
@@ -422,6 +445,8 @@ def _write_clip(
     part = resample(part, fps, skeleton.fps) if len(part) > 1 else part
     if len(part) < LEAST_FRAMES:
         return WrittenExample(clip.id, clip.split, 0, reason=f"shorter than {LEAST_FRAMES} frames")
+    if stands_still(part):
+        return WrittenExample(clip.id, clip.split, 0, reason="nothing moves: one pose in every frame")
     write_example(clip.id, part, clip.captions, skeleton, output)
     if _mirrored(clip, options):
         sentences = tuple(mirror_sentence(text) for text in clip.captions)

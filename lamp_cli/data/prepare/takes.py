@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -24,11 +23,12 @@ from ...files.arrays import (
     shape_of_motions,
     stored_rate,
 )
-from ...files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, motion_of_file
+from ...files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, motion_of_file, one_of_each_name
 from ...files.reading import AS_STORED, Reading
 from ...files.smpl import holds_poses
 from ...motion.motion import Motion
 from ...processes import in_parallel
+from ...storage import array_archive, declared_shape, load_array
 
 FEW_FILES = 16
 
@@ -60,11 +60,10 @@ class MotionSource:
         try:
             if one and not self.entry:
                 return motion_of_file(self.path, self.reading.at(fps))
-            loaded = np.load(self.path, allow_pickle=False)
             if not self.entry:
-                return self._motion(loaded, fps)
-            with loaded:
-                return self._motion(loaded[self.entry], fps)
+                return self._motion(load_array(self.path), fps)
+            with array_archive(self.path) as archive:
+                return self._motion(archive[self.entry], fps)
         except MotionFileError as error:
             raise MotionFileError(str(error).removeprefix(f"{self.path}: ")) from None
         except DAMAGE:
@@ -156,8 +155,8 @@ def _files(folder: Path, leave_out: Path | None) -> list[Path]:
     seen = (f for f in found if not any(part.startswith(".") for part in f.relative_to(folder).parts))
     inside = None if leave_out is None else leave_out.resolve()
     if inside is None or inside == folder.resolve():
-        return sorted(seen)
-    return sorted(f for f in seen if inside not in f.resolve().parents)
+        return one_of_each_name(sorted(seen))
+    return one_of_each_name(sorted(f for f in seen if inside not in f.resolve().parents))
 
 
 def _entries(file: Path, name: str, reading: Reading) -> Iterator[MotionSource]:
@@ -167,7 +166,8 @@ def _entries(file: Path, name: str, reading: Reading) -> Iterator[MotionSource]:
         return
     if not zipfile.is_zipfile(file):
         with file.open("rb") as stream:
-            yield from _motions(name, file, "", _shape(stream), None)
+            shape = declared_shape(stream, file.stat().st_size)
+        yield from _motions(name, file, "", shape, None)
         return
     rate = stored_rate(file)
     with zipfile.ZipFile(file) as archive:
@@ -180,7 +180,8 @@ def _entries(file: Path, name: str, reading: Reading) -> Iterator[MotionSource]:
         own_name = entries[0] in JOINT_ENTRIES if entries else False
         for entry in entries:
             with archive.open(members[entry]) as stream:
-                yield from _motions(name if own_name else entry, file, entry, _shape(stream), rate)
+                shape = declared_shape(stream, archive.getinfo(members[entry]).file_size)
+            yield from _motions(name if own_name else entry, file, entry, shape, rate)
 
 
 def _whole_file(name: str, motion: Motion, fps: float | None, reading: Reading) -> MotionSource:
@@ -198,9 +199,3 @@ def _motions(
         return
     for number in range(shape.count):
         yield MotionSource(f"{name}/{number}", file, entry, number, shape, fps)
-
-
-def _shape(stream: IO[bytes]) -> tuple[int, ...]:
-    version = np.lib.format.read_magic(stream)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    return read(stream)[0]

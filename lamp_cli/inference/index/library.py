@@ -14,7 +14,7 @@ import numpy as np
 
 from ...data.captions import read_texts
 from ...files.arrays import MotionFileError
-from ...files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, load_takes
+from ...files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, load_takes, one_of_each_name
 from ...files.reading import AS_STORED, Reading
 from ...motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ...motion.motion import Motion
@@ -62,7 +62,7 @@ def motion_files(root: Path) -> list[Path]:
 
     Files of formats that are not read are among them, so that whoever reads them can say so. Hidden folders
     are left alone: the index lies in one. Of a motion that is there as joints and as features, the joints;
-    statistics of a data set are no motions.
+    of one in several formats one file, see :func:`one_of_each_name`; statistics of a data set are no motions.
     """
     suffixes = MOTION_SUFFIXES + FOREIGN_SUFFIXES
     if root.is_file() and root.suffix.lower() in suffixes:
@@ -71,7 +71,8 @@ def motion_files(root: Path) -> list[Path]:
         raise ValueError(f"{root}: no such folder; expected a library of motion files")
     found = {p for p in root.rglob("*") if p.suffix.lower() in suffixes and p.is_file()}
     visible = (p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts))
-    return sorted(p for p in visible if not (_joints_of_features(p) in found or _is_statistics(p)))
+    alone = (p for p in visible if not (_joints_of_features(p) in found or _is_statistics(p)))
+    return one_of_each_name(sorted(alone))
 
 
 def _joints_of_features(path: Path) -> Path | None:
