@@ -25,7 +25,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-# The processes that are killed are forked from this one, so that they need not import all of it anew.
+# What making an optimiser imports, here once for all the processes that are forked from this one.
+import torch._dynamo  # noqa: F401
+
 import lamp_cli.training.pretrain  # noqa: F401
 from lamp_cli.cli.app import main as lamp
 
