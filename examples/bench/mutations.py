@@ -138,7 +138,10 @@ def read(path: Path) -> str:
 
 
 def attack(reader: str, count: int, seed: int) -> dict[str, object]:
-    """What ``count`` damaged files of one reader came to; ``wrong`` lists what went wrong, with the seed."""
+    """What ``count`` damaged files of one reader came to; ``wrong`` lists what went wrong, with its number.
+
+    The files of two seeds have nothing in common.
+    """
     outcomes = {"motion": 0, "refused": 0}
     wrong: list[str] = []
     slowest = 0.0
@@ -149,8 +152,8 @@ def attack(reader: str, count: int, seed: int) -> dict[str, object]:
         for other in others:
             (folder / other.name).write_bytes(other.read_bytes())
         content = source.read_bytes()
-        for number in range(seed, seed + count):
-            (folder / source.name).write_bytes(mutated(content, random.Random(number)))
+        for number in range(count):
+            (folder / source.name).write_bytes(mutated(content, random.Random(f"{seed} {number}")))
             begun = time.process_time()
             try:
                 # An ASF file is read with its motion.
