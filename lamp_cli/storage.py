@@ -64,6 +64,12 @@ def replacing(path: Path) -> Iterator[Path]:
         # mkstemp makes files private; results get the permissions any other new file would get.
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
+    except Exception as error:
+        # safetensors has an error of its own for what the system refuses, such as a full disk.
+        refused = None if isinstance(error, OSError) else re.search(r"\(os error (\d+)\)", str(error))
+        if refused is None:
+            raise
+        raise OSError(int(refused[1]), os.strerror(int(refused[1])), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from safetensors.torch import load_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from examples.bench.kills import kill_often
 from lamp_cli.bundle.bundle import save_bundle
@@ -88,6 +89,27 @@ def test_an_optimiser_begun_anew_warms_up_to_the_cosine() -> None:
     rates = [learning_rate(config, step, 40) for step in (40, 45, 50)]
     assert rates[0] == 1e-6 and rates[2] == learning_rate(config, 50)
     assert rates[1] == pytest.approx((1e-6 + learning_rate(config, 45)) / 2)
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_what_was_saved_stays(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, last = tmp_path / "out", tmp_path / "out/training/tokenizer/last.safetensors"
+
+    def full(tensors: object, path: Path, metadata: object = None) -> None:
+        if last.exists():
+            raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+        save_file(tensors, path, metadata)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lamp_cli.training.checkpoint.save_file", full)
+        done = tokenizer(data, output, 6)
+    said = f"lamp: {last.with_name('best.safetensors')}: no space left on device"
+    also = f"lamp: {last}: no space left on device"
+    assert done.returncode == 1 and done.stderr.splitlines()[-1] in (said, also)
+    assert not list(output.rglob(".*-*")) and load_file(last)
+    assert tokenizer(data, output, 6).returncode == 0
+    assert [each["step"] for each in read_log(last.with_name("log.jsonl"))] == [2, 4, 6]
 
 
 def test_two_runs_do_not_share_a_folder(data: Path, tmp_path: Path) -> None:
