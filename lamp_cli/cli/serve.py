@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import secrets
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .common import UsageError, device_option, emit, note
+
+if TYPE_CHECKING:
+    from ..bundle.bundle import Bundle
+    from ..inference.index.index import MotionIndex
 
 
 def serve_command(
@@ -24,9 +29,12 @@ def serve_command(
     ] = None,
     model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    library: Annotated[
+        Path | None, typer.Option(help="Folder of motions that the page searches, as it is now.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
 ) -> None:
-    """Serve motions over MMCP, for Blender and other programs, until interrupted."""
+    """Serve motions over MMCP for Blender and other programs, and a page to try them in; Ctrl-C ends it."""
     if token is not None and not token.strip():
         raise UsageError("--token: expected some characters, found none")
     try:
@@ -43,16 +51,29 @@ def serve_command(
         token = secrets.token_urlsafe(24)
     with listening_socket(host, port) as listening:
         bundle = load_bundle(model, device_option(device))
+        index = None if library is None else _index(bundle, library)
         worker = Worker()
-        app = server_app(bundle, ServeOptions(host, token), worker)
+        app = server_app(bundle, ServeOptions(host, token), worker, index)
         found = listening.getsockname()[1]
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{found}"
         record = {"url": url, "model": bundle.config.name, "device": str(bundle.device), "token": token}
-        emit(record, f"{bundle.config.name} at {url}" + (f"  token {token}" if token else ""), as_json)
+        emit(record, f"{bundle.config.name} at {url}" + (f"/#token={token}" if token else ""), as_json)
         if sys.stdout.isatty():
             note("Ctrl-C stops it")
         try:
             run_server(app, listening)
         finally:
             worker.close()
+
+
+def _index(bundle: Bundle, library: Path) -> MotionIndex:
+    """The library's index, brought up to date; raises ``UsageError`` for a folder without motions."""
+    from ..inference.index.index import default_folder, update_index
+
+    index, report = update_index(bundle, library, default_folder(library), notify=note)
+    for name, reason in report.unreadable.items():
+        note(f"left out: {name}: {reason}")
+    if not index.windows:
+        raise UsageError(f"--library {library}: holds no motion that can be searched")
+    return index

@@ -1,6 +1,6 @@
 """Motions -> one self-contained web page with a viewer in three dimensions; it asks nothing of a network.
 
-The page itself is ``viewer.html``; here the motions are packed into it.
+The page itself is ``viewer.html``, its program ``viewer.js``; here the motions are packed into it.
 """
 
 from __future__ import annotations
@@ -37,15 +37,18 @@ def viewer_page(motions: Sequence[np.ndarray], fps: float, titles: Sequence[str]
     """
     if not motions:
         raise ValueError("no motion to show")
-    packed = [_packed(np.asarray(m), fps, title) for m, title in zip(motions, titles, strict=True)]
+    packed = [packed_motion(np.asarray(m), fps, title) for m, title in zip(motions, titles, strict=True)]
     page = {"fps": fps, "motions": packed}
     # Inside a script element only "</" could end it early, and "<!--" begin a comment.
     text = json.dumps(page).replace("<", "\\u003c")
-    template = files(__package__).joinpath("viewer.html").read_text(encoding="utf-8")
-    return template.replace("/*MOTIONS*/", text)
+    template, program = (
+        files(__package__).joinpath(f"viewer.{kind}").read_text(encoding="utf-8") for kind in ("html", "js")
+    )
+    return template.replace("/*VIEWER*/", program).replace("/*MOTIONS*/", text)
 
 
-def _packed(motion: np.ndarray, fps: float, title: str) -> dict[str, Any]:
+def packed_motion(motion: np.ndarray, fps: float, title: str) -> dict[str, Any]:
+    """A motion (T, J, 3) as the viewer's program reads it; raises ``ValueError`` for joints that are none."""
     skeleton = skeleton_to_render(motion)
     origin = motion[0, 0] * np.array([1, 0, 1])
     offsets = motion.astype(np.float64) - origin

@@ -15,8 +15,10 @@ from starlette.exceptions import HTTPException
 
 from .. import __version__
 from ..bundle.bundle import Bundle
+from ..inference.index.index import MotionIndex
 from .access import AccessRules, App, Gate, is_loopback
 from .backbone import MOST_REQUEST_BYTES, LampBackbone
+from .page import FILES, PageBackend, add_page
 from .worker import Worker
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -36,16 +38,19 @@ class ServeOptions:
     token: str | None = None
 
 
-def server_app(bundle: Bundle, options: ServeOptions, worker: Worker) -> App:
+def server_app(
+    bundle: Bundle, options: ServeOptions, worker: Worker, library: MotionIndex | None = None
+) -> App:
     """What answers requests; raises ``ValueError`` for a bundle that cannot be served."""
     app = build_app(LampBackbone(bundle, worker), title="lamp")
     # These pages load their programs from elsewhere.
     app.router.routes[:] = [r for r in app.routes if getattr(r, "path", "") not in ("/docs", "/redoc")]
     _add_health(app, worker)
+    add_page(app, PageBackend(bundle, worker, library))
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _internal_error)
     hosts = frozenset({*LOOPBACK_NAMES, options.host.lower()}) if is_loopback(options.host) else frozenset()
-    return Gate(app, AccessRules(hosts, options.token, frozenset({"/health"}), MOST_REQUEST_BYTES))
+    return Gate(app, AccessRules(hosts, options.token, frozenset({"/health", *FILES}), MOST_REQUEST_BYTES))
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
