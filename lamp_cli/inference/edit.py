@@ -28,6 +28,7 @@ from ..motion.transform import at_times
 from .embed import encode_condition, require_motion_side
 from .generate import embedded_rows, fits, random_stream, text_to_motion_of
 from .precision import FP32, in_precision
+from .spelling import as_read
 
 # Tokens on each side of a span that are encoded, and decoded with it: about as far as convolutions see.
 BESIDE = 12
@@ -179,10 +180,11 @@ def edit(bundle: Bundle, motion: Motion, gap: Gap, text: str, options: EditOptio
     if candidates > 1 and text.strip():
         require_motion_side(bundle, "expected --candidates 1")
     window = _window(bundle, motion, gap)
+    [read] = as_read(bundle, [text])
     for number in range(options.samples):
-        streams = [random_stream(options.seed, number, candidate, text) for candidate in range(candidates)]
-        codes = _draw(bundle, window, text, streams, options)
-        drawn = _best(bundle, motion, gap, window, codes, text)
+        streams = [random_stream(options.seed, number, candidate, read) for candidate in range(candidates)]
+        codes = _draw(bundle, window, read, streams, options)
+        drawn = _best(bundle, motion, gap, window, codes, read)
         joints = fill_gap(motion.joints, drawn, gap, motion.skeleton, motion.fps)
         yield Motion(
             joints,

@@ -22,6 +22,7 @@ from ..model.lamp import Lamp
 from ..model.qformer import Text
 from .embed import encode_text, part_read
 from .known_words import KnownWords, negation_reason, quoted, word_reason
+from .spelling import as_read
 
 # Sentences that are embedded at once: on a CPU more are slower.
 CHUNK = 64
@@ -37,38 +38,46 @@ class Remark:
     familiar: whether it learned motions of sentences like it; None when it remembers none.
     reason: why it did not.
     truncated_to: the part that it reads of a sentence with too many word pieces.
+    read_as: the sentence as it reads it, where that has words that are spelt otherwise.
     """
 
     familiar: bool | None
     reason: str | None
     truncated_to: str | None
+    read_as: str | None = None
 
     def sentences(self, text: str, guess: str) -> list[str]:
         """What to say of ``text``; ``guess`` is what is one, as ``the motion is``."""
         said = []
+        if self.read_as is not None:
+            said.append(f"{quoted(text)} is read as {quoted(self.read_as)}")
         if self.reason is not None:
             said.append(
                 f"{quoted(text)} lies far from what this model was trained on: {self.reason}; {guess} a guess"
             )
         if self.truncated_to is not None:
-            rest = quoted(text[len(self.truncated_to) :].strip())
+            rest = quoted((self.read_as or text)[len(self.truncated_to) :].strip())
             said.append(f"{quoted(text)} has more word pieces than this model reads; left out: {rest}")
         return said
 
     def record(self) -> dict[str, Any]:
         """The keys of a line of output."""
         truncated = {} if self.truncated_to is None else {"truncated_to": self.truncated_to}
-        return {"familiar": self.familiar, "reason": self.reason, **truncated}
+        read_as = {} if self.read_as is None else {"read_as": self.read_as}
+        return {"familiar": self.familiar, "reason": self.reason, **truncated, **read_as}
 
 
 def remarks_on(bundle: Bundle, texts: Sequence[str], generating: bool = False) -> dict[str, Remark]:
     """The remark on each distinct sentence, in order; ``generating`` as in ``part_read``."""
     distinct = list(dict.fromkeys(texts))
     knows = bundle.training_sentences is not None
+    read = as_read(bundle, distinct)
     remarks = {}
-    for text, reason in zip(distinct, unfamiliar_reasons(bundle, distinct), strict=True):
-        part = part_read(bundle, text, generating)
-        remarks[text] = Remark(reason is None if knows else None, reason, None if part == text else part)
+    for text, spelt, reason in zip(distinct, read, unfamiliar_reasons(bundle, read), strict=True):
+        part = part_read(bundle, spelt, generating)
+        familiar = reason is None if knows else None
+        spelt_otherwise = None if spelt == text else spelt
+        remarks[text] = Remark(familiar, reason, None if part == spelt else part, spelt_otherwise)
     return remarks
 
 

@@ -30,6 +30,7 @@ from ..motion.representation import features_to_joints
 from . import BATCH_SIZE
 from .embed import encode_condition, encode_text, require_motion_side
 from .precision import FP32, in_precision
+from .spelling import as_read
 
 # Weight of a sentence's log-likelihood given the motion; the contrastive logit has the weight 1.
 LIKELIHOOD_SHARE = 1 / 3
@@ -128,9 +129,10 @@ def generate(bundle: Bundle, prompts: Sequence[Prompt], options: GenerateOptions
     """Motions for every prompt, in the order of :func:`draws_of`; computed in batches.
 
     Each motion carries its sentence as ``text`` and the network's own ``features`` (T, C). Each candidate's
-    random stream comes from the seed, its sentence's bytes and its number, so neither other sentences nor
-    their order change it. Raises ``ValueError`` for an empty sentence, a length the bundle was not made for,
-    a precision the device does not have, or several candidates where LaMP cannot judge them.
+    random stream comes from the seed, the bytes of its sentence as it is read, and its number, so neither
+    other sentences nor their order change it. Raises ``ValueError`` for an empty sentence, a length the
+    bundle was not made for, a precision the device does not have, or several candidates where LaMP cannot
+    judge them.
     """
     for prompt in prompts:
         check_prompt(bundle, prompt, options.context_tokens)
@@ -215,7 +217,7 @@ def _check_part(bundle: Bundle, prompt: Prompt, context: int) -> None:
 
 
 def _generate_batch(bundle: Bundle, draws: Sequence[Draw], options: GenerateOptions) -> Iterator[Motion]:
-    streams = [stream for draw in draws for stream in _streams(draw, 1, options)]
+    streams = [stream for draw in draws for stream in _streams(bundle, draw, 1, options)]
     made = _best_of_candidates(bundle, [draw.prompt for draw in draws], streams, options)
     for draw, (_, features) in zip(draws, made, strict=True):
         yield _motion(bundle, draw, features, options)
@@ -231,7 +233,7 @@ def _generate_parts(bundle: Bundle, draw: Draw, options: GenerateOptions) -> Mot
     for number, prompt in enumerate(draw.prompt.parts, start=1):
         known = codes[max(0, len(codes) - context * codebooks) :]
         own = _options_of(prompt, options)
-        streams = _streams(draw, number, own)
+        streams = _streams(bundle, draw, number, own)
         [(drawn, features)] = _best_of_candidates(bundle, [prompt], streams, own, known)
         start = step * len(codes) // codebooks
         codes = torch.cat([codes, drawn])
@@ -260,8 +262,10 @@ def _best_of_candidates(
     known = None if known is None or not len(known) else known
     before = 0 if known is None else len(known) // bundle.tokenizer.config.codebooks
     rows = [prompt for prompt in prompts for _ in range(options.candidates)]
-    sentences = list(dict.fromkeys(prompt.text for prompt in prompts))
-    sentence_of_row = torch.tensor([sentences.index(prompt.text) for prompt in rows], device=bundle.device)
+    read_as = dict(zip(written := [p.text for p in prompts], as_read(bundle, written), strict=True))
+    sentences = list(dict.fromkeys(read_as.values()))
+    numbers = [sentences.index(read_as[prompt.text]) for prompt in rows]
+    sentence_of_row = torch.tensor(numbers, device=bundle.device)
     network = text_to_motion_of(bundle)
     text = encode_condition(network, bundle.lamp, bundle.vocabulary, sentences, bundle.device)
     read = network.condition(bundle.lamp, text)
@@ -363,10 +367,10 @@ def _token_counts(bundle: Bundle, frames: Sequence[int | None], predicted: Tenso
     return torch.tensor(counts, device=bundle.device)
 
 
-def _streams(draw: Draw, parts: int, options: GenerateOptions) -> list[torch.Generator]:
+def _streams(bundle: Bundle, draw: Draw, parts: int, options: GenerateOptions) -> list[torch.Generator]:
     """The random stream of every candidate, named by the draw's first ``parts`` sentences."""
     assert options.candidates is not None
-    text = "\n".join(part.text for part in draw.prompt.parts[:parts])
+    text = "\n".join(as_read(bundle, [part.text for part in draw.prompt.parts[:parts]]))
     own = draw.prompt.parts[parts - 1].seed
     seed = options.seed if own is None else own
     return [random_stream(seed, draw.sample, candidate, text) for candidate in range(options.candidates)]

@@ -24,6 +24,8 @@ _PERSON = re.compile(
     r"(?:er|or|ist|ian|ee|ast|man|men|woman|women|mother|father|sister|brother|grandma|grandpa)s?"
 )
 _DETERMINERS = frozenset("a an the my your his her our their this that another one some".split())
+# A run of letters.
+WORD = r"[^\W\d_]+"
 _NEGATION = re.compile(
     r"\b(?:not|never|without|cannot|\w+n['\u2019]t)[\s,]+(?:(?:a|an|the|any|his|her|their|its|to)\s+)?([^\W\d_]+)",
     re.IGNORECASE,
@@ -37,8 +39,8 @@ class KnownWords:
         """``counts``: in how many sentences each stem is, None if unknown; ``pieces`` of the vocabulary."""
         self._counts = counts
         self._pieces = pieces
-        most = max((count for count in counts.values() if count), default=0)
-        self._few = min(FEW_SENTENCES, SMALL_SHARE * most)
+        self._most = max((count for count in counts.values() if count), default=0)
+        self._few = min(FEW_SENTENCES, SMALL_SHARE * self._most)
 
     def is_known(self, word: str) -> bool:
         """Whether some training sentence has a form of the word."""
@@ -50,11 +52,38 @@ class KnownWords:
         return count is None or count >= self._few
 
     def nearest(self, word: str) -> str | None:
-        """The most used known word that is one edit from a word that the vocabulary does not have."""
+        """The likeliest known word that is one edit from a word that the vocabulary does not have."""
         if word in self._ranks or len(word) < 4:
             return None
-        found = [other for other in _one_edit_away(word) if other in self._ranks]
-        return min(found, key=lambda other: self._ranks[other], default=None)
+        found = {other: weight * self._used(other) for other, weight in _one_edit_away(word).items()}
+        # Of words used alike the first by the alphabet.
+        best = max(sorted(found), key=lambda other: found[other], default="")
+        return best if found.get(best) else None
+
+    def _used(self, word: str) -> float:
+        """About how many training sentences have the word; 0 for one that it does not replace others by."""
+        if word not in self._ranks:
+            return 0.0
+        if not meaningful_words(word):
+            return max(self._most / 10, 1.0) if len(word) > 4 else 0.0
+        return float(self._counts.get(stem(word)) or 1)
+
+    def corrected(self, text: str) -> str:
+        """The text with every unknown word that is one edit from a known one written as that one.
+
+        A word with a capital inside of the text is a name, and stays.
+        """
+        persons = _persons(re.findall(WORD, text.lower()))
+
+        def written(match: re.Match[str]) -> str:
+            word = match[0]
+            lower = word.lower()
+            is_name = match.start() > 0 and word[0].isupper() and not text.isupper()
+            if is_name or lower in persons or lower in _ADDRESSES or self.is_known(lower):
+                return word
+            return self.nearest(lower) or word
+
+        return re.sub(WORD, written, text)
 
     @cached_property
     def _ranks(self) -> dict[str, int]:
@@ -70,7 +99,7 @@ class KnownWords:
 def word_reason(text: str, known: KnownWords) -> str | None:
     """Names the words of a text that training lacks, or hardly has where they are half of what it says."""
     folded = _without_accents(text)
-    everything = re.findall(r"[^\W\d_]+", folded.lower())
+    everything = re.findall(WORD, folded.lower())
     persons = _persons(everything)
     words = [w for w in meaningful_words(folded) if w not in _ADDRESSES and w not in persons]
     unknown = [word for word in words if not known.is_known(word)]
@@ -132,17 +161,27 @@ def _without_accents(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
 
 
-def _one_edit_away(word: str) -> set[str]:
-    """All words with one letter more or less, two neighbours swapped, or, of long words, one letter another.
+def _one_edit_away(word: str) -> dict[str, float]:
+    """All words that are one edit away, with how likely it is to write ``word`` for them.
 
-    Damerau's edits (1964). Short words with another letter are too often words of their own: string, spring.
+    Damerau's edits (1964), the first letter kept or swapped: letters are swapped or left out, one is doubled,
+    or in a long word one is too many or another. In a short one that is too often a word of its own.
     """
-    splits = [(word[:place], word[place:]) for place in range(len(word) + 1)]
     letters = string.ascii_lowercase
-    replaced = {a + c + b[1:] for a, b in splits if b for c in letters} if len(word) > 6 else set()
-    return {
-        *(a + b[1:] for a, b in splits if b),
-        *(a + b[1] + b[0] + b[2:] for a, b in splits if len(b) > 1),
-        *(a + c + b for a, b in splits for c in letters),
-        *replaced,
-    } - {word}
+    found: dict[str, float] = {}
+    for place in range(len(word) + 1):
+        before, after = word[:place], word[place:]
+        if len(after) > 1:
+            found[before + after[1] + after[0] + after[2:]] = 2.0
+            if after[0] == after[1]:
+                found[before + after[1:]] = 1.0
+        if not before:
+            continue
+        for letter in letters:
+            found.setdefault(before + letter + after, 1.0)
+            if after and len(word) > 5:
+                found.setdefault(before + letter + after[1:], 0.25)
+        if after and len(word) > 4:
+            found.setdefault(before + after[1:], 0.25)
+    found.pop(word, None)
+    return found

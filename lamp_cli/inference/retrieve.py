@@ -24,6 +24,7 @@ from .index.index import MotionIndex, WindowSource, default_folder, update_index
 from .index.library import Window, windows_of_file, windows_of_motion
 from .index.search import motion_similarities, text_similarities
 from .query import check_rerank, read_query
+from .spelling import as_read
 
 # A window widens the better hit that it overlaps when it scores at least this share of the hit's score.
 WIDENING_SHARE = 0.9
@@ -106,14 +107,14 @@ def search_index(
     if isinstance(query, Motion):
         scores = motion_similarities(index.blocks, _embed_windows(bundle, query))
         return _merged(index, scores, top, bundle.config.fps)
-    scores = text_similarities(index.blocks, embed_texts(bundle, [query])[0])
+    scores = text_similarities(index.blocks, embed_texts(bundle, as_read(bundle, [query]))[0])
     hits = _merged(index, scores, max(top, rerank), bundle.config.fps)
     return (_reranked(bundle, index, query, hits) if rerank else hits)[:top]
 
 
 def rank_texts(bundle: Bundle, motion: Motion, texts: Sequence[str]) -> list[tuple[str, float]]:
     """Sentences by similarity with a motion, the best first; of a long motion its best window counts."""
-    scores = similarity(_embed_windows(bundle, motion), embed_texts(bundle, texts)).max(0)
+    scores = similarity(_embed_windows(bundle, motion), embed_texts(bundle, as_read(bundle, texts))).max(0)
     order = np.argsort(-scores, kind="stable")
     return [(texts[i], float(scores[i])) for i in order]
 
@@ -168,7 +169,7 @@ def _hit(index: MotionIndex, moment: _Moment, fps: float) -> Hit:
 def _reranked(bundle: Bundle, index: MotionIndex, text: str, hits: list[Hit]) -> list[Hit]:
     """Hits by their score plus the matching head's probability for the window that scored."""
     windows = [_features_of_window(bundle, index, hit) for hit in hits]
-    matching = matching_probabilities(bundle, [text] * len(hits), windows).tolist()
+    matching = matching_probabilities(bundle, as_read(bundle, [text]) * len(hits), windows).tolist()
     judged = [(hit.score + m, replace(hit, matching=m)) for hit, m in zip(hits, matching, strict=True)]
     return [hit for _, hit in sorted(judged, key=lambda pair: -pair[0])]
 

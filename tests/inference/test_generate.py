@@ -12,6 +12,7 @@ import torch
 
 from lamp_cli.bundle.bundle import Bundle, find_bundle, load_bundle, read_config
 from lamp_cli.inference.embed import embed_motions, embed_texts, encode_text, motion_context, similarity
+from lamp_cli.inference.familiarity import remarks_on
 from lamp_cli.inference.generate import (
     LIKELIHOOD_SHARE,
     GenerateOptions,
@@ -213,3 +214,15 @@ def test_a_precision_that_the_device_does_not_have_is_refused(
         next(generate(loaded, [Prompt("a person walks")], GenerateOptions(precision="bf16")))
     with pytest.raises(ValueError, match=r"precision 'fp8': expected fp32 or bf16"):
         next(generate(loaded, [Prompt("a person walks")], GenerateOptions(precision="fp8")))
+
+
+def test_a_misspelt_word_is_read_as_the_known_one_and_said(loaded: Bundle) -> None:
+    options = GenerateOptions(3, sampling=FEW_ROUNDS, candidates=1)
+    written, meant = "a person wlaks forward", "a person walks forward"
+    made = list(generate(loaded, [Prompt(written, FRAMES), Prompt(meant, FRAMES)], options))
+    assert [motion.text for motion in made] == [written, meant]
+    np.testing.assert_allclose(made[0].joints, made[1].joints, atol=1e-4)
+    remarks = remarks_on(loaded, [written, meant], generating=True)
+    assert remarks[written].read_as == meant and remarks[meant].read_as is None
+    assert remarks[written].sentences(written, "the motion is")[0] == f"{written!r} is read as {meant!r}"
+    assert remarks[written].record()["read_as"] == meant and "read_as" not in remarks[meant].record()

@@ -75,6 +75,24 @@ def test_one_strange_word_is_no_other_language(known: KnownWords) -> None:
     assert "English" not in (word_reason("a kid skateboards downhill", known) or "")
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("a persn wlaks foward", "a person walks forward"),
+        ("a person wwalks forwarrd", "a person walks forward"),
+        ("a person walks forwsrd", "a person walks forward"),
+        ("a person Wlaks", "a person Wlaks"),
+        ("Persn walks", "person walks"),
+        ("the walker jumps", "the walker jumps"),
+        ("a person talks, wvaes 3 times", "a person talks, waves 3 times"),
+        ("a person awves, balks and bumps", "a person waves, balks and bumps"),
+        ("", ""),
+    ],
+)
+def test_misspelt_words_are_written_as_the_known_ones(known: KnownWords, written: str, read: str) -> None:
+    assert known.corrected(written) == read
+
+
 def test_short_words_are_not_replaced_by_their_neighbours(known: KnownWords) -> None:
     assert known.nearest("bump") is None and known.nearest("jmup") == "jump"
     assert known.nearest("walks") is None
