@@ -1,16 +1,18 @@
 """Captions judged: ``python -m examples.judge.captions --bundle lamp-mini --data DIR --split val``.
 
 Clips of a data set are captioned as ``lamp caption`` does. Printed are BLEU, ROUGE-L and CIDEr-D of the
-clips without truth (real) and with truth (synthetic), and of the latter the share of captions that agree
-with what is true, beside the same for the captions that people or the grammar wrote, which is the most to
-be had. ``--round-trip FILE`` adds prompts -> motion -> caption: the share that names the action asked for.
-Each line of the file is ``{"prompt": ..., "expected": {"action": ...}}``.
+clips without truth (real) and with truth (synthetic), the share of captions that are sentences rather than
+labels of a corpus ("run/jog"), and of the latter the share that agrees with what is true, beside the same for
+the captions that people or the grammar wrote, which is the most to be had. ``--round-trip FILE`` adds
+prompts -> motion -> caption: the share that names the action asked for. Each line of the file is
+``{"prompt": ..., "expected": {"action": ...}}``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,9 +32,15 @@ from lamp_cli.metrics.captions import references
 from lamp_cli.model.decoding import DecodingOptions
 from lamp_cli.motion.clip_length import LONGEST_CLIP
 from lamp_cli.motion.representation import joints_to_features
-from lamp_cli.synthetic.corpus import ACTIONS, Agreement, agrees, synthetic_clip_of
+from lamp_cli.synthetic.corpus import ACTIONS, Agreement, agrees, meaning_of_label, synthetic_clip_of
 
 Truth = Mapping[str, Any]
+# A determiner or adjective or two, and who moves.
+SUBJECT = re.compile(
+    r"(?:(?:a|an|the|this|that|one|same)\s+)?(?:\w+\s+){0,2}?(?:person|man|woman|someone|somebody|figure|guy|individual|"
+    r"people|human|character|he|she|they|dancer|boy|girl|robot|body)\b\W+\w+",
+    re.IGNORECASE,
+)
 JUDGED = ("side", "direction", "count")
 
 # Draws per motion, as in lamp generate.
@@ -106,6 +114,11 @@ def word_figures(clips: Sequence[Captioned]) -> dict[str, float]:
     several = [references(clip.references, (), "raw") for clip in clips]
     figures = caption_figures([clip.caption for clip in clips], several, RAW)
     return {name: figures[name] for name in ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr-D")}
+
+
+def is_sentence(caption: str) -> bool:
+    """Whether a caption says of somebody what they do, and is no label such as corpora give to takes."""
+    return meaning_of_label(caption) is None and SUBJECT.match(caption) is not None
 
 
 def shares(pairs: Iterable[tuple[str, Truth]]) -> Shares:
@@ -196,6 +209,8 @@ def _row(name: str, own: Shares) -> str:
 def _report_words(name: str, clips: Sequence[Captioned]) -> dict[str, Any]:
     common = Counter(clip.caption for clip in clips).most_common(1)
     figures: dict[str, Any] = {"clips": len(clips), "different": len({clip.caption for clip in clips})}
+    if clips:
+        figures["sentences, %"] = 100 * sum(is_sentence(clip.caption) for clip in clips) / len(clips)
     # Of one clip CIDEr-D says nothing.
     figures |= word_figures(clips) if len(clips) > 1 else {}
     print(f"{name}: " + "  ".join(f"{k} {v:.4g}" for k, v in figures.items()))

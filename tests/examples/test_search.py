@@ -1,4 +1,4 @@
-"""The judge of search, and the tuning of a decoder: what they measure, and what they leave alone."""
+"""The judges of search and of captions, and the tuning of a decoder: what they measure, and leave alone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 
 from examples import tune_decoder
 from examples.judge import search
+from examples.judge.captions import is_sentence
 from lamp_cli.bundle.bundle import load_bundle
 from lamp_cli.data.examples import FOLDERS, write_example
 from lamp_cli.data.layout import FramesLimit, open_dataset
@@ -102,3 +103,13 @@ def test_tuning_moves_the_decoder_alone(data: Path, monkeypatch: pytest.MonkeyPa
     moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert moved == {"decoder"} and len(losses) == 3
     assert tune_decoder.errors(bundle, data).keys() == {"real", "made-up"}
+
+
+@pytest.mark.parametrize("caption", ["a person walks", "someone is walking", "he jumps", "a young man waves"])
+def test_a_sentence_says_who_does_what(caption: str) -> None:
+    assert is_sentence(caption)
+
+
+@pytest.mark.parametrize("caption", ["run/jog", "walk", "Oiduki", "walking forward", "the person", ""])
+def test_a_label_is_no_sentence(caption: str) -> None:
+    assert not is_sentence(caption)
