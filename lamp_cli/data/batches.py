@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ..language.typing_errors import with_typing_error
 from ..motion.clip_length import LONGEST_CLIP, whole_tokens
 from .layout import Clip
 from .statistics import Statistics
@@ -93,13 +94,15 @@ class PairSampler:
         sorted_steps: int = 1,
         reworded_share: float = 0.0,
         part_share: float = 0.0,
+        misspelt_share: float = 0.0,
     ):
         """Clips without captions are left out; raises ``ValueError`` when none is left.
 
         With a ``reworded_share`` sentences are drawn from a clip's further wordings too, and that share of
-        them is reworded. The clips of ``sorted_steps`` consecutive steps are sorted by length, so that a
-        batch has little padding, and these steps are then taken in a drawn order. Of the clips that have
-        sentences about their parts, a ``part_share`` comes with one of these.
+        them is reworded; in a ``misspelt_share`` one word has a typing error. The clips of ``sorted_steps``
+        consecutive steps are sorted by length, so that a batch has little padding, and these steps are then
+        taken in a drawn order. Of the clips that have sentences about their parts, a ``part_share`` comes
+        with one of these.
         """
         self._clips = [c for c in clips if c.captions and len(c.features) >= frames_per_token]
         self._sentences = [c.sentences if reworded_share else c.captions for c in self._clips]
@@ -110,6 +113,7 @@ class PairSampler:
         self._sorted_steps = sorted_steps
         self._reworded_share = reworded_share
         self._part_share = part_share
+        self._misspelt_share = misspelt_share
         self._lengths = np.array([min(len(c.features), LONGEST_CLIP) for c in self._clips])
 
     def __len__(self) -> int:
@@ -134,6 +138,8 @@ class PairSampler:
                     texts[row], spans[row] = _part(clip, crop, draw)
         if self._reworded_share:
             texts = self._reworded(texts, np.random.default_rng([seed, 6, step]))
+        if self._misspelt_share:
+            texts = self._misspelt(texts, np.random.default_rng([seed, 8, step]))
         motions = [
             self._statistics.normalise(c.features[crop.start : crop.stop])
             for c, crop in zip(clips, crops, strict=True)
@@ -169,6 +175,11 @@ class PairSampler:
 
         chosen = rng.random(len(texts)) < self._reworded_share
         return [reworded(text, rng) if other else text for text, other in zip(texts, chosen, strict=True)]
+
+    def _misspelt(self, texts: Sequence[str], rng: np.random.Generator) -> list[str]:
+        chosen = rng.random(len(texts)) < self._misspelt_share
+        pairs = zip(texts, chosen, strict=True)
+        return [with_typing_error(text, rng) if wrong else text for text, wrong in pairs]
 
     def _crop(self, features: np.ndarray, rng: np.random.Generator) -> range:
         """The frames that are taken."""

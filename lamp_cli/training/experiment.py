@@ -35,6 +35,7 @@ class DataConfig:
     word_pieces: about how many the vocabulary holds.
     evaluator_words: the most that an evaluator knows.
     reworded_share: of the sentences, put in other words: for a corpus that has few of its own.
+    misspelt_share: of the sentences that LaMP and the generator read, one word with a typing error.
     sorted_steps: of the generator; clips of so many steps are sorted by length, so that a batch has little
         padding, and the steps taken in a drawn order. 1 sorts nothing, as the field.
 
@@ -49,6 +50,7 @@ class DataConfig:
     evaluator_words: int = 10_000
     reworded_share: float = 0.0
     sorted_steps: int = 1
+    misspelt_share: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("window", "word_pieces", "evaluator_words", "sorted_steps", "least_frames"):
@@ -59,8 +61,9 @@ class DataConfig:
         if self.most_frames < self.least_frames:
             found = f"{self.least_frames} and {self.most_frames}"
             raise ValueError(f"least_frames, most_frames: expected one not above the other, found {found}")
-        if not 0 <= self.reworded_share <= 1:
-            raise ValueError(f"reworded_share: expected a share from 0 to 1, found {self.reworded_share}")
+        for name in ("reworded_share", "misspelt_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected a share from 0 to 1, found {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

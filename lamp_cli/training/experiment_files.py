@@ -59,7 +59,7 @@ ALTERNATIVES = {
 # Fields that are shares or probabilities, by their last names.
 SHARES = frozenset(
     {"dropout", "condition_dropout", "label_smoothing", "codebook_decay", "average_decay"}
-    | {"matching_share", "motion_generation_share", "drawn_share", "reworded_share"}
+    | {"matching_share", "motion_generation_share", "drawn_share", "reworded_share", "misspelt_share"}
     | {"learning_rate", "final_learning_rate"}
 )
 # Learning rates by what of a language model is trained: a projection alone bears the highest.

@@ -237,7 +237,8 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
             statistics = start_from.bundle.statistics
     # Groups of one sentence say nothing about wording.
     groups = [group for group in corpus.paraphrases if len(group) > 1]
-    drawing = experiment.data.reworded_share, experiment.data.sorted_steps
+    data = experiment.data
+    drawing = data.reworded_share, data.sorted_steps, data.misspelt_share
     pairs = PairData(corpus.train, corpus.val, statistics, vocabulary, groups, *drawing)
     return _Run(
         context,

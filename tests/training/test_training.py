@@ -19,6 +19,7 @@ from lamp_cli.data.batches import PairSampler, ParaphraseSampler, WindowSampler
 from lamp_cli.data.layout import Clip, PartCaption
 from lamp_cli.data.statistics import Statistics
 from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, ascii_pieces
+from lamp_cli.language.typing_errors import with_typing_error
 from lamp_cli.model.lamp import Lamp, LampConfig
 from lamp_cli.model.qformer import QFormer, QFormerConfig
 from lamp_cli.model.tokenizer import MotionTokenizer, TokenizerConfig
@@ -238,6 +239,26 @@ def test_a_share_of_the_clips_with_parts_comes_with_a_sentence_about_one_of_them
             assert (15 <= span[1] <= 20) if text == "first" else (15 <= span[0] <= 20 and span[1] == length)
             met.append(text)
     assert 20 < len(met) < 40 and set(met) == {"first", "second"}
+
+
+def test_a_share_of_the_sentences_has_one_typing_error_and_nothing_else_changes() -> None:
+    plain, some = (PairSampler(_clips(6, 0), STATISTICS, 4, misspelt_share=share) for share in (0.0, 0.3))
+    wrong = 0
+    for step in range(100):
+        before, after = (sampler.batch(0, step, 6) for sampler in (plain, some))
+        np.testing.assert_array_equal(before.features, after.features)
+        assert some.batch(0, step, 6).texts == after.texts
+        for text, typed in zip(before.texts, after.texts, strict=True):
+            wrong += text != typed
+            assert sum(a != b for a, b in zip(text.split(), typed.split(), strict=True)) <= 1
+    assert 0.25 < wrong / 600 < 0.35
+
+
+def test_typing_errors_keep_first_letters_and_short_words() -> None:
+    made = {with_typing_error("he is walking on", np.random.default_rng(seed)) for seed in range(60)}
+    assert len(made) > 15
+    assert all(text.startswith("he is w") and text.endswith(" on") for text in made)
+    assert with_typing_error("he is on it", np.random.default_rng(0)) == "he is on it"
 
 
 def test_an_epoch_holds_every_clip_once() -> None:

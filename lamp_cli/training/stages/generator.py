@@ -55,6 +55,7 @@ class GeneratorStage:
             data.sorted_steps,
             data.reworded_share,
             network.generator.config.known_share,
+            data.misspelt_share,
         )
         self._val = captioned(data.val, "generator")
         self._batch_size = batch_size

@@ -26,8 +26,8 @@ class PairData:
 
     ``paraphrases`` are groups of sentences, each group about one motion that is not at hand. A
     ``reworded_share`` of the training sentences is put in other words for the networks that must understand
-    people; what speaks itself learns from the sentences as they are. The generator's clips are sorted by
-    length over ``sorted_steps`` steps.
+    people, and a ``misspelt_share`` has a typing error; what speaks itself learns from the sentences as they
+    are. The generator's clips are sorted by length over ``sorted_steps`` steps.
     """
 
     train: Sequence[Clip]
@@ -37,6 +37,7 @@ class PairData:
     paraphrases: Sequence[Sequence[str]] = ()
     reworded_share: float = 0.0
     sorted_steps: int = 1
+    misspelt_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class LampStage:
             data.statistics,
             tokenizer.config.frames_per_token,
             reworded_share=data.reworded_share,
+            misspelt_share=data.misspelt_share,
         )
         rephrases = bool(data.paraphrases) and network.config.trains("paraphrase")
         self._paraphrases = ParaphraseSampler(data.paraphrases) if rephrases else None
