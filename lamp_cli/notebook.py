@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from .bundle.bundle import Bundle, add_captioner, load_bundle
+from .data.timeline import read_timelines
 from .files.load import load_motion
 from .inference import BATCH_SIZE
 from .inference.caption import CaptionOptions, Moment
@@ -23,6 +24,7 @@ from .inference.familiarity import Remark, remarks_on
 from .inference.generate import GenerateOptions, Prompt, frames_of_seconds
 from .inference.generate import generate as generate_motions
 from .inference.retrieve import Hit, find, rank_texts, warn_of
+from .inference.timeline import prompt_of_timeline
 from .model.decoding import DecodingOptions
 from .model.generator import SamplingOptions
 from .motion.motion import Motion
@@ -77,12 +79,18 @@ class Model:
         self, sentences: Several[str], *, samples: int | None = None, **options: Any
     ) -> list[Motion]: ...
 
+    @overload
+    def generate(
+        self, *, timeline: str | Path, samples: int | None = None, **options: Any
+    ) -> list[Motion]: ...
+
     def generate(  # type: ignore[misc]  # the overloads leave the options to this signature
         self,
-        sentences: str | Several[str],
+        sentences: str | Several[str] = (),
         *,
         samples: int | None = None,
         sequence: bool = False,
+        timeline: str | Path | None = None,
         seed: int | None = None,
         seconds: float | Sequence[float] | None = None,
         frames: int | Sequence[int] | None = None,
@@ -100,6 +108,8 @@ class Model:
         samples: motions per sentence; a sentence's samples follow each other in the list.
         sequence: the sentences are parts of one motion, each of which goes on from the one before;
             ``motion.parts`` says which frames are whose.
+        timeline: in place of sentences, a file of lines ``text # start # end`` in seconds; a motion for each
+            of its timelines, which empty lines part.
         seed: all randomness is drawn from it; drawn itself when None, and named in ``motion.source``.
         seconds: length; None with ``frames`` None: predicted. A list has one for each sentence.
         frames: length at the model's rate, as ``seconds``.
@@ -125,7 +135,12 @@ class Model:
         if seconds is not None:
             lengths = [frames_of_seconds(each, self._bundle.config.fps) for each in _for_each(seconds, texts)]
         prompts = [Prompt(text, length) for text, length in zip(texts, lengths, strict=True)]
-        if sequence and prompts:
+        if timeline is not None:
+            if texts or seconds or frames:
+                raise ValueError("a timeline says what is done when; expected no sentences and no length")
+            prompts = [prompt_of_timeline(self._bundle, each) for each in read_timelines(Path(timeline))]
+            texts = [part.text for prompt in prompts for part in prompt.parts]
+        elif sequence and prompts:
             prompts = [dataclasses.replace(prompts[0], then=tuple(prompts[1:]))]
         sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
         chosen = secrets.randbelow(2**31) if seed is None else seed
@@ -140,7 +155,7 @@ class Model:
             made = [dataclasses.replace(k.motion, notes=(*k.motion.notes, k.sentence)) for k in kept]
         remarks = remarks_on(self._bundle, texts, generating=True)
         motions = [_delivered(motion, remarks, clean_up) for motion in made]
-        one = sequence or isinstance(sentences, str)
+        one = (sequence and timeline is None) or isinstance(sentences, str)
         return motions[0] if one and motions and samples is None else motions
 
     @overload

@@ -86,6 +86,15 @@ def test_a_sequence_of_sentences_is_one_motion(model: lamp.Model, folder: Path, 
         model.generate(sentences, frames=[8, 8, 8])
 
 
+def test_a_timeline_gives_its_motions(model: lamp.Model, tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("a person jumps # 0 # 1\nsits # 1 # 12\n\na person jumps # 0 # 1\n")
+    first, second = model.generate(timeline=tmp_path / "t.txt", seed=1, candidates=1)
+    assert [(part.text, part.end) for part in first.parts] == [("a person jumps", 20), ("sits", 240)]
+    assert len(second) == 20
+    with pytest.raises(ValueError, match="no sentences and no length"):
+        model.generate("a person jumps", timeline=tmp_path / "t.txt")
+
+
 def test_motions_are_directed_as_by_the_command_line(tmp_path: Path) -> None:
     walk = lamp.Motion(synthetic_clip_of("walk", np.random.default_rng(3)).joints, HUMANML3D, 20.0)
     walk.save(tmp_path / "walk.npy")

@@ -44,6 +44,7 @@ from .progress import progress
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
+    from ..data.timeline import Interval
     from ..inference.generate import Draw, GenerateOptions, Prompt
     from ..motion.motion import Motion
 
@@ -62,6 +63,7 @@ class _Request:
     seconds: its own length in seconds, where the line gives one.
     from_stdin: whether it came down a pipe, where a bad line is left out.
     then: what follows in the same motion.
+    timeline: what is done when, in place of the sentence.
     """
 
     text: str
@@ -70,6 +72,7 @@ class _Request:
     seconds: float | None = None
     from_stdin: bool = False
     then: tuple[_Request, ...] = ()
+    timeline: tuple[Interval, ...] = ()
 
 
 def generate_command(
@@ -81,6 +84,12 @@ def generate_command(
         Path | None,
         typer.Option(
             "--prompts", help="File of sentences, JSON lines with a text, or JSON lists of a motion's parts."
+        ),
+    ] = None,
+    timeline: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of lines text # start # end in seconds; an empty line begins another motion."
         ),
     ] = None,
     seconds: Annotated[
@@ -139,9 +148,14 @@ def generate_command(
     wanted = formats_option(formats, FORMATS)
     check_precision(precision)
     skipped = Skipped()
-    requests = _requests(prompts or [], prompt_file, skipped, then or [])
     if seconds and frames:
         raise UsageError("--seconds and --frames both give the length; expected one of them")
+    if timeline is not None:
+        given = {"sentences": prompts, "--prompts": prompt_file, "--then": then}
+        _refuse_beside_timeline(given | {"--seconds": seconds, "--frames": frames})
+        requests = _timeline_requests(timeline)
+    else:
+        requests = _requests(prompts or [], prompt_file, skipped, then or [])
     direction = direction_option(path, is_loop, in_place)
     if direction.changes and features:
         raise UsageError("--features: those of the network are no longer those of a motion that is changed")
@@ -326,6 +340,24 @@ def _requests(
     return requests
 
 
+def _refuse_beside_timeline(given: dict[str, Any]) -> None:
+    """Raise ``UsageError`` for the first thing that was given although a timeline says it."""
+    name = next((name for name, value in given.items() if value), None)
+    if name is not None:
+        raise UsageError(f"--timeline says what is done when; {name} beside it: expected one of them")
+
+
+def _timeline_requests(path: Path) -> list[_Request]:
+    """A request for every timeline of a file; says where its body parts are not kept apart."""
+    from ..data.timeline import read_timelines
+
+    timelines = read_timelines(path)
+    if any(interval.body_parts for timeline in timelines for interval in timeline):
+        note(f"{path}: body parts are not kept apart; what overlaps becomes one sentence, with 'while'")
+    record = {"timeline": str(path)}
+    return [_Request(timeline[0].text, record, timeline=timeline) for timeline in timelines]
+
+
 def _request(record: dict[str, Any], from_stdin: bool = False) -> _Request:
     """What a record asks for: its ``parts`` where it has some, or a bare line that is a JSON list of them."""
     parts = _listed_parts(record)
@@ -387,11 +419,15 @@ def _served(
     Raises ``UsageError`` for one that the model cannot serve; of stdin it is left out and named.
     """
     from ..inference.generate import check_prompt
+    from ..inference.timeline import prompt_of_timeline
 
     served = []
     for request in requests:
         try:
-            prompt = _prompt(request, lengths, bundle.config.fps)
+            if request.timeline:
+                prompt = prompt_of_timeline(bundle, request.timeline)
+            else:
+                prompt = _prompt(request, lengths, bundle.config.fps)
             check_prompt(bundle, prompt)
         except ValueError as error:
             named = UsageError(f"{quoted(request.text)}: {error}" if request.text.strip() else str(error))

@@ -13,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import torch
 from torch import Tensor
@@ -41,10 +41,12 @@ class Prompt:
     """A sentence and, when it is known, the motion's length in frames.
 
     text: the sentence.
-    frames: the length; None: predicted. Of a part that another follows, it is rounded up to whole tokens.
+    frames: the length; None: predicted. Of a part that another follows, it is rounded up to whole tokens; of
+        one of several it may be any.
     then: what follows in the same motion, each from the pose, place and heading in which the one before ends.
     seed: of this part alone; None: that of the options.
     unconditioned: there is no sentence: the generator makes what it will, by its logits without a condition.
+    goes_on: whether it is more of the part before, which was too long to be made at once.
     """
 
     text: str
@@ -52,6 +54,7 @@ class Prompt:
     then: tuple[Prompt, ...] = ()
     seed: int | None = None
     unconditioned: bool = False
+    goes_on: bool = False
 
     @property
     def parts(self) -> tuple[Prompt, ...]:
@@ -61,7 +64,7 @@ class Prompt:
     @property
     def sentence(self) -> str:
         """The sentences of all parts as one."""
-        return ", then ".join(part.text for part in self.parts if part.text)
+        return ", then ".join(part.text for part in self.parts if part.text and not part.goes_on)
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,23 @@ def frames_range(bundle: Bundle) -> tuple[int, int]:
     return step, step * text_to_motion_of(bundle).generator.config.max_tokens
 
 
+def in_pieces(bundle: Bundle, prompt: Prompt, context_tokens: int = GenerateOptions.context_tokens) -> Prompt:
+    """The prompt with every part that is too long to be made at once in pieces of about the same length."""
+    step, longest = frames_range(bundle)
+    most = longest - step * _context(bundle, context_tokens)
+    pieces: list[Prompt] = []
+    for part in prompt.parts:
+        frames = part.frames
+        if frames is None or frames <= (most if pieces else longest):
+            pieces.append(part)
+            continue
+        count = -(-frames // most)
+        bounds = [*(step * round(number * frames / count / step) for number in range(count)), frames]
+        lengths = [end - start for start, end in pairwise(bounds)]
+        pieces += [replace(part, frames=n, goes_on=part.goes_on or k > 0) for k, n in enumerate(lengths)]
+    return replace(pieces[0], then=tuple(pieces[1:]))
+
+
 def _context(bundle: Bundle, tokens: int) -> int:
     """So many tokens of the part before, or fewer where they would leave less than half to the next."""
     return min(tokens, text_to_motion_of(bundle).generator.config.max_tokens // 2)
@@ -190,7 +210,12 @@ def text_to_motion_of(bundle: Bundle) -> TextToMotion:
 def check_prompt(
     bundle: Bundle, prompt: Prompt, context_tokens: int = GenerateOptions.context_tokens
 ) -> None:
-    """Raise ``ValueError`` for a prompt that cannot be served, or one of whose parts cannot be."""
+    """Raise ``ValueError`` for a prompt that cannot be served, or one of whose parts cannot be.
+
+    A part of several may be of any length: it is made in pieces.
+    """
+    if prompt.then:
+        prompt = in_pieces(bundle, prompt, context_tokens)
     for number, part in enumerate(prompt.parts):
         try:
             _check_part(bundle, part, _context(bundle, context_tokens) if number else 0)
@@ -226,6 +251,7 @@ def _generate_batch(bundle: Bundle, draws: Sequence[Draw], options: GenerateOpti
 @torch.no_grad()
 def _generate_parts(bundle: Bundle, draw: Draw, options: GenerateOptions) -> Motion:
     """The motion of a prompt of several parts."""
+    draw = replace(draw, prompt=in_pieces(bundle, draw.prompt, options.context_tokens))
     step, codebooks = bundle.tokenizer.config.frames_per_token, bundle.tokenizer.config.codebooks
     context = _context(bundle, options.context_tokens)
     codes = torch.empty(0, dtype=torch.long, device=bundle.device)
@@ -239,6 +265,8 @@ def _generate_parts(bundle: Bundle, draw: Draw, options: GenerateOptions) -> Mot
         codes = torch.cat([codes, drawn])
         last = number == len(draw.prompt.parts)
         end = start + len(features) if last else step * len(codes) // codebooks
+        if prompt.goes_on:
+            start = parts.pop().start
         parts.append(MotionPart(prompt.text, start, end))
     # The decoder is convolutional: of any length, and it reads both sides of a seam.
     features = bundle.tokenizer.decode(codes[None])[0, : parts[-1].end].float()

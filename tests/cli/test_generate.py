@@ -98,6 +98,28 @@ def test_several_sentences_make_one_motion(generate: Callable[..., Done]) -> Non
         assert again["parts"] == record["parts"]
 
 
+def test_a_timeline_says_what_is_done_when(generate: Callable[..., Done], tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text(
+        "a person jumps # 0 # 2.9 # legs\nwaves # 1 # 2 # right arm\nsits # 2.9 # 31.05\n\nruns # 5 # 6\n"
+    )
+    done = generate("--timeline", "t.txt")
+    first, second = done.records
+    assert [(p["text"], p["first_frame"], p["frames"]) for p in first["parts"]] == [
+        ("a person jumps", 0, 20),
+        ("a person jumps while waves", 20, 20),
+        ("a person jumps", 40, 16),
+        ("sits", 56, 565),
+    ]
+    assert len(np.load(first["motion"])) == first["frames"] == 621
+    assert first["text"].endswith("a person jumps, then sits") and first["timeline"] == "t.txt"
+    assert (second["text"], second["frames"], "parts" in second) == ("runs", 20, False)
+    assert "t.txt: body parts are not kept apart" in "".join(done.notes)
+    # What the command prints asks for the same again.
+    [again] = generate(stdin=json.dumps({**first, "seconds": None})).records
+    assert again["parts"] == first["parts"]
+    np.testing.assert_array_equal(np.load(again["motion"]), np.load(first["motion"]))
+
+
 def test_the_reason_for_doubt_is_that_of_the_part(generate: Callable[..., Done]) -> None:
     [record] = generate("a person jumps", "--then", "wave", "--frames", "8").records
     assert record["familiar"] is False and "'wave'" in record["reason"]
@@ -113,8 +135,13 @@ def test_the_reason_for_doubt_is_that_of_the_part(generate: Callable[..., Done])
             ["a", "--then", "c", "--seconds", "2", "--seconds", "-1"],
             "--seconds -1: expected a length above 0",
         ),
-        (["a", "--then", "c", "--seconds", "12"], "'a': part 1: 240 frames (12 s): this model makes motions"),
-        (["a", "--then", "c", "--frames", "8", "--frames", "196"], "part 2: 196 frames (9.8 s): this model"),
+        (["a", "--then", "c", "--frames", "2", "--frames", "8"], "'a': part 1: 2 frames (0.1 s): this model"),
+        (["a", "--then", "c", "--frames", "8", "--frames", "3"], "part 2: 3 frames (0.15 s): this model"),
+        (["a", "--timeline", "t.txt"], "--timeline says what is done when; sentences beside it"),
+        (["--timeline", "t.txt", "--seconds", "3"], "--timeline says what is done when; --seconds beside it"),
+        (["--timeline", "missing.txt"], "missing.txt: no such file"),
+        (["--timeline", "prompts.txt"], "prompts.txt, line 1: expected text # start # end"),
+        (["--timeline", "short.txt"], "'a': a timeline of 0.1 s; this model makes motions of 0.2 s and more"),
         (
             ["a", "--then", "c", *["--frames", "8"] * 3],
             "3 lengths by --seconds or --frames: expected one, or",
@@ -126,6 +153,7 @@ def test_parts_that_cannot_be_are_refused(
     generate: Callable[..., Done], tmp_path: Path, words: list[str], message: str
 ) -> None:
     (tmp_path / "prompts.txt").write_text("one\n")
+    (tmp_path / "short.txt").write_text("a # 0 # 0.1\n")
     done = generate(*words, "--output", "none")
     assert (done.code, done.records, (tmp_path / "none").exists()) == (2, [], False)
     assert message in done.notes[-1]
