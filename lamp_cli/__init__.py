@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .files.load import load_motion
-    from .inference.direct import along, in_place, loop
+    from .inference.direct import along, in_place, join, loop
     from .motion.motion import Motion
     from .notebook import Model, load
     from .scoring.check.sentence import check
@@ -27,6 +27,7 @@ __all__ = [
     "along",
     "check",
     "in_place",
+    "join",
     "load",
     "load_motion",
     "loop",
@@ -36,6 +37,7 @@ _PLACES = {
     "along": "inference.direct",
     "check": "scoring.check.sentence",
     "in_place": "inference.direct",
+    "join": "inference.direct",
     "load": "notebook",
     "load_motion": "files.load",
     "loop": "inference.direct",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 import lamp_cli as lamp
 from lamp_cli.bundle.bundle import save_bundle
-from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.command_line import imported_by
 from tests.command_line import lamp as command
@@ -84,6 +85,32 @@ def test_a_sequence_of_sentences_is_one_motion(model: lamp.Model, folder: Path, 
     np.testing.assert_array_equal(one.joints, model.generate(sentences[0], frames=40, **options).joints)
     with pytest.raises(ValueError, match="3 lengths for 2 sentences; expected one for each"):
         model.generate(sentences, frames=[8, 8, 8])
+
+
+def test_moments_that_were_found_are_cut_and_joined(model: lamp.Model, folder: Path) -> None:
+    hits = model.retrieve("someone kicks", folder / "clips", top=2)
+    first, second = (hit.cut() for hit in hits)
+    assert [len(cut) for cut in (first, second)] == [round(20 * (hit.end - hit.start)) + 1 for hit in hits]
+    both = lamp.join(first, second, transition=0.5)
+    assert len(both) == len(first) + 10 + len(second) and both.parts == ()
+    named = [dataclasses.replace(motion, text=text) for motion, text in ((first, "a"), (second, "b"))]
+    joined = lamp.join(*named, named[0][:30], transition=0.5)
+    assert [(part.text, part.start) for part in joined.parts] == [
+        ("a", 0),
+        ("b", len(first)),
+        ("a", len(first) + 10 + len(second)),
+    ]
+    assert joined.parts[-1].end == len(joined) and joined.text == "a, then b, then a"
+    fast = dataclasses.replace(named[1], joints=named[1].joints[::2], fps=10.0)
+    assert abs(len(lamp.join(named[0], fast, transition=0.5)) - len(both)) <= 2
+    kit = lamp.Motion(wandering(KIT, 30), KIT, 12.5)
+    with pytest.raises(ValueError, match="a humanml3d motion and a kit motion cannot be joined"):
+        lamp.join(first, kit)
+    for wrong in ({"transition": -1.0}, {"trim": float("nan")}):
+        with pytest.raises(ValueError, match="expected seconds, 0 or more"):
+            lamp.join(first, second, **wrong)
+    with pytest.raises(ValueError, match="nothing to join"):
+        lamp.join()
 
 
 def test_a_timeline_gives_its_motions(model: lamp.Model, tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 
 from ..files.path_file import read_path
 from ..motion.floor_path import FloorPath, bent_along, floor_path
+from ..motion.joining import joined
 from ..motion.looping import closed_loop, repeated, without_path
-from ..motion.motion import Motion
+from ..motion.motion import Motion, MotionPart
 from ..motion.transform import resample
 
 
@@ -91,6 +92,52 @@ def loop(motion: Motion) -> Motion:
     Raises ``ValueError`` for a motion that cannot loop.
     """
     return directed(motion, Direction(is_loop=True))[0]
+
+
+def join(*motions: Motion, transition: float | None = None, trim: float = 0.3) -> Motion:
+    """Motions one behind the other, each moved and turned to where the one before ends.
+
+    transition: seconds between two; 0 for none; None: none where their poses agree, else what the way needs.
+    trim: seconds at a motion's end and at the next one's beginning, of which some may be left out so that
+        their poses agree.
+
+    All get the first one's frame rate; ``parts`` says which frames are whose. Raises ``ValueError`` for no
+    motion, motions of two skeletons, or seconds below 0.
+    """
+    if not motions:
+        raise ValueError("nothing to join; expected motions")
+    if not (0 <= trim < np.inf and 0 <= (transition or 0.0) < np.inf):
+        raise ValueError(f"transition {transition}, trim {trim}: expected seconds, 0 or more")
+    result = motions[0]
+    for motion in motions[1:]:
+        result = _joined(result, motion, transition, trim)
+    return result
+
+
+def _joined(before: Motion, after: Motion, transition: float | None, trim: float) -> Motion:
+    skeleton = before.skeleton
+    if after.skeleton.name != skeleton.name:
+        raise ValueError(f"a {skeleton.name} motion and a {after.skeleton.name} motion cannot be joined")
+    first, second = (resample(m.joints, m.fps, skeleton.fps).astype(np.float64) for m in (before, after))
+    found = joined(first, second, skeleton, transition, trim)
+    joints = resample(found.joints, skeleton.fps, before.fps).astype(np.float32)
+    seam = round(found.first * before.fps / skeleton.fps)
+    # Where the second motion's first frame is, or would be were it not left out, in seconds.
+    origin = (found.first + found.between - found.start) / skeleton.fps
+    earlier, later = _parts_or_whole(before), _parts_or_whole(after)
+    behind = [round((origin + part.start / after.fps) * before.fps) for part in later[1:]]
+    # The transition is on the way to what follows.
+    starts = [*(part.start for part in earlier), seam, *behind]
+    ends = [*starts[1:], len(joints)]
+    texts = [part.text for part in (*earlier, *later)]
+    parts = tuple(MotionPart(t, a, b) for t, a, b in zip(texts, starts, ends, strict=True) if b > a)
+    text = ", then ".join(motion.text for motion in (before, after) if motion.text)
+    kept = replace(before, joints=joints, features=None, poses=None, text=text, candidates=None)
+    return replace(kept, parts=parts if any(texts) else (), notes=(*before.notes, *after.notes))
+
+
+def _parts_or_whole(motion: Motion) -> tuple[MotionPart, ...]:
+    return motion.parts or (MotionPart(motion.text, 0, len(motion)),)
 
 
 def in_place(motion: Motion, is_loop: bool = False) -> Motion:

@@ -21,7 +21,7 @@ from ..motion.transform import resample
 from .embed import embed_motions, embed_texts, matching_probabilities, similarity
 from .familiarity import Remark, remarks_on
 from .index.index import MotionIndex, WindowSource, default_folder, update_index
-from .index.library import Window, windows_of_file, windows_of_motion
+from .index.library import Window, caption_beside, windows_of_file, windows_of_motion
 from .index.search import motion_similarities, text_similarities
 from .query import check_rerank, read_query
 from .spelling import as_read
@@ -52,6 +52,14 @@ class Hit:
     take: str
     window: tuple[float, float]
     matching: float | None = None
+
+    def cut(self, reading: Reading = AS_STORED) -> Motion:
+        """The moment itself, its file read as ``reading`` says; ``text`` is the caption beside the file."""
+        motion = next(motion for take, motion in load_takes(self.path, reading) if take == self.take)
+        if isinstance(motion, ValueError):
+            raise motion
+        first, last = (round(seconds * motion.fps) for seconds in (self.start, self.end))
+        return replace(motion[first : last + 1], text=caption_beside(self.path))
 
 
 def find(

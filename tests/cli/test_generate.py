@@ -100,15 +100,15 @@ def test_several_sentences_make_one_motion(generate: Callable[..., Done]) -> Non
 
 def test_a_timeline_says_what_is_done_when(generate: Callable[..., Done], tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text(
-        "a person jumps # 0 # 2.9 # legs\nwaves # 1 # 2 # right arm\nsits # 2.9 # 31.05\n\nruns # 5 # 6\n"
+        "a person jumps # 0 # 3 # legs\nwaves # 1 # 2 # right arm\nsits # 3 # 31.05\n\nruns # 5 # 6\n"
     )
     done = generate("--timeline", "t.txt")
     first, second = done.records
     assert [(p["text"], p["first_frame"], p["frames"]) for p in first["parts"]] == [
         ("a person jumps", 0, 20),
         ("a person jumps while waves", 20, 20),
-        ("a person jumps", 40, 16),
-        ("sits", 56, 565),
+        ("a person jumps", 40, 20),
+        ("sits", 60, 561),
     ]
     assert len(np.load(first["motion"])) == first["frames"] == 621
     assert first["text"].endswith("a person jumps, then sits") and first["timeline"] == "t.txt"
