@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +36,7 @@ from .inputs import (
     motion_inputs,
     reading_option,
     stdin_inputs,
+    with_parts,
 )
 from .progress import progress
 
@@ -88,7 +89,7 @@ def caption_command(
     bundle = load_bundle(model, device_option(device), captioner=True)
     alone = len(inputs) == 1 and not inputs[0].found and not from_stdin
     stack, skipped = ExitStack(), Skipped()
-    reader = _Reader(bundle, reading, skipped, stack.enter_context(motion_notes()))
+    reader = _Reader(bundle, moments, reading, skipped, stack.enter_context(motion_notes()))
     everything = chain(inputs, stdin_inputs(stack, skipped) if from_stdin else ())
     captioned, anything = caption_pieces(bundle, reader.pieces(everything), options), False
     with stack, nullcontext(_silent) if from_stdin else progress(len(inputs), "captioning") as advance:
@@ -122,6 +123,7 @@ class _Reader:
     """Reads motions and cuts them into pieces; what a folder or stdin brings may hold none.
 
     bundle: whose pieces.
+    by_parts: whether a motion's parts are its pieces.
     reading: how files are read.
     skipped: where lines of stdin that cannot be read are named.
     show_notes: shows what the reader of a motion assumed.
@@ -130,6 +132,7 @@ class _Reader:
     """
 
     bundle: Bundle
+    by_parts: bool
     reading: Reading
     skipped: Skipped
     show_notes: Callable[[Motion], None]
@@ -146,10 +149,14 @@ class _Reader:
 
     def _pieces_of_file(self, item: MotionInput) -> Iterator[list[Piece]]:
         from ..inference.caption import pieces_of
+        from ..inference.index.library import parts_beside
 
         for entry, motion in item.read(self.reading):
             self.show_notes(motion)
-            pieces = pieces_of(self.bundle, motion)
+            motion = with_parts(motion, item.record)
+            if not motion.parts:
+                motion = replace(motion, parts=parts_beside(item.path, motion.fps))
+            pieces = pieces_of(self.bundle, motion, self.by_parts)
             if len(pieces) > 1:
                 self.long_takes.append(f"{motion.source} ({motion.seconds:.0f} s)")
             self.read.append(_Take(item, entry, motion))

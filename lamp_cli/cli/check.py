@@ -24,10 +24,10 @@ from .inputs import (
     read_records,
     reading_option,
     stdin_lines,
+    with_parts,
 )
 
 if TYPE_CHECKING:
-    from ..motion.motion import Motion
     from ..scoring.check.sentence import Checked, CheckedClause
 
 
@@ -73,7 +73,7 @@ def check_command(
             try:
                 for entry, motion in item.read(reading):
                     show_notes(motion)
-                    checked = check(_with_parts(motion, item.record, sentence), sentence)
+                    checked = check(replace(with_parts(motion, item.record), text=sentence), sentence)
                     verdicts[checked.verdict] += 1
                     record = _record(item, entry, sentence, checked)
                     emit(record, _lines(record, checked), as_json)
@@ -96,30 +96,6 @@ def _asked(skipped: Skipped) -> Iterator[tuple[MotionInput, str]]:
         else:
             where = f"stdin, motion {number} ({record['motion']})"
             skipped.add(UsageError(f"{where}: expected a 'text', found {text!r}"))
-
-
-def _with_parts(motion: Motion, record: dict[str, Any], text: str) -> Motion:
-    """The motion with the parts that its line gives, as ``lamp generate --then`` writes them.
-
-    Raises ``UsageError`` for parts without their sentence or their times.
-    """
-    parts = record.get("parts")
-    if not parts:
-        return motion
-    from ..motion.motion import MotionPart
-
-    def number(part: Any, key: str) -> int:
-        value = part.get(key) if isinstance(part, dict) else None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-            raise UsageError(f"{record['motion']}: expected {key!r} in seconds in every part, found {part!r}")
-        return min(round(value * motion.fps), len(motion))
-
-    if not isinstance(parts, list) or not all(
-        isinstance(p, dict) and isinstance(p.get("text"), str) for p in parts
-    ):
-        raise UsageError(f"{record['motion']}: expected 'parts' with a 'text' each, found {parts!r}")
-    spans = tuple(MotionPart(part["text"], number(part, "start"), number(part, "end")) for part in parts)
-    return replace(motion, text=text, parts=spans)
 
 
 def _record(item: MotionInput, entry: str, text: str, checked: Checked) -> dict[str, Any]:

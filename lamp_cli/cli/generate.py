@@ -16,7 +16,7 @@ import typer
 
 from ..inference.known_words import quoted
 from ..inference.precision import check_precision
-from ..storage import safe_stem, write_array
+from ..storage import safe_stem, write_array, write_text
 from .common import (
     AsJson,
     DeviceName,
@@ -270,7 +270,11 @@ def _write(
     outputs: OutputFiles,
     is_loop: bool,
 ) -> dict[str, str]:
-    """Write one motion's files under one free name; their paths by key. Pictures show a loop twice."""
+    """Write one motion's files under one free name; their paths by key. Pictures show a loop twice.
+
+    Beside a motion of several parts lies a ``.txt`` of its sentences with their times, as HumanML3D has them.
+    """
+    from ..data.captions import Caption, format_captions
     from ..inference.direct import twice
 
     shown = twice(motion) if is_loop else motion
@@ -284,6 +288,10 @@ def _write(
     if features:
         writers["_features.npy"] = partial(write_array, array=motion.to_features())
         keys["_features.npy"] = "features"
+    if motion.parts:
+        captions = [Caption(p.text, (), p.start / motion.fps, p.end / motion.fps) for p in motion.parts]
+        writers[".txt"] = partial(write_text, text=format_captions(captions))
+        keys[".txt"] = "texts"
     paths = outputs.write(output, safe_stem(motion.text), writers, COMPANIONS)
     return {keys[suffix]: str(path) for suffix, path in paths.items()}
 

@@ -262,6 +262,30 @@ def rate_of(record: dict[str, Any]) -> float | None:
     return fps
 
 
+def with_parts(motion: Motion, record: dict[str, Any]) -> Motion:
+    """The motion with the parts that its line gives, as ``lamp generate --then`` writes them.
+
+    Raises ``UsageError`` for parts without their sentence or their times.
+    """
+    parts = record.get("parts")
+    if not parts:
+        return motion
+    from ..motion.motion import MotionPart
+
+    def number(part: Any, key: str) -> int:
+        value = part.get(key) if isinstance(part, dict) else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+            raise UsageError(f"{record['motion']}: expected {key!r} in seconds in every part, found {part!r}")
+        return min(round(value * motion.fps), len(motion))
+
+    if not isinstance(parts, list) or not all(
+        isinstance(p, dict) and isinstance(p.get("text"), str) for p in parts
+    ):
+        raise UsageError(f"{record['motion']}: expected 'parts' with a 'text' each, found {parts!r}")
+    spans = tuple(MotionPart(part["text"], number(part, "start"), number(part, "end")) for part in parts)
+    return replace(motion, parts=spans)
+
+
 def reading_option(fps: float | None, body_models: Path | None, joint_map: Path | None) -> Reading:
     """How motion files are read, as the options say; raises ``UsageError`` for one that says nothing."""
     from ..files.joint_names import read_joint_map

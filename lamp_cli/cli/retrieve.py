@@ -256,7 +256,7 @@ def _emit_hit(
 ) -> None:
     from ..inference.index.library import caption_beside
 
-    caption = caption_beside(hit.path)
+    caption = caption_beside(hit.path, hit.start, hit.end)
     record = {
         **request.record,
         "query": request.query,

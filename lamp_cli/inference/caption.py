@@ -26,6 +26,7 @@ from ..motion.transform import resample
 from . import BATCH_SIZE
 from .caption_tokens import CaptionTokenizer, caption_tokenizer
 from .embed import embed_motions, embed_texts, motion_context, similarity
+from .index.library import part_bounds
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,12 @@ class ScoredCaption:
 
 @dataclass(frozen=True)
 class Piece:
-    """Features (T, C) of frames ``start``..``end`` of a take at the model's rate."""
+    """Features (T, C) of frames ``start``..``end`` of a take at the model's rate; ``part`` names whose."""
 
     start: int
     end: int
     features: np.ndarray
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,14 @@ def caption(bundle: Bundle, motions: Iterable[Motion], options: CaptionOptions) 
     the highest mean similarity. Raises ``ValueError`` for a motion that cannot be captioned or a bundle
     that holds no captioner.
     """
-    yield from caption_pieces(bundle, (pieces_of(bundle, motion) for motion in motions), options)
+    takes = (pieces_of(bundle, motion, options.moments) for motion in motions)
+    yield from caption_pieces(bundle, takes, options)
 
 
-def pieces_of(bundle: Bundle, motion: Motion) -> list[Piece]:
+def pieces_of(bundle: Bundle, motion: Motion, by_parts: bool = False) -> list[Piece]:
     """A motion as pieces of at most 196 frames, as long as each other, each facing +z at its start.
+
+    by_parts: pieces of a motion that has parts are those, or lie within one.
 
     Raises ``ValueError`` for another skeleton or too few frames.
     """
@@ -102,13 +107,16 @@ def pieces_of(bundle: Bundle, motion: Motion) -> list[Piece]:
         least = FRAMES_PER_TOKEN + 1 if motion.features is None else FRAMES_PER_TOKEN
         plural = "" if len(joints) == 1 else "s"
         raise ValueError(f"{where}{len(joints)} frame{plural}; a caption needs at least {least}")
-    if motion.features is not None and frames <= LONGEST_CLIP:
+    spans = part_bounds(motion, skeleton) if by_parts else []
+    if motion.features is not None and frames <= LONGEST_CLIP and not spans:
         return [Piece(0, frames, motion.features)]
-    bounds = np.linspace(0, len(joints) - 1, -(-(len(joints) - 1) // LONGEST_CLIP) + 1).astype(int).tolist()
-    return [
-        Piece(start, end, joints_to_features(joints[start : end + 1], skeleton))
-        for start, end in itertools.pairwise(bounds)
-    ]
+    pieces = []
+    for number, (first, last) in enumerate(spans or [(0, len(joints) - 1)]):
+        bounds = np.linspace(first, last, -(-(last - first) // LONGEST_CLIP) + 1).astype(int).tolist()
+        for start, end in itertools.pairwise(bounds):
+            features = joints_to_features(joints[start : end + 1], skeleton)
+            pieces.append(Piece(start, end, features, f"{number}" if spans else ""))
+    return pieces
 
 
 def caption_pieces(
@@ -172,12 +180,16 @@ def _moments_of_takes(
 def _moments(
     bundle: Bundle, take: Sequence[Piece], captions: Sequence[tuple[ScoredCaption, ...]]
 ) -> list[Moment]:
-    """One moment per piece; neighbours with the same caption are one, with the better score's candidates."""
+    """One moment per piece; neighbours with the same caption are one, with the better score's candidates.
+
+    Those of two parts stay two.
+    """
     fps = bundle.skeleton.fps
     moments: list[Moment] = []
+    last = ""
     for piece, own in zip(take, captions, strict=True):
-        moment = Moment(piece.start / fps, piece.end / fps, own)
-        if moments and moments[-1].text == moment.text:
+        moment, before_part, last = Moment(piece.start / fps, piece.end / fps, own), last, piece.part
+        if moments and moments[-1].text == moment.text and piece.part == before_part:
             before = moments.pop()
             better = max(before.captions, own, key=lambda candidates: candidates[0].score)
             moment = Moment(before.start, moment.end, better)

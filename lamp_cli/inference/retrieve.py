@@ -59,7 +59,7 @@ class Hit:
         if isinstance(motion, ValueError):
             raise motion
         first, last = (round(seconds * motion.fps) for seconds in (self.start, self.end))
-        return replace(motion[first : last + 1], text=caption_beside(self.path))
+        return replace(motion[first : last + 1], text=caption_beside(self.path, self.start, self.end))
 
 
 def find(

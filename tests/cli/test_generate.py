@@ -18,6 +18,7 @@ from lamp_cli.bundle.bundle import save_bundle
 from lamp_cli.bundle.training_sentences import TrainingSentences
 from lamp_cli.cli.app import main
 from lamp_cli.files.load import load_motion
+from lamp_cli.inference.index.library import parts_beside
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.synthetic.corpus import synthetic_clip_of
@@ -90,6 +91,8 @@ def test_several_sentences_make_one_motion(generate: Callable[..., Done]) -> Non
     assert [(p["first_frame"], p["frames"]) for p in record["parts"]] == [(0, 20), (20, 40), (60, 11)]
     assert record["frames"] == len(np.load(record["motion"])) == 71
     assert record["familiar"] is False or record["reason"] is None
+    assert [part.end for part in parts_beside(Path(record["motion"]), 20.0)] == [20, 60, 71]
+    assert Path(record["texts"]).read_text().startswith("a person jumps#")
     # What the command prints asks for the same again, and so does a list; one length is every part's.
     lists = ['["a person jumps", {"text": "sits", "seconds": 2}, "waves#11"]', json.dumps(record)]
     for line in lists:

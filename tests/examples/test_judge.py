@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 
 from examples.judge.generation import PROMPTS, read_prompts
-from examples.judge.parts import BLEND, Joined, figures, place_behind
+from examples.judge.parts import (
+    BLEND,
+    Joined,
+    joined_by_steps,
+    place_behind,
+    transitions,
+    verdicts,
+    windows,
+)
 from examples.judge.parts import PROMPTS as PROMPTS_OF_PARTS
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import mirror
@@ -223,7 +231,7 @@ def test_prompts_are_well_formed_and_unlike_the_grammar(name: str) -> None:
 def test_prompts_of_parts_ask_for_what_can_be_checked() -> None:
     lines = PROMPTS_OF_PARTS.read_text(encoding="utf-8").splitlines()
     asked = [expected["action"] for line in lines for _, expected in json.loads(line)["parts"]]
-    assert len(asked) == 48 and set(asked) <= set(CHECKS)
+    assert len(asked) == 68 and set(asked) <= set(CHECKS)
 
 
 def test_a_motion_placed_behind_another_goes_on_from_its_pose_and_then_is_itself() -> None:
@@ -244,9 +252,20 @@ def test_a_motion_placed_behind_another_goes_on_from_its_pose_and_then_is_itself
 def test_a_jump_at_a_seam_is_seen_in_the_jerk_there_alone() -> None:
     still = np.repeat(wandering(HUMANML3D, 2)[:1], 200, axis=0)
     still[100:] += [0.1, 0.0, 0.0]
-    found = figures([Joined(still, [0, 100, 200])], [[("stands", {"action": "stand"})] * 2], 0.0)
+    motions = [Joined(still, [0, 100, 200])]
+    at_seam, elsewhere = (transitions(list(windows(motions, seams)), 0.0) for seams in (True, False))
     # The third difference of a step of 10 cm is 0.1, 0.2, 0.1; 20 frames per second.
-    assert found["peak at seams"] == pytest.approx(0.2 * 20**3)
-    assert found["area at seams"] == pytest.approx(0.4 * 20**3)
-    assert found["peak elsewhere"] == found["area elsewhere"] == 0.0
-    assert 0 <= found["later parts"] <= 1
+    assert at_seam["peak jerk"] == pytest.approx(0.2 * 20**3 / 1000)
+    assert at_seam["area under jerk"] == pytest.approx(0.4 * 20**2 / 1000)
+    assert (at_seam["windows"], elsewhere["windows"]) == (1, 2)
+    assert elsewhere["peak jerk"] == elsewhere["area under jerk"] == 0.0
+
+
+def test_verdicts_are_told_by_the_number_of_parts() -> None:
+    stand = np.asarray(clips("stand")[0].joints)
+    twice = Joined(np.concatenate([stand, stand]), [0, len(stand), 2 * len(stand)])
+    asked = [("stands", {"action": "stand"}), ("jumps", {"action": "jump"})]
+    assert verdicts([twice], [asked]) == {"later parts": 0.0, "of 2": 0.5, "parts": 0.5}
+    [joined] = joined_by_steps({"stands": stand, "jumps": clips("jump")[0].joints}, [asked])
+    assert joined.bounds[0] == 0 and joined.bounds[-1] == len(joined.joints) and len(joined.seams) == 1
+    assert verdicts([joined], [asked])["parts"] == 1.0

@@ -23,7 +23,7 @@ from lamp_cli.inference.embed import embed_motions, embed_texts, similarity
 from lamp_cli.model.captioner import Captioner, CaptionerConfig, LanguageModelConfig
 from lamp_cli.model.decoder import DecoderConfig
 from lamp_cli.model.decoding import DecodingOptions
-from lamp_cli.motion.motion import Motion
+from lamp_cli.motion.motion import Motion, MotionPart
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from tests.command_line import Done, calling, imported_by, lamp
 from tests.conftest import wandering
@@ -69,6 +69,17 @@ def test_pieces_follow_each_other_and_are_alike_in_length(frames: int, count: in
     lengths = [p.end - p.start for p in pieces]
     assert max(lengths) - min(lengths) <= 1 and max(lengths) <= 196
     assert [len(p.features) for p in pieces] == lengths
+
+
+def test_parts_are_pieces_where_moments_are_asked_for() -> None:
+    spans = (MotionPart("walks", 0, 60), MotionPart("sits", 60, 63), MotionPart("waves", 63, 500))
+    motion = dataclasses.replace(walk(500), parts=spans)
+    pieces = pieces_of(tiny_bundle(), motion, by_parts=True)
+    assert [(p.start, p.end) for p in pieces] == [(0, 59), (63, 208), (208, 353), (353, 499)]
+    assert len(pieces_of(tiny_bundle(), motion)) == len(pieces_of(tiny_bundle(), walk(500)))
+    [moments] = caption(with_captioner(), [motion], CaptionOptions(DecodingOptions(beams=1), moments=True))
+    assert (moments[0].start, moments[0].end, moments[-1].end) == (0.0, 2.95, 24.95)
+    assert 3.15 in {moment.start for moment in moments}
 
 
 def test_pieces_are_cut_at_the_models_frame_rate() -> None:

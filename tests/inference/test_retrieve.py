@@ -26,6 +26,7 @@ from lamp_cli.inference.index.library import (
     caption_beside,
     content_hash,
     motion_files,
+    parts_beside,
     window_bounds,
     windows_of_motion,
 )
@@ -125,6 +126,43 @@ def test_changed_content_of_equal_size_and_time_is_noticed(library: Path, tmp_pa
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_size == before.st_size
     assert update_index(bundle, library, tmp_path / "index")[1].embedded == 1
+
+
+def in_parts(folder: Path, *lines: str) -> Path:
+    """A motion of 12 s with the texts beside it."""
+    np.save(folder / "long.npy", wandering(HUMANML3D, 240).astype(np.float32))
+    (folder / "long.txt").write_text("".join(f"{line}\n" for line in lines))
+    return folder / "long.npy"
+
+
+def test_parts_are_moments_of_a_library(tmp_path: Path) -> None:
+    texts = ("walks#walk/VERB#0.0#2.5", "sits#sit/VERB#2.5#4.0", "waves#wave/VERB#4.0#12.0")
+    path = in_parts(tmp_path, *texts)
+    hits = find(tiny_bundle(), "someone kicks", tmp_path, top=9)
+    assert sorted((hit.start, hit.end) for hit in hits) == [(0.0, 2.45), (2.5, 3.95), (4.0, 11.95)]
+    assert sorted((hit.start, caption_beside(path, hit.start, hit.end)) for hit in hits) == [
+        (0.0, "walks"),
+        (2.5, "sits"),
+        (4.0, "waves"),
+    ]
+    assert {hit.cut().text: len(hit.cut()) for hit in hits} == {"walks": 50, "sits": 30, "waves": 160}
+    # Other times are other moments, although the motion is the same.
+    in_parts(tmp_path, "walks#walk/VERB#0.0#6.0", "sits#sit/VERB#6.0#12.0")
+    hits = find(tiny_bundle(), "someone kicks", tmp_path, top=9)
+    assert sorted((hit.start, hit.end) for hit in hits) == [(0.0, 5.95), (6.0, 11.95)]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("walks#walk/VERB#0.0#0.0",),
+        ("walks",),
+        ("walks#walk/VERB#0.0#3.0", "sits#sit/VERB#2.0#4.0"),
+        ("walks#walk/VERB#3.0#inf",),
+    ],
+)
+def test_sentences_without_times_or_that_overlap_are_no_parts(texts: tuple[str, ...], tmp_path: Path) -> None:
+    assert parts_beside(in_parts(tmp_path, *texts), 20.0) == ()
 
 
 def test_parts_of_a_large_file_are_hashed_with_its_time(

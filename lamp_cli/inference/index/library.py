@@ -6,8 +6,10 @@ A take longer than the model's window is cut into overlapping windows. Knows no 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from ...files.arrays import MotionFileError
 from ...files.load import FOREIGN_SUFFIXES, MOTION_SUFFIXES, load_takes, one_of_each_name
 from ...files.reading import AS_STORED, Reading
 from ...motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
-from ...motion.motion import Motion
+from ...motion.motion import Motion, MotionPart
 from ...motion.representation import joints_to_features
 from ...motion.skeleton import Skeleton
 from ...motion.transform import resample
@@ -91,8 +93,13 @@ def _is_statistics(path: Path) -> bool:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes; of a large file its size, time and first, middle and last MiB."""
+    """SHA-256 of a file's bytes; of a large file its size, time and first, middle and last MiB.
+
+    And of the parts that the texts beside it name: they say where its windows begin.
+    """
     digest = hashlib.sha256()
+    if parts := parts_beside(path, 1000.0):
+        digest.update(repr(parts).encode())
     state = path.stat()
     with path.open("rb") as file:
         if state.st_size <= LARGE_FILE:
@@ -106,12 +113,28 @@ def content_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+def parts_beside(path: Path, fps: float) -> tuple[MotionPart, ...]:
+    """The parts that ``NAME.txt`` beside a motion at ``fps`` names: lines with times, one behind the other.
+
+    None where times overlap: then they are captions of moments, not a motion's parts.
+    """
+    try:
+        timed = [caption for caption in read_texts(path.with_suffix(".txt")) if caption.end > caption.start]
+    except (OSError, ValueError):
+        return ()
+    spans = [MotionPart(c.text, round(c.start * fps), round(c.end * fps)) for c in timed if c.end < math.inf]
+    follow = all(before.end <= after.start for before, after in pairwise(spans))
+    return tuple(spans) if follow and len(spans) == len(timed) else ()
+
+
 def windows_of_file(
     path: Path, skeleton: Skeleton, reading: Reading = AS_STORED
 ) -> Iterator[Window | UnreadableTake]:
     """Windows of every take in a file; a take that does not serve is named with the reason."""
     try:
         for take, motion in load_takes(path, reading):
+            if isinstance(motion, Motion):
+                motion = replace(motion, parts=parts_beside(path, motion.fps))
             yield from _windows_of_take(motion, take, skeleton)
     except (ValueError, OSError) as error:
         yield UnreadableTake("", str(error).removeprefix(f"{path}: "))
@@ -135,19 +158,29 @@ def _windows_of_take(
 def windows_of_motion(motion: Motion, skeleton: Skeleton) -> Iterator[tuple[int, int, np.ndarray]]:
     """Start, end (frames at the skeleton's rate) and features of overlapping windows.
 
-    Each window starts at the origin facing +z, as training clips do. Raises ``ValueError`` for
-    another skeleton or too few frames.
+    Of a motion with parts every part has windows of its own; else they cover the whole. Each window starts
+    at the origin facing +z, as training clips do. Raises ``ValueError`` for another skeleton or too few
+    frames.
     """
     if motion.skeleton.name != skeleton.name:
         raise ValueError(f"a {motion.skeleton.name} motion; this model was trained on {skeleton.name}")
-    if motion.features is not None and len(motion.features) <= LONGEST_CLIP:
+    if motion.features is not None and len(motion.features) <= LONGEST_CLIP and not motion.parts:
         _require_frames(len(motion.features))
         yield 0, len(motion.features), motion.features
         return
     joints = resample(motion.joints, motion.fps, skeleton.fps)
     _require_frames(len(joints) - 1)
-    for start, end in window_bounds(len(joints) - 1):
-        yield start, end, joints_to_features(joints[start : end + 1], skeleton)
+    for first, last in part_bounds(motion, skeleton) or [(0, len(joints) - 1)]:
+        for start, end in window_bounds(last - first):
+            window = joints[first + start : first + end + 1]
+            yield first + start, first + end, joints_to_features(window, skeleton)
+
+
+def part_bounds(motion: Motion, skeleton: Skeleton) -> list[tuple[int, int]]:
+    """First and last frame of every part of a motion at the skeleton's rate; too short ones are left out."""
+    scale, last = skeleton.fps / motion.fps, int((len(motion) - 1) * skeleton.fps / motion.fps + 1e-6)
+    spans = [(round(part.start * scale), min(round(part.end * scale) - 1, last)) for part in motion.parts]
+    return [(start, end) for start, end in spans if end - start >= FRAMES_PER_TOKEN]
 
 
 def window_bounds(frames: int) -> list[tuple[int, int]]:
@@ -158,15 +191,18 @@ def window_bounds(frames: int) -> list[tuple[int, int]]:
     return [(start, start + LONGEST_CLIP) for start in [*starts, frames - LONGEST_CLIP]]
 
 
-def caption_beside(path: Path) -> str:
-    """The first sentence of ``NAME.txt`` beside a motion or in the field's ``texts/``; empty without."""
+def caption_beside(path: Path, start: float = 0.0, end: float = math.inf) -> str:
+    """A sentence of ``NAME.txt`` beside a motion or in the field's ``texts/``; empty without one.
+
+    Of sentences with times the one that has most of ``start`` to ``end`` (seconds), else the first.
+    """
     for text in (path.with_suffix(".txt"), path.parent.parent / "texts" / f"{path.stem}.txt"):
         try:
             captions = read_texts(text)
         except (OSError, ValueError):
             continue
         if captions:
-            return captions[0].text
+            return max(captions, key=lambda c: min(c.end, end) - max(c.start, start) if c.end else 0.0).text
     return ""
 
 
