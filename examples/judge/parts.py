@@ -28,7 +28,7 @@ from lamp_cli.inference.index.library import motion_files
 from lamp_cli.metrics.distribution import frechet_inception_distance
 from lamp_cli.metrics.sequences import TRANSITION_SECONDS, area_under_jerk, jerk_curve, peak_jerk
 from lamp_cli.motion import rotation
-from lamp_cli.motion.joining import joined
+from lamp_cli.motion.joining import joined_motions
 from lamp_cli.motion.representation import facing_direction, joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import resample
@@ -85,7 +85,7 @@ def joined_by_steps(motions: dict[str, np.ndarray], asked: Sequence[Parts]) -> l
         joints = motions[parts[0][0]].astype(np.float64)
         bounds = [0, len(joints)]
         for text, _ in parts[1:]:
-            both = joined(joints, motions[text].astype(np.float64), HUMANML3D, None, 0.3)
+            both = joined_motions(joints, motions[text].astype(np.float64), HUMANML3D, None, 0.3)
             joints, bounds = both.joints, [*bounds[:-1], both.first, len(both.joints)]
         found.append(Joined(joints, bounds))
     return found

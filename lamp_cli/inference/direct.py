@@ -14,7 +14,7 @@ import numpy as np
 
 from ..files.path_file import read_path
 from ..motion.floor_path import FloorPath, bent_along, floor_path
-from ..motion.joining import joined
+from ..motion.joining import joined_motions
 from ..motion.looping import closed_loop, repeated, without_path
 from ..motion.motion import Motion, MotionPart
 from ..motion.transform import resample
@@ -119,7 +119,7 @@ def _joined(before: Motion, after: Motion, transition: float | None, trim: float
     if after.skeleton.name != skeleton.name:
         raise ValueError(f"a {skeleton.name} motion and a {after.skeleton.name} motion cannot be joined")
     first, second = (resample(m.joints, m.fps, skeleton.fps).astype(np.float64) for m in (before, after))
-    found = joined(first, second, skeleton, transition, trim)
+    found = joined_motions(first, second, skeleton, transition, trim)
     joints = resample(found.joints, skeleton.fps, before.fps).astype(np.float32)
     seam = round(found.first * before.fps / skeleton.fps)
     # Where the second motion's first frame is, or would be were it not left out, in seconds.

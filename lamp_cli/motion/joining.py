@@ -41,7 +41,7 @@ class JoinedMotion:
     start: int
 
 
-def joined(
+def joined_motions(
     before: np.ndarray, after: np.ndarray, skeleton: Skeleton, transition: float | None, trim: float
 ) -> JoinedMotion:
     """``before`` and then ``after``, each (T, J, 3), the second moved and turned to where the first ends.

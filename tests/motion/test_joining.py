@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lamp_cli.metrics.physics import foot_skate
-from lamp_cli.motion.joining import joined
+from lamp_cli.motion.joining import joined_motions
 from lamp_cli.motion.placement import body_frames
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.synthetic.corpus import synthetic_clip_of
@@ -29,7 +29,7 @@ def fastest(joints: np.ndarray) -> float:
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 def test_nothing_jumps_and_feet_stay(first: str, second: str) -> None:
     before, after = clip(first), clip(second)
-    found = joined(before, after, HUMANML3D, None, 0.3)
+    found = joined_motions(before, after, HUMANML3D, None, 0.3)
     seam = slice(found.first - 8, found.first + found.between + 8)
     joints = found.joints
     assert fastest(joints[seam]) < max(0.15, 1.2 * max(fastest(before), fastest(after)))
@@ -45,21 +45,21 @@ def test_nothing_jumps_and_feet_stay(first: str, second: str) -> None:
 
 
 def test_where_poses_agree_nothing_comes_between() -> None:
-    assert joined(clip("wave"), clip("kick"), HUMANML3D, None, 0.3).between == 0
-    cut = joined(clip("walk")[:61], clip("walk")[60:], HUMANML3D, None, 0.3)
+    assert joined_motions(clip("wave"), clip("kick"), HUMANML3D, None, 0.3).between == 0
+    cut = joined_motions(clip("walk")[:61], clip("walk")[60:], HUMANML3D, None, 0.3)
     assert cut.between == 0
     np.testing.assert_allclose(cut.joints[-1], clip("walk")[-1], atol=0.1)
 
 
 def test_where_they_do_not_a_transition_takes_its_time() -> None:
-    up = joined(clip("lie down"), clip("walk"), HUMANML3D, None, 0.3)
-    aside = joined(clip("wave"), clip("squat")[40:], HUMANML3D, None, 0.0)
+    up = joined_motions(clip("lie down"), clip("walk"), HUMANML3D, None, 0.3)
+    aside = joined_motions(clip("wave"), clip("squat")[40:], HUMANML3D, None, 0.0)
     assert up.between > aside.between >= 0 and up.between >= 15
-    assert joined(clip("wave"), clip("kick"), HUMANML3D, 0.5, 0.3).between == 10
+    assert joined_motions(clip("wave"), clip("kick"), HUMANML3D, 0.5, 0.3).between == 10
 
 
 def test_who_stands_keeps_the_feet_in_their_places() -> None:
-    found = joined(clip("wave"), clip("kick"), HUMANML3D, 0.5, 0.3)
+    found = joined_motions(clip("wave"), clip("kick"), HUMANML3D, 0.5, 0.3)
     feet = list(HUMANML3D.feet)
     ends, begins = found.joints[found.first - 1, feet], found.joints[found.first + found.between, feet]
     assert np.linalg.norm((ends - begins)[:, ::2], axis=-1).max() < 0.12
@@ -68,10 +68,10 @@ def test_who_stands_keeps_the_feet_in_their_places() -> None:
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_short_motions_are_joined(frames: int) -> None:
     for transition in (None, 0.0, 0.4):
-        found = joined(clip("walk")[:frames], clip("wave")[:frames], HUMANML3D, transition, 0.3)
+        found = joined_motions(clip("walk")[:frames], clip("wave")[:frames], HUMANML3D, transition, 0.3)
         assert np.isfinite(found.joints).all() and len(found.joints) >= 1
 
 
 def test_kits_joints_are_joined() -> None:
-    found = joined(wandering(KIT, 40), np.tile(standing(KIT), (20, 1, 1)), KIT, None, 0.3)
+    found = joined_motions(wandering(KIT, 40), np.tile(standing(KIT), (20, 1, 1)), KIT, None, 0.3)
     assert np.isfinite(found.joints).all() and fastest(found.joints) < 0.2
