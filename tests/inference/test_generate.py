@@ -20,6 +20,7 @@ from lamp_cli.inference.generate import (
     check_prompt,
     draws_of,
     generate,
+    in_pieces,
 )
 from lamp_cli.model.generator import GeneratorConfig, SamplingOptions, sample
 from lamp_cli.motion.motion import Motion
@@ -132,14 +133,25 @@ def test_the_context_of_a_part_is_the_end_of_the_one_before(
 def test_a_part_that_cannot_be_made_is_named(loaded: Bundle) -> None:
     most = 4 * (49 - GenerateOptions.context_tokens)
     check_prompt(loaded, _chain("a", "b", frames=most))
-    with pytest.raises(
-        ValueError, match=f"part 2: {most + 1} frames .* parts after the first of 4 to {most}"
-    ):
-        check_prompt(loaded, _chain("a", "b", frames=most + 1))
+    with pytest.raises(ValueError, match=f"part 2: 3 frames .* parts after the first of 4 to {most}"):
+        check_prompt(loaded, dataclasses.replace(_chain("a"), then=(Prompt("b", 3),)))
     with pytest.raises(ValueError, match="part 2: the prompt is empty"):
         check_prompt(loaded, _chain("a", " "))
     with pytest.raises(ValueError, match="context_tokens: expected 0 or more, found -1"):
         GenerateOptions(context_tokens=-1)
+
+
+def test_a_part_that_is_too_long_is_made_in_pieces(loaded: Bundle) -> None:
+    most = 4 * (49 - GenerateOptions.context_tokens)
+    whole = in_pieces(loaded, _chain("a", "b", frames=most))
+    assert [part.frames for part in whole.parts] == [most, most]
+    asked = _chain("a", "b", frames=501)
+    parts = in_pieces(loaded, asked).parts
+    assert [part.text for part in parts] == ["a"] * 3 + ["b"] * 3
+    assert [part.goes_on for part in parts] == [False, True, True] * 2
+    assert sum(part.frames or 0 for part in parts) == 2 * 501 and max(p.frames or 0 for p in parts) <= most
+    assert all((part.frames or 0) % 4 == 0 for part in parts[:2])
+    assert in_pieces(loaded, asked).sentence == asked.sentence
 
 
 def test_fewer_than_one_candidate_is_refused() -> None:
