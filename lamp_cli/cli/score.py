@@ -18,6 +18,7 @@ from ..scoring.figures import (
     BERTSCORE,
     CAPTIONS,
     EDITS,
+    CONTRASTS,
     MATCHING,
     METRICS,
     MULTIMODALITY,
@@ -49,6 +50,7 @@ from .inputs import (
     reading_option,
 )
 from .progress import progress
+from .score_audit import WITH_AUDIT, AuditRequest, run_audit
 from .score_print import draw_report, note_report, print_report
 from .score_source import ScoredFile, ScoreSource, score_source, stdin_is_waiting
 
@@ -144,6 +146,18 @@ def score_command(
     edits: Annotated[
         bool, typer.Option("--edits", help="What edited motions keep of their sources.")
     ] = False,
+    contrasts: Annotated[
+        bool,
+        typer.Option(
+            "--contrasts", help="Whether events, sides and time in their order are preferred to others."
+        ),
+    ] = False,
+    audit: Annotated[
+        str | None,
+        typer.Option(
+            help="What this evaluator notices of motions spoiled on purpose: guo:PATH, lamp or a folder."
+        ),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All of these.")] = False,
     signature: Annotated[
         bool, typer.Option("--signature", help="Only the line that says how these would be measured.")
@@ -205,6 +219,14 @@ def score_command(
 ) -> None:
     """Measure how good motions are and how well they say their texts, by the field's protocols."""
     wanted = tuple(m for m in METRICS if everything or context.params[m.replace("-", "_")])
+    given = {name for name in context.params if _is_given(context, name)}
+    if audit is not None:
+        if others := sorted(given - WITH_AUDIT):
+            raise UsageError(f"--{_OPTIONS.get(others[0], others[0])}: with --audit nothing else is measured")
+        drawn = secrets.randbelow(2**31) if seed is None else seed
+        request = AuditRequest(audit, model, device, data, split, limit, repetitions, drawn)
+        run_audit(request, output, force, as_json)
+        return
     if not wanted:
         raise UsageError(f"no figure asked for; expected some of --{', --'.join(METRICS)}, or --all")
     reading = reading_option(fps, body_models, joint_map)
@@ -221,7 +243,7 @@ def score_command(
         listed = () if dissimilar is None else tuple(dissimilar.read_text(encoding="utf-8").split())
         drawn = secrets.randbelow(2**31) if seed is None else seed
         options = ScoreOptions(wanted, repetitions, drawn, tuple(protocol or ()), listed, rerank=rerank)
-        _refuse_idle({name for name in context.params if _is_given(context, name)}, source, options)
+        _refuse_idle(given, source, options)
         networks = _Networks(model, device, tuple(evaluator or ()), encoder, layer, preset, precision)
         reader = _Reader(reading, skipped, stack.enter_context(motion_notes()))
         if source.files:
@@ -331,7 +353,11 @@ def _refuse_idle(given: Collection[str], source: ScoreSource, options: ScoreOpti
         (("raw",), generated and options.wants(BERTSCORE, PHYSICS), "belongs to --bertscore and --physics"),
         (("precision",), generated or reads, "nothing is generated or read by BERTScore's encoder"),
         (("repetitions",), judged, "no figure that was asked for is drawn"),
-        (("evaluator",), judged or options.wants(RETRIEVAL), "no figure that was asked for needs one"),
+        (
+            ("evaluator",),
+            judged or options.wants(RETRIEVAL, CONTRASTS),
+            "no figure that was asked for needs one",
+        ),
         (("encoder", "layer", "preset"), reads, "no figure that was asked for reads sentences"),
         (("dissimilar",), options.wants(RETRIEVAL) and "dissimilar" in chosen, "belongs to --retrieval"),
         (("force",), bool({"output", "plot"} & set(given)), "belongs to --output and --plot"),

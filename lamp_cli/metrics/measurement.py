@@ -96,6 +96,19 @@ def confidence_interval(values: Sequence[float] | np.ndarray) -> float:
     return float(1.96 * numbers.std() / np.sqrt(len(numbers)))
 
 
+def wilson_interval(share: float, count: int) -> float:
+    """Half width of the 95% interval of a share of ``count`` yes-or-no trials.
+
+    Source: Wilson, J. American Statistical Association 1927. The interval is not centred on the share; its
+    half width, unlike that of 1.96 standard errors, is not 0 for a share of 0 or 1. Raises ``ValueError`` for
+    no trial or a share out of 0..1.
+    """
+    if count < 1 or not 0.0 <= share <= 1.0:
+        raise ValueError(f"expected a share from 0 to 1 of at least one trial, found {share} of {count}")
+    z = 1.96
+    return z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
+
+
 def mean_and_interval(values: Sequence[float] | np.ndarray) -> tuple[float, float | None]:
     """The mean and its interval; fewer than five values have none: it would look far surer than it is."""
     numbers = _finite(values)

@@ -54,6 +54,16 @@ DISTRIBUTION = "distribution"
 SEQUENCES = "sequences"
 EDITS = "edits"
 SIMILARITY = "similarity"
+CONTRASTS = "contrasts"
+
+# Figures of contrasts: of order, of sides, of time.
+ORDER, MIRRORED_TEXT = "order contrast (CAR)", "mirrored-text contrast"
+REVERSED_MOTION = "reversed-motion contrast"
+CONTRAST_FIGURES = (ORDER, MIRRORED_TEXT, REVERSED_MOTION)
+# Figures of what captions say that is false, and leave out that is true, by kind.
+FACT_KINDS = ("action", "side", "direction", "count", "order")
+HALLUCINATED = {kind: f"hallucinated {kind}" for kind in FACT_KINDS}
+OMITTED = {kind: f"omitted {kind}" for kind in FACT_KINDS if kind != "order"}
 
 # Each needs texts and motions of an evaluator, loading by loading.
 MATCHING = (FID, DIVERSITY, R_PRECISION, MM_DIST, DISTRIBUTION, SIMILARITY)
@@ -73,6 +83,7 @@ METRICS = (
     SEQUENCES,
     EDITS,
     SIMILARITY,
+    CONTRASTS,
 )
 # Of motions that are generated where a data set is scored.
 OF_GENERATED = (BERTSCORE, *MATCHING, MULTIMODALITY, PHYSICS)
@@ -132,6 +143,8 @@ _NAMES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     (SEQUENCES, LARGER, tuple(PART_R_PRECISION.values())),
     (EDITS, SMALLER, (DEVIATION, LARGEST_DEVIATION, ROOT_ERROR, KEYFRAME_ERROR)),
     (EDITS, LARGER, HIT_FIGURES),
+    (CONTRASTS, LARGER, CONTRAST_FIGURES),
+    (CAPTIONS, SMALLER, (*HALLUCINATED.values(), *OMITTED.values())),
     (RECONSTRUCTION, SMALLER, (MPJPE, ROOT_RELATIVE_MPJPE, PA_MPJPE, ACCELERATION_ERROR)),
 )
 # Every figure by its printed name.

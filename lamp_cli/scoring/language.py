@@ -22,8 +22,10 @@ from ..metrics.matching import DIRECTIONS, POOL, mm_dist
 from ..metrics.measurement import GENERATED, GROUND_TRUTH, SHUFFLED, Measurement, mean_and_interval
 from ..motion.clip_length import LONGEST_CLIP
 from ..motion.motion import Motion
+from ..motion.skeleton import HUMANML3D
 from .embedded import Embedded, embedded, evaluator_protocol, joined, r_precision_of
 from .evaluators import Evaluator
+from .faithfulness import Faithfulness
 from .figures import BERTSCORE, CAPTIONED, CAPTIONS, Figure, MotionOrigin, Repeated, Report, ScoreOptions
 from .models import Models
 from .scored_motions import Example
@@ -163,7 +165,8 @@ def score_captions(
     origin: MotionOrigin | None,
     report: Report,
 ) -> None:
-    """BLEU, ROUGE-L, CIDEr-D and BERTScore of captions by each protocol; R-precision, MM-Dist.
+    """BLEU, ROUGE-L, CIDEr-D and BERTScore of captions by each protocol; R-precision, MM-Dist; what they say
+    falsely or leave out, of motions whose joints the checks read.
 
     ``origin`` is where the motions come from, None for true ones. Raises ``FigureNotAllowed`` when the bundle
     has no captioner.
@@ -171,9 +174,12 @@ def score_captions(
     predictions: list[str] = []
     allowed: list[tuple[Caption, ...]] = []
     pairs: list[list[Embedded]] = [[] for _ in evaluators]
-    captioner = captions.name
+    captioner, faithful = captions.name, Faithfulness()
     for batch in batches:
         said = captions.of_motions(batch, true=origin is None)
+        for example, text in zip(batch, said, strict=True):
+            if example.motion.skeleton.name == HUMANML3D.name:
+                faithful.add(example.motion, text, [c.text for c in example.references or example.captions])
         if batch[0].given_caption is not None:
             captioner = GIVEN_CAPTIONS
         predictions += said
@@ -183,6 +189,7 @@ def score_captions(
             parts.append(embedded(evaluator, [Caption(text) for text in said], features))
     origin = origin or MotionOrigin(GENERATED)
     report.measurements += text_figures(predictions, allowed, captioner, origin, models, options)
+    faithful.report(captioner, options.seed, report)
     if len(predictions) < 2:
         report.refuse("CIDEr-D", "its document frequencies need at least 2 clips, found 1")
     for evaluator, parts in zip(evaluators, pairs, strict=True):

@@ -22,11 +22,13 @@ from ..motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ..motion.motion import Motion
 from ..motion.skeleton import Skeleton
 from .edit_figures import score_edits
+from .contrasts import score_contrasts
 from .embedded import Embedded, embedded, joined, with_motions
 from .figures import (
     BERTSCORE,
     CAPTIONS,
     EDITS,
+    CONTRASTS,
     FID,
     MATCHING,
     MULTIMODALITY,
@@ -99,6 +101,11 @@ def score_split(
             [clip.features[:LONGEST_CLIP] for clip in clips],
         )
         score_retrieval(pool, evaluators, models.encoder, options, report, RETRIEVED, bar=bar)
+    if options.wants(CONTRASTS):
+        evaluators = models.evaluators(CONTRASTS)
+        models.require_skeleton(split.skeleton, evaluators)
+        true = (example for batch in true_examples(split) for example in batch)
+        score_contrasts(true, count, evaluators, options, GROUND_TRUTH, report, bar)
     if options.wants(CAPTIONS):
         scorer.captions_of(true_examples(split), count, split.skeleton, None)
     if options.wants(RECONSTRUCTION):
@@ -144,6 +151,11 @@ def score_pairs(
         scorer.matching_of_given(examples, origin, split)
     if options.wants(RETRIEVAL):
         scorer.retrieval_of_given(examples, origin)
+    if options.wants(CONTRASTS) and (readable := _of_length(examples, report)):
+        evaluators = models.evaluators(CONTRASTS)
+        for example in readable:
+            models.require_skeleton(example.motion.skeleton, evaluators)
+        score_contrasts(readable, len(readable), evaluators, options, origin.subject, report, bar)
     if options.wants(CAPTIONS) and (readable := _of_length(examples, report)):
         skeleton = readable[0].motion.skeleton
         scorer.captions_of(batched(readable, BATCH_SIZE), len(readable), skeleton, origin)

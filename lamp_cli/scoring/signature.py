@@ -15,6 +15,7 @@ from .. import __version__
 from .figures import (
     BERTSCORE,
     CAPTIONS,
+    CONTRASTS,
     FID,
     MATCHING,
     MULTIMODALITY,
@@ -81,7 +82,7 @@ def motions_signature(count: int, options: ScoreOptions, models: Models | None =
 def _networks(models: Models, options: ScoreOptions) -> dict[str, str]:
     """The evaluators that are asked, and who reads sentences."""
     names: list[str] = []
-    judged = options.wants(*MATCHING, MULTIMODALITY, CAPTIONS, SEQUENCES)
+    judged = options.wants(*MATCHING, MULTIMODALITY, CAPTIONS, SEQUENCES, CONTRASTS)
     for asked, metric in ((judged, FID), (options.wants(RETRIEVAL), RETRIEVAL)):
         if asked:
             names += [

@@ -33,10 +33,10 @@ MOST_FRAMES = 400
 # A kick of any kind lifts one ankle farther than this over the other, metres.
 LEAST_KICK = 0.15
 
-_NEGATIONS = re.compile(r"\b(?:not|never|without|no|nobody|nothing|neither|instead)\b|n't\b", re.I)
+NEGATIONS = re.compile(r"\b(?:not|never|without|no|nobody|nothing|neither|instead)\b|n't\b", re.I)
 # Who picks something up from a table does not bend: of that the check of picking up knows nothing.
 _FLOOR = re.compile(r"\b(?:floor|ground|bends?|bending|down)\b", re.I)
-_AT_ONCE = re.compile(r"\b(?:while|as|whilst|with|during|simultaneously)\b", re.I)
+AT_ONCE = re.compile(r"\b(?:while|as|whilst|with|during|simultaneously)\b", re.I)
 _TO_A_SIDE = ("sidestep", "sideways", "turn", "spin", "curve", "circle")
 _TURNING = {"clockwise": "right", "counterclockwise": "left"}
 # Actions whose checks tell limbs' sides, and those whose checks count, both at least 95 % on made-up clips;
@@ -187,7 +187,7 @@ def check_joints(m: Kinematics, text: str, answered: Collection[str] = ANSWERED)
     """As :func:`check`; ``answered`` are the actions whose checks may give a verdict."""
     parts, unread = claims(text).parts, unread_words(text)
     clauses: list[CheckedClause]
-    if _NEGATIONS.search(text):
+    if NEGATIONS.search(text):
         clauses = [_not_judged(text.strip(), "what is not to be done is not judged")]
     elif not parts:
         clauses = [_not_judged(text.strip(), "names no action that is known")]
@@ -199,7 +199,7 @@ def check_joints(m: Kinematics, text: str, answered: Collection[str] = ANSWERED)
         clauses = _single(m, parts[0], answered, vague)
         if speed is not None:
             clauses.append(_speed(m, clauses[0], speed[0]))
-    elif _AT_ONCE.search(text):
+    elif AT_ONCE.search(text):
         clauses = [_not_judged(_name(part), "several actions at once are not judged") for part in parts]
     else:
         clauses = _in_a_row(m, parts, answered)
@@ -229,7 +229,7 @@ def _single(m: Kinematics, claim: Claim, answered: Collection[str], vague: bool)
         return [_not_judged(_name(claim), _unanswered(_name(claim)))]
     done = next((name for name in known if does(m, {"action": name}).ok), None)
     name = done or known[0]
-    asked = _qualifiers(claim, name)
+    asked = qualifiers(claim, name)
     first = _action(m, name, claim, known, done is not None)
     if first.verdict == NO and (vague or any(expected is None for _, expected in asked)):
         # On a treadmill, in place, there and back again: a walk all the same.
@@ -287,7 +287,7 @@ def _unanswered(action: str) -> str:
     )
 
 
-def _qualifiers(claim: Claim, action: str) -> list[tuple[str, Mapping[str, Any] | None]]:
+def qualifiers(claim: Claim, action: str) -> list[tuple[str, Mapping[str, Any] | None]]:
     """What is said of an action in words, with what its check is told; None for what it cannot judge."""
     found: list[tuple[str, Mapping[str, Any] | None]] = []
     to_a_side = any(word in action for word in _TO_A_SIDE)
@@ -342,7 +342,7 @@ def _in_a_row(m: Kinematics, parts: Collection[Claim], answered: Collection[str]
         most = MOST_FRAMES / FPS
         reason = f"actions in a row are looked for in at most {most:.0f} s, this is {m.seconds:.0f} s"
         return [CheckedClause(name, UNKNOWN, reason=reason) for name in names]
-    asked = [_qualifiers(part, name) for name, part in zip(names, parts, strict=True)]
+    asked = [qualifiers(part, name) for name, part in zip(names, parts, strict=True)]
     plain: list[dict[str, Any]] = [{"action": name} for name in names]
     told = [dict(one) for one in plain]
     for one, qualifiers in zip(told, asked, strict=True):
