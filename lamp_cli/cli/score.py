@@ -17,8 +17,8 @@ from ..scoring.comparison import Verdict, regressions, sentence
 from ..scoring.figures import (
     BERTSCORE,
     CAPTIONS,
-    EDITS,
     CONTRASTS,
+    EDITS,
     MATCHING,
     METRICS,
     MULTIMODALITY,
@@ -51,6 +51,7 @@ from .inputs import (
 )
 from .progress import progress
 from .score_audit import WITH_AUDIT, AuditRequest, run_audit
+from .score_moments import WITH_MOMENTS, run_moments
 from .score_print import draw_report, note_report, print_report
 from .score_source import ScoredFile, ScoreSource, score_source, stdin_is_waiting
 
@@ -158,6 +159,12 @@ def score_command(
             help="What this evaluator notices of motions spoiled on purpose: guo:PATH, lamp or a folder."
         ),
     ] = None,
+    moments: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON lines of motion, start, end, text to hold lines of lamp caption --moments against."
+        ),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All of these.")] = False,
     signature: Annotated[
         bool, typer.Option("--signature", help="Only the line that says how these would be measured.")
@@ -220,6 +227,13 @@ def score_command(
     """Measure how good motions are and how well they say their texts, by the field's protocols."""
     wanted = tuple(m for m in METRICS if everything or context.params[m.replace("-", "_")])
     given = {name for name in context.params if _is_given(context, name)}
+    if moments is not None:
+        if others := sorted(given - WITH_MOMENTS):
+            raise UsageError(
+                f"--{_OPTIONS.get(others[0], others[0])}: with --moments nothing else is measured"
+            )
+        run_moments(moments, motions or [], pairs, output, force, as_json)
+        return
     if audit is not None:
         if others := sorted(given - WITH_AUDIT):
             raise UsageError(f"--{_OPTIONS.get(others[0], others[0])}: with --audit nothing else is measured")

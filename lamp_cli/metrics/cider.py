@@ -56,6 +56,22 @@ def cider_d_each(candidates: Sequence[Words], references: Sequence[Sequence[Word
     return scores
 
 
+def cider_d_pairs(pairs: Sequence[tuple[Words, Words]], corpus: Sequence[Sequence[Words]]) -> list[float]:
+    """CIDEr-D (0..10) of each candidate with one reference; document frequencies from ``corpus``' clips.
+
+    Raises ``FigureNotAllowed`` for a corpus of fewer than two clips.
+    """
+    if len(corpus) < 2:
+        raise FigureNotAllowed(
+            "CIDEr-D", f"its document frequencies need at least 2 clips, found {len(corpus)}"
+        )
+    rarity, unseen = _inverse_document_frequencies(corpus), math.log(len(corpus))
+    return [
+        SCALE * _similarity(_sentence(words, rarity, unseen), _sentence(reference, rarity, unseen))
+        for words, reference in pairs
+    ]
+
+
 def _inverse_document_frequencies(references: Sequence[Sequence[Words]]) -> dict[Ngram, float]:
     """log(clips / clips whose references hold the n-gram)."""
     documents: Counter[Ngram] = Counter()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..metrics.captioning import CAPTION_PROTOCOLS
+from ..metrics.dense_captions import THRESHOLDS
 from ..metrics.distribution import (
     DIVERSITY_PROTOCOLS,
     INFINITE_FID,
@@ -64,6 +65,8 @@ CONTRAST_FIGURES = (ORDER, MIRRORED_TEXT, REVERSED_MOTION)
 FACT_KINDS = ("action", "side", "direction", "count", "order")
 HALLUCINATED = {kind: f"hallucinated {kind}" for kind in FACT_KINDS}
 OMITTED = {kind: f"omitted {kind}" for kind in FACT_KINDS if kind != "order"}
+# Figures of captions of moments.
+SODA_PARTS = tuple(f"SODA (CIDEr-D) {part}" for part in ("precision", "recall", "F1"))
 
 # Each needs texts and motions of an evaluator, loading by loading.
 MATCHING = (FID, DIVERSITY, R_PRECISION, MM_DIST, DISTRIBUTION, SIMILARITY)
@@ -118,6 +121,12 @@ class FigureKind(NamedTuple):
 TRANSITION_FID = "transition FID"
 PART_R_PRECISION: Mapping[int, str] = {k: f"part R-precision top {k}" for k in TOPS}
 
+
+def cider_at(threshold: float | None) -> str:
+    """The printed name of CIDEr-D of moments that overlap by a tIoU; None: the mean over all of them."""
+    return "CIDEr-D, mean over tIoU" if threshold is None else f"CIDEr-D at tIoU {threshold:g}"
+
+
 _PARTS = ("precision", "recall", "F1")
 _NAMES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     (BERTSCORE, LARGER, tuple(f"LaMP-BertScore {part}" for part in _PARTS)),
@@ -144,6 +153,7 @@ _NAMES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     (EDITS, SMALLER, (DEVIATION, LARGEST_DEVIATION, ROOT_ERROR, KEYFRAME_ERROR)),
     (EDITS, LARGER, HIT_FIGURES),
     (CONTRASTS, LARGER, CONTRAST_FIGURES),
+    (CAPTIONS, LARGER, (*map(cider_at, (*THRESHOLDS, None)), *SODA_PARTS)),
     (CAPTIONS, SMALLER, (*HALLUCINATED.values(), *OMITTED.values())),
     (RECONSTRUCTION, SMALLER, (MPJPE, ROOT_RELATIVE_MPJPE, PA_MPJPE, ACCELERATION_ERROR)),
 )

@@ -21,14 +21,14 @@ from ..metrics.physics import PhysicalQuality
 from ..motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ..motion.motion import Motion
 from ..motion.skeleton import Skeleton
-from .edit_figures import score_edits
 from .contrasts import score_contrasts
+from .edit_figures import score_edits
 from .embedded import Embedded, embedded, joined, with_motions
 from .figures import (
     BERTSCORE,
     CAPTIONS,
-    EDITS,
     CONTRASTS,
+    EDITS,
     FID,
     MATCHING,
     MULTIMODALITY,
