@@ -36,7 +36,7 @@ COMMANDS = {
     ),
     "info": ("lamp_cli.cli.info", "Say what a bundle is, and how it was trained."),
     "check": ("lamp_cli.cli.check", "Say whether motions do what sentences say, clause by clause."),
-    "serve": ("lamp_cli.cli.serve", "Serve motions to Blender and other programs, and a page to try it in."),
+    "serve": ("lamp_cli.cli.serve", "Serve motions to Blender and others, and a page to try them in."),
     "score": ("lamp_cli.cli.score", "Measure motions and models by the field's protocols."),
 }
 
