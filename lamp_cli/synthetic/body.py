@@ -290,6 +290,12 @@ def reach(
     tracks.arm[:, side] += share[:, None] * (wanted - tracks.arm[:, side])
 
 
+def reach_both(tracks: Tracks, share: np.ndarray, goal: np.ndarray | tuple[float, float, float]) -> None:
+    """Turn both arms, as :func:`reach` turns one."""
+    for side in (0, 1):
+        reach(tracks, side, share, goal)
+
+
 def _solve_arm(joints: np.ndarray, tracks: Tracks, chest: np.ndarray, offsets: np.ndarray, side: int) -> None:
     arm, sign = tracks.arm[:, side], SIDES[side]
     collar = joints[:, 9] + turned(chest, offsets[13 + side])

@@ -19,10 +19,11 @@ from ..contacts import (
     set_upper,
     standing_contacts,
 )
-from ..gait import Gait, Path, pace, path_of, walk
+from ..gait import Gait, Path, pace, path_of
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
 from ..style import BodyStyle
 from ..time_curves import FPS, GRAVITY, drift, ease, smooth, snap, through, window
+from .walking import go, straight
 
 
 def _strides(style: BodyStyle, rng: np.random.Generator, speed: np.ndarray, end: float) -> Tracks:
@@ -89,8 +90,7 @@ def walk_to_run(style: BodyStyle, rng: np.random.Generator) -> Movement:
     speed = slow * pace(t, 0.2, seconds, 0.6, 1.4)
     speed += (top - slow) * pace(t, change, seconds, 1.2, 1.3)
     tracks = _strides(style, rng, speed, seconds)
-    truth = {"action": "walk to run", "direction": "forward", "distance": distance(tracks)}
-    return Movement(tracks, truth)
+    return straight("walk to run", tracks)
 
 
 def stop_and_start(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -101,8 +101,7 @@ def stop_and_start(style: BodyStyle, rng: np.random.Generator) -> Movement:
     t = np.arange(round((seconds + 2.0) * FPS)) / FPS
     speed = top * (pace(t, 0.2, halt) + pace(t, halt + wait, seconds))
     tracks = _strides(style, rng, speed, seconds)
-    truth = {"action": "stop and start", "direction": "forward", "distance": distance(tracks), "count": 2}
-    return Movement(tracks, truth)
+    return straight("stop and start", tracks, count=2)
 
 
 def hop(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -243,8 +242,7 @@ def stagger(style: BodyStyle, rng: np.random.Generator) -> Movement:
     tracks.head += noise[:, [5, 6, 4]] * [0.12, 0.14, 0.1]
     tracks.arm[:, :, 0] += np.maximum(0.35 * busy + 0.2 * noise[:, 6:8], 0.0)
     set_height(style, tracks, (), 0.0, [(0.2, 0.0), (0.9, -0.03), (t[-1] - 0.5, -0.03)])
-    truth = {"action": "stagger", "direction": "forward", "distance": distance(tracks)}
-    return Movement(tracks, truth)
+    return straight("stagger", tracks)
 
 
 def moonwalk(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -291,8 +289,7 @@ def figure_eight(style: BodyStyle, rng: np.random.Generator) -> Movement:
     gait = (
         Gait(swing=1.1, run=0.7, clearance=0.12, push=0.9, half_width=0.04, bend=0.08) if running else Gait()
     )
-    path = path_of(speed * profile, yaw, np.full(len(t), 2.4 if running else 1.9), seconds)
-    tracks = walk(style, path, gait, rng, pick_side(rng))
+    tracks = go(style, rng, gait, speed, 2.4 if running else 1.9, yaw, seconds=seconds)
     name = SIDE_NAMES[side]
     truth = {
         "action": "figure eight",
@@ -307,13 +304,9 @@ def figure_eight(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def carry(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks with a box held in front of the body."""
     seconds, share = rng.uniform(3.0, 6.5), rng.uniform(0.65, 1.2)
-    t = np.arange(round((seconds + 2) * FPS)) / FPS
-    path = path_of(
-        1.05 * share * pace(t, 0.2, seconds), 0 * t, np.full(len(t), 1.8 * np.sqrt(share)), seconds
-    )
     lean = rng.uniform(-0.12, 0.02)
     gait = Gait(arms=0.0, twist=0.06, bend=lean, crouch=0.01)
-    tracks = walk(style, path, gait, rng, pick_side(rng))
+    tracks = go(style, rng, gait, 1.05 * share, 1.8 * np.sqrt(share), seconds=seconds)
     half, high = rng.uniform(0.12, 0.24), rng.uniform(0.12, 0.32)
     front = rng.uniform(0.3, 0.38)
     turn = euler(tracks.yaw, 0 * tracks.yaw, 0 * tracks.yaw)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body import SIDES, Tracks, place_foot, reach
+from ..body import SIDES, Tracks, place_foot, reach_both
 from ..movement import SIDE_NAMES, Movement, pick_side
 from ..style import BodyStyle
 from ..time_curves import FPS, GRAVITY, ease, keys, quintic, snap
@@ -124,8 +124,7 @@ def _lean(
 def swing_arms(tracks: Tracks, swing: np.ndarray) -> None:
     """Both arms at once back (``swing`` (T,) negative), down (0) or ahead and up (positive)."""
     goal = np.stack([0.2 + 0.1 * np.abs(swing), -0.9 + 0.3 * swing**2, 0.55 * swing], axis=-1)
-    for side in (0, 1):
-        reach(tracks, side, np.clip(np.abs(swing) * 1.5, 0, 1), goal)
+    reach_both(tracks, np.clip(np.abs(swing) * 1.5, 0, 1), goal)
 
 
 def jump(style: BodyStyle, rng: np.random.Generator) -> Movement:

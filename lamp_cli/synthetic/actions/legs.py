@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body import SIDES, Tracks, place_foot, reach
+from ..body import SIDES, Tracks, place_foot, reach_both
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_hands, pick_side
 from ..style import BodyStyle
-from ..time_curves import FPS, bump, ease, keys, window
+from ..time_curves import FPS, bump, ease, keys, window, windows
 from .standing import stand_busy
-
-
-def _hands(tracks: Tracks, share: np.ndarray, goal: tuple[float, float, float]) -> None:
-    for side in (0, 1):
-        reach(tracks, side, share, goal)
 
 
 def squat(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Squats, once to three times."""
     count, deep = int(rng.choice([1, 1, 2, 3])), rng.uniform(0.3, 0.48)
     period = rng.uniform(1.6, 2.4) * style.tempo
-    tracks, t, start = stand_busy(style, rng, count * period, after=0.5)
-    share = np.zeros(len(t))
-    for at in start + period * np.arange(count):
-        share += window(t, at, at + period, 0.45 * period, 0.45 * period)
+    tracks, t, start, _ = stand_busy(style, rng, count * period, after=0.5)
+    share = windows(t, start, period, count, 0.45, 0.45)
     tracks.bend(share, low=deep, back=0.14, hips=0.45, spine=0.4, head=-0.5, knees=0.25)
     if rng.random() < 0.6:
-        _hands(tracks, share, (-0.05, 0.0, 0.9))
+        reach_both(tracks, share, (-0.05, 0.0, 0.9))
     return Movement(tracks, {"action": "squat", "count": count}, manners_of(period / 2.0))
 
 
@@ -42,7 +35,7 @@ def sit(style: BodyStyle, rng: np.random.Generator, down: bool) -> Movement:
     tracks.pelvis[:, 1] += 0.5 * lean - 0.05 * share
     tracks.spine[:, 1] += 0.5 * lean + 0.1 * share
     tracks.head[:, 1] -= 0.4 * lean
-    _hands(tracks, share, (0.02, -0.62, 0.5))
+    reach_both(tracks, share, (0.02, -0.62, 0.5))
     return Movement(tracks, {"action": "sit down" if down else "stand up"}, manners_of(style.tempo))
 
 
@@ -50,8 +43,7 @@ def pick_up(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Bends down and picks something up with one hand or both."""
     hands, name = pick_hands(rng)
     low = 1.1 * style.tempo
-    tracks, t, start = stand_busy(style, rng, 2 * low + 0.6, after=0.5)
-    share = window(t, start, start + 2 * low + 0.6, low, low)
+    tracks, t, start, share = stand_busy(style, rng, 2 * low + 0.6, low, after=0.5)
     tracks.bend(share, low=0.27, back=0.12, hips=0.75, spine=0.7, knees=0.15)
     for side in hands:
         out = 0.12 if len(hands) == 2 else 0.02
@@ -83,7 +75,7 @@ def kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side, count = pick_side(rng), int(rng.choice([1, 1, 2, 3]))
     high, far = rng.uniform(0.45, 0.95), rng.uniform(0.5, 0.68)
     period = 1.5 * style.tempo
-    tracks, t, start = stand_busy(style, rng, 0.4 + count * period, after=0.5)
+    tracks, t, start, _ = stand_busy(style, rng, 0.4 + count * period, after=0.5)
     share = window(t, start - 0.2, start + 0.5 + count * period, 0.45, 0.45)
     _shift(tracks, share, side, style.width)
     path, pitch, lifted = np.zeros((len(t), 3)), np.zeros(len(t)), np.zeros(len(t), bool)
@@ -108,20 +100,18 @@ def kick(style: BodyStyle, rng: np.random.Generator) -> Movement:
         tracks.arm[:, 1 - side, 0] += 0.5 * kickout
         lifted |= (t > at) & (t < knots[5])
     _lift_foot(style, tracks, side, path, pitch, lifted)
-    return Movement(
-        tracks, {"action": "kick", "side": SIDE_NAMES[side], "count": count}, manners_of(style.tempo)
-    )
+    truth = {"action": "kick", "side": SIDE_NAMES[side], "count": count}
+    return Movement(tracks, truth, manners_of(style.tempo))
 
 
 def lift_knee(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Lifts a knee and stands on one leg for a while."""
     side, hold = pick_side(rng), rng.uniform(0.6, 2.6)
-    tracks, t, start = stand_busy(style, rng, hold + 1.8, after=0.5)
-    share = window(t, start, start + hold + 1.8, 0.8, 0.8)
+    tracks, t, start, share = stand_busy(style, rng, hold + 1.8, 0.8, after=0.5)
     _shift(tracks, window(t, start - 0.2, start + hold + 2.0, 0.7, 0.7), side, style.width)
     path = share[:, None] * np.array([0.0, rng.uniform(0.32, 0.45), 0.12])
     _lift_foot(style, tracks, side, path, 0.4 * share, share > 1e-6)
-    _hands(tracks, share, (0.85, -0.25, 0.1))
+    reach_both(tracks, share, (0.85, -0.25, 0.1))
     other = SIDE_NAMES[1 - side]
     return Movement(tracks, {"action": "balance", "side": other, "lifted": SIDE_NAMES[side]})
 
@@ -129,7 +119,7 @@ def lift_knee(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def lunge(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Lunges forward with one leg and comes back."""
     side, far = pick_side(rng), rng.uniform(0.55, 0.8)
-    tracks, t, start = stand_busy(style, rng, 3.4, after=0.5)
+    tracks, t, start, _ = stand_busy(style, rng, 3.4, after=0.5)
     step = keys(t, (0.0, 0.0), (start, 0.0), (start + 0.7, 1.0), (start + 2.4, 1.0), (start + 3.1, 0.0))
     low = window(t, start + 0.4, start + 2.8, 0.7, 0.7)
     arc = bump((t - start) / 0.7) + bump((t - start - 2.4) / 0.7)

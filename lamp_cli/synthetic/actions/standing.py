@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body import SIDES, Tracks, reach
+from ..body import SIDES, Tracks, reach, reach_both
 from ..hand_goals import BOTH, path
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_hands, pick_side
 from ..style import BodyStyle
@@ -12,13 +12,17 @@ from ..time_curves import FPS, keys, window
 
 
 def stand_busy(
-    style: BodyStyle, rng: np.random.Generator, busy: float, after: float | None = None
-) -> tuple[Tracks, np.ndarray, float]:
-    """Standing tracks with ``busy`` seconds before the last ``after``; their times; when they begin."""
+    style: BodyStyle, rng: np.random.Generator, busy: float, rise: float = 0.6, after: float | None = None
+) -> tuple[Tracks, np.ndarray, float, np.ndarray]:
+    """Standing tracks with ``busy`` seconds before the last ``after``; their times; when they begin.
+
+    Last the share (T,) of what is done: it rises, and falls, in ``rise`` seconds.
+    """
     start = rng.uniform(0.2, 0.6)
     rest = rng.uniform(0.3, 0.8) if after is None else after
     tracks = style.stand(max(2.1, start + busy + rest), rng)
-    return tracks, np.arange(len(tracks)) / FPS, start
+    t = np.arange(len(tracks)) / FPS
+    return tracks, t, start, window(t, start, start + busy, rise, rise)
 
 
 def stand(style: BodyStyle, rng: np.random.Generator) -> Movement:
@@ -31,8 +35,7 @@ def wave(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Waves one hand or both."""
     arms, name = pick_hands(rng)
     count, period = int(rng.integers(3, 7)), rng.uniform(0.4, 0.65) * style.tempo
-    tracks, t, start = stand_busy(style, rng, count * period + 1.2)
-    share = window(t, start, start + count * period + 1.2, 0.6, 0.6)
+    tracks, t, start, share = stand_busy(style, rng, count * period + 1.2, 0.6)
     swing = np.sin(2 * np.pi * (t - start) / period) * 0.22 * style.energy
     high = rng.uniform(0.45, 0.7)
     for side in arms:
@@ -45,8 +48,7 @@ def raise_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Raises one arm or both overhead and lowers them."""
     arms, name = pick_hands(rng)
     hold = rng.uniform(0.4, 2.0)
-    tracks, t, start = stand_busy(style, rng, hold + 2.0 * style.tempo)
-    share = window(t, start, start + hold + 2.0 * style.tempo, 0.9 * style.tempo, 0.9 * style.tempo)
+    tracks, _, _, share = stand_busy(style, rng, hold + 2.0 * style.tempo, 0.9 * style.tempo)
     for side in arms:
         reach(tracks, side, share, (0.1, 0.95, 0.1))
     return Movement(tracks, {"action": "raise arms", "side": name}, manners_of(style.tempo))
@@ -54,21 +56,17 @@ def raise_arms(style: BodyStyle, rng: np.random.Generator) -> Movement:
 
 def arms_out(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Spreads both arms to the sides."""
-    tracks, t, start = stand_busy(style, rng, 3.0)
-    share = window(t, start, start + 3.0, 0.8 * style.tempo, 0.8 * style.tempo)
-    for side in BOTH:
-        reach(tracks, side, share, (0.98, 0.0, 0.05))
+    tracks, _, _, share = stand_busy(style, rng, 3.0, 0.8 * style.tempo)
+    reach_both(tracks, share, (0.98, 0.0, 0.05))
     return Movement(tracks, {"action": "arms out", "side": "both"})
 
 
 def clap(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Claps some times."""
     count, period = int(rng.integers(2, 7)), rng.uniform(0.35, 0.55) * style.tempo
-    tracks, t, start = stand_busy(style, rng, count * period + 1.0)
-    share = window(t, start, start + count * period + 1.0, 0.5, 0.5)
+    tracks, t, start, share = stand_busy(style, rng, count * period + 1.0, 0.5)
     apart = 0.5 * (1 + np.cos(2 * np.pi * np.clip((t - start - 0.5) / period, 0, count)))
-    for side in BOTH:
-        reach(tracks, side, share, path(-0.27 + 0.3 * apart, -0.1, 0.55))
+    reach_both(tracks, share, path(-0.27 + 0.3 * apart, -0.1, 0.55))
     return Movement(tracks, {"action": "clap", "count": count}, manners_of(period / 0.45))
 
 
@@ -77,10 +75,8 @@ def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side, count = pick_side(rng), int(rng.integers(1, 4))
     alternating = count > 1 and rng.random() < 0.35
     period = rng.uniform(0.6, 0.9) * style.tempo
-    tracks, t, start = stand_busy(style, rng, count * period + 1.4)
-    guard = window(t, start, start + count * period + 1.4, 0.55, 0.55)
-    for arm in BOTH:
-        reach(tracks, arm, guard, (-0.1, 0.0, 0.38))
+    tracks, t, start, guard = stand_busy(style, rng, count * period + 1.4, 0.55)
+    reach_both(tracks, guard, (-0.1, 0.0, 0.38))
     for number in range(count):
         arm = side if not alternating or number % 2 == 0 else 1 - side
         at = start + 0.6 + number * period
@@ -95,7 +91,7 @@ def punch(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def throw(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Throws something overhand."""
     side = pick_side(rng)
-    tracks, t, start = stand_busy(style, rng, 2.2)
+    tracks, t, start, _ = stand_busy(style, rng, 2.2)
     hand = keys(
         t,
         (0.0, (0.1, -0.95, 0.05)),
@@ -115,8 +111,7 @@ def throw(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def drink(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Takes a drink."""
     side = pick_side(rng)
-    tracks, t, start = stand_busy(style, rng, 3.2)
-    share = window(t, start, start + 3.2, 0.9, 0.9)
+    tracks, t, start, share = stand_busy(style, rng, 3.2, 0.9)
     reach(tracks, side, share, (-0.24, 0.22, 0.36))
     tracks.head[:, 1] -= 0.3 * window(t, start + 0.8, start + 2.5, 0.4, 0.4)
     return Movement(tracks, {"action": "drink", "side": SIDE_NAMES[side]})
@@ -125,16 +120,15 @@ def drink(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def phone(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Holds a phone to the ear."""
     side = pick_side(rng)
-    tracks, t, start = stand_busy(style, rng, 4.0)
-    reach(tracks, side, window(t, start, start + 4.0, 0.8, 0.8), (0.02, 0.36, 0.18))
+    tracks, _, _, share = stand_busy(style, rng, 4.0, 0.8)
+    reach(tracks, side, share, (0.02, 0.36, 0.18))
     return Movement(tracks, {"action": "phone", "side": SIDE_NAMES[side]})
 
 
 def bow(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Bows."""
     hold, deep = rng.uniform(0.2, 1.0), rng.uniform(0.5, 0.95)
-    tracks, t, start = stand_busy(style, rng, hold + 2.0 * style.tempo)
-    share = window(t, start, start + hold + 2.0 * style.tempo, 0.9 * style.tempo, 0.9 * style.tempo)
+    tracks, _, _, share = stand_busy(style, rng, hold + 2.0 * style.tempo, 0.9 * style.tempo)
     tracks.bend(share, back=0.12 * deep, hips=0.55 * deep, spine=0.65 * deep)
     return Movement(tracks, {"action": "bow"}, manners_of(style.tempo))
 
@@ -142,7 +136,7 @@ def bow(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def move_head(action: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Nods ("nod") or shakes the head ("shake head")."""
     count, period = int(rng.integers(2, 5)), rng.uniform(0.6, 0.9) * style.tempo
-    tracks, t, start = stand_busy(style, rng, count * period)
+    tracks, t, start, _ = stand_busy(style, rng, count * period)
     wave_ = np.sin(2 * np.pi * np.clip((t - start) / period, 0, count))
     tracks.head[:, 1 if action == "nod" else 0] += 0.4 * style.energy * wave_
     return Movement(tracks, {"action": action, "count": count})
@@ -151,7 +145,7 @@ def move_head(action: str, style: BodyStyle, rng: np.random.Generator) -> Moveme
 def look_around(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Looks to both sides."""
     first = pick_side(rng)
-    tracks, t, start = stand_busy(style, rng, 4.0)
+    tracks, t, start, _ = stand_busy(style, rng, 4.0)
     sign = SIDES[first]
     look = keys(
         t,
@@ -171,10 +165,8 @@ def look_around(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def stretch(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Stretches sideways with the arms overhead."""
     side = pick_side(rng)
-    tracks, t, start = stand_busy(style, rng, 4.2)
-    share = window(t, start, start + 4.2, 1.0, 1.0)
-    for arm in BOTH:
-        reach(tracks, arm, share, (-0.05, 0.97, 0.05))
+    tracks, t, start, share = stand_busy(style, rng, 4.2, 1.0)
+    reach_both(tracks, share, (-0.05, 0.97, 0.05))
     lean = window(t, start + 1.0, start + 3.2, 0.8, 0.8)
     tracks.spine[:, 2] += 0.5 * lean * SIDES[side]
     tracks.pelvis[:, 2] += 0.08 * lean * SIDES[side]
@@ -184,8 +176,7 @@ def stretch(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def sway(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Sways from side to side, as in a slow dance."""
     period, seconds = rng.uniform(1.1, 1.8), rng.uniform(4.0, 6.5)
-    tracks, t, start = stand_busy(style, rng, seconds)
-    share = window(t, start, start + seconds, 0.8, 0.8)
+    tracks, t, start, share = stand_busy(style, rng, seconds, 0.8)
     swing = np.sin(2 * np.pi * (t - start) / period) * share
     tracks.root[:, 0] += 0.07 * swing
     tracks.root[:, 1] -= 0.025 * share

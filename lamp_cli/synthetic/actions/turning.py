@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body import SIDES, place_foot, reach
+from ..body import SIDES, place_foot, reach, reach_both
 from ..hand_goals import path
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
 from ..style import BodyStyle
@@ -42,8 +42,7 @@ def spin(style: BodyStyle, rng: np.random.Generator) -> Movement:
     place_foot(tracks, side, x + out, z + ahead, yaw + free_toe, 0.14 * drawn, 0.5 * drawn)
     tracks.planted[:, side] &= drawn < 1e-6
     high = rng.uniform(-0.35, 0.05)
-    for arm in (0, 1):
-        reach(tracks, arm, share, path(0.75 - 0.65 * drawn, high, 0.25 + 0.3 * drawn))
+    reach_both(tracks, share, path(0.75 - 0.65 * drawn, high, 0.25 + 0.3 * drawn))
     name = SIDE_NAMES[side]
     words = {"clock": ("counterclockwise", "clockwise")[side]}
     angle = int(360 * rounds * sign)

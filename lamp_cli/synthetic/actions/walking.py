@@ -28,7 +28,7 @@ def _speed_words(share: float) -> tuple[str, ...]:
     return ()
 
 
-def _go(
+def go(
     style: BodyStyle,
     rng: np.random.Generator,
     gait: Gait,
@@ -51,7 +51,8 @@ def _go(
     )
 
 
-def _straight(action: str, tracks: Tracks, manners: tuple[str, ...] = (), **further: float) -> Movement:
+def straight(action: str, tracks: Tracks, manners: tuple[str, ...] = (), **further: float) -> Movement:
+    """The movement of going forward, and how far."""
     truth = {"action": action, "direction": "forward", "distance": distance(tracks), **further}
     return Movement(tracks, truth, manners)
 
@@ -59,16 +60,16 @@ def _straight(action: str, tracks: Tracks, manners: tuple[str, ...] = (), **furt
 def walk_forward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks straight ahead."""
     share = rng.uniform(0.55, 1.5)
-    tracks = _go(style, rng, WALK, 1.15 * share, 1.8 * np.sqrt(share))
-    straight = _straight("walk", tracks, _speed_words(share), speed=round(share, 2))
-    return replace(straight, words={"stops": True})
+    tracks = go(style, rng, WALK, 1.15 * share, 1.8 * np.sqrt(share))
+    said = straight("walk", tracks, _speed_words(share), speed=round(share, 2))
+    return replace(said, words={"stops": True})
 
 
 def walk_backward(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks backwards."""
     share = rng.uniform(0.6, 1.35)
     gait = Gait(push=0.3, strike=0.3, clearance=0.05, arms=0.6)
-    tracks = _go(style, rng, gait, 0.75 * share, 1.6 * np.sqrt(share), travel=np.pi)
+    tracks = go(style, rng, gait, 0.75 * share, 1.6 * np.sqrt(share), travel=np.pi)
     truth = {"action": "walk backward", "direction": "backward", "distance": distance(tracks)}
     return Movement(tracks, truth, _speed_words(share))
 
@@ -78,7 +79,7 @@ def sidestep(style: BodyStyle, rng: np.random.Generator) -> Movement:
     side, share = pick_side(rng), rng.uniform(0.7, 1.3)
     gait = Gait(push=0.15, strike=0.1, clearance=0.05, half_width=0.11, arms=0.2, twist=0.02)
     travel = np.pi / 2 if side == 0 else -np.pi / 2
-    tracks = _go(style, rng, gait, 0.5 * share, 1.7 * np.sqrt(share), travel=travel)
+    tracks = go(style, rng, gait, 0.5 * share, 1.7 * np.sqrt(share), travel=travel)
     name = SIDE_NAMES[side]
     truth = {"action": "sidestep", "direction": name, "side": name, "distance": distance(tracks)}
     return Movement(tracks, truth, _speed_words(share))
@@ -87,23 +88,23 @@ def sidestep(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def jog(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Jogs straight ahead."""
     share = rng.uniform(0.8, 1.2)
-    tracks = _go(style, rng, JOG, 2.1 * share, 2.5, seconds=rng.uniform(2.5, 4.5))
-    return _straight("jog", tracks, ("lightly", "") if share < 1 else ())
+    tracks = go(style, rng, JOG, 2.1 * share, 2.5, seconds=rng.uniform(2.5, 4.5))
+    return straight("jog", tracks, ("lightly", "") if share < 1 else ())
 
 
 def run(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Runs straight ahead."""
     share = rng.uniform(0.85, 1.25)
-    tracks = _go(style, rng, RUN, 3.2 * share, 2.75, seconds=rng.uniform(2.2, 3.8))
-    return _straight("run", tracks, ("quickly", "fast") if share > 1 else ())
+    tracks = go(style, rng, RUN, 3.2 * share, 2.75, seconds=rng.uniform(2.2, 3.8))
+    return straight("run", tracks, ("quickly", "fast") if share > 1 else ())
 
 
 def sprint(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Sprints straight ahead: long quick strides, the trunk bent into them."""
     top = rng.uniform(4.0, 4.9)
     gait = replace(RUN, clearance=0.26, bend=0.24, arms=1.25, crouch=0.035)
-    tracks = _go(style, rng, gait, top, 3.35, seconds=rng.uniform(1.9, 2.9))
-    return _straight("sprint", tracks, speed=round(top, 1))
+    tracks = go(style, rng, gait, top, 3.35, seconds=rng.uniform(1.9, 2.9))
+    return straight("sprint", tracks, speed=round(top, 1))
 
 
 def circle(style: BodyStyle, rng: np.random.Generator, running: bool) -> Movement:
@@ -115,7 +116,7 @@ def circle(style: BodyStyle, rng: np.random.Generator, running: bool) -> Movemen
     profile = pace(np.arange(frames) / FPS, 0.2, seconds)
     angle = SIDES[side] * rng.uniform(0.85, 1.15) * 2 * np.pi
     yaw = angle * np.cumsum(profile) / profile.sum()
-    tracks = _go(style, rng, gait, speed, cadence, yaw, seconds=seconds)
+    tracks = go(style, rng, gait, speed, cadence, yaw, seconds=seconds)
     clock = "counterclockwise" if side == 0 else "clockwise"
     truth = {
         "action": "jog in a circle" if running else "walk in a circle",
@@ -132,7 +133,7 @@ def walk_curve(style: BodyStyle, rng: np.random.Generator) -> Movement:
     frames = round((seconds + 2) * FPS)
     angle = SIDES[side] * np.radians(rng.uniform(60, 130))
     yaw = angle * np.clip(np.arange(frames) / FPS / seconds, 0, 1)
-    tracks = _go(style, rng, WALK, rng.uniform(0.9, 1.3), 1.85, yaw, seconds=seconds)
+    tracks = go(style, rng, WALK, rng.uniform(0.9, 1.3), 1.85, yaw, seconds=seconds)
     name = SIDE_NAMES[side]
     degrees = round(float(np.degrees(angle)))
     truth = {"action": "walk in a curve", "direction": name, "side": name, "angle": degrees}
@@ -146,7 +147,7 @@ def zigzag(style: BodyStyle, rng: np.random.Generator) -> Movement:
     yaw = smooth(
         np.radians(38) * np.sign(np.sin(2 * np.pi * t / period)) * (1 if pick_side(rng) else -1), 4.0
     )
-    tracks = _go(style, rng, WALK, rng.uniform(1.0, 1.3), 1.9, yaw, seconds=seconds)
+    tracks = go(style, rng, WALK, rng.uniform(1.0, 1.3), 1.9, yaw, seconds=seconds)
     return Movement(tracks, {"action": "zigzag", "direction": "forward"})
 
 
@@ -158,7 +159,7 @@ def turn(style: BodyStyle, rng: np.random.Generator) -> Movement:
     profile = pace(np.arange(frames) / FPS, 0.2, seconds + 0.2, 0.4, 0.4)
     yaw = SIDES[side] * np.radians(degrees) * np.cumsum(profile) / profile.sum()
     gait = Gait(push=0.25, strike=0.0, clearance=0.05, half_width=0.09, arms=0.2, sway=0.015)
-    tracks = _go(style, rng, gait, 0.0, 1.9, yaw, seconds=seconds + 0.3)
+    tracks = go(style, rng, gait, 0.0, 1.9, yaw, seconds=seconds + 0.3)
     name = SIDE_NAMES[side]
     truth = {"action": "turn", "side": name, "direction": name, "angle": degrees if side == 0 else -degrees}
     return Movement(tracks, truth, words={"degrees": degrees})
@@ -188,5 +189,5 @@ _MANNERS = {
 def in_manner(action: str, style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks on the toes, bent low, with high knees or with a limp."""
     gait, speed, cadence = _MANNERS[action]
-    tracks = _go(style, rng, gait, speed * rng.uniform(0.85, 1.15), cadence)
-    return _straight(action, tracks)
+    tracks = go(style, rng, gait, speed * rng.uniform(0.85, 1.15), cadence)
+    return straight(action, tracks)
