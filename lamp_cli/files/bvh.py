@@ -22,7 +22,7 @@ from ..motion.motion import Motion
 from ..motion.plausibility import ImplausibleMotionError, plausible_body
 from ..motion.skeleton import HUMANML3D
 from ..storage import write_text
-from .joint_names import END, JointPlaces, UnknownSkeletonError
+from .joint_names import END, JointPlaces, UnknownSkeletonError, ancestors
 from .reading import AS_STORED, Reading, is_of_this_world
 
 AXES = {"x": 0, "y": 1, "z": 2}
@@ -112,9 +112,10 @@ def read_bvh(path: Path) -> BvhClip:
     when the file cannot be read.
     """
     text = path.read_bytes().decode("utf-8", errors="replace").lstrip("\ufeff")
-    head, found, tail = _split_at_motion(text)
-    if not found or "HIERARCHY" not in head.upper():
+    found = re.search(r"^\s*MOTION\s*$", text, flags=re.IGNORECASE | re.MULTILINE)
+    if found is None or "HIERARCHY" not in text[: found.start()].upper():
         raise ValueError(f"{path}: no BVH file; expected HIERARCHY and MOTION")
+    head, tail = text[: found.start()], text[found.end() :]
     names, parents, offsets, channels = _hierarchy(head, path)
     count = sum(map(len, channels))
     frames = re.match(r"\s*Frames:\s*(\d+)\s+Frame\s+Time:\s*(\S+)", tail, flags=re.IGNORECASE)
@@ -256,11 +257,6 @@ def _steady_angles(rotations: np.ndarray) -> np.ndarray:
     return angles
 
 
-def _split_at_motion(text: str) -> tuple[str, str, str]:
-    found = re.search(r"^\s*MOTION\s*$", text, flags=re.IGNORECASE | re.MULTILINE)
-    return (text, "", "") if found is None else (text[: found.start()], found[0], text[found.end() :])
-
-
 def _hierarchy(
     text: str, path: Path
 ) -> tuple[tuple[str, ...], tuple[int, ...], np.ndarray, tuple[tuple[str, ...], ...]]:
@@ -277,23 +273,16 @@ def _hierarchy(
         if not words:
             continue
         kind = words[0].upper()
-        if kind in ("ROOT", "JOINT"):
-            name = " ".join(words[1:]).removesuffix("{").strip()
+        if kind in ("ROOT", "JOINT", "END"):
             parent = open_joints[-1] if open_joints else -1
+            name = " ".join(words[1:]).removesuffix("{").strip()
             if kind == "ROOT" and names:
                 raise ValueError(f"{path}: holds several hierarchies, expected one")
-            if not name or (kind == "JOINT" and parent < 0) or len(names) == MOST_JOINTS:
+            too_many = kind != "END" and (not name or len(names) == MOST_JOINTS)
+            if too_many or (kind != "ROOT" and parent < 0):
                 raise ValueError(f"{path}: the hierarchy is broken at {line.strip()!r}")
-            names.append(name)
+            names.append(f"{names[parent]}{END}" if kind == "END" else name)
             parents.append(parent)
-            offsets.append([0.0, 0.0, 0.0])
-            channels.append(())
-            entered = len(names) - 1
-        elif kind == "END":
-            if not open_joints:
-                raise ValueError(f"{path}: the hierarchy is broken at {line.strip()!r}")
-            names.append(f"{names[open_joints[-1]]}{END}")
-            parents.append(open_joints[-1])
             offsets.append([0.0, 0.0, 0.0])
             channels.append(())
             entered = len(names) - 1
@@ -396,14 +385,7 @@ def _with_thorax(clip: BvhClip, places: np.ndarray, turns: np.ndarray) -> tuple[
             shift = turns[:, chest] @ clip.offsets[chest]
             moved = places.copy()
             for joint in range(len(clip.names)):
-                if joint != chest and chest in _chain(clip.parents, joint):
+                if joint != chest and chest in ancestors(joint, clip.parents):
                     moved[:, joint] += shift
             return moved, True
     return places, False
-
-
-def _chain(parents: Sequence[int], joint: int) -> list[int]:
-    chain = [joint]
-    while parents[chain[-1]] >= 0:
-        chain.append(parents[chain[-1]])
-    return chain

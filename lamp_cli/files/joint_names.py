@@ -238,10 +238,7 @@ class JointPlaces:
 
     def _ancestors(self, joint: int | None) -> list[int]:
         assert joint is not None
-        chain = [joint]
-        while self._parents[chain[-1]] >= 0:
-            chain.append(self._parents[chain[-1]])
-        return chain
+        return ancestors(joint, self._parents)
 
     def _common_ancestor(self, first: int | None, second: int | None) -> int:
         others = set(self._ancestors(second))
@@ -255,6 +252,11 @@ class JointPlaces:
         """Joints from ``above`` down to ``below``, both included; only these two where no bones join them."""
         chain = self._ancestors(below)
         return chain[: chain.index(above) + 1][::-1] if above in chain else [above, chain[0]]
+
+
+def ancestors(joint: int, parents: Sequence[int]) -> list[int]:
+    """A joint and all that it hangs on, the root last."""
+    return [joint] if parents[joint] < 0 else [joint, *ancestors(parents[joint], parents)]
 
 
 def _common_prefix(names: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ from .asf_amc import is_amc, load_amc
 from .body_model import BodyModelError
 from .bvh import load_bvh
 from .joint_names import read_joint_map
-from .read_gltf import is_gltf, load_gltf
+from .read_gltf import load_gltf
 from .reading import AS_STORED, Reading
 from .smpl import ESTIMATED, RATES, holds_poses, model_joints, neutral_joints, read_poses
 
@@ -90,19 +90,21 @@ def load_takes(
     Raises :class:`MotionFileError` for a file that cannot be read at all.
     """
     path = Path(path)
-    if is_bvh(path) or is_amc(path):
+    begin = b""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            begin = file.read(64)
+    is_bvh = begin.removeprefix(b"\xef\xbb\xbf").lstrip().upper().startswith(b"HIERARCHY")
+    if begin.startswith(b"glTF") or is_bvh or is_amc(path):
         try:
-            yield "", load_bvh(path, reading) if is_bvh(path) else load_amc(path, reading)
+            if begin.startswith(b"glTF"):
+                yield from load_gltf(path, reading)
+            else:
+                yield "", load_bvh(path, reading) if is_bvh else load_amc(path, reading)
         except ValueError as error:
             raise MotionFileError(str(error)) from None
         return
-    if is_gltf(path):
-        try:
-            yield from load_gltf(path, reading)
-        except ValueError as error:
-            raise MotionFileError(str(error)) from None
-        return
-    poses = _smpl_archive(path)
+    poses = _smpl_archive(path) if begin.startswith(b"PK") else None
     if poses is not None:
         yield "", _smpl_motion(poses, path, reading)
         return
@@ -148,21 +150,8 @@ def _is_one_motion(path: Path) -> bool:
     return suffix in NEAREST_TO_THE_MOTION
 
 
-def is_bvh(path: Path) -> bool:
-    """Whether a file begins as BVH files do."""
-    if path.is_dir():
-        return False
-    with path.open("rb") as file:
-        return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().upper().startswith(b"HIERARCHY")
-
-
 def _smpl_archive(path: Path) -> dict[str, np.ndarray] | None:
-    """The arrays of an archive of SMPL poses; None for any other file."""
-    if path.is_dir():
-        return None
-    with path.open("rb") as file:
-        if file.read(2) != b"PK":
-            return None
+    """The arrays of a zip archive of SMPL poses; None for any other archive."""
     try:
         with array_archive(path) as archive:
             if not holds_poses(archive.files):

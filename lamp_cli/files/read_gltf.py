@@ -50,14 +50,6 @@ class _NoGltfError(ValueError):
     """Why a file cannot be read, in words of ours."""
 
 
-def is_gltf(path: Path) -> bool:
-    """Whether a file begins as binary glTF files do."""
-    if path.is_dir():
-        return False
-    with path.open("rb") as file:
-        return file.read(4) == b"glTF"
-
-
 def load_gltf(path: Path, reading: Reading = AS_STORED) -> list[tuple[str, Motion]]:
     """Name ("" where there is one alone) and motion of every animation that turns joints.
 
