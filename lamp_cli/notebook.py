@@ -53,15 +53,10 @@ class Model:
         ``ValueError`` for a bundle that cannot be read or a device that is not there.
         """
         self.name = str(name)
-        self._bundle = load_bundle(name, device)
-
-    @property
-    def bundle(self) -> Bundle:
-        """The networks with their vocabulary and statistics."""
-        return self._bundle
+        self.bundle = load_bundle(name, device)
 
     def __repr__(self) -> str:
-        return f"Model({self.name!r}, {self._bundle.skeleton.name}, on {self._bundle.device})"
+        return f"Model({self.name!r}, {self.bundle.skeleton.name}, on {self.bundle.device})"
 
     @overload
     def generate(self, sentences: str, *, samples: None = None, **options: Any) -> Motion: ...
@@ -133,7 +128,7 @@ class Model:
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
         lengths: list[int | None] = list(_for_each(frames, texts))
         if seconds is not None:
-            lengths = [frames_of_seconds(each, self._bundle.config.fps) for each in _for_each(seconds, texts)]
+            lengths = [frames_of_seconds(each, self.bundle.config.fps) for each in _for_each(seconds, texts)]
         prompts = [Prompt(text, length) for text, length in zip(texts, lengths, strict=True)]
         if timeline is not None:
             if texts or seconds or frames:
@@ -148,12 +143,12 @@ class Model:
             chosen, 1 if samples is None else samples, sampling, clean_up, candidates, precision
         )
         if check is False:
-            made = list(generate_motions(self._bundle, prompts, options))
+            made = list(generate_motions(self.bundle, prompts, options))
         else:
             most = MOST_DRAWS if check is True else check
-            kept = generate_checked(self._bundle, prompts, options, most)
+            kept = generate_checked(self.bundle, prompts, options, most)
             made = [dataclasses.replace(k.motion, notes=(*k.motion.notes, k.sentence)) for k in kept]
-        remarks = remarks_on(self._bundle, texts, generating=True)
+        remarks = remarks_on(self.bundle, texts, generating=True)
         motions = [_delivered(motion, remarks, clean_up) for motion in made]
         one = (sequence and timeline is None) or isinstance(sentences, str)
         return motions[0] if one and motions and samples is None else motions
@@ -210,9 +205,9 @@ class Model:
         sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
         chosen = secrets.randbelow(2**31) if seed is None else seed
         options = EditOptions(chosen, 1 if samples is None else samples, sampling, candidates, precision)
-        remarks = remarks_on(self._bundle, [text] if text.strip() else [], generating=True)
+        remarks = remarks_on(self.bundle, [text] if text.strip() else [], generating=True)
         said = tuple(note for each in remarks.values() for note in each.sentences(text, "the span is"))
-        edits = edit_motion(self._bundle, read, gap, text, options)
+        edits = edit_motion(self.bundle, read, gap, text, options)
         motions = [dataclasses.replace(made, notes=said) for made in edits]
         return motions[0] if samples is None else motions
 
@@ -261,7 +256,7 @@ class Model:
         The index of the folder is brought up to date first. Raises ``ValueError`` for a folder without
         motions.
         """
-        return find(self._bundle, query, library, top, rerank=rerank)
+        return find(self.bundle, query, library, top, rerank=rerank)
 
     @overload
     def similarity(self, motion: MotionOrFile, sentences: str) -> float: ...
@@ -275,8 +270,8 @@ class Model:
         Of a long motion its best window counts. Warns of a sentence unlike those of training, or too long.
         """
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
-        warn_of(remarks_on(self._bundle, texts), "its similarity is")
-        ranked = dict(rank_texts(self._bundle, _motion(motion), texts))
+        warn_of(remarks_on(self.bundle, texts), "its similarity is")
+        ranked = dict(rank_texts(self.bundle, _motion(motion), texts))
         values = [ranked[text] for text in texts]
         return values[0] if isinstance(sentences, str) else values
 
@@ -310,7 +305,7 @@ class Model:
         options = ScoreOptions(
             tuple(metrics), repetitions, secrets.randbelow(2**31) if seed is None else seed, tuple(protocols)
         )
-        bundle = self._bundle
+        bundle = self.bundle
         captioned = options.wants(BERTSCORE, CAPTIONS) and bundle.config.model.captioner is not None
         choice = ModelChoice(
             self.name, bundle.device, tuple(evaluators), encoder, captioner=captioned, precision=precision
@@ -333,9 +328,9 @@ class Model:
         return score_pairs(examples_of_pairs(pairs), models, options)
 
     def _with_captioner(self) -> Bundle:
-        if self._bundle.captioner is None:
-            self._bundle = add_captioner(self._bundle, self.name)
-        return self._bundle
+        if self.bundle.captioner is None:
+            self.bundle = add_captioner(self.bundle, self.name)
+        return self.bundle
 
 
 def load(name: str | Path = "lamp-mini", device: str | torch.device = "auto") -> Model:

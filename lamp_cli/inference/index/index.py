@@ -132,7 +132,9 @@ def update_index(
     report = IndexReport(files=len(paths))
     with _locked(folder, notify):
         hashes = {str(path.relative_to(root)): content_hash(path) for path in paths}
-        key = _embedding_key(bundle, reading)
+        # What the embeddings of given files, and the notes on them, depend on.
+        parts = [INDEX_VERSION, LONGEST_CLIP, HOP, reading.fps, fingerprint(bundle), *reading.facts()]
+        key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
         shards = _read_shards(folder, key, set(hashes.values()))
         known = {content for shard in shards for content, *_ in shard.rows}
         missing = {content: root / name for name, content in hashes.items() if content not in known}
@@ -181,12 +183,6 @@ def _holder_name(holder: Path) -> str:
         return holder.read_text(encoding="utf-8").strip() or "another process"
     except (OSError, UnicodeDecodeError):
         return "another process"
-
-
-def _embedding_key(bundle: Bundle, reading: Reading) -> str:
-    """What the embeddings of given files, and the notes on them, depend on."""
-    parts = [INDEX_VERSION, LONGEST_CLIP, HOP, reading.fps, fingerprint(bundle), *reading.facts()]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def _embed(bundle: Bundle, missing: dict[str, Path], reading: Reading) -> Iterator[_Shard]:
