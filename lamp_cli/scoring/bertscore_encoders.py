@@ -35,14 +35,9 @@ class TextTransformerEncoder:
         self._qformer = qformer
         self._vocabulary = vocabulary
         self._limit = limit
-        self._name = name
+        self.name = name
         self._device = device
         self._outer = np.array([vocabulary.pieces.index("[CLS]"), vocabulary.end])
-
-    @property
-    def name(self) -> str:
-        """The network and its layer."""
-        return self._name
 
     def encode(self, sentences: Sequence[str]) -> list[TokenStates]:
         """Float32 states of every sentence; sentences of as many tokens share a batch."""

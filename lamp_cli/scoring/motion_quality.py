@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data.batches import batched
+from ..data.batches import batched, collate
 from ..inference import BATCH_SIZE
 from ..metrics.feet import CONTACT_CONSISTENCY, FOOT_FIGURES
 from ..metrics.measurement import FigureNotAllowed, Measurement, mean_and_interval
@@ -114,12 +114,10 @@ def decoded_features(bundle: Bundle, batch: list[np.ndarray]) -> list[np.ndarray
     """Features (T_i, C) encoded to codes and decoded again, T_i whole tokens."""
     import torch
 
-    lengths = torch.tensor([len(motion) for motion in batch], device=bundle.device)
-    rows = np.zeros((len(batch), int(lengths.max()), batch[0].shape[1]), np.float32)
-    for row, motion in zip(rows, batch, strict=True):
-        row[: len(motion)] = bundle.statistics.normalise(motion)
+    rows = collate([bundle.statistics.normalise(m) for m in batch], ("",) * len(batch), np.arange(len(batch)))
+    lengths = torch.from_numpy(rows.lengths).to(bundle.device)
     with torch.inference_mode():
-        codes = bundle.tokenizer.encode(torch.from_numpy(rows).to(bundle.device), lengths)
+        codes = bundle.tokenizer.encode(torch.from_numpy(rows.features).to(bundle.device), lengths)
         tokens = lengths // bundle.tokenizer.config.frames_per_token
         decoded = bundle.tokenizer.decode(codes, tokens).float().cpu().numpy()
     return [

@@ -170,7 +170,7 @@ def _draw_runs(panel: SubFigure, runs: Mapping[str, Sequence[Measurement]]) -> N
         for place, (_, number, m) in enumerate(points):
             colour = _COLOURS[number % len(_COLOURS)]
             axes.errorbar(m.value, place, xerr=m.interval, fmt="o", color=colour, capsize=3, markersize=5)
-        labels = [_run_label(name, m, len(runs)) for name, _, m in points]
+        labels = [m.subject if len(runs) == 1 else f"{name}: {m.subject}" for name, _, m in points]
         axes.set_yticks(range(len(points)), labels, fontsize=8)
         axes.set_ylim(len(points) - 0.4, -0.6)
         axes.tick_params(axis="x", labelsize=8)
@@ -179,7 +179,3 @@ def _draw_runs(panel: SubFigure, runs: Mapping[str, Sequence[Measurement]]) -> N
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[len(metrics) :]:
         axes.set_visible(False)
-
-
-def _run_label(name: str, measurement: Measurement, runs: int) -> str:
-    return measurement.subject if runs == 1 else f"{name}: {measurement.subject}"

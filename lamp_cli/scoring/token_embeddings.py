@@ -47,18 +47,16 @@ class HuggingFaceEncoder:
         with _as_one_sentence(model), _quiet():
             self._model = AutoModel.from_pretrained(model, config=config, local_files_only=local)
             self._tokenizer = AutoTokenizer.from_pretrained(
-                model, local_files_only=local, add_prefix_space=_prefix_space(config.model_type)
+                model,
+                local_files_only=local,
+                # Byte-level vocabularies tell a word at the beginning from others: ``bert-score`` adds it.
+                add_prefix_space=config.model_type in ("roberta", "gpt2"),
             )
         self._model.eval().requires_grad_(False).to(device)
         self._limit = _longest(self._tokenizer, config)
-        self._name = f"{Path(model).name if folder else model}, layer {layers}"
+        self.name = f"{Path(model).name if folder else model}, layer {layers}"
         self._device = device
         self._batch_size = batch_size
-
-    @property
-    def name(self) -> str:
-        """The model and the layer."""
-        return self._name
 
     def encode(self, sentences: Sequence[str]) -> list[TokenStates]:
         """Float32 states of every sentence, cut to the model's longest input."""
@@ -154,11 +152,6 @@ def _layer(model: str, layer: int | None, layers: int) -> int:
     if not 0 <= layer <= layers:
         raise ValueError(f"{model}: expected a layer from 0 to {layers}, found {layer}")
     return layer
-
-
-def _prefix_space(kind: str) -> bool:
-    """Byte-level vocabularies tell a word at the beginning from others; ``bert-score`` adds the space."""
-    return kind in ("roberta", "gpt2")
 
 
 def _longest(tokenizer: Any, config: Any) -> int:
