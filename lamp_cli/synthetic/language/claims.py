@@ -158,17 +158,13 @@ def normalised(sentence: str) -> str:
     text = re.sub(
         r"\b(?:at|with|in) (?:(?!at |with |in |clockwise|counter|circ)[a-z]+ ){0,3}"
         r"(?:pace|speed|manner|motion|fashion)\b",
-        _slow,
+        lambda match: "slow" if "slow" in match[0] else "",
         text,
     )
     text = re.sub(r"\bin turn\b", "alternate", text)
     # Where one comes from is not what one does.
     text = re.sub(r"\bfrom (?:sit|seat)(?: down)?(?: position)?\b", "from chair", text)
     return re.sub(r"\bfrom (?:lie|kneel|squat|crouch)(?: down)?(?: position)?\b", "from floor", text)
-
-
-def _slow(match: re.Match[str]) -> str:
-    return "slow" if "slow" in match[0] else ""
 
 
 @lru_cache(maxsize=1)

@@ -111,12 +111,8 @@ def is_true(sentence: str, truth: Mapping[str, Any]) -> bool:
     if sideways and not (judged.side or judged.direction):
         return False
     ways = claimed.directions - _VERTICAL - {*SIDE_NAMES, *TURNING}
-    if any(not _goes(truth, way) for way in ways):
+    if any(way != truth.get("direction") and truth["action"] not in _IMPLIED.get(way, ()) for way in ways):
         return False
     if (_UPPER if truth["action"] in _OF_THE_LEGS else _LOWER).search(sentence.lower()):
         return truth["action"] == "dance"
     return judged.count is True or not _NUMBERS.search(sentence.lower())
-
-
-def _goes(truth: Mapping[str, Any], way: str) -> bool:
-    return truth.get("direction") == way or truth["action"] in _IMPLIED.get(way, ())

@@ -142,9 +142,13 @@ def holds_for_pieces(clause: Clause) -> bool:
     return not VIEW.search(clause.predicate) and (clause.form != "base" or is_steady(clause))
 
 
-def simultaneous(legs: Clause, arms: str) -> str:
-    """One sentence that tells of a clause and, with "while", of an action of the arms ("waving ...")."""
-    return f"{_as_text(legs)} while {arms}"
+def simultaneous(legs: Clause, arms: str) -> str | None:
+    """One sentence that tells of a clause and, with "while", of an action of the arms ("waving ...").
+
+    None where its pronouns cannot suit the clause's subject.
+    """
+    predicate = with_pronouns_of(legs, arms)
+    return f"{_as_text(legs)} while {predicate}" if predicate else None
 
 
 def as_gerund(clause: Clause) -> str | None:

@@ -116,7 +116,8 @@ class Recombiner:
         self._parsed = [_parsed(source.captions) for source in self._sources]
         every = range(len(self._sources))
         self._in_pieces = [n for n in every if any(map(clauses.holds_for_pieces, self._parsed[n]))]
-        self._gaits = [n for n in every if _plain_gait(self._sources[n].captions, self._parsed[n])]
+        plain = [n for n in every if any(map(clauses.is_plain_gait, self._parsed[n]))]
+        self._gaits = [n for n in plain if not any(map(clauses.speaks_of_arms, self._sources[n].captions))]
         self._arms = [n for n in every if any(map(clauses.is_arms_alone, self._parsed[n]))]
         # Bound to the instance, so that no clip outlives it.
         self._load = lru_cache(maxsize=256)(_load)
@@ -195,7 +196,8 @@ class Recombiner:
             "seam": match.first,
             "distance": round(match.distance, 4),
         }
-        return _made("splice", joints, _some([_linked(pair, rng) for pair in best.clause_pairs], rng), facts)
+        said = [str(clauses.sequence(*pair, one_of(LINKS, rng))) for pair in best.clause_pairs]
+        return _made("splice", joints, _some(said, rng), facts)
 
     def _body_parts(self, rng: np.random.Generator) -> RecombinedClip | None:
         if not self._gaits:
@@ -204,7 +206,7 @@ class Recombiner:
         legs = self._part(one_of(self._gaits, rng), mirrored)
         arms = self._real_arms(rng) if self._arms and rng.random() < REAL_ARMS else _synthetic_arms(rng)
         gaits = filter(clauses.is_plain_gait, legs.clauses)
-        sentences = [s for clause in gaits for way in arms.ways if (s := _simultaneous(clause, way))]
+        sentences = [s for clause in gaits for way in arms.ways if (s := clauses.simultaneous(clause, way))]
         frames = len(arms.joints)
         # What is told of the arms must be seen whole, and for at least half of the time.
         if not sentences or frames > len(legs.joints) or len(legs.joints) < LEAST_FRAMES:
@@ -242,10 +244,6 @@ def _parsed(captions: Sequence[str]) -> tuple[Clause, ...]:
     return tuple(clause for text in captions if (clause := clauses.parse(text)) is not None)
 
 
-def _plain_gait(captions: Sequence[str], parsed: Sequence[Clause]) -> bool:
-    return any(map(clauses.is_plain_gait, parsed)) and not any(map(clauses.speaks_of_arms, captions))
-
-
 def _ends(part: _Part) -> tuple[int, int]:
     """Frames at which a clip may be left so that what is said of it has been seen."""
     last = len(part.joints) - 1
@@ -281,15 +279,6 @@ def _shortened(
 def _sequences(first: Sequence[Clause], second: Sequence[Clause]) -> list[tuple[Clause, Clause]]:
     pairs = product(filter(clauses.holds_for_pieces, first), tuple(filter(clauses.holds_for_pieces, second)))
     return [(x, y) for x, y in pairs if clauses.sequence(x, y, LINKS[0])]
-
-
-def _linked(pair: tuple[Clause, Clause], rng: np.random.Generator) -> str:
-    return str(clauses.sequence(*pair, one_of(LINKS, rng)))
-
-
-def _simultaneous(legs: Clause, arms: str) -> str | None:
-    predicate = clauses.with_pronouns_of(legs, arms)
-    return clauses.simultaneous(legs, predicate) if predicate else None
 
 
 def _synthetic_arms(rng: np.random.Generator) -> _Arms:
