@@ -104,7 +104,8 @@ def format_captions(captions: list[Caption]) -> str:
 
 def _parse_line(line: str) -> Caption:
     parts = line.split("#")
-    if len(parts) == 1 or not _has_fields(parts):
+    # Without the field's tokens and times it is only a sentence, perhaps with "#" in it.
+    if len(parts) == 1 or not (len(parts) > 3 or _are_tokens(parts[1])):
         return Caption(line)
     times = [_seconds(part) for part in parts[-2:]] if len(parts) > 3 else [*map(_seconds, parts[2:]), 0.0]
     fields = parts[:-2] if len(parts) > 3 else parts[:2]
@@ -113,11 +114,6 @@ def _parse_line(line: str) -> Caption:
     text, tokens = "#".join(fields[:first]).strip(), tuple("#".join(fields[first:]).split())
     start, end = times[0], times[1] if len(parts) > 3 else 0.0
     return Caption(text, tokens, start, 0.0 if start == 0.0 and end == math.inf else end)
-
-
-def _has_fields(parts: list[str]) -> bool:
-    """Whether a line has the field's ``tokens`` and times, not only a sentence with ``#`` in it."""
-    return len(parts) > 3 or _are_tokens(parts[1])
 
 
 def _are_tokens(field: str) -> bool:

@@ -14,7 +14,7 @@ Broken clips are reported and skipped, never fatal. Knows nothing of batches or 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,10 +74,7 @@ class ReadReport:
 
     def reasons(self) -> dict[str, int]:
         """How many clips were skipped for each reason."""
-        counts: dict[str, int] = {}
-        for reason in self.skipped.values():
-            counts[reason] = counts.get(reason, 0) + 1
-        return counts
+        return dict(Counter(self.skipped.values()))
 
 
 @dataclass(frozen=True)
@@ -167,14 +164,10 @@ def open_dataset(root: Path) -> Dataset:
     vectors = root / "new_joint_vecs"
     if not vectors.is_dir():
         raise ValueError(f"{root}: no data set here, expected the HumanML3D layout with new_joint_vecs/")
-    skeleton = _first(sorted(vectors.glob("*.npy")), _skeleton_of_file)
+    skeleton = next(filter(None, map(_skeleton_of_file, sorted(vectors.glob("*.npy")))), None)
     if skeleton is None:
         raise ValueError(f"{vectors}: no feature file (T, 263) or (T, 251)")
     return Dataset(root, skeleton, load_statistics(root, skeleton.feature_size))
-
-
-def _first(paths: list[Path], read: Callable[[Path], Skeleton | None]) -> Skeleton | None:
-    return next((found for path in paths if (found := read(path)) is not None), None)
 
 
 def _skeleton_of_file(path: Path) -> Skeleton | None:

@@ -113,7 +113,7 @@ def retarget(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 def facing_direction(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """Unit horizontal direction (T, 3) in which hips and shoulders of (T, J, 3) face."""
-    return _unit_forward(_across(joints, skeleton, hips_swapped=False))
+    return rotation.unit(np.cross(UP, _across(joints, skeleton, hips_swapped=False)))
 
 
 def require_joints(joints: np.ndarray, skeleton: Skeleton) -> None:
@@ -194,10 +194,6 @@ def _across(joints: np.ndarray, skeleton: Skeleton, hips_swapped: bool) -> np.nd
     left_shoulder, right_shoulder = skeleton.shoulders
     hips = joints[:, right_hip] - joints[:, left_hip]
     return hips + joints[:, right_shoulder] - joints[:, left_shoulder]
-
-
-def _unit_forward(across: np.ndarray) -> np.ndarray:
-    return rotation.unit(np.cross(UP, across))
 
 
 def gaussian_smooth(signal: np.ndarray, sigma: float) -> np.ndarray:
