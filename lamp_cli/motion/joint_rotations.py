@@ -47,6 +47,9 @@ FOOT_WEIGHT = 0.05
 SHORTEST_WAY_WEIGHT = 0.01
 # A limb's twist follows the plane in which it bends within this / sin(angle) seconds.
 TWIST_SECONDS = 0.02
+# A limb that follows its plane faster than this, in radians a second, is held back by its neighbours in time.
+MOST_TWIST = 10.0
+TWIST_FITS = 8
 # Where neck and collars lie in one place the line of the shoulders tells how the chest is turned; where the
 # spine's first bone has no length, the line to the chest how the pelvis is.
 LINE_WEIGHT = 0.003
@@ -165,8 +168,8 @@ def _world_rotations(bones: np.ndarray, rest: np.ndarray, skeleton: Skeleton, fp
             above = world[:, skeleton.parents[joint]]
             kept = rotation.rotate(above, rest[children[0]])
             direction = rotation.unit(_corrected(bones[:, children[0]], error[:, joint], kept))
-            turn = _swung(above, rest[children[0]], direction)
-            world[:, joint] = _twisted(turn, direction, *sides[joint]) if joint in sides else turn
+            side = sides[joint] if joint in sides else _carried_side(above, rest[children[0]], direction, fps)
+            world[:, joint] = _twisted(_swung(above, rest[children[0]], direction), direction, *side)
         for child in children:
             placed = rotation.rotate(world[:, joint], rest[child])
             error[:, child] = error[:, joint] + placed - bones[:, child]
@@ -193,6 +196,22 @@ def _spine_sides(
     return {joint: (_LEFTWARD, (1 - share) * pelvis + share * chest) for joint, share in shares.items()}
 
 
+def _carried_side(
+    above: np.ndarray, rest: np.ndarray, direction: np.ndarray, fps: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """A bone's side in the T-pose (3,) and over time (T, 3): as the shortest turn from the parent has it.
+
+    A bone that points away from its rest has many shortest turns, and near there they change at once: it
+    keeps the twist that it had in its parent.
+    """
+    resting, kept = rotation.unit(rest), rotation.rotate(rotation.inverse(above), direction)
+    side = rotation.unit(np.cross(resting, np.eye(3)[np.abs(resting).argmin()]))
+    shortest = rotation.between(np.broadcast_to(resting, kept.shape), kept)
+    towards = (1 + kept @ resting[:, None]) / 2
+    found = _least_twist(kept, [towards**2 * rotation.rotate(shortest, side)], fps)
+    return side, rotation.rotate(above, found)
+
+
 def _limb_sides(
     bones: np.ndarray, rest: np.ndarray, rigid: dict[int, np.ndarray], skeleton: Skeleton, fps: float
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
@@ -216,7 +235,11 @@ def _limb_sides(
                 rest_toes = rotation.unit(_from_to(end, foot[1], rest[None], skeleton)[0])
                 evidence.append(FOOT_WEIGHT * _axis_beside(upper, toes, resting, rest_toes, hinge))
         along = hinge @ resting
-        found = along * upper + np.sqrt(1 - along**2) * _least_twist(upper, evidence, fps)
+        back = rotation.inverse(trunk)
+        across = _least_twist(
+            rotation.rotate(back, upper), [rotation.rotate(back, each) for each in evidence], fps
+        )
+        found = along * upper + np.sqrt(1 - along**2) * rotation.rotate(trunk, across)
         sides[start] = sides[middle] = hinge, found
     return sides
 
@@ -299,10 +322,16 @@ def _least_twist(direction: np.ndarray, evidence: list[np.ndarray], fps: float) 
     carried[1:] = np.cumsum(np.angle(_number(moved, base[1:], other[1:])))
     pull = sum(_number(axis, base, other) for axis in evidence) * np.exp(-1j * carried)
     weights = np.abs(pull) + 1e-9
-    reluctance = (TWIST_SECONDS * fps) ** 2
+    reluctance = np.full(max(len(direction) - 1, 0), (TWIST_SECONDS * fps) ** 2)
     guess = np.unwrap(np.angle(_smoothed(pull, weights, reluctance)))
-    target = guess + np.angle(pull * np.exp(-1j * guess))
-    twist = _smoothed(weights * target, weights, reluctance) + carried
+    for _ in range(TWIST_FITS):
+        target = guess + np.angle(pull * np.exp(-1j * guess))
+        guess = _smoothed(weights * target, weights, reluctance)
+        speed = fps * np.abs(np.diff(guess))
+        if not np.any(speed > MOST_TWIST):
+            break
+        reluctance *= np.maximum(speed / MOST_TWIST, 1.0) ** 2
+    twist = guess + carried
     return np.cos(twist)[:, None] * base + np.sin(twist)[:, None] * other
 
 
@@ -311,19 +340,18 @@ def _number(v: np.ndarray, real: np.ndarray, imaginary: np.ndarray) -> np.ndarra
     return np.sum(v * real, axis=-1) + 1j * np.sum(v * imaginary, axis=-1)
 
 
-def _smoothed(pull: np.ndarray, weights: np.ndarray, reluctance: float) -> np.ndarray:
+def _smoothed(pull: np.ndarray, weights: np.ndarray, reluctance: np.ndarray) -> np.ndarray:
     """The x (T,) with the least sum of weights |x - pull / weights|^2 and reluctance |step of x|^2."""
-    diagonal = (weights + 2 * reluctance).tolist()
-    diagonal[0] -= reluctance
-    diagonal[-1] -= reluctance
+    steps = reluctance.tolist()
+    diagonal = (weights + np.append(reluctance, 0.0) + np.append(0.0, reluctance)).tolist()
     values = pull.tolist()
-    for frame in range(1, len(values)):
-        share = reluctance / diagonal[frame - 1]
-        diagonal[frame] -= share * reluctance
+    for frame, step in enumerate(steps, 1):
+        share = step / diagonal[frame - 1]
+        diagonal[frame] -= share * step
         values[frame] += share * values[frame - 1]
     values[-1] /= diagonal[-1]
-    for frame in range(len(values) - 2, -1, -1):
-        values[frame] = (values[frame] + reluctance * values[frame + 1]) / diagonal[frame]
+    for frame in range(len(steps) - 1, -1, -1):
+        values[frame] = (values[frame] + steps[frame] * values[frame + 1]) / diagonal[frame]
     return np.array(values)
 
 

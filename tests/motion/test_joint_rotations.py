@@ -87,6 +87,34 @@ def test_a_straight_arm_between_two_bends_twists_evenly() -> None:
     assert degrees_between(found[-1, joint("left_shoulder")], turn((1, 0, 0), 120.0)) < 5
 
 
+def test_an_arm_that_straightens_twists_no_faster_than_arms_do() -> None:
+    frames = 12
+    rotations = resting(frames)
+    rotations[6:, joint("left_shoulder")] = turn((1, 0, 0), 120.0)
+    bends = np.array([90, 90, 90, 90, 90, 70, 30, 25, 25, 25, 25, 25])
+    rotations[:, joint("left_elbow")] = turn((0, -1, 0), bends)
+    found = of(rotations).rotations
+    assert degrees_between(found[1:], found[:-1])[:, joint("left_shoulder")].max() < 45
+
+
+def test_a_foot_that_points_away_from_its_rest_does_not_flip() -> None:
+    # Past the opposite of its rest at 10 degrees, from one side to the other.
+    frames = 30
+    sides = np.radians(np.clip(40.0 * (np.arange(frames) - 12), 0, 200))
+    rest = t_pose(HUMANML3D)[joint("left_foot")]
+    first = rotation.unit(np.cross(rest, [1.0, 0.0, 0.0]))
+    second = rotation.unit(np.cross(rest, first))
+    axes = np.cos(sides)[:, None] * first + np.sin(sides)[:, None] * second
+    half = np.full((frames, 1), np.radians(170) / 2)
+    rotations = resting(frames)
+    rotations[:, joint("left_knee")] = turn((1, 0, 0), 90.0)
+    rotations[:, joint("left_ankle")] = np.concatenate([np.cos(half), np.sin(half) * axes], axis=-1)
+    joints = forward(rotations, np.zeros((frames, 3)), t_pose(HUMANML3D), HUMANML3D)
+    found = joint_rotations(joints, HUMANML3D, FPS)
+    assert degrees_between(found.rotations[1:], found.rotations[:-1])[:, joint("left_ankle")].max() < 20
+    assert np.linalg.norm(found.joints() - joints, axis=-1).max() < 0.005
+
+
 def test_a_straight_leg_keeps_its_foot_ahead() -> None:
     rotations = resting(30)
     rotations[:, joint("right_hip")] = turn((1, 0, 0), np.linspace(0, -120, 30))
