@@ -23,6 +23,7 @@ class SceneOptions:
     field_of_view: vertical, degrees.
     least_distance: from the camera to the body, metres.
     style: ``body``, solid limbs, or ``skeleton``, thin lines.
+    headroom: pixels at the top that the body does not reach.
     """
 
     width: int = 480
@@ -32,23 +33,29 @@ class SceneOptions:
     field_of_view: float = 34.0
     least_distance: float = 4.0
     style: str = "body"
+    headroom: int = 0
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Axes (3, 3) right, up, towards the viewer; distance to the target; pixels per unit at depth 1."""
+    """Axes (3, 3) right, up, towards the viewer; distance to the target; pixels per unit at depth 1.
+
+    The target is seen ``lower`` pixels below the middle of the picture.
+    """
 
     axes: np.ndarray
     distance: float
     focal: float
+    lower: float = 0.0
 
     def project(self, points: np.ndarray, target: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """Pixel x, pixel y and depth (..., 3) of points (..., 3)."""
         local = (points - target) @ self.axes.T
         depth = np.maximum(self.distance - local[..., 2], NEAREST)
         scale = self.focal / depth
+        middle = size[0] / 2, size[1] / 2 + self.lower
         return np.stack(
-            [size[0] / 2 + local[..., 0] * scale, size[1] / 2 - local[..., 1] * scale, depth], axis=-1
+            [middle[0] + local[..., 0] * scale, middle[1] - local[..., 1] * scale, depth], axis=-1
         )
 
 
@@ -71,5 +78,6 @@ def camera_for(joints: np.ndarray, targets: np.ndarray, options: SceneOptions) -
     tangent = float(np.tan(np.radians(options.field_of_view) / 2))
     # Everything that strays from the target must stay in the picture, with some air around it.
     reach = float(np.abs(joints - targets[:, None]).max()) + 0.25
-    distance = max(options.least_distance, reach / tangent * 1.05)
-    return Camera(axes, distance, min(options.width, options.height) / 2 / tangent)
+    distance = max(options.least_distance, reach / tangent * 1.05) / (1 - options.headroom / options.height)
+    focal = min(options.width, options.height) / 2 / tangent
+    return Camera(axes, distance, focal, options.headroom / 2)

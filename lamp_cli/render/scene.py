@@ -105,7 +105,7 @@ class _Floor:
     def __init__(self, camera: Camera, size: tuple[int, int], target_height: float):
         width, height = size
         x = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / camera.focal
-        y = -(np.arange(height, dtype=np.float32) + 0.5 - height / 2) / camera.focal
+        y = -(np.arange(height, dtype=np.float32) + 0.5 - height / 2 - camera.lower) / camera.focal
         rays = x[None, :, None] * camera.axes[0] + y[:, None, None] * camera.axes[1] - camera.axes[2]
         eye = camera.axes[2] * camera.distance
         eye_height = eye[1] + target_height

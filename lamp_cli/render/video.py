@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -101,8 +102,8 @@ def _panel(
     numbers: Sequence[int],
 ) -> Iterator[np.ndarray]:
     skeleton = skeleton_to_render(motion)
-    ink, cover = _title(title, options.width, options.height)
-    rows = len(cover)
+    ink, cover, beyond = _title(title, options.width, options.height)
+    rows, options = len(cover), replace(options, headroom=beyond)
     for picture in pictures(motion, skeleton, fps, options, surface, numbers):
         strip = picture[:rows].astype(np.float32)
         picture[:rows] = (strip + cover * (ink - strip) + 0.5).astype(np.uint8)
@@ -118,8 +119,8 @@ def skeleton_to_render(motion: np.ndarray) -> Skeleton:
     return skeleton
 
 
-def _title(text: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Colour (3,) and coverage (rows, W, 1) of the title."""
+def _title(text: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Colour (3,) and coverage (rows, W, 1) of the title, and the rows that it alone has: with one line, none."""
     from PIL import Image, ImageDraw
 
     font, lines = title_lines(text, width, height)
@@ -129,7 +130,7 @@ def _title(text: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     for number, line in enumerate(lines):
         draw.text((0.04 * width, step * (number + 0.5)), line, fill=255, font=font)
     cover = np.asarray(mask, np.float32)[: height // 2, :, None] / 255
-    return np.array([40.0, 44.0, 52.0], np.float32), cover
+    return np.array([40.0, 44.0, 52.0], np.float32), cover, len(cover) if len(lines) > 1 else 0
 
 
 def title_lines(text: str, width: int, height: int) -> tuple[Any, list[str]]:

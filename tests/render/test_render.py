@@ -251,6 +251,24 @@ def test_a_last_picture_that_is_left_over_is_long_enough_too() -> None:
     assert animation_delays(1000, 60.0, 10)[1][:4] == [30, 40, 30, 30]
 
 
+def test_a_tall_body_stands_below_a_title_of_two_lines() -> None:
+    size, tall = 240, 1.2 * _body(1)
+    for side, name in ((side, name) for side in ("left", "right") for name in ("elbow", "wrist")):
+        shoulder, at = (HUMANML3D.joint_names.index(f"{side}_{each}") for each in ("shoulder", name))
+        tall[:, at] = tall[:, shoulder] + [0, 0.35 if name == "elbow" else 0.7, 0]
+    title = "a person walks forward and turns around and then walks all the way back"
+    font, lines = title_lines(title, size, size)
+    assert len(lines) == 2
+    with_title, plain = (
+        next(_panels([tall], 20.0, [text], SceneOptions(size, size), [], [0])) for text in (title, "")
+    )
+    # The whole body, down to its feet, below the letters.
+    below = int(1.35 * font.size) * 5 // 2
+    rows = [np.flatnonzero(_coloured(picture).any(1)) for picture in (with_title, plain)]
+    assert rows[0].min() >= below > rows[1].min()
+    assert rows[0].max() < size - 4
+
+
 def test_titles_take_a_font_that_has_their_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib import get_data_path
 
