@@ -133,7 +133,7 @@ class Model:
         if timeline is not None:
             if texts or seconds or frames:
                 raise ValueError("a timeline says what is done when; expected no sentences and no length")
-            prompts = [prompt_of_timeline(self._bundle, each) for each in read_timelines(Path(timeline))]
+            prompts = [prompt_of_timeline(self.bundle, each) for each in read_timelines(Path(timeline))]
             texts = [part.text for prompt in prompts for part in prompt.parts]
         elif sequence and prompts:
             prompts = [dataclasses.replace(prompts[0], then=tuple(prompts[1:]))]
@@ -271,7 +271,7 @@ class Model:
         """
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
         warn_of(remarks_on(self.bundle, texts), "its similarity is")
-        ranked = dict(rank_texts(self.bundle, _motion(motion), texts))
+        ranked = {each.text: each.score for each in rank_texts(self.bundle, _motion(motion), texts)}
         values = [ranked[text] for text in texts]
         return values[0] if isinstance(sentences, str) else values
 

@@ -93,14 +93,13 @@ def retrieve_command(
     """Find motions by words or by example; with --texts, sentences for a motion."""
     of_matches = {
         "--threshold": threshold is not None,
-        "--rerank": rerank > 0,
         "--render": render is not None,
         "--copy-to": copy_to is not None,
     }
     of_library = {"--library": library is not None, "--index": index is not None, "--strict": strict}
     if build_only:
         _refuse("--build-only searches nothing", {"a query": query is not None, "--texts": texts is not None})
-        _refuse("--build-only searches nothing", of_matches)
+        _refuse("--build-only searches nothing", of_matches | {"--rerank": rerank > 0})
         if library is None:
             raise UsageError("nothing to index; expected --library FOLDER")
     if texts is not None:
@@ -115,7 +114,7 @@ def retrieve_command(
         require_writable(copy_to, "--copy-to")
     sentences = None if texts is None else read_sentences(texts)
     skipped = Skipped()
-    requests = [] if build_only else _requests(query, reading, rerank, count, skipped)
+    requests = [] if build_only else _requests(query, reading, rerank, count, sentences is None, skipped)
     if render is not None and len(requests) > 1:
         raise UsageError(f"--render shows the matches of one query; found {len(requests)}")
 
@@ -124,7 +123,7 @@ def retrieve_command(
 
     bundle = load_bundle(model, device_option(device))
     if sentences is not None:
-        _rank_texts(bundle, requests, sentences, count, skipped, as_json)
+        _rank_texts(bundle, requests, sentences, count, rerank, skipped, as_json)
         skipped.finish()
         return
     if library is None:
@@ -156,17 +155,19 @@ def _refuse(reason: str, given: dict[str, bool]) -> None:
 
 
 def _requests(
-    query: str | None, reading: Reading, rerank: int, count: int, skipped: Skipped
+    query: str | None, reading: Reading, rerank: int, count: int, searching: bool, skipped: Skipped
 ) -> list[_Request]:
     """Every query with the sentence or motion that it is; of stdin bad lines are left out and named."""
     from ..inference.query import check_rerank, read_query
 
+    check_rerank(rerank, count)
     found = []
     with ExitStack() as stack, motion_notes() as show_notes:
         for words, record in _given(query, stack, skipped):
             try:
                 asked = read_query(words, reading.at(rate_of(record)))
-                check_rerank(rerank, count, asked)
+                if searching:
+                    check_rerank(rerank, count, asked)
             except (ValueError, OSError) as error:
                 if not record:
                     raise
@@ -232,6 +233,7 @@ def _rank_texts(
     requests: Sequence[_Request],
     sentences: Sequence[str],
     count: int,
+    rerank: int,
     skipped: Skipped,
     as_json: bool,
 ) -> None:
@@ -245,10 +247,15 @@ def _rank_texts(
                 raise error
             skipped.add(error)
             continue
-        for rank, (sentence, score) in enumerate(rank_texts(bundle, request.asked, sentences)[:count], 1):
-            found = {"query": request.query, "rank": rank, "score": score, "text": sentence}
-            record = {**request.record, **found, **remarks[sentence].record()}
-            emit(record, f"{rank:3d}  {score:.3f}  {sentence}", as_json)
+        for rank, each in enumerate(rank_texts(bundle, request.asked, sentences, rerank)[:count], 1):
+            judged = {} if each.matching is None else {"matching": each.matching}
+            found = {"query": request.query, "rank": rank, "score": each.score, **judged, "text": each.text}
+            record = {**request.record, **found, **remarks[each.text].record()}
+            emit(record, f"{rank:3d}  {each.score:.3f}{_match(each.matching)}  {each.text}", as_json)
+
+
+def _match(matching: float | None) -> str:
+    return "" if matching is None else f"  match {matching:.3f}"
 
 
 def _emit_hit(
@@ -273,8 +280,8 @@ def _emit_hit(
         "model": bundle.config.name,
         **(remarks[request.asked].record() if isinstance(request.asked, str) else {}),
     }
-    matching = "" if hit.matching is None else f"  match {hit.matching:.3f}"
-    human = f"{rank:3d}  {hit.score:.3f}{matching}  {hit.start:.2f}-{hit.end:.2f} s  {hit.motion}  {caption}"
+    scores = f"{hit.score:.3f}{_match(hit.matching)}"
+    human = f"{rank:3d}  {scores}  {hit.start:.2f}-{hit.end:.2f} s  {hit.motion}  {caption}"
     emit(record, human.rstrip(), as_json)
 
 

@@ -32,7 +32,7 @@ def looks_like_path(query: str) -> bool:
     return len(text.split()) == 1 and ("/" in text or "\\" in text)
 
 
-def check_rerank(rerank: int, top: int, query: str | Motion) -> None:
+def check_rerank(rerank: int, top: int, query: str | Motion = "") -> None:
     """Raise ``ValueError`` when hits cannot all be ordered by the matching head as asked."""
     if rerank and isinstance(query, Motion):
         raise ValueError("re-ranking needs a sentence; the query is a motion")

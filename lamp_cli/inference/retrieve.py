@@ -62,6 +62,20 @@ class Hit:
         return replace(motion[first : last + 1], text=caption_beside(self.path, self.start, self.end))
 
 
+@dataclass(frozen=True)
+class RankedSentence:
+    """A sentence with its similarity with a motion.
+
+    text      the sentence
+    score     cosine similarity with the window that scored best, -1 to 1
+    matching  the matching head's probability, 0 to 1, when sentences were re-ranked, else None
+    """
+
+    text: str
+    score: float
+    matching: float | None = None
+
+
 def find(
     bundle: Bundle,
     query: str | Motion,
@@ -113,22 +127,33 @@ def search_index(
     retrieval. Of a long motion the best window counts.
     """
     if isinstance(query, Motion):
-        scores = motion_similarities(index.blocks, _embed_windows(bundle, query))
+        scores = motion_similarities(index.blocks, embed_motions(bundle, _windows(bundle, query)))
         return _merged(index, scores, top, bundle.config.fps)
     scores = text_similarities(index.blocks, embed_texts(bundle, as_read(bundle, [query]))[0])
     hits = _merged(index, scores, max(top, rerank), bundle.config.fps)
     return (_reranked(bundle, index, query, hits) if rerank else hits)[:top]
 
 
-def rank_texts(bundle: Bundle, motion: Motion, texts: Sequence[str]) -> list[tuple[str, float]]:
-    """Sentences by similarity with a motion, the best first; of a long motion its best window counts."""
-    scores = similarity(_embed_windows(bundle, motion), embed_texts(bundle, as_read(bundle, texts))).max(0)
-    order = np.argsort(-scores, kind="stable")
-    return [(texts[i], float(scores[i])) for i in order]
+def rank_texts(bundle: Bundle, motion: Motion, texts: Sequence[str], rerank: int = 0) -> list[RankedSentence]:
+    """Sentences by similarity with a motion, the best first; of a long motion its best window counts.
+
+    ``rerank`` of them, and no others, are given, ordered by ``score`` plus ``matching``.
+    """
+    windows, read = _windows(bundle, motion), as_read(bundle, texts)
+    similarities = similarity(embed_motions(bundle, windows), embed_texts(bundle, read))
+    scores, best = similarities.max(0), similarities.argmax(0)
+    order = np.argsort(-scores, kind="stable").tolist()
+    if not rerank:
+        return [RankedSentence(texts[i], float(scores[i])) for i in order]
+    order = order[:rerank]
+    asked = [read[i] for i in order]
+    matching = matching_probabilities(bundle, asked, [windows[best[i]] for i in order]).tolist()
+    ranked = [RankedSentence(texts[i], float(scores[i]), m) for i, m in zip(order, matching, strict=True)]
+    return sorted(ranked, key=lambda each: -each.score - (each.matching or 0.0))
 
 
-def _embed_windows(bundle: Bundle, motion: Motion) -> np.ndarray:
-    return embed_motions(bundle, [features for *_, features in windows_of_motion(motion, bundle.skeleton)])
+def _windows(bundle: Bundle, motion: Motion) -> list[np.ndarray]:
+    return [features for *_, features in windows_of_motion(motion, bundle.skeleton)]
 
 
 @dataclass

@@ -117,7 +117,8 @@ def test_pictures_and_copies_replace_nothing(library: Path, model: Path, tmp_pat
         (["a", "--rerank", "2"], "re-ranking 2 of 5 matches"),
         (["{walk}", "--rerank", "9"], "re-ranking needs a sentence"),
         (["{walk}", "--texts", "{texts}", "--threshold", "0.5"], "--threshold has no effect"),
-        (["{walk}", "--texts", "{texts}", "--rerank", "9"], "--rerank has no effect"),
+        (["{walk}", "--texts", "{texts}", "--rerank", "2"], "re-ranking 2 of 5 matches"),
+        (["--build-only", "--library", ".", "--rerank", "9"], "--rerank has no effect"),
         (["{walk}", "--texts", "{texts}", "--render", "a.mp4"], "--render has no effect"),
         (["{walk}", "--texts", "{texts}", "--library", "."], "--library has no effect"),
     ],
@@ -137,6 +138,10 @@ def test_sentences_are_ranked_for_a_motion_file_only(library: Path, model: Path,
     rest = ["--texts", tmp_path / "texts.txt", "--model", model]
     ranked = lamp("retrieve", library / "walk.npy", *rest).rows
     assert sorted(r["text"] for r in ranked) == ["a person walks", "he sits"]
+    judged = lamp("retrieve", library / "walk.npy", *rest, "--rerank", "9").rows
+    assert {r["text"]: r["score"] for r in judged} == {r["text"]: r["score"] for r in ranked}
+    both = [r["score"] + r["matching"] for r in judged]
+    assert both == sorted(both, reverse=True) and [r["rank"] for r in judged] == [1, 2]
     text = f"{'very ' * 40}slowly"
     (tmp_path / "texts.txt").write_bytes(f"{text}\r\nun caf\u00e9\r\n".encode("cp1252"))
     cut = lamp("retrieve", library / "walk.npy", *rest)

@@ -355,8 +355,15 @@ def test_a_sentence_is_a_sentence(query: str) -> None:
 def test_sentences_are_ranked_for_a_motion() -> None:
     motion = motion_of_array(wandering(HUMANML3D, 80), "a")
     ranked = rank_texts(tiny_bundle(), motion, ["a person jumps", "someone walks", "he sits"])
-    assert sorted(text for text, _ in ranked) == ["a person jumps", "he sits", "someone walks"]
-    assert [s for _, s in ranked] == sorted((s for _, s in ranked), reverse=True)
+    assert sorted(each.text for each in ranked) == ["a person jumps", "he sits", "someone walks"]
+    assert [each.score for each in ranked] == sorted((each.score for each in ranked), reverse=True)
+    best = rank_texts(tiny_bundle(), motion, [each.text for each in ranked], rerank=2)
+    # The two best, with their scores, in the order of both.
+    assert {(each.text, round(each.score, 5)) for each in best} == {
+        (each.text, round(each.score, 5)) for each in ranked[:2]
+    }
+    both = [each.score + (each.matching or 0) for each in best]
+    assert both == sorted(both, reverse=True) and all(0 < (each.matching or 0) < 1 for each in best)
     with pytest.raises(ValueError, match="a kit motion"):
         rank_texts(tiny_bundle(), motion_of_array(wandering(KIT, 80), "a"), ["x"])
 
