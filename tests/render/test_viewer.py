@@ -41,7 +41,7 @@ console.log(JSON.stringify({ cells, texts, places, axes }));
 def _drawn(page: Path, size: tuple[int, int]) -> dict[str, Any]:
     """What the page's program draws first."""
     words = ["node", "-e", CANVAS, str(page), *map(str, size)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
