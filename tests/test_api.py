@@ -235,7 +235,8 @@ def test_scores_are_those_of_the_command_line(model: lamp.Model, folder: Path, t
     rows = command(*words, "--seed", "3", "--model", folder / "tiny", "--device", "cpu").rows
     in_memory = [(texts[0], lamp.load_motion(clips[0])), (texts[1], clips[1])]
     report = model.score(in_memory, metrics, seed=3)
-    assert [{**m.row(), "model": "tiny"} for m in report.measurements] == rows
+    said = {"model": "tiny", "signature": report.signature}
+    assert [{**m.row(), **said} for m in report.measurements] == rows
     assert "| LaMP-BertScore F1 |" in repr(report) and "given captions" not in repr(report)
     chosen = model.generate("a person jumps", seed=7, candidates=16)
     made = model.score([chosen], ["mm-dist"], seed=3).measurements
