@@ -120,7 +120,7 @@ def skeleton_to_render(motion: np.ndarray) -> Skeleton:
 
 
 def _title(text: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Colour (3,) and coverage (rows, W, 1) of the title, and the rows that it alone has: with one line, none."""
+    """Colour (3,) and coverage (rows, W, 1) of a title, and the rows that it alone has: one line, none."""
     from PIL import Image, ImageDraw
 
     font, lines = title_lines(text, width, height)
