@@ -345,8 +345,8 @@ def _in_a_row(m: Kinematics, parts: Collection[Claim], answered: Collection[str]
     asked = [qualifiers(part, name) for name, part in zip(names, parts, strict=True)]
     plain: list[dict[str, Any]] = [{"action": name} for name in names]
     told = [dict(one) for one in plain]
-    for one, qualifiers in zip(told, asked, strict=True):
-        for _, expected in qualifiers:
+    for one, told_of_it in zip(told, asked, strict=True):
+        for _, expected in told_of_it:
             one.update(expected or {})
     whole = does(m, {"action": "sequence", "parts": told})
     outcome = whole if whole.ok else does(m, {"action": "sequence", "parts": plain})
@@ -355,9 +355,9 @@ def _in_a_row(m: Kinematics, parts: Collection[Claim], answered: Collection[str]
         reason = outcome.reason.removeprefix("sequence: ")
         return [CheckedClause(", then ".join(names), UNKNOWN, reason=reason)]
     found, start = [], 0
-    for name, qualifiers, end in zip(names, asked, outcome.cuts, strict=True):
+    for name, told_of_it, end in zip(names, asked, outcome.cuts, strict=True):
         found.append(_clause(m.cut(start, end), name, YES, start=start))
-        for words, expected in qualifiers:
+        for words, expected in told_of_it:
             verdict = YES if whole.ok and expected else UNKNOWN
             reason = "" if verdict == YES else "not judged of this action in a row with others"
             judged = expected is not None
