@@ -32,7 +32,7 @@ from typing import Any
 
 import typer
 
-from lamp_cli.cli.app import COMMANDS, app
+from lamp_cli.cli.app import app
 from lamp_cli.cli.app import main as lamp
 
 from .mutations import mutated, samples
@@ -101,6 +101,10 @@ BASES: dict[str, tuple[str, ...]] = {
         "pretrain --data DATA --output OUT/model --config CONFIG TRAINING --stage tokenizer",
         "pretrain --data DATA --output RUN --config CONFIG TRAINING",
         "pretrain --data DATA --output OUT/model --start-from BUNDLE --config CONFIG TRAINING --stage lamp",
+    ),
+    "edit": (
+        "edit MOTION SENTENCE --between 0.5,1.5 --model BUNDLE --format npy --output OUT",
+        "edit MOTION SENTENCE --after 1 --model BUNDLE --output OUT",
     ),
     "info": ("info BUNDLE", "info RUN", "info lamp-mini --json"),
     "import": (
@@ -392,7 +396,7 @@ def _wrong_files(playground: Playground) -> str:
 
 
 def attack(
-    folder: Path, count: int, seed: int, commands: Sequence[str] = tuple(COMMANDS), first: int = 0
+    folder: Path, count: int, seed: int, commands: Sequence[str] = tuple(BASES), first: int = 0
 ) -> tuple[Counter[str], list[str]]:
     """How ``count`` calls ended, by command and exit code, and what was wrong of which."""
     outcomes: Counter[str] = Counter()
@@ -404,7 +408,7 @@ def attack(
     for number in range(first, first + count):
         rng = random.Random(f"{seed} {number}")
         playground.begin()
-        command = rng.choice(list(COMMANDS)) if commands == tuple(COMMANDS) else rng.choice(list(commands))
+        command = rng.choice(list(commands))
         call = call_of(rng, command, playground)
         problem, code = wrong_of(call, playground)
         outcomes[f"{command} {code}"] += 1
@@ -423,7 +427,7 @@ def main() -> None:
     parser.add_argument("commands", nargs="*")
     options = parser.parse_args()
     first, count = (0, options.count) if options.only is None else (options.only, 1)
-    commands = tuple(options.commands) or tuple(COMMANDS)
+    commands = tuple(options.commands) or tuple(BASES)
     with tempfile.TemporaryDirectory() as name:
         outcomes, wrong = attack(Path(name), count, options.seed, commands, first)
     print(json.dumps({"calls": count, "wrong": len(wrong), "outcomes": dict(sorted(outcomes.items()))}))
