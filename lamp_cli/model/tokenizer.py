@@ -40,7 +40,6 @@ class TokenizerConfig:
     upper_joints: joints with an encoder and a codebook of their own; none: the paper's one codebook.
     encoder_width: of the encoders' hidden layers; None: ``width``.
     dropout: probability, in training, in residual blocks; 0.2 in the release and MoMask.
-    frozen_codes: the decoder learns alone, so that the codes stay those that other networks were built on.
 
     Raises ``ValueError`` for other joints than the skeleton's, or a ``code_width`` that cannot be shared.
     """
@@ -60,7 +59,6 @@ class TokenizerConfig:
     upper_joints: tuple[int, ...] = ()
     encoder_width: int | None = None
     dropout: float = 0.0
-    frozen_codes: bool = False
 
     def __post_init__(self) -> None:
         if not set(self.upper_joints) <= set(range(1, self.joints)):
@@ -336,9 +334,8 @@ class MotionTokenizer(nn.Module):
 
     def forward(self, features: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """Training losses of windows (B, T, C); moves the codebook as a side effect in training mode."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.frozen_codes):
-            latents = self.latents(features)
-        if self.training and not self.config.frozen_codes:
+        latents = self.latents(features)
+        if self.training:
             self.codebook.learn(latents.detach().reshape(-1, latents.shape[-1]), generator)
         vectors = self.codebook.lookup(self.codebook.nearest(latents.detach()))
         # Straight-through: the decoder gets the code, the encoder gets the decoder's gradient.
