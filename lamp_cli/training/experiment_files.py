@@ -62,6 +62,8 @@ SHARES = frozenset(
     | {"matching_share", "motion_generation_share", "drawn_share", "reworded_share", "misspelt_share"}
     | {"learning_rate", "final_learning_rate"}
 )
+# Whole numbers that may be 0, by their last names.
+MAYBE_NONE = frozenset({"warmup_steps", "seen"})
 # Learning rates by what of a language model is trained: a projection alone bears the highest.
 LANGUAGE_MODEL_RATES = {"frozen": 5e-4, "lora": 2e-4, "full": 2e-5}
 
@@ -186,7 +188,7 @@ def _require_range(name: str, value: Any, where: str) -> None:
     """Raise ``ValueError`` for a number that no network and no training can have."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
-    least = 1 if isinstance(value, int) and name != "warmup_steps" else 0
+    least = 1 if isinstance(value, int) and name not in MAYBE_NONE else 0
     if name in SHARES and not 0 <= value <= 1:
         raise ValueError(f"{where}: expected a share from 0 to 1, found {value:g}")
     if not least <= value < math.inf:

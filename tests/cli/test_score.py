@@ -309,6 +309,12 @@ def test_files_are_measured_without_torch(work: Path) -> None:
             "floating (cm)",
             "jitter (m/s³)",
             "bone drift (cm)",
+            "root-relative jitter (m/s³)",
+            "skating ratio by GMD (window of 0.25 s)",
+            "skating ratio by Kimodo",
+            "sliding by MBench (cm/frame at 20 fps)",
+            "toe penetration by MBench (cm)",
+            "PFC (at 30 fps)",
         )
     ]
     assert {(r["pool"], r["subject"], r["evaluator"]) for r in rows} == {(3, "given", None)}

@@ -154,12 +154,14 @@ def test_work_is_done_in_order_and_dropped_when_nobody_waits() -> None:
         with pytest.raises(TooManyWaitingError, match="4 requests wait"):
             await worker.run(lambda: done.append("too many"))
         others[1].cancel()
+        await asyncio.gather(others[1], return_exceptions=True)
         hold.set()
         await asyncio.gather(first, others[0], others[2])
         hold.clear()
         left = asyncio.ensure_future(worker.run(slow))
         await asyncio.sleep(0.02)
         left.cancel()
+        await asyncio.gather(left, return_exceptions=True)
         await worker.run(lambda: done.append("after"))
 
     asyncio.run(scene())
