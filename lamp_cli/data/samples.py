@@ -19,7 +19,7 @@ from .statistics import compute_statistics, save_statistics
 
 SEED = 20_260_000
 # Raised when the synthetic corpus changes, so that sets made of the earlier one are not taken for it.
-CORPUS = f"{__version__}-2"
+CORPUS = f"{__version__}-3"
 LIBRARY_CLIPS = 120
 EVALUATION_CLIPS = 96
 EVALUATION_SPLIT = "val"

@@ -26,6 +26,8 @@ FOOT_DROP = 0.06
 FOOT = np.stack([np.array([0.0, -FOOT_DROP, np.sqrt(LENGTHS[j] ** 2 - FOOT_DROP**2)]) for j in (10, 11)])
 TOE_HEIGHT = 0.012
 ANKLE_HEIGHT = TOE_HEIGHT + FOOT_DROP
+# Share of its length to which a bearing leg stretches: its knee stays bent by 9 degrees.
+STRAIGHTEST = 0.997
 # The joints of spine and head from below, and how spine and head angles are spread over them.
 SPINE = (3, 6, 9, 12, 15)
 SPINE_SHARES, HEAD_SHARES = (0.4, 0.35, 0.25), (0.35, 0.65)
@@ -33,9 +35,11 @@ SPINE_SHARES, HEAD_SHARES = (0.4, 0.35, 0.25), (0.35, 0.65)
 # A value in every frame (T,), or one for all.
 Curve = np.ndarray | float
 
-# Directions of the bones that only turn with the trunk, of two kinds of body: a skeleton fitted to
-# markers and the SMPL body. Clips lie between the two.
-_MARKERS = {
+# Directions of the bones that only turn with the trunk, of skeletons that motion comes on: fitted to markers
+# (CMU), the SMPL body, optical (Berkeley MHAD), animators' (ACCAD), and with hips level with the pelvis
+# (ReActIdle). Clips lie between two of them. Heads lean forward enough for their turns to be seen.
+_Trunk = dict[int, tuple[float, float, float]]
+_MARKERS: _Trunk = {
     1: (0.068, -0.075, 0.022),
     3: (0, 1, 0),
     6: (0, 1, 0.02),
@@ -43,9 +47,9 @@ _MARKERS = {
     12: (0, 0.218, 0.01),
     13: (0.072, 0.117, 0.0),
     16: (0.123, 0.037, -0.01),
-    15: (0, 0.1, 0.005),
+    15: (0, 0.1, 0.025),
 }
-_SMPL = {
+_SMPL: _Trunk = {
     1: (0.062, -0.082, 0.0),
     3: (0, 0.124, -0.03),
     6: (0, 0.138, 0.026),
@@ -55,18 +59,48 @@ _SMPL = {
     16: (0.122, 0.045, -0.02),
     15: (0, 0.09, 0.05),
 }
+_OPTICAL: _Trunk = {
+    1: (0.97, -0.2, -0.13),
+    3: (0, 1, -0.04),
+    6: (0, 0.99, -0.11),
+    9: (0, 1, -0.07),
+    12: (0, 1, 0.05),
+    13: (0.4, 0.91, -0.04),
+    16: (0.8, 0.5, -0.1),
+    15: (0, 0.95, 0.25),
+}
+_ANIMATED: _Trunk = {
+    1: (0.87, -0.5, -0.03),
+    3: (0, 0.3, -0.9),
+    6: (0, 0.97, 0.21),
+    9: (0, 0.95, 0.3),
+    12: (0, 0.93, 0.35),
+    13: (0.35, 0.9, 0.3),
+    16: (0.88, -0.35, 0.06),
+    15: (0, 0.8, 0.5),
+}
+_LEVEL: _Trunk = {
+    1: (1, 0, 0),
+    3: (0, 1, 0.07),
+    6: (0, 1, -0.02),
+    9: (0, 1, -0.02),
+    12: (0, 1, -0.02),
+    13: (0.05, 1, -0.02),
+    16: (1, 0, -0.03),
+    15: (0, 0.93, 0.36),
+}
+_TRUNKS = (_MARKERS, _SMPL, _OPTICAL, _ANIMATED, _LEVEL)
 
 
-def trunk_offsets(kind: float) -> np.ndarray:
-    """Rest offsets (22, 3) of the trunk's bones in metres; ``kind`` goes from 0 (marker) to 1 (SMPL)."""
+def trunk_offsets(shares: np.ndarray) -> np.ndarray:
+    """Rest offsets (22, 3) of the trunk's bones in metres; ``shares`` (5,) are of each kind of skeleton."""
     offsets = np.zeros((22, 3))
-    for joint, marker in _MARKERS.items():
-        direction = (1 - kind) * np.array(marker) / np.linalg.norm(marker)
-        direction += kind * np.array(_SMPL[joint]) / np.linalg.norm(_SMPL[joint])
-        direction /= np.linalg.norm(direction)
-        offsets[joint] = direction * LENGTHS[joint]
+    for joint in _MARKERS:
+        kinds = np.array([trunk[joint] for trunk in _TRUNKS], dtype=np.float64)
+        direction = shares @ (kinds / np.linalg.norm(kinds, axis=1, keepdims=True))
+        offsets[joint] = direction / np.linalg.norm(direction) * LENGTHS[joint]
         if joint in (1, 13, 16):
-            offsets[joint + 1] = direction * LENGTHS[joint + 1] * (-1, 1, 1)
+            offsets[joint + 1] = offsets[joint] / LENGTHS[joint] * LENGTHS[joint + 1] * (-1, 1, 1)
     return offsets
 
 
@@ -227,7 +261,7 @@ def _within_reach(tracks: Tracks, left: np.ndarray, right: np.ndarray) -> np.nda
     for side, hip in enumerate((left, right)):
         away = tracks.ankle[:, side] - root - hip
         flat = away[:, 0] ** 2 + away[:, 2] ** 2
-        height = np.sqrt(np.maximum((0.997 * LEG[side]) ** 2 - flat, 0.02))
+        height = np.sqrt(np.maximum((STRAIGHTEST * LEG[side]) ** 2 - flat, 0.02))
         limit = np.where(tracks.planted[:, side], away[:, 1] + height, 0.0)
         spare = np.minimum(spare, limit)
     if spare.min() < -1e-4:

@@ -27,18 +27,18 @@ class Gait:
     """
 
     swing: float = 0.8
-    half_width: float = 0.05
+    half_width: float = 0.035
     clearance: float = 0.06
     push: float = 0.75
     strike: float = -0.25
     tiptoe: float = 0.0
     bob: float = 0.012
     sway: float = 0.022
-    twist: float = 0.11
+    twist: float = 0.07
     arms: float = 1.0
     run: float = 0.0
     crouch: float = 0.0
-    bend: float = 0.0
+    bend: float = 0.03
     hitch: float = 0.0
     knees: float = 0.06
 
@@ -198,7 +198,7 @@ def _height(cadence: np.ndarray, gait: Gait, phase: np.ndarray, moving: np.ndarr
     """The pelvis' height above standing: an inverted pendulum in walking, bounces in running."""
     within = phase - np.floor(phase)
     beat = 1.0 / np.maximum(cadence, 0.3)
-    low = gait.crouch + 0.6 * gait.bob + 0.012
+    low = gait.crouch + 0.4 * gait.bob + 0.004
     flight = (gait.swing - 1.0) * beat
     if gait.swing <= 1.0:
         return moving * (
@@ -225,7 +225,7 @@ def _upper(
     tracks.head[:, 1] -= 0.7 * gait.bend * moving
     for side in (0, 1):
         angle = -lead * SIDES[side] * np.cos(np.pi * (phase - 0.08)) * moving * gait.arms * style.swing
-        tracks.arm[:, side] = swung(tracks.arm[:, side], angle * (0.36 + 0.1 * gait.run), gait.run * moving)
+        tracks.arm[:, side] = swung(tracks.arm[:, side], angle * (0.27 + 0.19 * gait.run), gait.run * moving)
 
 
 def swung(arm: np.ndarray, angle: np.ndarray, run: np.ndarray | float) -> np.ndarray:

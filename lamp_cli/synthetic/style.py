@@ -9,8 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .body import ANKLE_HEIGHT, LEG, SIDES, Tracks, place_foot, trunk_offsets
+from .body import ANKLE_HEIGHT, SHIN, SIDES, THIGH, Tracks, place_foot, trunk_offsets
 from .time_curves import drift, frame_times
+
+# How often bodies have each kind of skeleton: markers, SMPL, optical, animators', level hips.
+TRUNK_SHARES = (0.35, 0.25, 0.15, 0.1, 0.15)
+# Metres by which feet stand behind the pelvis.
+FEET_BACK = 0.02
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class BodyStyle:
 
     def feet(self) -> np.ndarray:
         """Flat position x, z and yaw (2, 3) of both feet of a body that stands at the origin."""
-        return np.array([[SIDES[s] * self.width / 2, -0.02, SIDES[s] * self.toe_out[s]] for s in (0, 1)])
+        return np.array([[SIDES[s] * self.width / 2, -FEET_BACK, SIDES[s] * self.toe_out[s]] for s in (0, 1)])
 
     def stand(self, seconds: float, rng: np.random.Generator) -> Tracks:
         """Tracks of standing still for so long: breathing and swaying a little, feet planted."""
@@ -45,7 +50,7 @@ class BodyStyle:
         noise = drift(t, rng, 14)
         faded = np.minimum(1.0, np.minimum(t, t[-1] - t) / 0.4)[:, None]
         noise = noise * self.sway * faded
-        root = noise[:, :3] * [0.008, 0.002, 0.006]
+        root = noise[:, :3] * [0.008, 0.001, 0.006]
         root[:, 1] += self.height
         arm = np.tile(self.arms, (frames, 1, 1))
         arm[..., 0] += 0.025 * noise[:, 9:11]
@@ -74,18 +79,18 @@ class BodyStyle:
 
 def random_style(rng: np.random.Generator) -> BodyStyle:
     """A body drawn at random: posture, temper, asymmetry."""
-    offsets = trunk_offsets(rng.uniform(0, 1))
-    straight = float(LEG.min() + ANKLE_HEIGHT - offsets[1:3, 1].max())
+    offsets = trunk_offsets(_two_trunks(rng))
+    width = rng.uniform(0.13, 0.27)
     toes = rng.uniform(0.02, 0.25)
-    hang = np.radians([rng.uniform(5, 14), rng.uniform(35, 85), 0.0, rng.uniform(-8, 15)])
-    hang[2] = rng.uniform(0.92, 0.985)
+    hang = np.radians([rng.uniform(3, 12), rng.uniform(25, 85), 0.0, rng.uniform(-35, 5)])
+    hang[2] = rng.uniform(0.94, 0.988)
     arms = np.stack([hang, hang])
     arms += rng.normal(0, 1, (2, 4)) * [0.02, 0.12, 0.008, 0.05]
     arms[:, 2] = np.clip(arms[:, 2], 0.9, 0.99)
     return BodyStyle(
         offsets=offsets,
-        height=straight - rng.uniform(0.012, 0.035),
-        width=rng.uniform(0.15, 0.27),
+        height=_standing_height(offsets, width, np.radians(rng.uniform(2, 8))),
+        width=width,
         toe_out=(toes + rng.normal(0, 0.05), toes + rng.normal(0, 0.05)),
         bend=rng.normal(0.05, 0.05),
         chin=rng.normal(0.0, 0.08),
@@ -94,5 +99,26 @@ def random_style(rng: np.random.Generator) -> BodyStyle:
         tempo=float(np.exp(rng.normal(0, 0.13))),
         energy=float(np.exp(rng.normal(0, 0.12))),
         swing=rng.uniform(0.7, 1.3),
-        sway=rng.uniform(0.5, 1.5),
+        sway=float(np.clip(np.exp(rng.normal(-0.2, 0.6)), 0.2, 2.0)),
     )
+
+
+def _two_trunks(rng: np.random.Generator) -> np.ndarray:
+    """Shares (5,) of the kinds of skeleton: of one, or between two."""
+    shares = np.zeros(len(TRUNK_SHARES))
+    first, second = rng.choice(len(TRUNK_SHARES), 2, p=TRUNK_SHARES)
+    mix = rng.uniform(0, 1)
+    shares[first] += 1 - mix
+    shares[second] += mix
+    return shares
+
+
+def _standing_height(offsets: np.ndarray, width: float, knee: float) -> float:
+    """Height of the pelvis over feet so far apart when the knees are bent by ``knee`` radians."""
+    heights = []
+    for side in (0, 1):
+        hip = offsets[1 + side]
+        leg = THIGH[side] ** 2 + SHIN[side] ** 2 + 2 * THIGH[side] * SHIN[side] * np.cos(knee)
+        flat = (SIDES[side] * width / 2 - hip[0]) ** 2 + (hip[2] + FEET_BACK) ** 2
+        heights.append(ANKLE_HEIGHT + np.sqrt(leg - flat) - hip[1])
+    return float(min(heights))

@@ -123,8 +123,8 @@ def made_up(action: str, path: Path) -> np.ndarray:
 
 def test_a_walk_becomes_a_loop_in_place_or_along_a_path(tmp_path: Path) -> None:
     made_up("walk", tmp_path / "walk.npy")
-    (tmp_path / "way.txt").write_text("0 0\n0 2\n2 2\n")
-    (tmp_path / "way.svg").write_text('<svg><path d="M0 0 V200 H200"/></svg>')
+    (tmp_path / "way.txt").write_text("0 0\n0 0.9\n0.9 0.9\n")
+    (tmp_path / "way.svg").write_text('<svg><path d="M0 0 V90 H90"/></svg>')
     [row] = lamp("convert", "walk.npy", "loop.npy", "--loop", "--in-place", cwd=tmp_path).rows
     loop = np.load(tmp_path / "loop.npy")
     assert row["in_place"] and row["loop"]["end"] - row["loop"]["start"] == pytest.approx(

@@ -68,8 +68,8 @@ def test_kept_poses_are_passed_and_the_rest_is_drawn() -> None:
     for frame in gap.kept:
         assert filled[frame].tobytes() == walk[frame].tobytes()
     assert np.abs(filled - walk)[20].max() > 0.02
-    # From crouching to standing and back within a second; a jump of 5 cm from frame to frame would be 20.
-    assert push(filled, 20.0).max() < 20.0
+    # No harder than the motion itself; a jump of 5 cm from frame to frame would add 20.
+    assert push(filled, 20.0).max() < 1.1 * push(walk, 20.0).max()
 
 
 def test_one_frame_goes_on() -> None:

@@ -166,7 +166,7 @@ def split() -> Split:
 
 
 def test_an_audit_tells_what_a_blind_evaluator_does_not_see(split: Split) -> None:
-    rows = {(a.figure.subject, a.figure.metric): a for a in audit(split, Blind(), 5, 7)}
+    rows = {(a.figure.subject, a.figure.metric): a for a in audit(split, Blind(), 5, 2)}
     # It does not see sides, height and order, and feels time that is stretched.
     assert not any(rows[name, "FID"].noticed for name in ("mirrored", "floated", "reversed"))
     assert rows["slowed", "FID"].noticed and rows["jittered", "jitter (m/s³)"].noticed

@@ -48,7 +48,7 @@ def test_captions_of_the_corpus_agree_with_their_truth(clips: dict[str, list[Syn
 
 
 def test_captions_of_sequences_and_combinations_agree_with_their_truth() -> None:
-    drawn = [synthetic_clip(np.random.default_rng([8, seed])) for seed in range(60)]
+    drawn = [synthetic_clip(np.random.default_rng([8, seed])) for seed in range(120)]
     mixed = [clip for clip in drawn if clip.truth["action"] == "sequence" or "while" in clip.truth]
     pairs = [(text, clip.truth) for clip in mixed for text in clip.captions]
     assert len(mixed) >= 10

@@ -14,9 +14,17 @@ from ..style import BodyStyle
 from ..time_curves import FPS, smooth
 
 WALK = Gait()
-JOG = Gait(swing=1.15, run=0.8, clearance=0.14, push=0.9, strike=-0.1, half_width=0.04, crouch=0.02, bend=0.1)
+JOG = Gait(swing=1.3, run=0.8, clearance=0.14, push=0.9, strike=-0.1, crouch=0.015, bend=0.14, twist=0.1)
 RUN = Gait(
-    swing=1.3, run=1.0, clearance=0.22, push=1.0, strike=-0.05, half_width=0.03, crouch=0.03, bend=0.16
+    swing=1.45,
+    run=1.0,
+    clearance=0.22,
+    push=1.0,
+    strike=-0.05,
+    half_width=0.03,
+    crouch=0.02,
+    bend=0.2,
+    twist=0.1,
 )
 
 
@@ -102,7 +110,7 @@ def run(style: BodyStyle, rng: np.random.Generator) -> Movement:
 def sprint(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Sprints straight ahead: long quick strides, the trunk bent into them."""
     top = rng.uniform(4.0, 4.9)
-    gait = replace(RUN, clearance=0.26, bend=0.24, arms=1.25, crouch=0.035)
+    gait = replace(RUN, clearance=0.26, bend=0.28, arms=1.25, crouch=0.025)
     tracks = go(style, rng, gait, top, 3.35, seconds=rng.uniform(1.9, 2.9))
     return straight("sprint", tracks, speed=round(top, 1))
 
