@@ -224,6 +224,7 @@ class ArrayArchive:
 
     def __getitem__(self, name: str) -> np.ndarray:
         packed = self._archive.zip
+        assert packed is not None, "the archive is closed"
         with _damage_is_value_error():
             member = packed.getinfo(name if name in packed.NameToInfo else f"{name}.npy")
             with packed.open(member) as stream:

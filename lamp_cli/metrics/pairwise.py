@@ -175,7 +175,7 @@ def _within(pairs: _Pairs, balls: _Balls, rows: slice) -> _Within:
     distances, kernel = pairs.of(rows)
     wide = balls.wide[rows]
     return _Within(
-        (distances < balls.narrow[rows]).any(0),
+        np.any(distances < balls.narrow[rows], axis=0),
         int((distances < balls.made).any(1).sum()),
         int(np.count_nonzero(distances < wide)),
         int((distances.min(1, keepdims=True) < wide).sum()),
