@@ -26,7 +26,7 @@ from ..motion.motion import Motion, MotionPart
 from ..motion.representation import features_to_joints, joints_to_features, retarget
 from ..motion.transform import at_times
 from .embed import encode_condition, require_motion_side
-from .generate import embedded_rows, fits, random_stream, text_to_motion_of
+from .generate import embedded_rows, fits, random_stream, require_possible, text_to_motion_of
 from .precision import FP32, in_precision
 from .spelling import as_read
 
@@ -61,11 +61,7 @@ class EditOptions:
     context_tokens: int = 4
 
     def __post_init__(self) -> None:
-        if self.context_tokens < 0:
-            raise ValueError(f"context_tokens: expected 0 or more, found {self.context_tokens}")
-        for name, number in (("samples", self.samples), ("candidates", self.candidates)):
-            if number is not None and number < 1:
-                raise ValueError(f"{name}: expected at least 1, found {number}")
+        require_possible(self.samples, self.candidates, self.context_tokens)
 
 
 @dataclass(frozen=True)

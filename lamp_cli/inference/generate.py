@@ -67,6 +67,15 @@ class Prompt:
         return ", then ".join(part.text for part in self.parts if part.text and not part.goes_on)
 
 
+def require_possible(samples: int, candidates: int | None, context_tokens: int) -> None:
+    """Raise ``ValueError`` for fewer than one sample or candidate, or context tokens below 0."""
+    if context_tokens < 0:
+        raise ValueError(f"context_tokens: expected 0 or more, found {context_tokens}")
+    for name, number in (("samples", samples), ("candidates", candidates)):
+        if number is not None and number < 1:
+            raise ValueError(f"{name}: expected at least 1, found {number}")
+
+
 @dataclass(frozen=True)
 class GenerateOptions:
     """How motions are generated.
@@ -95,11 +104,7 @@ class GenerateOptions:
     context_tokens: int = 1
 
     def __post_init__(self) -> None:
-        if self.context_tokens < 0:
-            raise ValueError(f"context_tokens: expected 0 or more, found {self.context_tokens}")
-        for name, number in (("samples", self.samples), ("candidates", self.candidates)):
-            if number is not None and number < 1:
-                raise ValueError(f"{name}: expected at least 1, found {number}")
+        require_possible(self.samples, self.candidates, self.context_tokens)
 
     def for_generator(self, config: GeneratorConfig | None) -> GenerateOptions:
         """These options with the generator's own number of candidates where they give none."""
