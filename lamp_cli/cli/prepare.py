@@ -17,7 +17,6 @@ from ..data.prepare.humanml3d import NAME, prepare_humanml3d
 from ..data.prepare.prepare import PrepareOptions, PrepareReport, prepare, remove_prepared
 from ..data.prepare.takes import find_sources
 from ..data.sentences import read_sentences
-from ..files.joint_names import read_joint_map
 from ..files.reading import Reading
 from .common import AsJson, UsageError, emit, note
 from .inputs import BodyModels, JointMap, reading_option
@@ -73,6 +72,7 @@ def prepare_command(
     The same call goes on where an earlier one was stopped. "lamp prepare humanml3d --mocap DIR --texts DIR"
     makes HumanML3D of its public texts and of takes that anyone may download.
     """
+    reading = reading_option(fps, body_models, joint_map)
     if mocap is not None or texts is not None:
         others = {
             "--captions": captions,
@@ -83,7 +83,6 @@ def prepare_command(
         }
         _refuse_beside_humanml3d(motions, mocap, texts, others)
         assert mocap is not None and texts is not None
-        reading = reading_option(fps, body_models, joint_map)
         _prepare_humanml3d(mocap, texts, output, reading, val_fraction, workers, force, as_json)
         return
     if motions is None and not synthetic:
@@ -98,7 +97,7 @@ def prepare_command(
         raise UsageError("--test chooses among motions; expected a folder of them")
     try:
         options = PrepareOptions(
-            fps,
+            reading,
             mirror,
             val_fraction,
             workers or os.cpu_count() or 1,
@@ -106,8 +105,6 @@ def prepare_command(
             seed,
             recombine,
             () if wording is None else tuple(read_sentences(wording)),
-            body_models,
-            () if joint_map is None else read_joint_map(joint_map),
             tuple(test or ()),
         )
     except ValueError as error:
@@ -117,7 +114,7 @@ def prepare_command(
     if force and output.exists():
         # Before anything is deleted: input that cannot be read must not cost the old data set.
         if motions is not None:
-            find_sources(motions, output, options.reading)
+            find_sources(motions, output, reading)
         remove_prepared(output)
     with ExitStack() as stack:
         report = prepare(motions, requests, output, options, counted(stack, "preparing"))

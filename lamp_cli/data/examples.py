@@ -10,8 +10,8 @@ import numpy as np
 
 from ..motion.representation import joints_to_features
 from ..motion.skeleton import Skeleton
-from ..storage import write_array, write_text
-from .captions import Caption, format_captions
+from ..storage import read_text_file, write_array, write_text
+from .captions import Caption, format_captions, parse_captions
 
 FOLDERS = ("new_joints", "new_joint_vecs", "texts")
 
@@ -39,25 +39,28 @@ class WrittenExample:
 
 
 def write_example(
-    name: str, joints: np.ndarray, captions: Sequence[str], skeleton: Skeleton, output: Path
-) -> None:
+    name: str, joints: np.ndarray, captions: Sequence[str], skeleton: Skeleton, output: Path, split: str = ""
+) -> WrittenExample:
     """Write joints (T, J, 3) in metres, their features and their captions under ``name``."""
     text = format_captions([Caption(caption) for caption in captions])
-    write_example_with_text(name, joints, text, skeleton, output)
+    return write_example_with_text(name, joints, text, skeleton, output, split)
 
 
 def write_example_with_text(
-    name: str, joints: np.ndarray, text: str, skeleton: Skeleton, output: Path
-) -> None:
+    name: str, joints: np.ndarray, text: str, skeleton: Skeleton, output: Path, split: str = ""
+) -> WrittenExample:
     """As :func:`write_example`, with the content of the text file."""
     write_array(output / "new_joints" / f"{name}.npy", joints.astype(np.float32))
     write_array(output / "new_joint_vecs" / f"{name}.npy", joints_to_features(joints, skeleton))
     # The text comes last: it marks the clip as complete.
     write_text(output / "texts" / f"{name}.txt", text)
+    return WrittenExample(name, split, len(joints) - 1, len(parse_captions(text)))
 
 
-def frames_written(name: str, output: Path) -> int | None:
-    """Feature frames of a complete example, None when it is not there."""
-    if not (output / "texts" / f"{name}.txt").is_file():
+def written_example(name: str, output: Path, split: str = "") -> WrittenExample | None:
+    """A complete example as :func:`write_example` returned it, None when it is not there."""
+    text = output / "texts" / f"{name}.txt"
+    if not text.is_file():
         return None
-    return len(np.load(output / "new_joint_vecs" / f"{name}.npy", mmap_mode="r", allow_pickle=False))
+    features = np.load(output / "new_joint_vecs" / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    return WrittenExample(name, split, len(features), len(parse_captions(read_text_file(text))))

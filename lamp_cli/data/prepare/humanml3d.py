@@ -11,10 +11,9 @@ from __future__ import annotations
 import csv
 import difflib
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +25,11 @@ from ...motion.motion import Motion
 from ...motion.skeleton import HUMANML3D
 from ...motion.transform import mirror, resample
 from ...processes import in_parallel
-from ...storage import read_text_file, write_json, write_text
+from ...storage import read_text_file, write_json
 from ..captions import Caption, format_captions, parse_captions
-from ..examples import WrittenExample, frames_written, write_example_with_text
-from ..statistics import compute_statistics, save_statistics
+from ..examples import WrittenExample, write_example_with_text, written_example
 from .clip_spans import CAPTIONED_SHARE, LEAST_FRAMES
-from .prepare import SPLITS, claim_folder
+from .prepare import SPLITS, claim_folder, facts_of_files, write_lists
 
 NAME = "humanml3d"
 INDEX = "index.csv"
@@ -135,7 +133,8 @@ def prepare_humanml3d(
     if not jobs:
         raise ValueError(f"{mocap}: no take that {INDEX} names is in it, such as {index[0].source}")
     splits = _splits(texts, jobs, val_fraction)
-    claim_folder(output, _fingerprint(jobs, reading, splits))
+    clips = sorted(astuple(clip) for clips in jobs.values() for clip, *_ in clips)
+    claim_folder(output, [NAME, facts_of_files(jobs), clips, reading.fps, *reading.facts(), splits])
     every = [TakeJob(path, tuple(clips), reading, output) for path, clips in sorted(jobs.items())]
     kept: dict[str, WrittenExample] = {}
     for done, results in enumerate(in_parallel(_write_take, every, workers), 1):
@@ -277,25 +276,16 @@ def _splits(
     return {split: sorted(names) + [f"M{name}" for name in sorted(names)] for split, names in found.items()}
 
 
-def _fingerprint(
-    jobs: Mapping[Path, list[tuple[IndexedClip, Path, Path]]], reading: Reading, splits: dict[str, list[str]]
-) -> str:
-    files = sorted((str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in jobs)
-    clips = sorted(astuple(clip) for clips in jobs.values() for clip, *_ in clips)
-    facts = [NAME, files, clips, reading.fps, *reading.facts(), splits]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
 def _write_take(job: TakeJob) -> list[WrittenExample]:
     """Write the clips of one take and their mirror images; those that are there already are only counted."""
     results: list[WrittenExample] = []
     missing = []
     for entry in job.clips:
-        written = [_already_there(name, entry[0].id, job.output) for name in ("", "M")]
+        written = [written_example(f"{prefix}{entry[0].id}", job.output) for prefix in ("", "M")]
         if None in written:
             missing.append(entry)
         else:
-            results += [example for example in written if example is not None]
+            results += filter(None, written)
     if not missing:
         return results
     try:
@@ -334,14 +324,6 @@ def clip_of_take(joints: np.ndarray, clip: IndexedClip) -> np.ndarray | None:
     return part if len(part) >= max(LEAST_FRAMES, CAPTIONED_SHARE * asked) else None
 
 
-def _already_there(prefix: str, name: str, output: Path) -> WrittenExample | None:
-    frames = frames_written(f"{prefix}{name}", output)
-    if frames is None:
-        return None
-    count = len(parse_captions(read_text_file(output / "texts" / f"{prefix}{name}.txt")))
-    return WrittenExample(f"{prefix}{name}", "", frames, count)
-
-
 def _write_pair(
     clip: IndexedClip, part: np.ndarray, text: Path, mirrored_text: Path, output: Path, notes: tuple[str, ...]
 ) -> Iterator[WrittenExample]:
@@ -349,13 +331,9 @@ def _write_pair(
     captions = parse_captions(read_text_file(text))
     images = [Caption(mirror_sentence(c.text), (), c.start, c.end) for c in captions]
     of_image = read_text_file(mirrored_text) if mirrored_text.is_file() else format_captions(images)
-    for name, joints, content in (
-        (clip.id, part, read_text_file(text)),
-        (f"M{clip.id}", mirror(part, HUMANML3D), of_image),
-    ):
-        write_example_with_text(name, joints, content, HUMANML3D, output)
-        yield WrittenExample(name, "", len(part) - 1, len(parse_captions(content)), notes=notes)
-        notes = ()
+    written = write_example_with_text(clip.id, part, read_text_file(text), HUMANML3D, output)
+    yield replace(written, notes=notes)
+    yield write_example_with_text(f"M{clip.id}", mirror(part, HUMANML3D), of_image, HUMANML3D, output)
 
 
 def _write_lists(
@@ -366,10 +344,7 @@ def _write_lists(
     if not present["train"]:
         raise ValueError(f"{output}: no training clip of HumanML3D could be made ({report.missing})")
     for split, names in present.items():
-        write_text(output / f"{split}.txt", "".join(f"{name}\n" for name in names))
         report.clips[split] = len(names)
         report.frames[split] = sum(kept[name].frames for name in names)
         report.captions += sum(kept[name].captions for name in names)
-    write_text(output / "all.txt", "".join(f"{n}\n" for names in present.values() for n in names))
-    features = (np.load(output / "new_joint_vecs" / f"{name}.npy") for name in present["train"])
-    save_statistics(output, compute_statistics(features, HUMANML3D))
+    write_lists(present, HUMANML3D, output)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
-import math
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,14 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from ...files.arrays import MotionFileError
-from ...files.reading import Reading
+from ...files.reading import AS_STORED, Reading
 from ...language.mirror import mirror_sentence
 from ...motion.skeleton import HUMANML3D, Skeleton
 from ...motion.transform import mirror, resample
 from ...processes import in_parallel
-from ...storage import write_json, write_text
+from ...storage import load_array, write_json, write_text
 from ...synthetic.corpus import LabelMeaning, RealClip, meaning_of_label, peoples_sentences
-from ..examples import FOLDERS, WrittenExample, frames_written, write_example
+from ..examples import FOLDERS, WrittenExample, write_example, written_example
 from ..layout import PARTS, WORDINGS
 from ..statistics import compute_statistics, save_statistics
 from .caption_files import ClipRequest
@@ -41,7 +40,7 @@ from .quarantine import (
     stands_still,
     write_quarantine,
 )
-from .recombined import RecombinationJob, recombination_jobs, write_recombined
+from .recombined import recombination_jobs, write_recombined
 from .synthetic import FOLDER as TRUTH_FOLDER
 from .synthetic import SyntheticJob, synthetic_jobs, write_synthetic
 from .takes import MotionSource, find_sources
@@ -59,7 +58,7 @@ _MotionJob = tuple[MotionSource, float | None, list[ClipPlan], Path, "PrepareOpt
 class PrepareOptions:
     """How to prepare; raises ``ValueError`` for numbers out of range.
 
-    fps: frames per second of joint files that name none (None: the skeleton's own).
+    reading: how motion files are read; its rate is that of joint files that name none.
     mirror: add the mirrored copy of every training clip (default True).
     val_fraction: share of the motions held out where captions name no split, 0 to 0.5 (default 0.1).
     workers: processes that run in parallel (default 1).
@@ -67,12 +66,10 @@ class PrepareOptions:
     seed: seed of made-up and recombined clips (default 0).
     recombine: number of clips made of the real training clips (default 0).
     wording: people's sentences; those that are true of a made-up clip join its own (default none).
-    body_models: folder of SMPL body models (.npz) for AMASS's poses (None: a neutral body).
-    joint_map: pairs of our joint and theirs, for skeletons whose names do not tell (default none).
     test: names of motions that go to the test split, with * for any letters (default none).
     """
 
-    fps: float | None = None
+    reading: Reading = AS_STORED
     mirror: bool = True
     val_fraction: float = 0.1
     workers: int = 1
@@ -80,13 +77,9 @@ class PrepareOptions:
     seed: int = 0
     recombine: int = 0
     wording: tuple[str, ...] = ()
-    body_models: Path | None = None
-    joint_map: tuple[tuple[str, str], ...] = ()
     test: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.fps is not None and not 0 < self.fps < math.inf:
-            raise ValueError(f"fps {self.fps:g}: expected frames per second above 0")
         if not 0 <= self.val_fraction <= 0.5:
             raise ValueError(f"val_fraction {self.val_fraction:g}: expected a share from 0 to 0.5")
         if self.workers < 1:
@@ -99,15 +92,6 @@ class PrepareOptions:
             raise ValueError("wording: is for synthetic clips; expected a number of them too")
         if self.seed < 0:
             raise ValueError(f"seed {self.seed}: expected 0 or more")
-        if self.body_models is not None and not self.body_models.is_dir():
-            raise ValueError(
-                f"body_models {self.body_models}: no such folder; expected SMPL body models (.npz)"
-            )
-
-    @property
-    def reading(self) -> Reading:
-        """How motion files are read."""
-        return Reading(self.fps, self.body_models, self.joint_map)
 
 
 @dataclass
@@ -191,7 +175,7 @@ def prepare(
     of_copies = (copies[name] for name in copies if any(fnmatchcase(name, each) for each in options.test))
     test = (*options.test, *map(glob.escape, of_copies))
     plan = plan_clips(told, seconds, skeleton.fps, options.val_fraction, reserved, test)
-    claim_folder(output, _fingerprint(sources, told, options))
+    claim_folder(output, _facts(sources, told, options))
 
     report = PrepareReport(
         trimmed=plan.trimmed,
@@ -224,10 +208,7 @@ def prepare(
         kept.append(result)
     if not any(clip.split == "train" for clip in kept):
         raise ValueError(f"{motions}: no clip is left for training ({_reasons(report)})")
-    _write_splits(kept, output, report)
-    train = (output / "train.txt").read_text(encoding="utf-8").split()
-    features = (np.load(output / "new_joint_vecs" / f"{name}.npy", allow_pickle=False) for name in train)
-    save_statistics(output, compute_statistics(features, skeleton))
+    write_lists(_names_by_split(kept, report), skeleton, output)
     write_quarantine(output, report.dropped, captions_left_out)
     write_json(output / "report.json", {**asdict(report), "reasons": report.reasons()})
     return report
@@ -277,7 +258,7 @@ def _frame_rates(
     return {
         name: source.shape.skeleton.fps
         if source.shape is not None and source.shape.holds_features
-        else named.get(name) or source.fps or options.fps
+        else named.get(name) or source.fps or options.reading.fps
         for name, source in sources.items()
     }
 
@@ -314,15 +295,12 @@ def _one_skeleton(
     return next(iter(skeletons.values())), good
 
 
-def _fingerprint(sources: list[MotionSource], requests: list[ClipRequest], options: PrepareOptions) -> str:
-    files = sorted(
-        {(str(s.path.resolve()), s.path.stat().st_size, s.path.stat().st_mtime_ns) for s in sources}
-    )
+def _facts(sources: list[MotionSource], requests: list[ClipRequest], options: PrepareOptions) -> list[object]:
     facts = [
         PLAN_VERSION,
-        files,
+        facts_of_files({source.path for source in sources}),
         [asdict(r) for r in requests],
-        options.fps,
+        options.reading.fps,
         options.mirror,
         options.val_fraction,
     ]
@@ -335,11 +313,17 @@ def _fingerprint(sources: list[MotionSource], requests: list[ClipRequest], optio
         facts += ["recombine", options.recombine, options.seed]
     if options.wording:
         facts += ["wording", options.wording]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return facts
 
 
-def claim_folder(output: Path, fingerprint: str) -> None:
-    """Make ``output`` ours, or refuse when it holds anything but this very preparation."""
+def facts_of_files(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Place, size and time of files, which tell whether they are the same as before."""
+    return sorted((str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
+
+
+def claim_folder(output: Path, facts: list[object]) -> None:
+    """Make ``output`` ours, or refuse when it holds anything but the preparation that ``facts`` decide."""
+    fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output}: a file, expected a folder to write the data set into")
     marker = output / FINGERPRINT
@@ -397,9 +381,7 @@ def _recombine(
     real: list[RealClip], output: Path, options: PrepareOptions
 ) -> Iterator[tuple[WrittenExample, str]]:
     """Write the recombined clips; the real ones must be there already."""
-    jobs: list[RecombinationJob] = recombination_jobs(
-        options.recombine, options.seed, options.mirror, real, output, TRUTH_FOLDER, options.workers
-    )
+    jobs = recombination_jobs(options.recombine, options.seed, options.mirror, real, output, options.workers)
     for results in in_parallel(write_recombined, jobs, options.workers):
         yield from results
 
@@ -426,11 +408,10 @@ def _write_motion(job: _MotionJob) -> list[WrittenExample]:
 
 
 def _already_there(clip: ClipPlan, output: Path, options: PrepareOptions) -> WrittenExample | None:
-    frames = frames_written(clip.id, output)
-    mirrored = _mirrored(clip, options)
-    if frames is None or (mirrored and frames_written(f"M{clip.id}", output) is None):
+    written, mirrored = written_example(clip.id, output, clip.split), _mirrored(clip, options)
+    if written is None or (mirrored and written_example(f"M{clip.id}", output) is None):
         return None
-    return WrittenExample(clip.id, clip.split, frames, len(clip.captions), mirrored)
+    return replace(written, mirrored=mirrored)
 
 
 def _mirrored(clip: ClipPlan, options: PrepareOptions) -> bool:
@@ -447,14 +428,16 @@ def _write_clip(
         return WrittenExample(clip.id, clip.split, 0, reason=f"shorter than {LEAST_FRAMES} frames")
     if stands_still(part):
         return WrittenExample(clip.id, clip.split, 0, reason="nothing moves: one pose in every frame")
-    write_example(clip.id, part, clip.captions, skeleton, output)
-    if _mirrored(clip, options):
-        sentences = tuple(mirror_sentence(text) for text in clip.captions)
-        write_example(f"M{clip.id}", mirror(part, skeleton), sentences, skeleton, output)
-    return WrittenExample(clip.id, clip.split, len(part) - 1, len(clip.captions), _mirrored(clip, options))
+    written = write_example(clip.id, part, clip.captions, skeleton, output, clip.split)
+    if not _mirrored(clip, options):
+        return written
+    sentences = tuple(mirror_sentence(text) for text in clip.captions)
+    write_example(f"M{clip.id}", mirror(part, skeleton), sentences, skeleton, output)
+    return replace(written, mirrored=True)
 
 
-def _write_splits(kept: list[WrittenExample], output: Path, report: PrepareReport) -> None:
+def _names_by_split(kept: list[WrittenExample], report: PrepareReport) -> dict[str, list[str]]:
+    """The clips of every split that has some, mirror images last; the report gets their counts."""
     names: dict[str, list[str]] = {split: [] for split in SPLITS}
     mirrored: list[str] = []
     for clip in sorted(kept, key=lambda clip: clip.id):
@@ -466,7 +449,13 @@ def _write_splits(kept: list[WrittenExample], output: Path, report: PrepareRepor
     report.clips = {split: len(found) for split, found in names.items() if found}
     report.mirrored = len(mirrored)
     names["train"] += mirrored
-    for split, found in names.items():
-        if found:
-            write_text(output / f"{split}.txt", "".join(f"{name}\n" for name in found))
-    write_text(output / "all.txt", "".join(f"{name}\n" for found in names.values() for name in found))
+    return {split: found for split, found in names.items() if found}
+
+
+def write_lists(names: Mapping[str, list[str]], skeleton: Skeleton, output: Path) -> None:
+    """Write the list of each split's clips and of all, and the statistics of those for training."""
+    every = [name for found in names.values() for name in found]
+    for split, found in {**names, "all": every}.items():
+        write_text(output / f"{split}.txt", "".join(f"{name}\n" for name in found))
+    vectors = (output / "new_joint_vecs" / f"{name}.npy" for name in names["train"])
+    save_statistics(output, compute_statistics(map(load_array, vectors), skeleton))

@@ -7,7 +7,6 @@ Clip n depends on the real clips, the seed and n alone: a run that was killed go
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from pathlib import Path
 from ...motion.skeleton import HUMANML3D
 from ...storage import write_json
 from ...synthetic.corpus import RealClip, Recombiner
-from ..examples import WrittenExample, frames_written, write_example
+from ..examples import WrittenExample, write_example, written_example
+from .synthetic import FOLDER, read_truth
 
 CLIPS_PER_JOB = 32
 # Reading the captions costs each job the same, so that there are few of them.
@@ -24,10 +24,7 @@ JOBS_PER_WORKER = 4
 
 @dataclass(frozen=True)
 class RecombinationJob:
-    """Clips ``first``..``last`` (without it) made of ``sources`` by a seed, to be written to ``output``.
-
-    ``truth`` is the folder in ``output`` for where they come from.
-    """
+    """Clips ``first``..``last`` (without it) made of ``sources`` by a seed, to be written to ``output``."""
 
     first: int
     last: int
@@ -35,11 +32,10 @@ class RecombinationJob:
     mirrored: bool
     sources: tuple[RealClip, ...]
     output: Path
-    truth: str
 
 
 def recombination_jobs(
-    count: int, seed: int, mirrored: bool, sources: list[RealClip], output: Path, truth: str, workers: int
+    count: int, seed: int, mirrored: bool, sources: list[RealClip], output: Path, workers: int
 ) -> list[RecombinationJob]:
     """Jobs for ``count`` clips; raises ``ValueError`` when ``sources`` hold nothing to make them of."""
     if not count:
@@ -48,10 +44,8 @@ def recombination_jobs(
         raise ValueError("recombining needs captioned clips in the training split, found none")
     size = max(CLIPS_PER_JOB, math.ceil(count / (JOBS_PER_WORKER * workers)))
     every = tuple(sources)
-    return [
-        RecombinationJob(n, min(n + size, count), seed, mirrored, every, output, truth)
-        for n in range(0, count, size)
-    ]
+    begins = range(0, count, size)
+    return [RecombinationJob(n, min(n + size, count), seed, mirrored, every, output) for n in begins]
 
 
 def write_recombined(job: RecombinationJob) -> list[tuple[WrittenExample, str]]:
@@ -66,12 +60,8 @@ def write_recombined(job: RecombinationJob) -> list[tuple[WrittenExample, str]]:
 
 
 def _already_there(name: str, job: RecombinationJob) -> tuple[WrittenExample, str] | None:
-    frames = frames_written(name, job.output)
-    if frames is None:
-        return None
-    lines = (job.output / "texts" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-    truth = json.loads((job.output / job.truth / f"{name}.json").read_text(encoding="utf-8"))
-    return WrittenExample(name, "train", frames, len(lines)), truth["recombined"]
+    written, truth = written_example(name, job.output, "train"), read_truth(job.output, name)
+    return None if written is None or truth is None else (written, truth["recombined"])
 
 
 def _write(number: int, recombiner: Recombiner, job: RecombinationJob) -> tuple[WrittenExample, str]:
@@ -79,8 +69,6 @@ def _write(number: int, recombiner: Recombiner, job: RecombinationJob) -> tuple[
     clip = recombiner.clip(job.seed, number)
     if clip is None:
         return WrittenExample(name, "train", 0, reason="no real clips that match"), ""
-    write_json(job.output / job.truth / f"{name}.json", clip.provenance)
-    write_example(name, clip.joints, clip.captions, HUMANML3D, job.output)
-    return WrittenExample(name, "train", len(clip.joints) - 1, len(clip.captions)), clip.provenance[
-        "recombined"
-    ]
+    write_json(job.output / FOLDER / f"{name}.json", clip.provenance)
+    written = write_example(name, clip.joints, clip.captions, HUMANML3D, job.output, "train")
+    return written, clip.provenance["recombined"]

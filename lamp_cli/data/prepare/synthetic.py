@@ -21,7 +21,7 @@ from ...motion.skeleton import HUMANML3D
 from ...storage import write_json, write_text
 from ...synthetic.corpus import PeoplesSentences, further_wordings, numbered_clip
 from ..captions import Caption, format_captions
-from ..examples import WrittenExample, frames_written, write_example
+from ..examples import WrittenExample, write_example, written_example
 from ..layout import PARTS, TAG_FPS, WORDINGS
 
 FOLDER = "truth"
@@ -60,21 +60,18 @@ def write_synthetic(job: SyntheticJob) -> list[WrittenExample]:
 
 def _write(number: int, job: SyntheticJob) -> WrittenExample:
     name, split = f"S{number:06d}", HELD_OUT.get(number % 40, "train")
-    frames = frames_written(name, job.output)
-    if frames is not None:
+    written = written_example(name, job.output, split)
+    if written is not None:
         if split == "train" and not (job.output / WORDINGS / f"{name}.txt").is_file():
             write_wordings(number, read_truth(job.output, name) or {}, job.seed, job.output)
-        lines = (job.output / "texts" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-        return WrittenExample(name, split, frames, len(lines))
+        return written
     clip = numbered_clip(job.seed, number)
     write_json(job.output / FOLDER / f"{name}.json", clip.truth)
     if split == "train":
         write_wordings(number, clip.truth, job.seed, job.output)
     people = job.people.held_out(split != "train")
     fitting = people.fitting(clip.truth, PEOPLES_CAPTIONS, np.random.default_rng([job.seed, number, 1]))
-    captions = clip.captions + fitting
-    write_example(name, clip.joints, captions, HUMANML3D, job.output)
-    return WrittenExample(name, split, len(clip.joints) - 1, len(captions))
+    return write_example(name, clip.joints, clip.captions + fitting, HUMANML3D, job.output, split)
 
 
 def write_wordings(number: int, truth: Mapping[str, Any], seed: int, output: Path) -> None:
