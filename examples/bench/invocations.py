@@ -103,7 +103,7 @@ BASES: dict[str, tuple[str, ...]] = {
         "pretrain --data DATA --output OUT/model --start-from BUNDLE --config CONFIG TRAINING --stage lamp",
     ),
     "edit": (
-        "edit MOTION SENTENCE --between 0.5,1.5 --model BUNDLE --format npy --output OUT",
+        "edit MOTION SENTENCE --between 0.5 1.5 --model BUNDLE --format npy --output OUT",
         "edit MOTION SENTENCE --after 1 --model BUNDLE --output OUT",
     ),
     "info": ("info BUNDLE", "info RUN", "info lamp-mini --json"),

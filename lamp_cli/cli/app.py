@@ -7,6 +7,7 @@ is quick. Knows no task.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -18,7 +19,7 @@ from typer.exceptions import TyperException
 
 from .. import __version__
 from .common import note, reported_errors, sigterm_interrupts
-from .inputs import set_encodings
+from .inputs import readable, set_encodings
 
 # Name -> the module that holds its function NAME_command, and its line in ``lamp --help``.
 COMMANDS = {
@@ -115,7 +116,9 @@ app = typer.Typer(
 
 def _version(show: bool) -> None:
     if show:
-        print(f"lamp {__version__}")
+        # The parser has its own idea of a closed pipe.
+        with reported_errors(debug=False):
+            print(f"lamp {__version__}")
         raise typer.Exit
 
 
@@ -134,16 +137,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     ``lamp help COMMAND`` is ``lamp COMMAND --help``.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None and sys.getfilesystemencoding() == "ascii":
+        # Neither sentences nor names of files are ASCII: this process begins anew and reads them as UTF-8.
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, sys.orig_argv)
+    words = [readable(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     set_encodings()
     command: Any = typer.main.get_command(app)
-    try:
-        with sigterm_interrupts():
-            code = command.main(words or ["--help"], prog_name="lamp", standalone_mode=False)
-    except TyperException as error:
-        raise SystemExit(_bad_usage(error)) from None
+    with reported_errors(debug=False):
+        try:
+            with sigterm_interrupts():
+                code = command.main(words or ["--help"], prog_name="lamp", standalone_mode=False)
+        except TyperException as error:
+            code = _bad_usage(error)
     raise SystemExit(code)
 
 

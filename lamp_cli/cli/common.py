@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import category
 
 import typer
 from typer.exceptions import TyperException
@@ -37,8 +38,8 @@ class UsageError(ValueError):
 
 def emit(record: dict[str, Any], human: str, as_json: bool) -> None:
     """One result on stdout: a JSON line when piped or asked for, else a line for people."""
-    line = json.dumps(record, ensure_ascii=False) if as_json or not sys.stdout.isatty() else human
-    print(line, flush=True)
+    as_json = as_json or not sys.stdout.isatty()
+    print(json.dumps(record, ensure_ascii=False) if as_json else _obeyed_by_none(human, "\n\t"), flush=True)
 
 
 def clause_records(clauses: Iterable[CheckedClause]) -> list[dict[str, Any]]:
@@ -52,7 +53,12 @@ def clause_records(clauses: Iterable[CheckedClause]) -> list[dict[str, Any]]:
 
 def note(message: str) -> None:
     """A line for people, on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    print(_obeyed_by_none(message), file=sys.stderr, flush=True)
+
+
+def _obeyed_by_none(text: str, kept: str = "") -> str:
+    """The text with what a terminal obeys, as a name may hold it, written out."""
+    return "".join(c if c in kept or category(c) != "Cc" else repr(c)[1:-1] for c in text)
 
 
 @contextmanager

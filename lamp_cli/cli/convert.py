@@ -174,9 +174,6 @@ def convert_command(
                     }
                     emit(record, str(written_to), as_json)
                     written += 1
-            except BrokenPipeError:
-                # Whoever read the lines has gone.
-                raise
             except (ValueError, OSError) as error:
                 skipped.add_input(job.item, error)
     if written and kind == "npz" and body_models is None:

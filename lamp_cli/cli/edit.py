@@ -144,9 +144,6 @@ def edit_command(
                     record |= next((remark.record() for remark in remarks.values()), {})
                     emit(record, "  ".join(files.values()), as_json)
                     written += 1
-            except BrokenPipeError:
-                # Whoever read the lines has gone.
-                raise
             except (ValueError, OSError) as error:
                 skipped.add_input(item, error)
     skipped.finish()

@@ -38,6 +38,7 @@ from .inputs import (
     direction_option,
     read_option,
     read_records,
+    readable,
     stdin_lines,
 )
 from .progress import progress
@@ -396,7 +397,7 @@ def _listed_parts(record: dict[str, Any]) -> list[dict[str, Any]] | None:
 
 def _one_sentence(record: dict[str, Any], from_stdin: bool = False) -> _Request:
     """The sentence and the length of a record, or of a bare line ``sentence#frames``."""
-    text = record["text"]
+    text = readable(record["text"])
     frames, seconds = _number(record, "frames"), _number(record, "seconds")
     if frames is not None and frames != int(frames):
         raise UsageError(f"{quoted(text)}: expected 'frames' to be a whole number, found {frames:g}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 # The first bytes of a motion file on stdin -> its suffix.
 MAGIC = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"HIERARCHY": ".bvh", b"glTF": ".glb"}
 FASTEST = 1000
+# What the system says of where results go: nothing that follows could be written either.
+NO_PLACE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 # Arguments and options of every command that reads motions.
 MotionNames = Annotated[
@@ -63,8 +68,12 @@ InPlaceOption = Annotated[bool, typer.Option("--in-place", help="Take the way ou
 def set_encodings() -> None:
     """Text is UTF-8 in every pipe and file, whatever the machine's own encoding.
 
-    Bytes of a line on stdin that are no UTF-8 survive as surrogates, for :func:`read_records` to decode.
+    Bytes of a line on stdin that are no UTF-8 survive as surrogates, for :func:`read_records` to decode. Of
+    streams that the caller has closed, stdin is empty and what is written to the others is lost.
     """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if not isinstance(stream, io.TextIOWrapper):
             continue
@@ -83,7 +92,12 @@ class Skipped:
         self.count = 0
 
     def add(self, error: Exception, counts: bool = True) -> None:
-        """Name one; what a folder brings may be no motion and does not count."""
+        """Name one; what a folder brings may be no motion and does not count.
+
+        Raises an ``error`` that is none of an input: a full disk, or a reader of the results that has gone.
+        """
+        if isinstance(error, OSError) and error.errno in NO_PLACE:
+            raise error
         self.count += counts
         note(f"left out: {error_sentence(error)}")
 
@@ -109,7 +123,7 @@ def read_records(
     has neither ``key`` nor one of ``also``; with ``skipped`` such lines are left out.
     """
     for number, line in enumerate(lines, start=1):
-        line = _without_surrogates(line.removeprefix("\ufeff")).strip()
+        line = readable(line.removeprefix("\ufeff")).strip()
         if not line:
             continue
         if not line.startswith("{"):
@@ -130,15 +144,20 @@ def _object(line: str, keys: Sequence[str], where: str) -> dict[str, Any]:
         raise UsageError(f"{where}: not a JSON object ({error})") from None
     if not any(isinstance(record.get(key), str) for key in keys):
         raise UsageError(f"{where}: the object has no {' or '.join(map(repr, keys))}")
-    return record
+    return {name: readable(value) if isinstance(value, str) else value for name, value in record.items()}
 
 
-def _without_surrogates(line: str) -> str:
+def readable(text: str) -> str:
+    """A text whose bytes are no UTF-8 as Windows writes it (Latin-1); the name of a file stays as it is."""
     try:
-        line.encode("utf-8")
+        text.encode("utf-8")
     except UnicodeEncodeError:
-        return line.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
-    return line
+        if os.path.lexists(text):
+            return text
+        # Of a JSON line it may be half of a character that no byte stands for.
+        content = re.sub("[\ud800-\udc7f\udd00-\udfff]", "?", text).encode("utf-8", "surrogateescape")
+        return content.decode("cp1252", "replace")
+    return text
 
 
 def read_option(name: Path, key: str) -> Iterator[dict[str, Any]]:

@@ -49,8 +49,7 @@ class Vocabulary:
         """
         rows = []
         for text in texts:
-            # A novel is cut before it is tokenized: no piece is shorter than a character.
-            ids = self._tokenizer.encode(text[: 200 * limit]).ids
+            ids = self._tokenizer.encode(_beginning(text, limit)).ids
             rows.append(ids if len(ids) <= limit else [*ids[: limit - 1], self.end])
         longest = max(map(len, rows))
         encoded = np.full((len(rows), longest), self.padding, np.int64)
@@ -60,7 +59,7 @@ class Vocabulary:
 
     def truncated(self, text: str, limit: int) -> str:
         """The sentence, or the beginning of it that :meth:`encode` keeps within ``limit`` tokens."""
-        encoded = self._tokenizer.encode(text[: 200 * limit])
+        encoded = self._tokenizer.encode(_beginning(text, limit))
         if len(encoded.ids) <= limit:
             return text
         # The last token that is kept is [SEP].
@@ -76,6 +75,14 @@ class Vocabulary:
         from ..storage import write_text
 
         write_text(path, "".join(f"{piece}\n" for piece in self.pieces))
+
+
+def _beginning(text: str, limit: int) -> str:
+    """What of a text is tokenized: a novel is cut before, for no piece is shorter than a character.
+
+    Half a character, as JSON may hold one, is none for the tokenizer.
+    """
+    return text[: 200 * limit].encode("utf-8", "replace").decode()
 
 
 def load_vocabulary(path: Path) -> Vocabulary:

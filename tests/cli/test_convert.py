@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def test_a_closed_pipe_ends_the_command(joints: np.ndarray, tmp_path: Path) -> N
 
 
 def _gone(*given: object) -> None:
-    raise BrokenPipeError
+    raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
 
 def test_rates_and_units_are_kept_or_said(joints: np.ndarray, tmp_path: Path) -> None:
