@@ -38,6 +38,8 @@ from .log import LOG, TrainingLog
 from .stopping import StopSignals, TrainingStopped
 
 AUTO = "auto"
+# Of all other figures on the validation split a smaller one is better.
+LARGER_IS_BETTER = frozenset({"mean_recall", "r_sum", "mrr", "masked_accuracy", "word_accuracy"})
 SAVE_EVERY_SECONDS = 120.0
 # Reading a figure makes the processor wait for an accelerator; a display needs no more than one a second.
 READ_EVERY_SECONDS = 1.0
@@ -97,8 +99,6 @@ class Stage(Protocol):
     """What the loop needs to know of a stage."""
 
     name: str
-    figure: str
-    larger_is_better: bool
 
     @property
     def network(self) -> nn.Module:
@@ -114,7 +114,7 @@ class Stage(Protocol):
         """Arguments of the network for this rank, of what was drawn for a step."""
 
     def validate(self) -> dict[str, float]:
-        """Figures on the validation split; ``figure`` is the one that chooses the best."""
+        """Figures on the validation split; ``TrainingConfig.select`` names the one that chooses the best."""
 
 
 Report = Callable[[int, dict[str, float] | None], None]
@@ -303,7 +303,7 @@ class _Training:
         except KeyboardInterrupt:
             self.save_and_stop()
         step, best = self.progress.step, self.progress.best
-        improved = best is None or _better(self._stage, measured, best.figures)
+        improved = best is None or _better(self._config.select, measured, best.figures)
         best = TrainingResult(step, measured) if improved else best
         self.progress = replace(self.progress, validated=step, best=best)
         if self._log is None:
@@ -357,12 +357,12 @@ def _mean(values: Sequence[Tensor]) -> Tensor:
     return values[0] if len(values) == 1 else torch.stack(list(values)).float().mean()
 
 
-def _better(stage: Stage, new: dict[str, float], old: dict[str, float]) -> bool:
-    """Whether new figures are better; any number is better than NaN, which compares with nothing."""
-    first, second = new[stage.figure], old[stage.figure]
+def _better(figure: str, new: dict[str, float], old: dict[str, float]) -> bool:
+    """Whether a figure is better than it was; any number is better than NaN, which compares with nothing."""
+    first, second = new[figure], old[figure]
     if math.isnan(first) or math.isnan(second):
         return math.isnan(second) and not math.isnan(first)
-    return first > second if stage.larger_is_better else first < second
+    return first > second if figure in LARGER_IS_BETTER else first < second
 
 
 def _optimizer(network: nn.Module, config: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:

@@ -69,7 +69,8 @@ from .run_record import RUN, alone_in, claim, read_stage, train_stage, weights_f
 from .selection import FID, LoadJudge, MotionJudge, load_judge_of
 from .stages.evaluator import EVALUATOR
 from .stages.generator import GeneratorStage
-from .stages.lamp import LampStage, PairData
+from .stages.lamp import LampStage
+from .stages.pairs import PairData
 from .stages.tokenizer import TokenizerData, TokenizerStage
 from .training_set import Corpus, read_corpus
 

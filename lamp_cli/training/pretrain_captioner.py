@@ -29,7 +29,7 @@ from .options import RunContext
 from .origins import StartFrom
 from .run_record import RUN, claim, read_object, train_stage, weights_fingerprint
 from .stages.captioner import CaptionerStage, LanguageStage
-from .stages.lamp import PairData
+from .stages.pairs import PairData
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from .checkpoint import BEST, CHECKPOINTS, LAST, PREVIOUS, TrainingResult, go_on
 from .log import LOG
 from .loop import Stage, TrainingConfig, too_few_steps, train
 from .options import RunContext
-from .selection import FIGURES, selected_figure
+from .selection import selected_figure
 
 RUN, STAGE, LOCK = "run.json", "stage.json", ".lock"
 # What lies beside the folders of stages.
@@ -148,13 +148,12 @@ def train_stage(
         context.announce(f"{stage.name}: was built on weights that have changed since; it is trained again")
     if _is_finished(folder, stage.name, config.steps, context):
         return load_best_weights(folder / BEST, stage.network.to(context.device))
-    stage.figure, remark = selected_figure(stage.name, context.experiment)
-    stage.larger_is_better = FIGURES[stage.name][stage.figure]
+    figure, remark = selected_figure(stage.name, context.experiment)
     if remark is not None:
         context.announce(remark)
     result = train(
         stage,
-        config,
+        dataclasses.replace(config, select=figure),
         folder,
         options.seed,
         context.device,

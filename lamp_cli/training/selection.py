@@ -16,14 +16,14 @@ from .experiment import Experiment
 
 FID, LOSS = "fid", "loss"
 OF_RETRIEVAL = ("mean_recall", "r_sum", "mrr")
-# Figures that may choose, by stage, and whether larger ones are better.
-FIGURES: dict[str, dict[str, bool]] = {
-    "tokenizer": {"mpjpe_mm": False, "global_mpjpe_mm": False, LOSS: False, FID: False},
-    "lamp": {**dict.fromkeys(OF_RETRIEVAL, True), LOSS: False},
-    "generator": {"masked_accuracy": True, LOSS: False, FID: False},
-    "language": {"perplexity": False, "word_accuracy": True, LOSS: False},
-    "captioner": {LOSS: False, "perplexity": False, "word_accuracy": True},
-    "evaluator": {"mean_recall": True, LOSS: False},
+# Figures that may choose, by stage.
+FIGURES: dict[str, tuple[str, ...]] = {
+    "tokenizer": ("mpjpe_mm", "global_mpjpe_mm", LOSS, FID),
+    "lamp": (*OF_RETRIEVAL, LOSS),
+    "generator": ("masked_accuracy", LOSS, FID),
+    "language": ("perplexity", "word_accuracy", LOSS),
+    "captioner": (LOSS, "perplexity", "word_accuracy"),
+    "evaluator": ("mean_recall", LOSS),
 }
 
 

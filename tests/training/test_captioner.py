@@ -77,7 +77,7 @@ def test_an_epoch_of_language_holds_every_sentence_once() -> None:
 def _words(stage, texts):  # type: ignore[no-untyped-def]
     from lamp_cli.inference.caption_tokens import caption_words
 
-    return caption_words(stage.network, stage._tokenizer, texts, CPU)
+    return caption_words(stage.network, stage._words, texts, CPU)
 
 
 def _rows(words):  # type: ignore[no-untyped-def]
@@ -117,7 +117,7 @@ def test_captions_are_learned_from_motions() -> None:
         optimizer.step()
     network.eval()
     found = network.captions(queries.flip(0), [], DecodingOptions(beams=3), [])
-    assert [stage._tokenizer.decode(sentences[0].ids) for sentences in found] == texts[::-1]
+    assert [stage._words.decode(sentences[0].ids) for sentences in found] == texts[::-1]
 
 
 # The command line

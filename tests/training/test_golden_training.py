@@ -101,8 +101,6 @@ class PlaneStage:
     """Every step has the same gradient."""
 
     name = "planes"
-    figure = "loss"
-    larger_is_better = False
 
     def __init__(self, slope: list[float]):
         self.network = Planes()

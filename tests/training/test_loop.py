@@ -19,7 +19,7 @@ from lamp_cli.training.loop import TrainingConfig, train
 from lamp_cli.training.stopping import TrainingStopped
 
 CPU = torch.device("cpu")
-CONFIG = TrainingConfig(4, 2, 1e-2, 1e-3, 1, 0.0, validate_every=2)
+CONFIG = TrainingConfig(4, 2, 1e-2, 1e-3, 1, 0.0, validate_every=2, select="error")
 
 
 class _Slope(torch.nn.Module):
@@ -35,8 +35,6 @@ class Line:
     """A line through drawn points, whose validation figures are given."""
 
     name = "line"
-    figure = "error"
-    larger_is_better = False
 
     def __init__(self, errors: list[float]):
         self.network: torch.nn.Module = _Slope()

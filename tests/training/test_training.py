@@ -31,7 +31,8 @@ from lamp_cli.training.loop import Stage, TrainingConfig, learning_rate, train
 from lamp_cli.training.options import PretrainOptions, PretrainReport
 from lamp_cli.training.pretrain import _same_networks, _take_over, _vocabulary
 from lamp_cli.training.run_record import claim
-from lamp_cli.training.stages.lamp import LampStage, PairData
+from lamp_cli.training.stages.lamp import LampStage
+from lamp_cli.training.stages.pairs import PairData
 from lamp_cli.training.stages.tokenizer import TokenizerData, TokenizerStage
 from lamp_cli.training.training_set import Corpus
 from tests.data.test_evaluation_set import corpus

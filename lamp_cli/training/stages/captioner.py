@@ -20,15 +20,13 @@ from ...model.captioner import Captioner
 from ...model.lamp import IGNORED, Lamp
 from ...model.qformer import Text
 from ...model.tokenizer import MotionTokenizer
-from .lamp import PairData, captioned
+from .pairs import PairData, PairStage, captioned
 
 
 class LanguageStage:
     """The decoder as a language model: sentences in, perplexity on the validation captions out."""
 
     name = "language"
-    figure = "perplexity"
-    larger_is_better = False
 
     def __init__(
         self,
@@ -44,7 +42,7 @@ class LanguageStage:
         own = (text for clip in data.train for text in clip.captions)
         self._sentences = list(dict.fromkeys([*own, *sentences]))
         self._val = [text for clip in captioned(data.val, "captioner") for text in clip.captions]
-        self._tokenizer = caption_tokenizer(network, data.vocabulary)
+        self._words = caption_tokenizer(network, data.vocabulary)
         self._batch_size = min(batch_size, len(self._sentences))
         self._seed = seed
         self._device = device
@@ -63,23 +61,21 @@ class LanguageStage:
     def batch(self, drawn: Sequence[str]) -> tuple[None, Text]:
         """No motion, and the sentences of one rank."""
         texts = drawn[distributed.rows_of_rank(len(drawn))]
-        return None, caption_words(self.network, self._tokenizer, texts, self._device)
+        return None, caption_words(self.network, self._words, texts, self._device)
 
     def validate(self) -> dict[str, float]:
         """Loss per token, its perplexity, and the share of tokens predicted, in percent."""
         batches = (
-            (None, caption_words(self.network, self._tokenizer, texts, self._device))
+            (None, caption_words(self.network, self._words, texts, self._device))
             for texts in batched(self._val, self._batch_size)
         )
         return _figures(self.network, batches)
 
 
-class CaptionerStage:
+class CaptionerStage(PairStage):
     """Motions with one of their captions in, loss on all validation captions out."""
 
     name = "captioner"
-    figure = "loss"
-    larger_is_better = False
 
     def __init__(
         self,
@@ -92,33 +88,20 @@ class CaptionerStage:
         device: torch.device,
     ):
         """``lamp`` and ``tokenizer`` are frozen. Raises ``ValueError`` when no clip has a caption."""
+        sampler = PairSampler(data.train, data.statistics, tokenizer.config.frames_per_token)
+        super().__init__("captioner", tokenizer, sampler, data, batch_size, seed, device)
         self.network = network
         self._lamp = lamp.to(device).eval().requires_grad_(False)
-        self._motion_tokenizer = tokenizer.to(device).eval().requires_grad_(False)
-        self._data = data
-        self._sampler = PairSampler(data.train, data.statistics, tokenizer.config.frames_per_token)
-        self._val = captioned(data.val, "captioner")
-        self._tokenizer = caption_tokenizer(network, data.vocabulary)
-        self._batch_size = batch_size
-        self._seed = seed
-        self._device = device
-
-    def draw(self, step: int) -> MotionBatch:
-        """Motions and captions of all ranks."""
-        return self._sampler.batch(self._seed, step, self._batch_size)
-
-    def names(self, step: int) -> list[str]:
-        """The clips of a step."""
-        return self._sampler.names(self._seed, step, self._batch_size)
+        self._words = caption_tokenizer(network, data.vocabulary)
 
     def batch(self, drawn: MotionBatch) -> tuple[Tensor, Text]:
         """Query outputs and captions of one rank."""
         batch = drawn.rows(distributed.rows_of_rank(len(drawn.lengths)))
-        words = caption_words(self.network, self._tokenizer, batch.texts, self._device)
+        words = caption_words(self.network, self._words, batch.texts, self._device)
         return self._queries(batch), words
 
     def _queries(self, batch: MotionBatch) -> Tensor:
-        latents, _, mask = tokenize(self._motion_tokenizer, batch, self._device)
+        latents, _, mask = tokenize(self._tokenizer, batch, self._device)
         return self.network.queries(self._lamp, self._lamp.motion_context(latents, mask))
 
     def validate(self) -> dict[str, float]:
@@ -126,7 +109,7 @@ class CaptionerStage:
         return _figures(self.network, self._validation())
 
     def _validation(self) -> Iterator[tuple[Tensor, Text]]:
-        multiple = self._motion_tokenizer.config.frames_per_token
+        multiple = self._tokenizer.config.frames_per_token
         for clips in batched(self._val, self._batch_size):
             queries = self._queries(evaluation_batch(clips, self._data.statistics, multiple))
             texts = [text for clip in clips for text in clip.captions]
@@ -134,7 +117,7 @@ class CaptionerStage:
             rows = torch.tensor(owners, device=self._device)
             for part in batched(range(len(texts)), self._batch_size):
                 some = [texts[k] for k in part]
-                words = caption_words(self.network, self._tokenizer, some, self._device)
+                words = caption_words(self.network, self._words, some, self._device)
                 yield queries[rows[part[0] : part[-1] + 1]], words
 
 

@@ -20,7 +20,8 @@ from ...data.word_tokens import WordList
 from ...inference.embed import words_on_device
 from ...model import distributed
 from ...model.evaluator import EvaluatorTraining, MatchingBatch, TaggedWords
-from .lamp import means_of, recalls
+from .lamp import recalls
+from .pairs import means_of
 
 EVALUATOR = "evaluator"
 # A word met once teaches nothing about itself; as `unk` it teaches what an unknown word is.
@@ -41,8 +42,6 @@ class EvaluatorStage:
     """Batches and validation for ``training.train``."""
 
     name = EVALUATOR
-    figure = "mean_recall"
-    larger_is_better = True
 
     def __init__(
         self,

@@ -16,18 +16,16 @@ from ...model.text_to_motion import TextToMotion
 from ...model.tokenizer import MotionTokenizer
 from ...motion.clip_length import LONGEST_CLIP
 from ..selection import FID, MotionJudge, TrueMotions
-from .lamp import PairData, captioned, means_of, validation_batches
+from .pairs import PairData, PairStage, means_of
 
 # Masking is random; the validation figure averages over this many draws, the same at every step.
 VALIDATION_DRAWS = 2
 
 
-class GeneratorStage:
+class GeneratorStage(PairStage):
     """Batches and validation for ``training.train``."""
 
     name = "generator"
-    figure = "masked_accuracy"
-    larger_is_better = True
 
     def __init__(
         self,
@@ -44,11 +42,7 @@ class GeneratorStage:
 
         Raises ``ValueError`` when no clip has a caption.
         """
-        self.network = network
-        self._lamp = lamp.to(device).eval().requires_grad_(False)
-        self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
-        self._data = data
-        self._sampler = PairSampler(
+        sampler = PairSampler(
             data.train,
             data.statistics,
             tokenizer.config.frames_per_token,
@@ -57,21 +51,12 @@ class GeneratorStage:
             network.generator.config.known_share,
             data.misspelt_share,
         )
-        self._val = captioned(data.val, "generator")
-        self._batch_size = batch_size
-        self._seed = seed
-        self._device = device
+        super().__init__("generator", tokenizer, sampler, data, batch_size, seed, device)
+        self.network = network
+        self._lamp = lamp.to(device).eval().requires_grad_(False)
         self._true = None
         if judge is not None:
             self._true = TrueMotions(judge, [clip.features[:LONGEST_CLIP] for clip in self._val])
-
-    def draw(self, step: int) -> MotionBatch:
-        """Motions and sentences of all ranks."""
-        return self._sampler.batch(self._seed, step, self._batch_size)
-
-    def names(self, step: int) -> list[str]:
-        """The clips of a step."""
-        return self._sampler.names(self._seed, step, self._batch_size)
 
     def batch(self, drawn: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor, Tensor]:
         """Sentences, codes, token counts and the tokens that a sentence is about, of one rank."""
@@ -91,7 +76,7 @@ class GeneratorStage:
     def validate(self) -> dict[str, float]:
         """Loss, length loss and masked accuracy in percent on the validation split."""
         draws, sizes = [], []
-        for batch in validation_batches(self._val, self._data, self._tokenizer, self._batch_size):
+        for batch in self._validation_batches():
             inputs = self._inputs(batch)
             for draw in range(VALIDATION_DRAWS):
                 random = torch.Generator().manual_seed(self._seed * VALIDATION_DRAWS + draw)
@@ -108,9 +93,7 @@ class GeneratorStage:
     def _generated(self) -> list[np.ndarray]:
         """A motion for every validation clip's first sentence, as long as the clip: features (T, C)."""
         made, step = [], self._tokenizer.config.frames_per_token
-        for number, batch in enumerate(
-            validation_batches(self._val, self._data, self._tokenizer, self._batch_size)
-        ):
+        for number, batch in enumerate(self._validation_batches()):
             lamp, text, _, tokens, _ = self._inputs(batch)
             streams = [_stream(self._seed, number, row) for row in range(len(tokens))]
             condition = self.network.condition(lamp, text).condition

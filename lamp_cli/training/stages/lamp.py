@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...data.batches import MotionBatch, PairSampler, ParaphraseSampler, batched, evaluation_batch
-from ...data.layout import Clip
-from ...data.statistics import Statistics
-from ...data.vocabulary import Vocabulary
+from ...data.batches import MotionBatch, PairSampler, ParaphraseSampler
 from ...inference.embed import encode_text, tokenize
 from ...model import distributed
 from ...model.lamp import Lamp, PretrainingBatch, mean_word, motion_text_similarity
 from ...model.qformer import QFormer, Text
 from ...model.tokenizer import MotionTokenizer
-
-
-@dataclass(frozen=True)
-class PairData:
-    """Clips of the two splits, the statistics they are normalised with, and the vocabulary.
-
-    ``paraphrases`` are groups of sentences, each group about one motion that is not at hand. A
-    ``reworded_share`` of the training sentences is put in other words for the networks that must understand
-    people, and a ``misspelt_share`` has a typing error; what speaks itself learns from the sentences as they
-    are. The generator's clips are sorted by length over ``sorted_steps`` steps.
-    """
-
-    train: Sequence[Clip]
-    val: Sequence[Clip]
-    statistics: Statistics
-    vocabulary: Vocabulary
-    paraphrases: Sequence[Sequence[str]] = ()
-    reworded_share: float = 0.0
-    sorted_steps: int = 1
-    misspelt_share: float = 0.0
+from .pairs import PairData, PairStage, means_of
 
 
 @dataclass(frozen=True)
@@ -48,12 +26,10 @@ class PairDraw:
     paraphrases: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 
 
-class LampStage:
+class LampStage(PairStage):
     """Batches and validation for ``training.train``."""
 
     name = "lamp"
-    figure = "mean_recall"
-    larger_is_better = True
 
     def __init__(
         self,
@@ -69,36 +45,27 @@ class LampStage:
 
         Raises ``ValueError`` when no clip has a caption.
         """
-        self.network = network
-        self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
-        self._text_encoder = text_encoder if network.config.trains("retention") else None
-        if self._text_encoder is not None:
-            self._text_encoder.to(device).eval().requires_grad_(False)
-        self._data = data
-        self._sampler = PairSampler(
+        sampler = PairSampler(
             data.train,
             data.statistics,
             tokenizer.config.frames_per_token,
             reworded_share=data.reworded_share,
             misspelt_share=data.misspelt_share,
         )
+        super().__init__("LaMP model", tokenizer, sampler, data, batch_size, seed, device)
+        self.network = network
+        self._text_encoder = text_encoder if network.config.trains("retention") else None
+        if self._text_encoder is not None:
+            self._text_encoder.to(device).eval().requires_grad_(False)
         rephrases = bool(data.paraphrases) and network.config.trains("paraphrase")
         self._paraphrases = ParaphraseSampler(data.paraphrases) if rephrases else None
-        self._val = captioned(data.val, "LaMP model")
-        self._batch_size = batch_size
-        self._seed = seed
-        self._device = device
 
     def draw(self, step: int) -> PairDraw:
         """Pairs and paraphrases of all ranks."""
-        batch = self._sampler.batch(self._seed, step, self._batch_size)
+        batch = super().draw(step)
         if self._paraphrases is None:
             return PairDraw(batch)
         return PairDraw(batch, self._paraphrases.batch(self._seed, step, self._batch_size))
-
-    def names(self, step: int) -> list[str]:
-        """The clips of a step."""
-        return self._sampler.names(self._seed, step, self._batch_size)
 
     def batch(self, drawn: PairDraw) -> tuple[PretrainingBatch]:
         """The pairs of one rank."""
@@ -144,7 +111,7 @@ class LampStage:
         R@1, 5 and 10, their mean and their sum, and the mean reciprocal rank, in percent.
         """
         motions, texts, losses, sizes = [], [], [], []
-        for batch in validation_batches(self._val, self._data, self._tokenizer, self._batch_size):
+        for batch in self._validation_batches():
             pairs = self._pairs(batch)
             motions.append(
                 self.network.embed_motion(self.network.motion_context(pairs.latents, pairs.motion_mask))
@@ -160,29 +127,6 @@ class LampStage:
         of_recalls = {"mean_recall": summed / len(figures), **figures, "r_sum": summed}
         reciprocal = (1 / (1 + wrong_before_right(each, equal)) for each in (scores.T, scores))
         return {**of_recalls, "mrr": 100 * float(torch.cat([*reciprocal]).mean()), **means_of(losses, sizes)}
-
-
-def captioned(clips: Sequence[Clip], network: str) -> list[Clip]:
-    """The clips with a caption; raises ``ValueError`` where there is none to choose a ``network`` by."""
-    found = [clip for clip in clips if clip.captions]
-    if not found:
-        raise ValueError(f"no validation clip has a caption; the best {network} is chosen by them")
-    return found
-
-
-def means_of(batches: Sequence[Mapping[str, Tensor]], sizes: Sequence[int]) -> dict[str, float]:
-    """The mean of each figure over batches of so many clips."""
-    return {
-        name: float(np.average([float(each[name]) for each in batches], weights=sizes)) for name in batches[0]
-    }
-
-
-def validation_batches(
-    clips: Sequence[Clip], data: PairData, tokenizer: MotionTokenizer, size: int
-) -> Iterator[MotionBatch]:
-    """Validation clips in order, ``size`` at a time, so that a large split needs no more memory."""
-    for part in batched(clips, size):
-        yield evaluation_batch(part, data.statistics, tokenizer.config.frames_per_token)
 
 
 def recalls(direction: str, scores: Tensor, captions: Tensor) -> dict[str, float]:

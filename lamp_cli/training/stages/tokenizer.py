@@ -34,8 +34,6 @@ class TokenizerStage:
     """Batches and validation for ``training.train``."""
 
     name = "tokenizer"
-    figure = "mpjpe_mm"
-    larger_is_better = False
 
     def __init__(
         self,
