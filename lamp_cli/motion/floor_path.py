@@ -109,7 +109,7 @@ def bent_along(joints: np.ndarray, path: FloorPath, skeleton: Skeleton) -> BentM
             f"the motion travels {way[-1]:.2f} m; a path needs one that walks, runs or otherwise travels, "
             f"{LEAST_TRAVEL:g} m at least"
         )
-    joints, frames, rounds = _fitting(joints, path.length, skeleton)
+    joints, frames, rounds = with_rounds(joints, path.length, skeleton)
     way = travelled(joints, skeleton)
     stretch = path.length / way[-1]
     if not 1 / MOST_STRETCH <= stretch <= MOST_STRETCH:
@@ -117,7 +117,8 @@ def bent_along(joints: np.ndarray, path: FloorPath, skeleton: Skeleton) -> BentM
     last = int(np.searchsorted(stretch * way, path.length + STEP / 2))
     way = np.minimum(stretch * way[:last], path.length)
     turn = (
-        _smoothed(path.heading(way), TURN_SECONDS * skeleton.fps) - _own_heading(joints, skeleton.fps)[:last]
+        gaussian_line(path.heading(way), TURN_SECONDS * skeleton.fps)
+        - own_heading(joints, skeleton.fps)[:last]
     )
     own = smooth_path(joints, skeleton.fps, SWAY_SECONDS)[:last]
     goal = np.insert(path.at(way), 1, 0.0, axis=1)
@@ -127,7 +128,7 @@ def bent_along(joints: np.ndarray, path: FloorPath, skeleton: Skeleton) -> BentM
     return BentMotion(held, float(stretch), rounds, float(way[-1]), error, frames[:last])
 
 
-def _fitting(joints: np.ndarray, metres: float, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray, int]:
+def with_rounds(joints: np.ndarray, metres: float, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray, int]:
     """A motion that travels about so far, which frame each was (T,), and how many rounds it has more.
 
     Rounds of its gait come again or are left out, whichever needs the least of stretch and of a seam.
@@ -164,7 +165,7 @@ def travelled(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(speed)])
 
 
-def _own_heading(joints: np.ndarray, fps: float) -> np.ndarray:
+def own_heading(joints: np.ndarray, fps: float) -> np.ndarray:
     """Where a motion travels (T,), radians from +z towards +x; where it stands, as before or next."""
     velocity = np.gradient(smooth_path(joints, fps, HEADING_SECONDS), axis=0) * fps
     moving = np.flatnonzero(np.linalg.norm(velocity, axis=1) >= SLOWEST)
@@ -184,10 +185,10 @@ def _evenly_spaced(points: np.ndarray) -> np.ndarray:
 
 def _rounded(points: np.ndarray) -> np.ndarray:
     """Points ``STEP`` apart after a Gaussian of ``ROUNDING`` metres; both ends stay."""
-    return np.stack([_smoothed(points[:, k], ROUNDING / STEP) for k in (0, 1)], axis=1)
+    return np.stack([gaussian_line(points[:, k], ROUNDING / STEP) for k in (0, 1)], axis=1)
 
 
-def _smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
+def gaussian_line(values: np.ndarray, sigma: float) -> np.ndarray:
     """Numbers (T,) after a Gaussian; beyond the ends they go on as mirrored at the end points."""
     reach = min(int(4 * sigma + 0.5), len(values) - 1)
     before = 2 * values[0] - values[1 : reach + 1][::-1]

@@ -94,7 +94,7 @@ class DrawnFrames:
 
     joints: np.ndarray
     first: int
-    count: int
+    count: float
 
     def times(self, frames: np.ndarray, gap: Gap, ratio: float) -> np.ndarray:
         """Where the ``frames`` (R,) of the result are among these, as fractions of frames.
@@ -407,7 +407,15 @@ def _between_rests(rests: list[_Rest], count: int, fps: float) -> np.ndarray:
     """Offsets (``count``, 3) of a point that let go of it after every rest."""
     at = np.concatenate([np.arange(rest.begin, rest.end) for rest in rests])
     values = np.concatenate([rest.offsets for rest in rests])
-    return _spread_between(count, *_let_go(at, values, count, max(1, round(RELEASE * fps))))
+    return spread_from_knots(at, values, count, max(1, round(RELEASE * fps)))
+
+
+def spread_from_knots(at: np.ndarray, values: np.ndarray, count: int, release: int) -> np.ndarray:
+    """A curve (``count``, D) through values (K, D) at frames (K,), eased between those that are near.
+
+    It is 0 ``release`` frames away from the others.
+    """
+    return _spread_between(count, *_let_go(at, values, count, release))
 
 
 def _apart(rests: list[_Rest], fps: float) -> list[_Rest]:
@@ -427,7 +435,7 @@ def _apart(rests: list[_Rest], fps: float) -> list[_Rest]:
 
 
 def _let_go(at: np.ndarray, values: np.ndarray, count: int, release: int) -> tuple[np.ndarray, np.ndarray]:
-    """Knots (K,) and values (K, 3) with others of no offset wherever knots are far apart, or an end is."""
+    """Knots (K,) and values (K, D) with others of no offset wherever knots are far apart, or an end is."""
     begins = np.array([-2 * release - 1, *at.tolist()])
     ends = np.array([*at.tolist(), count + 2 * release])
     long = ends - begins > 2 * release
@@ -435,7 +443,9 @@ def _let_go(at: np.ndarray, values: np.ndarray, count: int, release: int) -> tup
     free = np.unique(free[(free >= 0) & (free < count)])
     free = free[~np.isin(free, at)]
     order = np.argsort(np.concatenate([at, free]), kind="stable")
-    return np.concatenate([at, free])[order], np.concatenate([values, np.zeros((len(free), 3))])[order]
+    return np.concatenate([at, free])[order], np.concatenate(
+        [values, np.zeros((len(free), values.shape[1]))]
+    )[order]
 
 
 def _runs(flags: np.ndarray) -> list[tuple[int, int]]:

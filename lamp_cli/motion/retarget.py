@@ -87,11 +87,7 @@ class Rig:
     @cached_property
     def world_turns(self) -> np.ndarray:
         """Turns of all joints at rest (N, 4) against the world."""
-        world = self.turns.copy()
-        for joint, parent in enumerate(self.parents):
-            if parent >= 0:
-                world[joint] = rotation.multiply(world[parent], self.turns[joint])
-        return world
+        return world_turns(self.turns[None], self.parents)[0]
 
     @cached_property
     def twin(self) -> np.ndarray:
@@ -135,7 +131,43 @@ def retargeted(
         if joint in driven:
             local[:, joint] = rotation.multiply(rotation.inverse(above), driven[joint])
         world[:, joint] = rotation.multiply(above, local[:, joint])
-    return _continuous(local), rig.scale * pelvis - _below_root(world, rig)
+    return _continuous(local), rig.scale * pelvis - root_to_pelvis(world, rig)
+
+
+def pose_of_rig(local: np.ndarray, place: np.ndarray, rig: Rig) -> np.ndarray:
+    """The joints (22, 3) of the reference body that move a rig as its own pose is: :func:`retargeted` back.
+
+    local: turns of the rig's joints (N, 4) against their parents, w first.
+    place: where its root is (3,).
+
+    How hands are turned and limbs twisted beyond what their bends show is lost.
+    """
+    world = world_turns(local[None], rig.parents)
+    pelvis = (place + root_to_pelvis(world, rig)[0]) / rig.scale
+    turns = np.tile([1.0, 0.0, 0.0, 0.0], (HUMANML3D.joints, 1))
+    for joint in (0, *HUMANML3D.order):
+        name, parent = HUMANML3D.joint_names[joint], HUMANML3D.parents[joint]
+        if name in rig.known and not name.endswith("wrist"):
+            theirs = rig.known[name]
+            turns[joint] = rotation.multiply(
+                world[0, theirs], rotation.inverse(_rest_in_t_pose(name, theirs, rig))
+            )
+        elif parent >= 0:
+            turns[joint] = turns[parent]
+    joints, offsets = np.tile(pelvis, (HUMANML3D.joints, 1)), reference_offsets()
+    for joint in HUMANML3D.order:
+        parent = HUMANML3D.parents[joint]
+        joints[joint] = joints[parent] + rotation.rotate(turns[parent], offsets[joint])
+    return joints
+
+
+def world_turns(local: np.ndarray, parents: tuple[int, ...]) -> np.ndarray:
+    """Turns of joints against the world (T, N, 4) from those against their parents."""
+    world = local.copy()
+    for joint, parent in enumerate(parents):
+        if parent >= 0:
+            world[:, joint] = rotation.multiply(world[:, parent], local[:, joint])
+    return world
 
 
 def _twin_motion(
@@ -148,7 +180,7 @@ def _twin_motion(
     joints = moved.joints()
     if contacts is not None and not np.allclose(rig.twin, own.offsets, atol=1e-3):
         lengths = tuple(np.linalg.norm(rig.twin, axis=-1).tolist())
-        joints = clean_up(joints, contacts, replace(HUMANML3D, bone_lengths=lengths))
+        joints = clean_up(joints, contacts, replace(HUMANML3D, bone_lengths=lengths, fps=motion.fps))
     joints = resample(joints, motion.fps, fps)
     found = with_level_head(joint_rotations(joints, HUMANML3D, fps, offsets=rig.twin))
     return found.root, found.world()
@@ -162,19 +194,19 @@ def _driven(turns: Mapping[str, np.ndarray], rig: Rig) -> dict[int, np.ndarray]:
     for ours, theirs in rig.known.items():
         if ours.endswith("wrist"):
             continue  # Joints do not tell how hands are turned.
-        found[theirs] = _from_rest(turns[ours], ours, theirs, rig)
+        found[theirs] = rotation.multiply(turns[ours], _rest_in_t_pose(ours, theirs, rig))
     return found
 
 
-def _from_rest(turn: np.ndarray, ours: str, theirs: int, rig: Rig) -> np.ndarray:
-    """The rig's joint turned by ``turn`` (T, 4) from its rest pose brought into the T-pose."""
+def _rest_in_t_pose(ours: str, theirs: int, rig: Rig) -> np.ndarray:
+    """How the rig's joint is turned at rest (4,), its rest pose brought into the T-pose."""
     rest = rotation.multiply(rig.facing, rig.world_turns[theirs])
     child = _limb_below(ours)
     if child is not None:
         index = HUMANML3D.joint_names.index(child)
         bone = rig.places[index] - rig.places[HUMANML3D.parents[index]]
         rest = rotation.multiply(rotation.between(rotation.rotate(rig.facing, bone), rig.twin[index]), rest)
-    return rotation.multiply(turn, rest)
+    return rest
 
 
 def _limb_below(name: str) -> str | None:
@@ -224,7 +256,7 @@ def _blend(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
     return rotation.unit((1 - share) * start + share * end)
 
 
-def _below_root(world: np.ndarray, rig: Rig) -> np.ndarray:
+def root_to_pelvis(world: np.ndarray, rig: Rig) -> np.ndarray:
     """The way (T, 3) from the root to the pelvis."""
     way, joint = np.zeros((len(world), 3)), rig.known["pelvis"]
     for above in _ancestors(joint, rig):

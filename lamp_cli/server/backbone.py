@@ -12,6 +12,7 @@ from ..bundle.bundle import Bundle
 from ..files.bvh import written_name
 from ..inference.generate import check_prompt, frames_range, generate
 from ..motion.skeleton import HUMANML3D
+from .constraints import SUPPORTED
 from .protocol import DIALS, GUIDANCE_TYPES, asked_motion, motion_result, predicted_contacts
 from .skeletons import offered_skeleton, rig_of
 from .worker import AbandonedError, TooManyWaitingError, Worker
@@ -61,12 +62,12 @@ class LampBackbone(Backbone):
 
     def _generate(self, request: GenerateRequest, rig: Any) -> MotionResult:
         try:
-            asked = asked_motion(self._bundle, request)
+            asked = asked_motion(self._bundle, request, rig)
             check_prompt(self._bundle, asked.prompt)
             motions = list(generate(self._bundle, [asked.prompt], asked.options))
+            return motion_result(motions, asked, rig, request)
         except ValueError as error:
             raise ProtocolError("invalid_request", str(error)) from None
-        return motion_result(motions, asked, rig, request)
 
 
 def _spec(bundle: Bundle) -> ModelSpec:
@@ -82,6 +83,7 @@ def _spec(bundle: Bundle) -> ModelSpec:
         supports_segment_seed=True,
         model_options=dials,
         supported_segments=["text", "unconditioned"],
+        supported_constraints=list(SUPPORTED),
         supported_guidance_types=list(GUIDANCE_TYPES),
         predicted_contact_joints=[written_name(name) for name in predicted_contacts()],
         native_clip_seconds=longest / bundle.config.fps,

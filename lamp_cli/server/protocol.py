@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from motionmcp.backbone import MotionResult
 from motionmcp.errors import ProtocolError
-from motionmcp.schemas import GenerateRequest, ModelOption, Options
+from motionmcp.schemas import GenerateRequest, ModelOption, Options, UnconditionedSegment
 
 from ..bundle.bundle import Bundle
 from ..inference.familiarity import remarks_on
@@ -24,6 +24,7 @@ from ..model.generator import SamplingOptions
 from ..motion.motion import Motion
 from ..motion.retarget import Rig, retargeted
 from ..motion.skeleton import HUMANML3D
+from .constraints import Constraints, RigMotion, constrained, constraints_of, path_error
 from .skeletons import joint_by_our_name
 
 # The dials that the protocol has no word for, with the defaults of ``lamp generate``.
@@ -64,7 +65,7 @@ DIALS = (
         maximum=1,
     ),
 )
-GUIDANCE_TYPES = ("nocfg", "regular")
+GUIDANCE_TYPES = ("nocfg", "regular", "separated")
 # Rates that programs for animation have, and how much is answered at once: samples x frames x joints.
 LEAST_FPS, MOST_FPS = 1.0, 240.0
 MOST_ROTATIONS = 2_000_000
@@ -80,6 +81,7 @@ class AskedMotion:
     fps: frames per second of the answer.
     notes: what the client should know of the answer, as the protocol has it.
     seams: frames of the answer at which a segment longer than the model's clips was cut.
+    constraints: poses and places of the answer.
     """
 
     prompt: Prompt
@@ -88,12 +90,11 @@ class AskedMotion:
     fps: float
     notes: tuple[dict[str, Any], ...]
     seams: tuple[int, ...]
+    constraints: Constraints
 
 
-def asked_motion(bundle: Bundle, request: GenerateRequest) -> AskedMotion:
+def asked_motion(bundle: Bundle, request: GenerateRequest, rig: Rig) -> AskedMotion:
     """The request's segments and options; raises ``ProtocolError`` for what the bundle does not do."""
-    if not request.segments:
-        raise ProtocolError("invalid_request", "segments: expected at least one; found constraints alone")
     fps = request.fps(bundle.config.fps)
     _check_size(request, fps)
     parts, seams, too_short = _parts(bundle, request, fps)
@@ -103,8 +104,9 @@ def asked_motion(bundle: Bundle, request: GenerateRequest) -> AskedMotion:
         options = options.model_copy(update={"seed": secrets.randbelow(2**31)})
     notes.append(_note("seed", f"seed {options.seed}", seed=options.seed))
     prompt = replace(parts[0], then=tuple(parts[1:]))
+    constraints = constraints_of(request, rig, fps)
     return AskedMotion(
-        prompt, _generate_options(options), request.total_frames, fps, tuple(notes), tuple(seams)
+        prompt, _generate_options(options), request.total_frames, fps, tuple(notes), tuple(seams), constraints
     )
 
 
@@ -118,13 +120,13 @@ def motion_result(
     same = all(ours == theirs for ours, theirs in names.items())
     return MotionResult(
         # The protocol puts w last.
-        rotations=np.roll(np.stack([turns for turns, _ in moved]), -1, axis=-1).astype(np.float32),
-        root_translations=np.stack([places for _, places in moved]).astype(np.float32),
+        rotations=np.roll(np.stack([each.turns for each in moved]), -1, axis=-1).astype(np.float32),
+        root_translations=np.stack([each.places for each in moved]).astype(np.float32),
         joint_names=own,
-        foot_contacts=_contacts(motions, asked, rig, own),
+        foot_contacts=_contacts(moved, rig, own),
         chunk_boundaries=[list(asked.seams)] * len(moved) if asked.seams else None,
         canonical_to_request=None if same else names,
-        notes=list(asked.notes),
+        notes=[*asked.notes, *_path_error(moved, asked, rig)],
     )
 
 
@@ -166,9 +168,13 @@ def _parts(
     # In frames of the answer, whose last frame is at its last moment; in tokens.
     end, token = 0, 0
     whole = math.ceil((request.total_frames - 1) * ratio - 1e-6) + 1
-    for number, segment in enumerate(request.segments, start=1):
+    # Constraints alone are met by whatever the model does.
+    segments = request.segments or [
+        UnconditionedSegment(type="unconditioned", duration_frames=request.total_frames)
+    ]
+    for number, segment in enumerate(segments, start=1):
         end += segment.duration_frames
-        last = number == len(request.segments)
+        last = number == len(segments)
         stop = max(1, math.ceil(whole / step)) if last else round(end * ratio / step)
         pieces = -(-(stop - token) // most)
         if not pieces:
@@ -189,13 +195,8 @@ def _generate_options(options: Options) -> GenerateOptions:
     dials = options.model_options or {}
     guidance = None
     if options.guidance is not None:
-        if options.guidance.type not in GUIDANCE_TYPES:
-            raise ProtocolError(
-                "invalid_options",
-                f"options.guidance: expected {' or '.join(GUIDANCE_TYPES)}, found {options.guidance.type}",
-                details={"supported_guidance_types": list(GUIDANCE_TYPES)},
-            )
-        guidance = options.guidance.weight[0] if options.guidance.type == "regular" else 1.0
+        # The second weight of two is that of the constraints, which are met whatever it is.
+        guidance = options.guidance.weight[0] if options.guidance.weight else 1.0
         if not 0 <= guidance < math.inf:
             raise ProtocolError(
                 "invalid_options", f"options.guidance: expected a weight of 0 or more, found {guidance:g}"
@@ -235,6 +236,8 @@ def _not_used(request: GenerateRequest) -> list[dict[str, Any]]:
         "diffusion_steps": "this model decodes in rounds: model_options.steps says how many",
         "transition_frames": "segments go on from each other without a blend",
     }
+    if request.options.guidance is not None and request.options.guidance.type == "separated":
+        words["guidance"] = "constraints are met whatever their weight is; that of the text is used"
     return [
         _note("option_not_used", f"{name}: {why}", option=name) for name, why in words.items() if name in sent
     ]
@@ -244,29 +247,33 @@ def _note(code: str, message: str, severity: str = "info", **details: Any) -> di
     return {"code": code, "severity": severity, "message": message, **details}
 
 
-def _on_rig(motion: Motion, asked: AskedMotion, rig: Rig) -> tuple[np.ndarray, np.ndarray]:
-    """Turns (T, N, 4), w first, and places of the root (T, 3), as long as was asked for."""
-    contacts = _network_contacts(motion) if asked.options.clean_up else None
-    turns, places = retargeted(motion, contacts, rig, asked.fps)
-    kept = np.minimum(np.arange(asked.frames), len(turns) - 1)
-    return turns[kept], places[kept]
+def _path_error(moved: Sequence[RigMotion], asked: AskedMotion, rig: Rig) -> list[dict[str, Any]]:
+    """A note of how far the root is from its path, sway included."""
+    path = asked.constraints.path
+    if path is None:
+        return []
+    metres = np.stack([path_error(each, path, rig, asked.fps) for each in moved])
+    mean, most = float(metres.mean()), float(metres.max())
+    said = f"the root is {100 * mean:.1f} cm from the path's places on average, {100 * most:.1f} cm at most"
+    return [_note("root_path_error", said, mean_metres=round(mean, 4), most_metres=round(most, 4))]
 
 
-def _network_contacts(motion: Motion) -> np.ndarray:
-    """Which of the feet's joints rest (T, 4), as the network has it."""
+def _on_rig(motion: Motion, asked: AskedMotion, rig: Rig) -> RigMotion:
+    """The motion on its rig, as long as was asked for."""
+    if asked.constraints:
+        return constrained(motion, asked.constraints, rig, asked.frames, asked.fps)
     assert motion.features is not None
-    return motion.features[:, -4:]
+    contacts = motion.features[:, -4:]
+    turns, places = retargeted(motion, contacts if asked.options.clean_up else None, rig, asked.fps)
+    kept = np.minimum(np.arange(asked.frames), len(turns) - 1)
+    nearest = np.rint(np.arange(asked.frames) / asked.fps * motion.fps).astype(int)
+    return RigMotion(turns[kept], places[kept], contacts[np.minimum(nearest, len(contacts) - 1)] > 0.5)
 
 
-def _contacts(
-    motions: Sequence[Motion], asked: AskedMotion, rig: Rig, names: Sequence[str]
-) -> dict[str, np.ndarray]:
+def _contacts(moved: Sequence[RigMotion], rig: Rig, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Which of the skeleton's feet rest (B, T), by the name of the joint."""
-    times = np.arange(asked.frames) / asked.fps
-    found = {}
-    for ours, column in predicted_contacts().items():
-        if ours in rig.known:
-            tracks = [_network_contacts(motion)[:, column] > 0.5 for motion in motions]
-            nearest = [np.clip(np.rint(times * m.fps).astype(int), 0, len(m) - 1) for m in motions]
-            found[names[rig.known[ours]]] = np.stack([t[n] for t, n in zip(tracks, nearest, strict=True)])
-    return found
+    return {
+        names[rig.known[ours]]: np.stack([each.resting[:, column] for each in moved])
+        for ours, column in predicted_contacts().items()
+        if ours in rig.known
+    }

@@ -85,6 +85,7 @@ def test_capabilities_are_what_the_protocol_knows(url: str) -> None:
     spec = ModelSpec.model_validate(model)
     assert (spec.fps, len(spec.canonical_skeleton.joints), spec.native_clip_seconds) == (20.0, 22, 9.8)
     assert spec.supported_segments == ["text", "unconditioned"]
+    assert spec.supported_constraints == ["pose_keyframe", "root_path"]
     assert set(spec.predicted_contact_joints) <= {joint.name for joint in spec.canonical_skeleton.joints}
     rest = [np.array(joint.rest_translation) for joint in spec.canonical_skeleton.joints]
     assert np.allclose(rest[1:], reference_offsets()[1:], atol=1e-6)
@@ -255,11 +256,6 @@ def test_a_rig_without_toes_is_served(url: str) -> None:
         ({"options": {"num_samples": 17}}, "schema_validation", "schema"),
         ({"options": {"model_options": {"candidates": 1000}}}, "invalid_options", "above the maximum"),
         ({"options": {"model_options": {"speed": 2}}}, "invalid_options", "no option 'speed'"),
-        (
-            {"options": {"guidance": {"type": "separated", "weight": [1, 2]}}},
-            "invalid_options",
-            "nocfg or regular",
-        ),
         ({"options": {"guidance": {"type": "regular", "weight": [-1]}}}, "invalid_options", "0 or more"),
         ({"options": {"loop": True}}, "invalid_options", "loop"),
         ({"timing": {"fps": 1000.0}}, "invalid_options", "timing.fps: expected 1 to 240"),
