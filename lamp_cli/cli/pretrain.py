@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -338,6 +339,13 @@ def _process_group(device: str):  # type: ignore[no-untyped-def]
     torch.distributed.init_process_group("nccl" if target.type == "cuda" else "gloo")
     try:
         yield target
+    except RuntimeError as error:
+        # Backends say it in words of their own, of kinds that mean other things too.
+        if not re.search("gloo|nccl|connection", str(error), re.IGNORECASE):
+            raise
+        raise RuntimeError(
+            "another process of this training has ended; the same command goes on from what is saved"
+        ) from error
     finally:
         torch.distributed.destroy_process_group()
 

@@ -18,9 +18,18 @@ def rank() -> int:
     return distributed.get_rank() if world_size() > 1 else 0
 
 
-def rows_of_rank(total: int) -> slice:
-    """Rows of this process in a batch of ``total``: equal shares in rank order, a remainder left out."""
-    size = total // world_size()
+def rows_of_rank(total: int, what: str = "a batch") -> slice:
+    """Rows of this process in a batch of ``total``: equal shares in rank order.
+
+    Raises ``ValueError``, on every rank, naming ``what`` there are no equal shares of: without some rows the
+    batch would be another than that of one process.
+    """
+    size, rest = divmod(total, world_size())
+    if rest or not size:
+        raise ValueError(
+            f"{what} of {total} cannot be shared by {world_size()} processes alike; expected a multiple of "
+            f"{world_size()} (--batch-size), and as many clips or sentences at least"
+        )
     return slice(rank() * size, (rank() + 1) * size)
 
 

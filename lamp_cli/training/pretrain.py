@@ -58,6 +58,7 @@ from ..motion.skeleton import Skeleton
 from ..storage import remove_temporaries, write_text
 from .checkpoint import BEST, TrainingResult, load_best_weights
 from .curves import draw_curves
+from .estimate import planned_steps
 from .experiment import CAPTIONER, CORE, LANGUAGE, DataConfig, Experiment
 from .experiment_files import experiment_text, read_experiment
 from .loop import Stage, TrainingConfig
@@ -106,6 +107,9 @@ def pretrain(
     require_bundle_folder(output)
     skeleton = open_dataset(data).skeleton
     experiment = read_experiment(options.size, options.config, options.settings, skeleton)
+    for stage in planned_steps(options, experiment):
+        # Before any stage is trained, for hours perhaps.
+        distributed.rows_of_rank(experiment.training.of(stage).batch_size, f"{stage}: a batch")
     if options.text_encoder != AUTO:
         # A folder must be found again from wherever the experiment is read.
         folder = Path(options.text_encoder)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lamp_cli.bundle.bundle import load_bundle
+from lamp_cli.cli.pretrain import _process_group
 from lamp_cli.model import distributed
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.training import loop
@@ -64,11 +67,11 @@ class _Killed(Exception):
     pass
 
 
-def _train_until_killed(folder: Path) -> None:
-    """Three of four steps of a line, saved after each."""
+def _train_until_killed(folder: Path, last: int) -> None:
+    """The first of four steps of a line, saved after each."""
 
     def kill(step: int, figures: object) -> None:
-        if step == 3 and figures is not None:
+        if step == last and figures is not None:
             raise _Killed
 
     with contextlib.suppress(_Killed):
@@ -84,6 +87,8 @@ class Pairs(test_loop.Line):
 
 def _rank(rank: int, folder: str) -> None:
     """One of two processes: every stage's gradients, a training written slowly, a pretraining as a whole."""
+    if rank == 0:
+        _train_until_killed(Path(folder) / "begun by one", 1)
     torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
     for name, make in STAGES.items():
         stage = make()
@@ -91,7 +96,8 @@ def _rank(rank: int, folder: str) -> None:
         if rank == 0:
             save_file(gradients, Path(folder) / f"{name}.safetensors")
             save_file(dict(stage.network.named_buffers()), Path(folder) / f"{name}_buffers.safetensors")
-    _train_until_killed(Path(folder) / "killed")
+    _train_until_killed(Path(folder) / "begun by one", 3)
+    _train_until_killed(Path(folder) / "begun by two", 3)
     write = loop.save_best
 
     def slowly(*arguments: Any) -> None:
@@ -110,6 +116,23 @@ def _rank(rank: int, folder: str) -> None:
     results = {name: [result.step, result.figures] for name, result in report.results.items()}
     (Path(folder) / f"pretrained_{rank}.json").write_text(json.dumps(results))
     torch.distributed.destroy_process_group()
+    _end_without_the_other(rank, Path(folder))
+
+
+def _end_without_the_other(rank: int, folder: Path) -> None:
+    """A training of which the second process is gone after two steps; what the first says of it."""
+    found = {"WORLD_SIZE": "2", "RANK": str(rank), "MASTER_ADDR": "127.0.0.1"}
+    os.environ |= {**found, "MASTER_PORT": (folder / "port").read_text()}
+
+    def leave(step: int, figures: object) -> None:
+        if rank == 1 and step == 2:
+            os._exit(0)
+
+    try:
+        with _process_group("cpu"):
+            train(Pairs([3.0, 2.0]), test_loop.CONFIG, folder / "left", 0, test_loop.CPU, leave)
+    except RuntimeError as error:
+        (folder / "left.txt").write_text(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +140,9 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes left behind; started once, each imports torch anew."""
     folder = tmp_path_factory.mktemp("ranks")
     dataset(folder / "data", HUMANML3D)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        (folder / "port").write_text(str(free.getsockname()[1]))
     torch.multiprocessing.spawn(_rank, args=(str(folder),), nprocs=2)
     return folder
 
@@ -143,12 +169,34 @@ def test_two_ranks_learn_the_codebook_of_one(ranks: Path) -> None:
         torch.testing.assert_close(two[name], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_a_run_of_two_processes_goes_on_in_one(ranks: Path, tmp_path: Path) -> None:
-    for folder, errors in ((ranks / "killed", [2.0]), (tmp_path, [3.0, 2.0])):
+@pytest.mark.parametrize("name", ["begun by one", "begun by two"])
+def test_a_run_of_two_processes_goes_on_in_one_and_back(name: str, ranks: Path, tmp_path: Path) -> None:
+    for folder, errors in ((ranks / name, [2.0]), (tmp_path, [3.0, 2.0])):
         train(Pairs(errors), test_loop.CONFIG, folder, 0, test_loop.CPU, test_loop.ignore)
-    one, other = (load_file(folder / "last.safetensors") for folder in (ranks / "killed", tmp_path))
+    one, other = (load_file(folder / "last.safetensors") for folder in (ranks / name, tmp_path))
     for name, expected in other.items():
         torch.testing.assert_close(one[name], expected, rtol=1e-6, atol=0)
+
+
+def test_a_process_whose_companion_is_gone_ends_and_says_how_to_go_on(ranks: Path) -> None:
+    assert (ranks / "left.txt").read_text() == (
+        "another process of this training has ended; the same command goes on from what is saved"
+    )
+
+
+@pytest.mark.parametrize("rows", [5, 1])
+def test_a_batch_without_equal_shares_is_refused(
+    rows: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    monkeypatch.setattr(distributed, "rank", lambda: 0)
+    with pytest.raises(ValueError, match=f"a batch of {rows} cannot be shared by 2 processes"):
+        distributed.rows_of_rank(rows)
+    dataset(tmp_path / "data", HUMANML3D)
+    options = replace(PRETRAINING, settings={"training.generator.batch_size": rows})
+    with pytest.raises(ValueError, match=f"generator: a batch of {rows} cannot be shared"):
+        pretrain(tmp_path / "data", tmp_path / "bundle", options, test_loop.CPU, test_loop.ignore)
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_every_rank_goes_on_with_the_best_that_the_first_wrote(ranks: Path) -> None:
