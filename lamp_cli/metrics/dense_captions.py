@@ -3,8 +3,7 @@
 Sources: Krishna et al., "Dense-Captioning Events in Videos", ICCV 2017 (a prediction is compared with every
 reference that it overlaps by a threshold; one that overlaps none scores 0); Fujita et al., "SODA: Story
 Oriented Dense Video Captioning Evaluation Framework", ECCV 2020 (one-to-one matching in order that maximises
-overlap times agreement; F1 of it over both numbers of moments). SODA's authors rate agreement by METEOR,
-which needs word nets; here CIDEr-D, a tenth of it, and the figure's name says so. Knows words and seconds.
+overlap times METEOR; F1 of it over both numbers of moments). Knows words and seconds.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .captions import TOKENIZATIONS
-from .cider import SCALE, cider_d_pairs
+from .captions import plain_words
+from .cider import cider_d_pairs
 from .measurement import FigureNotAllowed
+from .meteor import meteor
 
 # tIoU from which a prediction and a reference are compared (ActivityNet Captions).
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
-WORDS_OF = "plain"
 
 
 @dataclass(frozen=True)
@@ -70,49 +69,40 @@ def matched_cider(stories: Sequence[Story], threshold: float) -> float:
     The mean over all such pairs and, as zeros, all predictions without any. Document frequencies come from
     all references. Raises ``FigureNotAllowed`` for no prediction or fewer than two references.
     """
-    values: list[float] = []
-    for story, agreement in zip(stories, _agreements(stories), strict=True):
-        overlap = _overlaps(story)
-        for row, scores in zip(overlap, agreement, strict=True):
-            found = scores[row >= threshold]
-            values += (SCALE * found).tolist() if len(found) else [0.0]
-    return float(np.mean(values))
+    corpus = [[_words(moment)] for story in stories for moment in story.references]
+    _require_predictions(stories)
+    if len(corpus) < 2:
+        raise FigureNotAllowed(
+            "CIDEr-D of moments", f"document frequencies need at least 2 references, found {len(corpus)}"
+        )
+    pairs, alone = [], 0
+    for story in stories:
+        for predicted in story.predicted:
+            met = [r for r in story.references if temporal_iou(predicted, r) >= threshold]
+            pairs += [(_words(predicted), _words(reference)) for reference in met]
+            alone += not met
+    return sum(cider_d_pairs(pairs, corpus)) / (len(pairs) + alone)
 
 
 def soda(stories: Sequence[Story]) -> list[Soda]:
-    """SODA of every take; raises ``FigureNotAllowed`` as :func:`matched_cider` does."""
-    found = []
-    for story, agreement in zip(stories, _agreements(stories), strict=True):
-        best = _best_in_order(_overlaps(story) * agreement)
-        sizes = len(story.predicted), len(story.references)
-        found.append(Soda(*(best / size if size else 0.0 for size in sizes)))
-    return found
-
-
-def _overlaps(story: Story) -> np.ndarray:
-    """Temporal IoU (predicted, references), both in the order of their times."""
-    predicted, references = _in_order(story.predicted), _in_order(story.references)
-    rows = [[temporal_iou(p, r) for r in references] for p in predicted]
-    return np.array(rows, dtype=np.float64).reshape(len(predicted), len(references))
-
-
-def _agreements(stories: Sequence[Story]) -> list[np.ndarray]:
-    """CIDEr-D over 10 (predicted, references) of every take, in the order of their times."""
-    words = TOKENIZATIONS[WORDS_OF]
-    corpus = [[words(moment.text)] for story in stories for moment in story.references]
-    if not any(story.predicted for story in stories):
-        raise FigureNotAllowed("captions of moments", "no moment was predicted")
-    if len(corpus) < 2:
-        raise FigureNotAllowed(
-            "captions of moments", f"document frequencies need at least 2 references, found {len(corpus)}"
-        )
+    """SODA of every take; raises ``FigureNotAllowed`` for no prediction."""
+    _require_predictions(stories)
     found = []
     for story in stories:
         predicted, references = _in_order(story.predicted), _in_order(story.references)
-        pairs = [(words(p.text), words(r.text)) for p in predicted for r in references]
-        values = np.array(cider_d_pairs(pairs, corpus), dtype=np.float64) / SCALE
-        found.append(values.reshape(len(predicted), len(references)))
+        gains = [[temporal_iou(p, r) * meteor(_words(p), _words(r)) for r in references] for p in predicted]
+        best = _best_in_order(np.array(gains).reshape(len(predicted), len(references)))
+        found.append(Soda(*(best / len(side) if side else 0.0 for side in (predicted, references))))
     return found
+
+
+def _require_predictions(stories: Sequence[Story]) -> None:
+    if not any(story.predicted for story in stories):
+        raise FigureNotAllowed("captions of moments", "no moment was predicted")
+
+
+def _words(moment: TimedCaption) -> list[str]:
+    return plain_words(moment.text)
 
 
 def _in_order(moments: Sequence[TimedCaption]) -> list[TimedCaption]:

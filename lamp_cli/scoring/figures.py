@@ -66,7 +66,7 @@ FACT_KINDS = ("action", "side", "direction", "count", "order")
 HALLUCINATED = {kind: f"hallucinated {kind}" for kind in FACT_KINDS}
 OMITTED = {kind: f"omitted {kind}" for kind in FACT_KINDS if kind != "order"}
 # Figures of captions of moments.
-SODA_PARTS = tuple(f"SODA (CIDEr-D) {part}" for part in ("precision", "recall", "F1"))
+SODA_PARTS = tuple(f"SODA (METEOR) {part}" for part in ("precision", "recall", "F1"))
 
 # Each needs texts and motions of an evaluator, loading by loading.
 MATCHING = (FID, DIVERSITY, R_PRECISION, MM_DIST, DISTRIBUTION, SIMILARITY)

@@ -16,7 +16,7 @@ from ..metrics.measurement import Measurement, mean_and_interval
 from .figures import CAPTIONED, SODA_PARTS, Report, cider_at
 
 DENSE_PROTOCOL = "pairs by tIoU, predictions without one count 0, words in lower case"
-SODA_PROTOCOL = "tIoU x CIDEr-D / 10, matched one to one in order, mean over takes"
+SODA_PROTOCOL = "tIoU x METEOR of words and stems, no synonyms, matched one to one in order, mean over takes"
 _TEXT_KEYS = {"predicted": ("caption",), "reference": ("text", "caption")}
 
 
@@ -56,6 +56,7 @@ def score_moments(stories: list[Story], captioner: str, report: Report) -> None:
         for name, value in named:
             where = (DENSE_PROTOCOL, captioner, pool, 1, None, CAPTIONED)
             report.measurements.append(Measurement(name, value, None, *where))
+    with report.refusing():
         takes = soda(stories)
         for name, each in zip(
             SODA_PARTS,

@@ -12,6 +12,7 @@ from lamp_cli.metrics.captioning import MOTION_GPT, RAW, TM2T, caption_figures
 from lamp_cli.metrics.captions import TOKENIZATIONS, plain_words, references, whitespace_words
 from lamp_cli.metrics.cider import cider_d, cider_d_each
 from lamp_cli.metrics.measurement import FigureNotAllowed
+from lamp_cli.metrics.meteor import meteor
 from lamp_cli.metrics.rouge import longest_common_subsequence, rouge_l, rouge_l_each
 
 SUBJECTS = "a person|the man|someone|a woman|a figure, arms wide,|he".split("|")
@@ -217,3 +218,32 @@ def test_protocols_differ_as_their_names_say() -> None:
     assert caption_figures(*short, MOTION_GPT)["BLEU-1"] == 1.0
     assert "CIDEr-D" not in caption_figures(candidates[:1], several[:1], RAW)
     assert [p.label for p in (TM2T, MOTION_GPT, RAW)] == ["tokens, tm2t", "tokens, motiongpt", "raw"]
+
+
+def test_meteor_is_nltks_without_synonyms() -> None:
+    theirs = pytest.importorskip("nltk.translate.meteor_score").single_meteor_score
+    stemmer = pytest.importorskip("nltk.stem").PorterStemmer()
+
+    class NoSynonyms:
+        def synsets(self, word: str) -> list[object]:
+            return []
+
+    said, references = words(corpus(60, 3), "plain")
+    for candidate, several in zip(said, references, strict=True):
+        for reference in (*several, candidate):
+            expected = theirs(reference, candidate, stemmer=stemmer, wordnet=NoSynonyms())
+            assert meteor(candidate, reference, stemmer.stem) == pytest.approx(expected, abs=1e-12)
+
+
+def test_meteor_by_hand() -> None:
+    walk = "a person walks forward".split()
+    assert meteor(walk, walk) == pytest.approx(1 - 0.5 / 4**3)
+    # Own stems know irregular verbs: three words of four meet, of both sides, in one chunk.
+    assert meteor("a person ran away".split(), "a person runs forward".split()) == pytest.approx(
+        0.75 * (1 - 0.5 / 3**3)
+    )
+    # All four words meet, in two chunks that changed places.
+    assert meteor("walks forward a person".split(), walk) == pytest.approx(1 - 0.5 * (2 / 4) ** 3)
+    # Two of two words, of four: P 1, R 1/2.
+    assert meteor("person walks".split(), walk) == pytest.approx(0.5 / (0.9 + 0.1 * 0.5) * (1 - 0.5 / 8))
+    assert meteor([], walk) == meteor(["dog"], walk) == 0.0
