@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
@@ -86,12 +86,6 @@ class Skeleton:
         return tuple(child for chain in self.chains for child in chain[1:])
 
     @cached_property
-    def upper_body(self) -> tuple[int, ...]:
-        """Trunk, head and arms: the joints that are neither the root nor of a leg, in rising order."""
-        legs = {joint for chain in self.chains if {*self.leg, *self.feet} & {*chain} for joint in chain}
-        return tuple(joint for joint in range(1, self.joints) if joint not in legs)
-
-    @cached_property
     def mirror_permutation(self) -> np.ndarray:
         """Index array (J,) that swaps left and right joints."""
         permutation = np.arange(self.joints)
@@ -105,32 +99,41 @@ class Skeleton:
         return (*self.left_foot, *self.right_foot)
 
 
+class _Joint(NamedTuple):
+    """A joint's name, its direction from its parent in the rest pose, and the length of that bone, metres."""
+
+    name: str
+    rest_direction: tuple[int, int, int]
+    bone_length: float = 0.0
+
+
+_HUMANML3D_JOINTS = (
+    _Joint("pelvis", (0, 0, 0), 0.0),
+    _Joint("left_hip", (1, 0, 0), 0.103074),
+    _Joint("right_hip", (-1, 0, 0), 0.109883),
+    _Joint("spine1", (0, 1, 0), 0.131568),
+    _Joint("left_knee", (0, -1, 0), 0.393623),
+    _Joint("right_knee", (0, -1, 0), 0.390188),
+    _Joint("spine2", (0, 1, 0), 0.14319),
+    _Joint("left_ankle", (0, -1, 0), 0.432433),
+    _Joint("right_ankle", (0, -1, 0), 0.425643),
+    _Joint("spine3", (0, 1, 0), 0.057365),
+    _Joint("left_foot", (0, 0, 1), 0.143382),
+    _Joint("right_foot", (0, 0, 1), 0.149419),
+    _Joint("neck", (0, 1, 0), 0.21936),
+    _Joint("left_collar", (1, 0, 0), 0.137487),
+    _Joint("right_collar", (-1, 0, 0), 0.143383),
+    _Joint("head", (0, 0, 1), 0.103039),
+    _Joint("left_shoulder", (0, -1, 0), 0.131614),
+    _Joint("right_shoulder", (0, -1, 0), 0.122984),
+    _Joint("left_elbow", (0, -1, 0), 0.25684),
+    _Joint("right_elbow", (0, -1, 0), 0.263092),
+    _Joint("left_wrist", (0, -1, 0), 0.266012),
+    _Joint("right_wrist", (0, -1, 0), 0.269876),
+)
 HUMANML3D = Skeleton(
     name="humanml3d",
-    joint_names=(
-        "pelvis",
-        "left_hip",
-        "right_hip",
-        "spine1",
-        "left_knee",
-        "right_knee",
-        "spine2",
-        "left_ankle",
-        "right_ankle",
-        "spine3",
-        "left_foot",
-        "right_foot",
-        "neck",
-        "left_collar",
-        "right_collar",
-        "head",
-        "left_shoulder",
-        "right_shoulder",
-        "left_elbow",
-        "right_elbow",
-        "left_wrist",
-        "right_wrist",
-    ),
+    joint_names=tuple(joint.name for joint in _HUMANML3D_JOINTS),
     chains=(
         (0, 2, 5, 8, 11),
         (0, 1, 4, 7, 10),
@@ -138,54 +141,8 @@ HUMANML3D = Skeleton(
         (9, 14, 17, 19, 21),
         (9, 13, 16, 18, 20),
     ),
-    rest_directions=(
-        (0, 0, 0),
-        (1, 0, 0),
-        (-1, 0, 0),
-        (0, 1, 0),
-        (0, -1, 0),
-        (0, -1, 0),
-        (0, 1, 0),
-        (0, -1, 0),
-        (0, -1, 0),
-        (0, 1, 0),
-        (0, 0, 1),
-        (0, 0, 1),
-        (0, 1, 0),
-        (1, 0, 0),
-        (-1, 0, 0),
-        (0, 0, 1),
-        (0, -1, 0),
-        (0, -1, 0),
-        (0, -1, 0),
-        (0, -1, 0),
-        (0, -1, 0),
-        (0, -1, 0),
-    ),
-    bone_lengths=(
-        0.0,
-        0.103074,
-        0.109883,
-        0.131568,
-        0.393623,
-        0.390188,
-        0.14319,
-        0.432433,
-        0.425643,
-        0.057365,
-        0.143382,
-        0.149419,
-        0.21936,
-        0.137487,
-        0.143383,
-        0.103039,
-        0.131614,
-        0.122984,
-        0.25684,
-        0.263092,
-        0.266012,
-        0.269876,
-    ),
+    rest_directions=tuple(joint.rest_direction for joint in _HUMANML3D_JOINTS),
+    bone_lengths=tuple(joint.bone_length for joint in _HUMANML3D_JOINTS),
     left=(1, 4, 7, 10, 13, 16, 18, 20),
     right=(2, 5, 8, 11, 14, 17, 19, 21),
     hips=(1, 2),
@@ -198,31 +155,32 @@ HUMANML3D = Skeleton(
     feature_units_per_metre=1.0,
 )
 
+_KIT_JOINTS = (
+    _Joint("pelvis", (0, 0, 0)),
+    _Joint("spine1", (0, 1, 0)),
+    _Joint("spine3", (0, 1, 0)),
+    _Joint("neck", (0, 1, 0)),
+    _Joint("head", (0, 1, 0)),
+    _Joint("right_shoulder", (1, 0, 0)),
+    _Joint("right_elbow", (0, -1, 0)),
+    _Joint("right_wrist", (0, -1, 0)),
+    _Joint("left_shoulder", (-1, 0, 0)),
+    _Joint("left_elbow", (0, -1, 0)),
+    _Joint("left_wrist", (0, -1, 0)),
+    _Joint("right_hip", (1, 0, 0)),
+    _Joint("right_knee", (0, -1, 0)),
+    _Joint("right_ankle", (0, -1, 0)),
+    _Joint("right_heel", (0, 0, 1)),
+    _Joint("right_toe", (0, 0, 1)),
+    _Joint("left_hip", (-1, 0, 0)),
+    _Joint("left_knee", (0, -1, 0)),
+    _Joint("left_ankle", (0, -1, 0)),
+    _Joint("left_heel", (0, 0, 1)),
+    _Joint("left_toe", (0, 0, 1)),
+)
 KIT = Skeleton(
     name="kit",
-    joint_names=(
-        "pelvis",
-        "spine1",
-        "spine3",
-        "neck",
-        "head",
-        "right_shoulder",
-        "right_elbow",
-        "right_wrist",
-        "left_shoulder",
-        "left_elbow",
-        "left_wrist",
-        "right_hip",
-        "right_knee",
-        "right_ankle",
-        "right_heel",
-        "right_toe",
-        "left_hip",
-        "left_knee",
-        "left_ankle",
-        "left_heel",
-        "left_toe",
-    ),
+    joint_names=tuple(joint.name for joint in _KIT_JOINTS),
     chains=(
         (0, 11, 12, 13, 14, 15),
         (0, 16, 17, 18, 19, 20),
@@ -230,29 +188,7 @@ KIT = Skeleton(
         (3, 5, 6, 7),
         (3, 8, 9, 10),
     ),
-    rest_directions=(
-        (0, 0, 0),
-        (0, 1, 0),
-        (0, 1, 0),
-        (0, 1, 0),
-        (0, 1, 0),
-        (1, 0, 0),
-        (0, -1, 0),
-        (0, -1, 0),
-        (-1, 0, 0),
-        (0, -1, 0),
-        (0, -1, 0),
-        (1, 0, 0),
-        (0, -1, 0),
-        (0, -1, 0),
-        (0, 0, 1),
-        (0, 0, 1),
-        (-1, 0, 0),
-        (0, -1, 0),
-        (0, -1, 0),
-        (0, 0, 1),
-        (0, 0, 1),
-    ),
+    rest_directions=tuple(joint.rest_direction for joint in _KIT_JOINTS),
     bone_lengths=(),
     left=(8, 9, 10, 16, 17, 18, 19, 20),
     right=(5, 6, 7, 11, 12, 13, 14, 15),

@@ -28,6 +28,7 @@ from lamp_cli.training.experiment_files import (
     settings_from,
     size_named,
 )
+from tests.model.test_tokenizer import upper_body
 
 
 def changed(*words: str, size: str = "mini") -> Experiment:
@@ -70,7 +71,7 @@ def test_values_of_a_skeleton_hold_for_its_data() -> None:
         assert (kit.tokenizer.features, kit.tokenizer.joints, kit.evaluator.features) == (251, 21, 251)
         assert (kit.length.min_tokens, other.length.min_tokens) == (6, 10)
         assert (kit.data.least_frames, kit.data.most_frames) == (24, 199)
-        assert set(kit.tokenizer.upper_joints) == (set(KIT.upper_body) if size == "mini" else set())
+        assert set(kit.tokenizer.upper_joints) == (set(upper_body(KIT)) if size == "mini" else set())
     for size, batch in (("paper", 16), ("base", 64)):
         kit, other = size_named(size, KIT), size_named(size, HUMANML3D)
         assert (kit.generator.guidance, kit.training.generator.batch_size) == (2.0, batch)
