@@ -109,7 +109,7 @@ def neutral_joints(poses: BodyPoses) -> np.ndarray:
 
     The body's own shape is lost: limbs are as long as those of HumanML3D's reference clip.
     """
-    turns = _quaternions(poses.rotations[:, :BODY_JOINTS])
+    turns = rotation.of_axis_angle(poses.rotations[:, :BODY_JOINTS])
     joints = forward(turns, poses.translation + _PELVIS, _neutral_body(), HUMANML3D)
     return _with_y_up(joints, poses)
 
@@ -131,7 +131,7 @@ def save_poses(path: Path, motion: Motion, body_models: Path | None = None) -> F
     model = find_body_model(body_models)
     fit = fitted_body(motion, model)
     trans = (fit.translation + fit.pelvis) @ Y_UP - fit.pelvis
-    _write_poses(path, motion, _quaternions(fit.rotations), trans, fit.betas, model.joints)
+    _write_poses(path, motion, rotation.of_axis_angle(fit.rotations), trans, fit.betas, model.joints)
     return fit
 
 
@@ -211,11 +211,3 @@ def _rate(archive: Mapping[str, np.ndarray], source: str) -> float | None:
                 raise ValueError(f"{source}: {name} {rate}; expected frames per second")
             return float(rate[0])
     return None
-
-
-def _quaternions(vectors: np.ndarray) -> np.ndarray:
-    """Unit quaternions (..., 4), w first, of axis-angle vectors (..., 3) in radians."""
-    angle = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    # sin(a/2)/a, which is 1/2 where the angle vanishes.
-    scale = 0.5 * np.sinc(angle / (2.0 * np.pi))
-    return np.concatenate([np.cos(angle / 2.0), vectors * scale], axis=-1)

@@ -221,15 +221,15 @@ def _resting(joints: np.ndarray, contacts: np.ndarray, feet: list[int], fps: flo
     lasts = low & (speed < np.where(raised, SLOW, STILL_RESTING))
     resting = np.zeros_like(low)
     for foot in range(len(feet)):
-        for begin, end in _spans(lasts[:, foot]):
+        for begin, end in runs(lasts[:, foot]):
             resting[begin:end, foot] = begins[begin:end, foot].any()
     return resting
 
 
-def _spans(flags: np.ndarray) -> Iterator[tuple[int, int]]:
+def runs(flags: np.ndarray) -> list[tuple[int, int]]:
     """First and last frame (exclusive) of each run of true ``flags`` (T,)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _upright(joints: np.ndarray, feet: list[int]) -> np.ndarray:
@@ -252,7 +252,7 @@ def _rise(tracks: np.ndarray, held: np.ndarray) -> np.ndarray:
     toe, rise = tracks[:, 1], np.zeros(len(tracks))
     if not held.any():
         return rise
-    for begin, end in _spans(~held):
+    for begin, end in runs(~held):
         first, last = max(begin - 1, 0), min(end, len(held) - 1)
         way = np.linalg.norm(toe[first : last + 1, ::2] - toe[first, ::2], axis=-1)
         length = way[-1] if first < begin and last == end else way.max()
@@ -305,7 +305,7 @@ def _contacts(
     track: np.ndarray, resting: np.ndarray, most_drift: float = MOST_DRIFT
 ) -> Iterator[tuple[int, int]]:
     """First and last frame (exclusive) of each contact of a point; one that drifts is cut."""
-    for first, last in _spans(resting):
+    for first, last in runs(resting):
         begin = first
         for frame in range(first + 1, last):
             if np.linalg.norm(track[frame] - track[begin]) > most_drift:

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .clean_up import of_this_body, resting_feet, with_feet_moved
+from .clean_up import of_this_body, resting_feet, runs, with_feet_moved
 from .limbs import Limbs
 from .placement import ON_FLOOR, turned_about_y, wrapped
 from .representation import gaussian_smooth, retarget
@@ -336,7 +336,7 @@ def _foot_offsets(
     for own, other in ((0, 1), (1, 0), (2, 3), (3, 2)):
         # Where one joint of a foot rests the other goes with it.
         led = [part for rest in rests[other] for part in rest.without(resting[:, own] | kept)]
-        held = [_Rest(begin, np.zeros((end - begin, 3)), True) for begin, end in _runs(kept)]
+        held = [_Rest(begin, np.zeros((end - begin, 3)), True) for begin, end in runs(kept)]
         every = sorted([*rests[own], *led, *held], key=lambda rest: rest.begin)
         offsets[:, own] = _between_rests(_apart(every, fps), len(joints), fps)
     below = np.maximum(floor - BELOW - tracks[..., 1] - offsets[..., 1], 0.0)
@@ -355,7 +355,7 @@ def _with_legs_bent(
     solved = with_feet_moved(joints, offsets + _NOTHING, body)
     change = solved - with_feet_moved(joints, np.full_like(offsets, _NOTHING), body)
     result = joints.copy()
-    for begin, end in _runs(~kept):
+    for begin, end in runs(~kept):
         here = change[begin:end].reshape(end - begin, -1)
         # As if it went on turned about at both ends, so that nothing is left there.
         beyond = -here[::-1]
@@ -378,7 +378,7 @@ class _Rest:
 
     def without(self, frames: np.ndarray) -> list[_Rest]:
         """What is left of it beside some ``frames`` (R,)."""
-        left = _runs(~frames[self.begin : self.end])
+        left = runs(~frames[self.begin : self.end])
         return [_Rest(self.begin + begin, self.offsets[begin:end]) for begin, end in left]
 
     def shortened(self, begin: int, end: int) -> _Rest:
@@ -392,7 +392,7 @@ class _Rest:
 def _rests(track: np.ndarray, resting: np.ndarray, kept: np.ndarray, fps: float, side: int) -> list[_Rest]:
     """Every rest of a point (R, 3) in drawn frames, with the offsets that hold it still."""
     rests = []
-    for begin, end in _runs(resting & ~kept):
+    for begin, end in runs(resting & ~kept):
         # Kept frames beside it in which the foot rests too.
         before = int(begin > 0 and resting[begin - 1] and kept[begin - 1])
         after = int(end < len(track) and resting[end] and kept[end])
@@ -446,12 +446,6 @@ def _let_go(at: np.ndarray, values: np.ndarray, count: int, release: int) -> tup
     return np.concatenate([at, free])[order], np.concatenate(
         [values, np.zeros((len(free), values.shape[1]))]
     )[order]
-
-
-def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """First and last frame (exclusive) of each run of true ``flags`` (T,)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _spread_between(count: int, knots: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -22,10 +22,11 @@ from examples.judge.parts import (
     windows,
 )
 from examples.judge.parts import PROMPTS as PROMPTS_OF_PARTS
+from lamp_cli.motion.clean_up import runs
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import mirror
 from lamp_cli.scoring.check.checks import CHECKS, does
-from lamp_cli.scoring.check.kinematics import Kinematics, rises, stretches, swings
+from lamp_cli.scoring.check.kinematics import Kinematics, rises, swings
 from lamp_cli.synthetic.corpus import ACTIONS, SyntheticClip, numbered_clip, synthetic_clip_of
 from tests.conftest import wandering
 
@@ -202,7 +203,7 @@ def test_measurements_by_hand() -> None:
     assert rises(np.array([0, 2, 1, 2, 0, 2.0]), 2, 0) == [1, 5]
     assert swings(np.array([0, 3, 1, 1.5, -1, 2.0]), 1.2) == [0, 1, 4, 5]
     assert swings(np.zeros(5), 1.0) == []
-    assert stretches(np.array([True, False, True, True])) == [(0, 1), (2, 4)]
+    assert runs(np.array([True, False, True, True])) == [(0, 1), (2, 4)]
     still = np.repeat(clips("stand")[0].joints[:1].astype(float), 40, axis=0)
     left = still + np.linspace(0, 1, 40)[:, None, None] * [1, 0, 0]
     np.testing.assert_allclose(Kinematics.of(left).net, [1, 0], atol=0.05)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...motion.clean_up import runs
 from .asked import (
     LEFT,
     Check,
@@ -26,7 +27,6 @@ from .kinematics import (
     longest,
     rises,
     smoothed,
-    stretches,
     swings,
 )
 
@@ -34,7 +34,7 @@ from .kinematics import (
 def _waves(m: Kinematics, side: int) -> bool:
     """Up, and to and fro at least twice, sideways or in front of a raised arm; clapping is not waving."""
     hand, apart = m.hand(side), m.hands_apart
-    for start, end in stretches(hand[:, 1] > 0.0):
+    for start, end in runs(hand[:, 1] > 0.0):
         if end - start >= 12 and apart[start:end].min() > 0.25 and np.median(hand[start:end, 1]) > 0.1:
             swung = [len(swings(hand[start:end, axis], 0.09)) for axis in (0, 2)]
             over = np.median(hand[start:end, 1]) > 0.25
@@ -47,7 +47,7 @@ def _waves(m: Kinematics, side: int) -> bool:
 def _waves_from_afar(m: Kinematics, side: int) -> bool:
     """The whole arm, to and fro between aside and overhead, maybe from the thigh, the feet at rest."""
     hand = m.hand(side)
-    up = [hand[start:end] for start, end in stretches(hand[:, 1] > -0.4)]
+    up = [hand[start:end] for start, end in runs(hand[:, 1] > -0.4)]
     changes = sum(max(0, len(swings(own[:, 0], 0.3)) - 1) for own in up if np.median(own[:, 1]) > 0.1)
     apart = np.linalg.norm(m.local(ANKLES[0], ANKLES[1])[:, [0, 2]], axis=1) / m.scale
     return bool(changes >= 4 and changes > m.seconds / 2 and np.ptp(apart) < 0.15 and not jumps_of(m))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...motion.clean_up import runs
 from .asked import Check, Expected, Finding, jumps_of, right_count, sided, stays, toward
 from .kinematics import (
     ANKLES,
@@ -16,7 +17,6 @@ from .kinematics import (
     WRISTS,
     Kinematics,
     longest,
-    stretches,
 )
 
 
@@ -79,7 +79,7 @@ def _push_ups(m: Kinematics, want: Expected) -> list[Finding]:
     chest = np.mean([m.height(k) for k in SHOULDERS], axis=0)
     hands = max(float(np.percentile(m.height(k), 70)) for k in WRISTS)
     middle = 0.5 * (chest.max() + chest.min())
-    downs = [run for run in stretches(chest < middle) if run[0] > 0]
+    downs = [run for run in runs(chest < middle) if run[0] > 0]
     return [
         (hands < 0.25, "the hands are not on the floor"),
         (np.median(m.height(PELVIS)) < 0.5, "the body is not level"),
@@ -109,7 +109,7 @@ def _jump_turn(m: Kinematics, want: Expected) -> list[Finding]:
 
 def _hop(m: Kinematics, want: Expected) -> list[Finding]:
     lifted = [m.foot_lift(k) > 0.12 for k in (0, 1)]
-    hops = [sum(b - a >= 3 for a, b in stretches(m.clearance > 0.02)), 0]
+    hops = [sum(b - a >= 3 for a, b in runs(m.clearance > 0.02)), 0]
     on = (bool(lifted[1].mean() > lifted[0].mean()), bool(lifted[0].mean() > lifted[1].mean()))
     free = max(longest(lifted[0]), longest(lifted[1]))
     return [

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ...motion.clean_up import runs
 from ...motion.representation import require_joints
 from ...motion.skeleton import HUMANML3D
 
@@ -169,7 +170,7 @@ class Kinematics:
     @cached_property
     def flights(self) -> list[tuple[int, int]]:
         """Stretches of at least three frames in which no foot touches the floor."""
-        return [(a, b) for a, b in stretches(self.clearance > 0.025) if b - a >= 3]
+        return [(a, b) for a, b in runs(self.clearance > 0.025) if b - a >= 3]
 
     @cached_property
     def duty(self) -> float:
@@ -212,7 +213,7 @@ class Kinematics:
         """Swings of a foot: fast movement that carries it at least ``least`` metres, past the other foot."""
         ankle, other = (self.joints[:, ANKLES[k]][:, [0, 2]] for k in (side, 1 - side))
         found = []
-        for start, end in stretches(self.foot_speed(side) > 0.45):
+        for start, end in runs(self.foot_speed(side) > 0.45):
             last = min(end, len(self) - 1)
             moved = np.linalg.norm(ankle[last] - ankle[start])
             apart = np.linalg.norm(np.ptp((ankle - other)[start : last + 1], axis=0))
@@ -306,15 +307,9 @@ def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
     return np.sum(parts, axis=0)
 
 
-def stretches(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Runs of True as (first, past the last)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
 def longest(flags: np.ndarray) -> float:
     """Seconds of the longest run of True."""
-    return max((b - a for a, b in stretches(flags)), default=0) / FPS
+    return max((b - a for a, b in runs(flags)), default=0) / FPS
 
 
 def rises(values: np.ndarray, high: float, low: float) -> list[int]:
