@@ -13,11 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .checking.sentence import check
     from .files.load import load_motion
     from .inference.direct import along, in_place, join, loop
     from .motion.motion import Motion
     from .notebook import Model, load
-    from .scoring.check.sentence import check
 
 __version__ = "0.1.0"
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 
 _PLACES = {
     "along": "inference.direct",
-    "check": "scoring.check.sentence",
+    "check": "checking.sentence",
     "in_place": "inference.direct",
     "join": "inference.direct",
     "load": "notebook",

@@ -18,6 +18,7 @@ ROOMS = (
     "metrics",
     "render",
     "synthetic",
+    "checking",
     "data",
     "model",
     "bundle",

@@ -10,7 +10,7 @@ backward. ``take_names.py`` makes sentences of ACCAD's names.
 First table: the verdicts of ``lamp check`` on the labels' own actions, sides and ways left out. Second: what
 each check alone says, of takes of its action, of made-up clips of it (``--made-up``), of takes labelled with
 an action that does not bring it along (false alarms), and of takes whose labels say a side or a count: told
-right, and not told another too. The rows are those of ``lamp_cli/scoring/check/agreement.py``. Third:
+right, and not told another too. The rows are those of ``lamp_cli/checking/agreement.py``. Third:
 verdicts on speed, of takes whose sentence says it.
 """
 
@@ -25,13 +25,13 @@ from pathlib import Path
 
 import numpy as np
 
+from lamp_cli.checking.asked import SIDE_NAMES
+from lamp_cli.checking.checks import CHECKS, does
+from lamp_cli.checking.kinematics import Kinematics
+from lamp_cli.checking.sentence import LEAST_FRAMES, check_joints
 from lamp_cli.files.load import load_motion
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import resample
-from lamp_cli.scoring.check.asked import SIDE_NAMES
-from lamp_cli.scoring.check.checks import CHECKS, does
-from lamp_cli.scoring.check.kinematics import Kinematics
-from lamp_cli.scoring.check.sentence import LEAST_FRAMES, check_joints
 from lamp_cli.synthetic.corpus import COMPANIONS, claims, synthetic_clip_of
 
 # Whom nobody says to raise an arm though it goes over the head: of pitchers and dancers.

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from lamp_cli.bundle.bundle import Bundle, load_bundle
+from lamp_cli.checking.checks import does
 from lamp_cli.files.load import load_motions
 from lamp_cli.inference.edit import EditOptions, edit
 from lamp_cli.inference.index.library import motion_files
@@ -36,7 +37,6 @@ from lamp_cli.motion.gap import DrawnFrames, Gap, fill_gap
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import resample
-from lamp_cli.scoring.check.checks import does
 from lamp_cli.synthetic.corpus import numbered_clip
 
 # That of no training.

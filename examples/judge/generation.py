@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from lamp_cli.checking.checks import does
 from lamp_cli.data.layout import FIELD_LIMITS, open_dataset
 from lamp_cli.data.prepare.synthetic import read_truth
 from lamp_cli.metrics.physics import physical_figures, physical_quality
 from lamp_cli.motion.representation import features_to_joints
 from lamp_cli.motion.skeleton import HUMANML3D
-from lamp_cli.scoring.check.checks import does
 
 PROMPTS = Path(__file__).parent / "joints" / "prompts.jsonl"
 REAL_CLIPS = 200

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from lamp_cli.bundle.bundle import Bundle, load_bundle
+from lamp_cli.checking.checks import does
 from lamp_cli.files.load import load_motions
 from lamp_cli.inference.embed import embed_motions
 from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
@@ -32,7 +33,6 @@ from lamp_cli.motion.joining import joined_motions
 from lamp_cli.motion.representation import facing_direction, joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import resample
-from lamp_cli.scoring.check.checks import does
 
 PROMPTS = Path(__file__).parent / "joints" / "parts.jsonl"
 BLEND, WINDOW = 8, round(TRANSITION_SECONDS * HUMANML3D.fps)

@@ -28,7 +28,7 @@ from .inputs import (
 )
 
 if TYPE_CHECKING:
-    from ..scoring.check.sentence import Checked, CheckedClause
+    from ..checking.sentence import Checked, CheckedClause
 
 
 def check_command(
@@ -64,7 +64,7 @@ def check_command(
         _asked(skipped) if text == "-" else ((item, str(text)) for item in motion_inputs(names, recursive))
     )
 
-    from ..scoring.check.sentence import check
+    from ..checking.sentence import check
 
     verdicts: Counter[str] = Counter()
     with ExitStack() as stack:
@@ -124,7 +124,7 @@ def _line(clause: CheckedClause) -> str:
 
 
 def _list_actions(as_json: bool) -> None:
-    from ..scoring.check.agreement import EVIDENCE
+    from ..checking.agreement import EVIDENCE
 
     for one in EVIDENCE.values():
         answer = f"yes, by {one.source}" if one.answered else "no"

@@ -19,9 +19,9 @@ import typer
 from typer.exceptions import TyperException
 
 if TYPE_CHECKING:
+    from ..checking.sentence import CheckedClause
     from ..inference.familiarity import Remark
     from ..motion.motion import Motion
-    from ..scoring.check.sentence import CheckedClause
 
 
 # Options of several commands.

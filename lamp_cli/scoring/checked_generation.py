@@ -1,6 +1,6 @@
 """Motions that were drawn until the check of joints finds in them what their sentence says.
 
-The check (``scoring/check``) reads the sentence; a motion is drawn again until it says yes. Of a sentence
+The check (room ``checking``) reads the sentence; a motion is drawn again until it says yes. Of a sentence
 that it judges only in part, a draw is good when it says yes of every part that it judges. Stands above
 ``inference``, which knows no check.
 """
@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..bundle.bundle import Bundle
+from ..checking.sentence import NO, UNKNOWN, YES, Checked, check
 from ..data.batches import batched
 from ..inference import BATCH_SIZE
 from ..inference.generate import Draw, GenerateOptions, Prompt, check_prompt, draws_of, generate_draws
 from ..inference.known_words import quoted
 from ..motion.motion import Motion
 from ..motion.skeleton import HUMANML3D
-from .check.sentence import NO, UNKNOWN, YES, Checked, check
 
 # How often a motion is drawn at most where nobody says how often.
 MOST_DRAWS = 8

@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from ..checking.agreement import ANSWERED
+from ..checking.checks import does
+from ..checking.kinematics import Kinematics
+from ..checking.sentence import AT_ONCE, NEGATIONS, qualifiers
 from ..metrics.measurement import Measurement, wilson_interval
 from ..motion.motion import Motion
 from ..motion.skeleton import HUMANML3D
 from ..motion.transform import resample
 from ..synthetic.corpus import Claim, claims
-from .check.agreement import ANSWERED
-from .check.checks import does
-from .check.kinematics import Kinematics
-from .check.sentence import AT_ONCE, NEGATIONS, qualifiers
 from .figures import CAPTIONED, FACT_KINDS, HALLUCINATED, OMITTED, Report
 
 # Least piece of a motion in which an action is looked for, frames at 20 fps, and pieces of a motion.

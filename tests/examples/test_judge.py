@@ -22,11 +22,11 @@ from examples.judge.parts import (
     windows,
 )
 from examples.judge.parts import PROMPTS as PROMPTS_OF_PARTS
+from lamp_cli.checking.checks import CHECKS, does
+from lamp_cli.checking.kinematics import Kinematics, rises, swings
 from lamp_cli.motion.clean_up import runs
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import mirror
-from lamp_cli.scoring.check.checks import CHECKS, does
-from lamp_cli.scoring.check.kinematics import Kinematics, rises, swings
 from lamp_cli.synthetic.corpus import ACTIONS, SyntheticClip, numbered_clip, synthetic_clip_of
 from tests.conftest import wandering
 

@@ -14,8 +14,8 @@ from lamp_cli.motion.motion import Motion, MotionPart
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.scoring import checked_generation
 from lamp_cli.scoring.checked_generation import CheckedMotion, generate_checked
+from tests.checking.test_check import clip_of, kick_with
 from tests.inference.test_retrieve import tiny_bundle
-from tests.scoring.test_check import clip_of, kick_with
 
 ONE = GenerateOptions(seed=3, candidates=1)
 

@@ -10,7 +10,7 @@ from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.scoring.faithfulness import Fact, Faithfulness, JudgedMotion, facts_of, says
 from lamp_cli.scoring.figures import FIGURES, Report
 from lamp_cli.synthetic.corpus import numbered_clip
-from tests.scoring.test_check import clip_of, kick_with
+from tests.checking.test_check import clip_of, kick_with
 
 
 @pytest.fixture(scope="module")

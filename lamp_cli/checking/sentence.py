@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...files.load import load_motion
-from ...motion.motion import Motion, MotionPart
-from ...motion.skeleton import HUMANML3D
-from ...motion.transform import resample
-from ...synthetic.corpus import Claim, claims, unread_words
+from ..files.load import load_motion
+from ..motion.motion import Motion, MotionPart
+from ..motion.skeleton import HUMANML3D
+from ..motion.transform import resample
+from ..synthetic.corpus import Claim, claims, unread_words
 from .agreement import ANSWERED, EVIDENCE
 from .asked import SIDE_NAMES
 from .checks import CHECKS, does

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...motion.clean_up import runs
+from ..motion.clean_up import runs
 from .asked import Check, Expected, Finding, jumps_of, right_count, sided, stays, toward
 from .kinematics import (
     ANKLES,

@@ -11,9 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ...motion.clean_up import runs
-from ...motion.representation import require_joints
-from ...motion.skeleton import HUMANML3D
+from ..motion.clean_up import runs
+from ..motion.representation import require_joints
+from ..motion.skeleton import HUMANML3D
 
 FPS = HUMANML3D.fps
 _AT = {name: index for index, name in enumerate(HUMANML3D.joint_names)}

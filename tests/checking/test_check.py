@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 import lamp_cli
+from lamp_cli.checking.agreement import ANSWERED, EVIDENCE, Evidence
+from lamp_cli.checking.checks import CHECKS, does
+from lamp_cli.checking.kinematics import Kinematics
+from lamp_cli.checking.sentence import Checked, check_joints
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.motion.transform import resample
-from lamp_cli.scoring.check.agreement import ANSWERED, EVIDENCE, Evidence
-from lamp_cli.scoring.check.checks import CHECKS, does
-from lamp_cli.scoring.check.kinematics import Kinematics
-from lamp_cli.scoring.check.sentence import Checked, check_joints
 from lamp_cli.synthetic.corpus import SyntheticClip, numbered_clip, synthetic_clip_of, unread_words
 from tests.command_line import imported_by, lamp
 
