@@ -57,19 +57,6 @@ class GuoEvaluator:
         digest = weights_digest([trained.network], trained.statistics, trained.words.words)
         self._name = f"{trained.name} ({digest})"
 
-    @classmethod
-    def load(cls, folder: Path, device: torch.device) -> GuoEvaluator:
-        """The released evaluator (``finest.tar``, its meta statistics, the ``our_vab`` files) in a folder.
-
-        Raises ``ValueError`` naming the file that is missing, unsafe or of other sizes.
-        """
-        return cls(load_released_evaluator(folder, device))
-
-    @classmethod
-    def load_trained(cls, folder: Path, device: torch.device) -> GuoEvaluator:
-        """An evaluator that ``lamp pretrain --stage evaluator`` wrote; raises ``ValueError`` likewise."""
-        return cls(load_evaluator_folder(folder, device))
-
     @property
     def name(self) -> str:
         """``guo:humanml3d``, ``guo:kit``, or the name of a trained one, with the digest of its weights."""
@@ -86,35 +73,33 @@ class GuoEvaluator:
         Raises ``ValueError`` for a motion of another skeleton, shorter than 4 or longer than 196 frames,
         or with NaN.
         """
-        return self._in_chunks(features, self._embed_motions)
+        trained = self._trained
+
+        def embed(part: slice) -> torch.Tensor:
+            rows, lengths = padded(features[part], trained.statistics)
+            on_device = (torch.from_numpy(array).to(trained.device) for array in (rows, lengths))
+            return trained.network.embed_motion(*on_device)
+
+        return self._in_chunks(len(features), embed)
 
     def text_embeddings(self, captions: Sequence[Caption]) -> np.ndarray:
         """Embeddings (N, D) float32 of captions by their ``word/POS`` tokens."""
-        return self._in_chunks(captions, self._embed_texts)
+        trained = self._trained
+
+        def embed(part: slice) -> torch.Tensor:
+            words = words_on_device(trained.words.encode(captions[part]), trained.device)
+            return trained.network.embed_text(words)
+
+        return self._in_chunks(len(captions), embed)
 
     def similarity(self, captions: Sequence[Caption], features: Sequence[np.ndarray]) -> np.ndarray:
         """Minus the Euclidean distance (captions, motions)."""
         return -euclidean(self.text_embeddings(captions), self.motion_embeddings(features))
 
-    def _in_chunks(
-        self, items: Sequence[Item], embed: Callable[[Sequence[Item]], torch.Tensor]
-    ) -> np.ndarray:
-        with torch.inference_mode():
-            chunks = [embed(items[n : n + CHUNK]).cpu().numpy() for n in range(0, len(items), CHUNK)]
-        empty = np.zeros((0, self._trained.network.config.embedding_width), np.float32)
-        return np.concatenate([empty, *chunks])
-
-    def _embed_motions(self, features: Sequence[np.ndarray]) -> torch.Tensor:
-        rows, lengths = padded(features, self._trained.statistics)
-        device = self._trained.device
-        return self._trained.network.embed_motion(
-            torch.from_numpy(rows).to(device), torch.from_numpy(lengths).to(device)
-        )
-
-    def _embed_texts(self, captions: Sequence[Caption]) -> torch.Tensor:
-        return self._trained.network.embed_text(
-            words_on_device(self._trained.words.encode(captions), self._trained.device)
-        )
+    @torch.inference_mode()
+    def _in_chunks(self, count: int, embed: Callable[[slice], torch.Tensor]) -> np.ndarray:
+        width = self._trained.network.config.embedding_width
+        return in_chunks(count, lambda part: embed(part).cpu().numpy(), (width,))
 
 
 class LampEvaluator:
@@ -148,11 +133,9 @@ class LampEvaluator:
                 raise ValueError(
                     f"motion {row}: expected finite features (T, {width}), found shape {motion.shape}"
                 )
-        starts = range(0, len(features), CHUNK)
-        chunks = [embed_motions(self._bundle, features[n : n + CHUNK]) for n in starts]
         config = self._bundle.lamp.config
-        empty = np.zeros((0, config.qformer.query_tokens, config.embedding_width), np.float32)
-        return np.concatenate([empty, *chunks])
+        shape = (config.qformer.query_tokens, config.embedding_width)
+        return in_chunks(len(features), lambda part: embed_motions(self._bundle, features[part]), shape)
 
     def motion_embeddings(self, features: Sequence[np.ndarray]) -> np.ndarray:
         """Unit vectors (N, D) float32: the mean of a motion's query embeddings, normalised.
@@ -166,8 +149,8 @@ class LampEvaluator:
     def text_embeddings(self, captions: Sequence[Caption]) -> np.ndarray:
         """Unit vectors (N, D) float32 of the captions as they are written."""
         texts = [caption.text for caption in captions]
-        chunks = [embed_texts(self._bundle, texts[n : n + CHUNK]) for n in range(0, len(texts), CHUNK)]
-        return np.concatenate([np.zeros((0, self._bundle.lamp.config.embedding_width), np.float32), *chunks])
+        shape = (self._bundle.lamp.config.embedding_width,)
+        return in_chunks(len(texts), lambda part: embed_texts(self._bundle, texts[part]), shape)
 
     def similarity(self, captions: Sequence[Caption], features: Sequence[np.ndarray]) -> np.ndarray:
         """Cosine (captions, motions), the best query token of each motion counts (LaMP section 3)."""
@@ -176,11 +159,15 @@ class LampEvaluator:
     def matching(self, captions: Sequence[Caption], features: Sequence[np.ndarray]) -> np.ndarray:
         """The matching head's probability (N,) float32 that each caption says the motion of its place."""
         texts = [caption.text for caption in captions]
-        parts = [
-            matching_probabilities(self._bundle, texts[n : n + CHUNK], features[n : n + CHUNK])
-            for n in range(0, len(texts), CHUNK)
-        ]
-        return np.concatenate([np.zeros(0, np.float32), *parts])
+        return in_chunks(
+            len(texts), lambda part: matching_probabilities(self._bundle, texts[part], features[part]), ()
+        )
+
+
+def in_chunks(count: int, embed: Callable[[slice], np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """What ``embed`` makes (N, *shape) of so many items, a slice of them at a time."""
+    parts = [embed(slice(begin, begin + CHUNK)) for begin in range(0, count, CHUNK)]
+    return np.concatenate([np.zeros((0, *shape), np.float32), *parts])
 
 
 def load_evaluators(
@@ -198,9 +185,9 @@ def load_evaluators(
         if choice == "lamp":
             evaluator = LampEvaluator(bundle())
         elif choice.startswith("guo:"):
-            evaluator = GuoEvaluator.load(Path(choice.removeprefix("guo:")), device)
+            evaluator = GuoEvaluator(load_released_evaluator(Path(choice.removeprefix("guo:")), device))
         else:
-            evaluator = GuoEvaluator.load_trained(_trained(choice), device)
+            evaluator = GuoEvaluator(load_evaluator_folder(_trained(choice), device))
         found.setdefault(evaluator.name, evaluator)
     return list(found.values())
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from lamp_cli.bundle.released.evaluator import read_plain_pickle
+from lamp_cli.bundle.released.evaluator import load_released_evaluator, read_plain_pickle
 from lamp_cli.bundle.trained_evaluator import TrainedEvaluatorConfig, save_evaluator
 from lamp_cli.data.captions import Caption
 from lamp_cli.data.evaluation_set import padded
@@ -217,7 +217,7 @@ def in_double(path: Path) -> dict[str, dict[str, np.ndarray]]:
 
 
 def test_a_released_motion_encoder_gives_the_embeddings_of_a_slow_forward(folder: Path) -> None:
-    evaluator = GuoEvaluator.load(folder, CPU)
+    evaluator = GuoEvaluator(load_released_evaluator(folder, CPU))
     assert re.fullmatch(r"guo:humanml3d \([0-9a-f]{8}\)", evaluator.name)
     clips = motions((40, 196, 64, 8))
     states = in_double(folder / "text_mot_match/model/finest.tar")
@@ -242,12 +242,12 @@ def test_a_released_text_encoder_gives_the_embeddings_of_a_slow_forward(folder: 
     second = embedded(("sos", 14), ("a", 2), ("unk", 14), ("walk", 12), ("eos", 14))
     third = embedded(("sos", 14), ("eos", 14))
     fourth = embedded(("sos", 14), *[("a", 2), ("man", 1)] * 10, ("eos", 14))
-    found = GuoEvaluator.load(folder, CPU).text_embeddings(CAPTIONS[:4])
+    found = GuoEvaluator(load_released_evaluator(folder, CPU)).text_embeddings(CAPTIONS[:4])
     np.testing.assert_allclose(found, np.stack([first, second, third, fourth]), atol=1e-5)
 
 
 def test_neighbours_and_their_order_change_nothing(folder: Path) -> None:
-    evaluator = GuoEvaluator.load(folder, CPU)
+    evaluator = GuoEvaluator(load_released_evaluator(folder, CPU))
     clips = motions((40, 196, 64, 8, 120))
     together = evaluator.motion_embeddings(clips)
     order = [3, 0, 4, 2, 1]
@@ -266,7 +266,7 @@ def test_neighbours_and_their_order_change_nothing(folder: Path) -> None:
 
 
 def test_contacts_and_frames_beyond_a_multiple_of_four_are_not_seen(folder: Path) -> None:
-    evaluator = GuoEvaluator.load(folder, CPU)
+    evaluator = GuoEvaluator(load_released_evaluator(folder, CPU))
     [clip] = motions((47,))
     other = clip.copy()
     other[:, 259:] += 1
@@ -277,7 +277,7 @@ def test_contacts_and_frames_beyond_a_multiple_of_four_are_not_seen(folder: Path
 
 
 def test_similarity_is_minus_the_distance(folder: Path) -> None:
-    evaluator = GuoEvaluator.load(folder, CPU)
+    evaluator = GuoEvaluator(load_released_evaluator(folder, CPU))
     clips = motions((40, 48, 60))
     texts, vectors = evaluator.text_embeddings(CAPTIONS[:2]), evaluator.motion_embeddings(clips)
     expected = [[-np.linalg.norm(t - m) for m in vectors] for t in texts]
@@ -285,7 +285,7 @@ def test_similarity_is_minus_the_distance(folder: Path) -> None:
 
 
 def test_nothing_in_nothing_out(folder: Path) -> None:
-    evaluator: Evaluator = GuoEvaluator.load(folder, CPU)
+    evaluator: Evaluator = GuoEvaluator(load_released_evaluator(folder, CPU))
     assert evaluator.motion_embeddings([]).shape == evaluator.text_embeddings([]).shape == (0, 4)
 
 
@@ -294,7 +294,7 @@ def test_nothing_in_nothing_out(folder: Path) -> None:
 
 @pytest.mark.parametrize("place", [".", "text_mot_match/model"])
 def test_the_release_is_found_from_its_own_folders(folder: Path, place: str) -> None:
-    assert GuoEvaluator.load(folder / place, CPU).name.startswith("guo:humanml3d (")
+    assert GuoEvaluator(load_released_evaluator(folder / place, CPU)).name.startswith("guo:humanml3d (")
 
 
 @pytest.mark.parametrize(("name", "features", "seen"), [("humanml3d", 263, 67), ("kit", 251, 64)])
@@ -310,7 +310,7 @@ def test_mardms_evaluator_sees_the_root_and_positions_alone(
     np.save(own / "eval_mean.npy", mean)
     np.save(own / "eval_std.npy", std)
     require_evaluators([f"guo:{folder}"])
-    evaluator = GuoEvaluator.load(folder, CPU)
+    evaluator = GuoEvaluator(load_released_evaluator(folder, CPU))
     assert evaluator.name.startswith(f"mardm:{name} (") and evaluator.skeleton.name == name
     clips = motions((40, 196), features)
     states = in_double(folder / "text_mot_match/model/finest.tar")
@@ -342,7 +342,7 @@ def test_an_evaluator_of_few_numbers_is_trained_on_those() -> None:
 
 def test_a_kit_evaluator_reads_251_features(tmp_path: Path) -> None:
     config = replace(SMALL, features=251)
-    evaluator = GuoEvaluator.load(released(tmp_path, config), CPU)
+    evaluator = GuoEvaluator(load_released_evaluator(released(tmp_path, config), CPU))
     assert evaluator.name.startswith("guo:kit (") and evaluator.skeleton.name == "kit"
     assert evaluator.motion_embeddings(motions((24,), 251)).shape == (1, 4)
     with pytest.raises(ValueError, match=r"expected features \(T, 251\), found shape \(40, 263\)"):
@@ -384,11 +384,11 @@ def test_pickles_that_run_code_are_refused(tmp_path: Path) -> None:
     trap = tmp_path / "trap"
     data = released(tmp_path, words=[_Runs(trap)])
     with pytest.raises(ValueError, match=r"our_vab_words\.pkl: refused, it holds .*open"):
-        GuoEvaluator.load(data, CPU)
+        GuoEvaluator(load_released_evaluator(data, CPU))
     path = data / "text_mot_match/model/finest.tar"
     torch.save({**torch.load(path, weights_only=True), "epoch": _Runs(trap)}, path)
     with pytest.raises(ValueError, match=r"finest\.tar: refused, it holds .*open"):
-        GuoEvaluator.load(data, CPU)
+        GuoEvaluator(load_released_evaluator(data, CPU))
     assert not trap.exists()
 
 
@@ -420,7 +420,7 @@ def test_plain_pickles_of_every_protocol_are_read(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(folder: Path, removed: str, message: str) -> None:
     (folder.parents[1] / removed).unlink()
     with pytest.raises(ValueError, match=message):
-        GuoEvaluator.load(folder, CPU)
+        GuoEvaluator(load_released_evaluator(folder, CPU))
 
 
 def test_other_weights_are_named(folder: Path) -> None:
@@ -429,18 +429,18 @@ def test_other_weights_are_named(folder: Path) -> None:
     states["motion_encoder"]["output_net.5.weight"] = torch.zeros(1)
     torch.save(states, path)
     with pytest.raises(ValueError, match=r"motion_encoder\.output_net\.5\.weight does not fit"):
-        GuoEvaluator.load(folder, CPU)
+        GuoEvaluator(load_released_evaluator(folder, CPU))
     del states["movement_encoder"]
     torch.save(states, path)
     with pytest.raises(ValueError, match="lacks movement_encoder"):
-        GuoEvaluator.load(folder, CPU)
+        GuoEvaluator(load_released_evaluator(folder, CPU))
 
 
 def test_rows_beyond_the_vectors_are_refused(folder: Path) -> None:
     path = folder.parents[1] / "glove/our_vab_idx.pkl"
     path.write_bytes(pickle.dumps(dict.fromkeys(VOCABULARY, 99)))
     with pytest.raises(ValueError, match="expected the row of every word"):
-        GuoEvaluator.load(folder, CPU)
+        GuoEvaluator(load_released_evaluator(folder, CPU))
 
 
 @pytest.mark.parametrize(
@@ -454,7 +454,7 @@ def test_rows_beyond_the_vectors_are_refused(folder: Path) -> None:
 )
 def test_motions_that_do_not_serve_are_named(folder: Path, motion: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        GuoEvaluator.load(folder, CPU).motion_embeddings([*motions((40,)), motion])
+        GuoEvaluator(load_released_evaluator(folder, CPU)).motion_embeddings([*motions((40,)), motion])
 
 
 def no_bundle() -> NoReturn:

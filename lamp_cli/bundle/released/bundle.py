@@ -89,23 +89,22 @@ def import_bundle(files: ReleasedFiles, name: str) -> Bundle:
             f"--vocabulary: {len(pieces)} word pieces; {files.lamp} reads "
             f"{lamp.lamp.config.qformer.vocabulary - 1}, those of bert-base-uncased"
         )
-    generator, unused = None, {files.lamp: lamp.unused}
+    generator, captioner, unused = None, None, {files.lamp: lamp.unused}
     if files.generator is not None:
-        codes = tokenizer.network.config.codes
-        generator = read_released_generator(
-            files.generator, codes, lamp.lamp.config.qformer, tokenizer.skeleton
-        )
-        unused[files.generator] = generator.unused
-    captioner = None
+        codes, qformer = tokenizer.network.config.codes, lamp.lamp.config.qformer
+        generator, rest = read_released_generator(files.generator, codes, qformer, tokenizer.skeleton)
+        unused[files.generator] = rest
     if files.captioner is not None:
-        captioner = read_released_captioner(files.captioner, files.llm, lamp.lamp, lamp.tokenizer, vocabulary)
-        unused[files.captioner] = captioner.unused
+        captioner, rest = read_released_captioner(
+            files.captioner, files.llm, lamp.lamp, lamp.tokenizer, vocabulary
+        )
+        unused[files.captioner] = rest
     model = ModelConfig(
         tokenizer=lamp.tokenizer.config,
         lamp=lamp.lamp.config,
-        generator=None if generator is None else generator.network.generator.config,
+        generator=None if generator is None else generator.generator.config,
         length=None,
-        captioner=None if captioner is None else captioner.network.config,
+        captioner=None if captioner is None else captioner.config,
         compat=RELEASED,
     )
     return Bundle(
@@ -121,9 +120,9 @@ def import_bundle(files: ReleasedFiles, name: str) -> Bundle:
         vocabulary,
         lamp.tokenizer,
         lamp.lamp,
-        None if generator is None else generator.network,
+        generator,
         torch.device("cpu"),
-        None if captioner is None else captioner.network,
+        captioner,
     )
 
 

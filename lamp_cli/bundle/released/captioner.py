@@ -6,7 +6,6 @@ elsewhere. LoRA's scale stands in the authors' code, not in the file. Knows name
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -26,18 +25,12 @@ _LORA_A = ".lora_A.default.weight"
 _OURS, _THEIRS = "decoder.model.", "llm."
 
 
-@dataclass(frozen=True)
-class ReleasedCaptionerWeights:
-    """The published captioner as ours, and the parts that no network of ours needs."""
-
-    network: Captioner
-    unused: list[str]
-
-
 def read_released_captioner(
     path: Path, llm: str, lamp: ReleasedLamp, tokenizer: ReleasedTokenizer, vocabulary: Vocabulary
-) -> ReleasedCaptionerWeights:
-    """The captioner on ``lamp``; ``llm`` is the folder or hub name of the OPT that it adapts.
+) -> tuple[Captioner, list[str]]:
+    """The captioner on ``lamp``, and the parts of the file that no network of ours needs.
+
+    ``llm`` is the folder or hub name of the OPT that it adapts.
 
     Raises ``ValueError`` naming what is missing, of another shape, or of another LaMP or language model.
     """
@@ -67,7 +60,7 @@ def read_released_captioner(
     rest = [name for name in state.left_over([_THEIRS]) if ".lora_" in name]
     if rest:
         raise ValueError(f"{path}: adapts {name_some(rest)}, which {llm} does not have")
-    return ReleasedCaptionerWeights(network.eval().requires_grad_(False), state.unused_parts())
+    return network.eval().requires_grad_(False), state.unused_parts()
 
 
 def _language_model(state: StateDict, llm: str) -> LanguageModelConfig:

@@ -6,7 +6,6 @@ LaMP's Q-Former for the condition. A head of attention has 64 numbers. Knows nam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -39,20 +38,13 @@ _MODULES = {
 _USED = ("seqTransEncoder.", "output_process.", "input_process.", "cond_emb.", "token_emb.", "Qformer.bert.")
 
 
-@dataclass(frozen=True)
-class ReleasedGeneratorWeights:
-    """The published generator as ours, and the parts that no network of ours needs."""
-
-    network: ReleasedTextToMotion
-    unused: list[str]
-
-
 def read_released_generator(
     path: Path, codes: int, qformer: QFormerConfig, skeleton: Skeleton
-) -> ReleasedGeneratorWeights:
+) -> tuple[ReleasedTextToMotion, list[str]]:
     """The generator and its condition, for a tokenizer of ``codes`` and a LaMP of the sizes ``qformer``.
 
-    Raises ``ValueError`` naming what is missing, of another shape or without a place in ours.
+    Beside it the parts of the file that no network of ours needs. Raises ``ValueError`` naming what is
+    missing, of another shape or without a place in ours.
     """
     state = state_dict_of(path, ("t2m_transformer", "trans"), "--generator")
     # The vectors of [MASK] and of padding follow the codes'.
@@ -70,7 +62,7 @@ def read_released_generator(
     state.fill(network.generator, _names(network.generator))
     _fill_embeddings(state, network.generator, code_width)
     state.require_whole(_USED)
-    return ReleasedGeneratorWeights(network.eval().requires_grad_(False), state.unused_parts())
+    return network.eval().requires_grad_(False), state.unused_parts()
 
 
 def _sizes(state: StateDict, codes: int, skeleton: Skeleton) -> GeneratorConfig:
