@@ -36,10 +36,9 @@ def save_weights(path: Path, network: nn.Module, halved: bool = True) -> None:
 
     Raises ``ValueError`` for a number beyond the range of 16-bit floats.
     """
-    tensors = network.state_dict()
-    written = _halved(tensors) if halved else {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     with replacing(path) as temporary:
-        save_file(written, temporary)
+        save_file(_halved(tensors) if halved else tensors, temporary)
 
 
 def load_weights(path: Path, network: nn.Module, device: torch.device) -> None:
@@ -75,7 +74,6 @@ def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Floats as 16-bit; those beyond its range would be lost, so they must not exist."""
     result = {}
     for name, value in tensors.items():
-        value = value.detach().cpu().contiguous()
         half = value.half() if value.is_floating_point() else value
         if not torch.isfinite(half).all():
             raise ValueError(f"{name} holds a number beyond the range of 16-bit floats")

@@ -8,13 +8,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from .common import note
-
-if TYPE_CHECKING:
-    pass
-
 
 SECONDS_BETWEEN_LINES = 15.0
 LEAST_SECONDS_OF_A_RATE = 0.5

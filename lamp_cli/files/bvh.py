@@ -20,9 +20,9 @@ from ..motion import rotation
 from ..motion.joint_rotations import JointRotations, joint_rotations
 from ..motion.motion import Motion
 from ..motion.plausibility import ImplausibleMotionError, plausible_body
-from ..motion.skeleton import HUMANML3D
+from ..motion.skeleton import HUMANML3D, ancestors
 from ..storage import write_text
-from .joint_names import END, JointPlaces, UnknownSkeletonError, ancestors
+from .joint_names import END, JointPlaces, UnknownSkeletonError
 from .reading import AS_STORED, Reading, is_of_this_world
 
 AXES = {"x": 0, "y": 1, "z": 2}

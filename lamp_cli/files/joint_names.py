@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..motion.skeleton import HUMANML3D
+from ..motion.skeleton import HUMANML3D, ancestors
 from ..storage import read_text_file
 
 END = " end"
@@ -252,11 +252,6 @@ class JointPlaces:
         """Joints from ``above`` down to ``below``, both included; only these two where no bones join them."""
         chain = self._ancestors(below)
         return chain[: chain.index(above) + 1][::-1] if above in chain else [above, chain[0]]
-
-
-def ancestors(joint: int, parents: Sequence[int]) -> list[int]:
-    """A joint and all that it hangs on, the root last."""
-    return [joint] if parents[joint] < 0 else [joint, *ancestors(parents[joint], parents)]
 
 
 def _common_prefix(names: Sequence[str]) -> str:

@@ -8,12 +8,13 @@ Knows joints and skeletons, no file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from . import rotation
-from .skeleton import Skeleton
+from .skeleton import Skeleton, ancestors
 
 # Joints of a neutral adult in the T-pose, centimetres from the pelvis; the right side mirrors the left.
 _T_POSE = {
@@ -82,10 +83,7 @@ class JointRotations:
 
     def world(self) -> np.ndarray:
         """How far each joint is turned against its T-pose (T, J, 4), unit quaternions."""
-        turns = self.rotations.copy()
-        for joint in self.skeleton.order:
-            turns[:, joint] = rotation.multiply(turns[:, self.skeleton.parents[joint]], turns[:, joint])
-        return turns
+        return world_turns(self.rotations, self.skeleton.parents)
 
 
 def t_pose(skeleton: Skeleton) -> np.ndarray:
@@ -106,6 +104,15 @@ def forward(rotations: np.ndarray, root: np.ndarray, offsets: np.ndarray, skelet
         joints[:, joint] = joints[:, parent] + rotation.rotate(world[:, parent], offsets[joint])
         world[:, joint] = rotation.multiply(world[:, parent], rotations[:, joint])
     return joints
+
+
+def world_turns(local: np.ndarray, parents: Sequence[int]) -> np.ndarray:
+    """Turns of joints against the world (T, N, 4) from those against their parents, which stand before."""
+    world = local.copy()
+    for joint, parent in enumerate(parents):
+        if parent >= 0:
+            world[:, joint] = rotation.multiply(world[:, parent], local[:, joint])
+    return world
 
 
 def joint_rotations(
@@ -130,7 +137,7 @@ def joint_rotations(
     for joint in skeleton.order:
         parent = rotation.inverse(world[:, skeleton.parents[joint]])
         local[:, joint] = rotation.multiply(parent, world[:, joint])
-    return JointRotations(skeleton, rest, np.array(joints[:, 0], dtype=np.float64), _continuous(local))
+    return JointRotations(skeleton, rest, np.array(joints[:, 0], dtype=np.float64), continuous(local))
 
 
 def _place(name: str) -> tuple[float, float, float]:
@@ -385,17 +392,14 @@ def _chest(skeleton: Skeleton) -> int:
 
 def _path(joint: int, skeleton: Skeleton) -> list[int]:
     """The joints from the root to a joint, both included."""
-    path = [joint]
-    while skeleton.parents[path[0]] >= 0:
-        path.insert(0, skeleton.parents[path[0]])
-    return path
+    return ancestors(joint, skeleton.parents)[::-1]
 
 
 def _children(joint: int, skeleton: Skeleton) -> list[int]:
     return [child for child in skeleton.order if skeleton.parents[child] == joint]
 
 
-def _continuous(quaternions: np.ndarray) -> np.ndarray:
+def continuous(quaternions: np.ndarray) -> np.ndarray:
     """Quaternions (T, J, 4) of the same turns, without changes of sign from frame to frame."""
     flips = np.sum(quaternions[1:] * quaternions[:-1], axis=-1) < 0
     quaternions[1:] *= np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)[..., None]

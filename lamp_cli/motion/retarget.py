@@ -8,7 +8,7 @@ know nothing of (fingers, twist bones) keeps its rest pose. Knows no file and no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,9 +17,9 @@ import numpy as np
 from . import rotation
 from .body_shape import with_level_head
 from .clean_up import clean_up
-from .joint_rotations import joint_rotations, t_pose
+from .joint_rotations import continuous, joint_rotations, t_pose, world_turns
 from .motion import Motion
-from .skeleton import HUMANML3D
+from .skeleton import HUMANML3D, ancestors
 from .transform import resample
 
 # Bones whose direction in the T-pose is ours whatever the other's rest pose is: arms may hang there.
@@ -68,7 +68,7 @@ class Rig:
     @cached_property
     def hip_height(self) -> float:
         """From the lowest joint of the feet to the pelvis at rest, in the skeleton's unit."""
-        return float(self._place("pelvis")[1] - self.places[list(HUMANML3D.feet), 1].min())
+        return _hip_height(self.places)
 
     @cached_property
     def scale(self) -> float:
@@ -131,7 +131,7 @@ def retargeted(
         if joint in driven:
             local[:, joint] = rotation.multiply(rotation.inverse(above), driven[joint])
         world[:, joint] = rotation.multiply(above, local[:, joint])
-    return _continuous(local), rig.scale * pelvis - root_to_pelvis(world, rig)
+    return continuous(rotation.unit(local)), rig.scale * pelvis - root_to_pelvis(world, rig)
 
 
 def pose_of_rig(local: np.ndarray, place: np.ndarray, rig: Rig) -> np.ndarray:
@@ -159,15 +159,6 @@ def pose_of_rig(local: np.ndarray, place: np.ndarray, rig: Rig) -> np.ndarray:
         parent = HUMANML3D.parents[joint]
         joints[joint] = joints[parent] + rotation.rotate(turns[parent], offsets[joint])
     return joints
-
-
-def world_turns(local: np.ndarray, parents: tuple[int, ...]) -> np.ndarray:
-    """Turns of joints against the world (T, N, 4) from those against their parents."""
-    world = local.copy()
-    for joint, parent in enumerate(parents):
-        if parent >= 0:
-            world[:, joint] = rotation.multiply(world[:, parent], local[:, joint])
-    return world
 
 
 def _twin_motion(
@@ -234,20 +225,13 @@ def _shared(names: tuple[str, ...], turns: Mapping[str, np.ndarray], rig: Rig) -
 
 def _between(low: int, high: int, rig: Rig) -> list[int]:
     """The joints that ``high`` hangs on up to ``low``, or up to what both hang on; without these two."""
-    above = {low, *_ancestors(low, rig)}
+    above = set(ancestors(low, rig.parents))
     path: list[int] = []
-    for joint in _ancestors(high, rig):
+    for joint in ancestors(high, rig.parents)[1:]:
         if joint in above:
             break
         path.insert(0, joint)
     return path
-
-
-def _ancestors(joint: int, rig: Rig) -> Iterator[int]:
-    """What a joint hangs on, the nearest first."""
-    while rig.parents[joint] >= 0:
-        joint = rig.parents[joint]
-        yield joint
 
 
 def _blend(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
@@ -259,7 +243,7 @@ def _blend(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
 def root_to_pelvis(world: np.ndarray, rig: Rig) -> np.ndarray:
     """The way (T, 3) from the root to the pelvis."""
     way, joint = np.zeros((len(world), 3)), rig.known["pelvis"]
-    for above in _ancestors(joint, rig):
+    for above in ancestors(joint, rig.parents)[1:]:
         way += rotation.rotate(world[:, above], rig.offsets[joint])
         joint = above
     return way
@@ -276,19 +260,9 @@ def rest_places(parents: tuple[int, ...], offsets: np.ndarray, turns: np.ndarray
 
 
 def _reference_rest() -> np.ndarray:
-    offsets, places = reference_offsets(), np.zeros((HUMANML3D.joints, 3))
-    for joint in HUMANML3D.order:
-        places[joint] = places[HUMANML3D.parents[joint]] + offsets[joint]
-    return places
+    no_turns = np.tile([1.0, 0.0, 0.0, 0.0], (HUMANML3D.joints, 1))
+    return rest_places(HUMANML3D.parents, reference_offsets(), no_turns)
 
 
 def _hip_height(places: np.ndarray) -> float:
     return float(places[0, 1] - places[list(HUMANML3D.feet), 1].min())
-
-
-def _continuous(turns: np.ndarray) -> np.ndarray:
-    """Quaternions (T, N, 4) of the same turns, unit, without changes of sign from frame to frame."""
-    turns = rotation.unit(turns)
-    flips = np.sum(turns[1:] * turns[:-1], axis=-1) < 0
-    turns[1:] *= np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)[..., None]
-    return turns

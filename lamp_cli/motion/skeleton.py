@@ -9,6 +9,7 @@ Axes: y up; a body that faces +z has its left side at +x. Joint positions are me
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -203,6 +204,11 @@ KIT = Skeleton(
 )
 
 SKELETONS: tuple[Skeleton, ...] = (HUMANML3D, KIT)
+
+
+def ancestors(joint: int, parents: Sequence[int]) -> list[int]:
+    """A joint and all that it hangs on, the root, whose parent is -1, last."""
+    return [joint] if parents[joint] < 0 else [joint, *ancestors(parents[joint], parents)]
 
 
 def skeleton_of_joints(joints: int) -> Skeleton | None:

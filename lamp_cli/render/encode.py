@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -51,17 +52,8 @@ def write_mp4(footage: Footage, path: Path) -> None:
         container.mux(stream.encode())
 
 
-def write_gif(footage: Footage, path: Path) -> None:
-    """An animation that lasts as long as the motion; GIF counts in hundredths of a second."""
-    _write_animation(footage, path, unit=10)
-
-
-def write_webp(footage: Footage, path: Path) -> None:
-    """An animation that lasts as long as the motion; WebP counts in milliseconds."""
-    _write_animation(footage, path, unit=1)
-
-
-def _write_animation(footage: Footage, path: Path, unit: int) -> None:
+def write_animation(footage: Footage, path: Path, unit: int) -> None:
+    """An animation that lasts as long as the motion; the format counts in ``unit`` milliseconds."""
     from PIL import Image
 
     stride, delays = animation_delays(footage.count, footage.fps, unit)
@@ -94,7 +86,7 @@ def write_strip(footage: Footage, path: Path) -> None:
 
 ENCODERS: dict[str, Callable[[Footage, Path], None]] = {
     ".mp4": write_mp4,
-    ".gif": write_gif,
-    ".webp": write_webp,
+    ".gif": partial(write_animation, unit=10),
+    ".webp": partial(write_animation, unit=1),
     ".png": write_strip,
 }
