@@ -23,7 +23,7 @@ from ..metrics.physics import physical_figures, physical_quality
 from ..motion.representation import features_to_joints
 from .corruptions import CORRUPTIONS, EXCHANGED, exchanged, spoiled
 from .embedded import Embedded, r_precision_of, with_motions
-from .evaluators import Evaluator
+from .evaluators import Evaluator, require_skeleton
 from .figures import ProgressBar, no_progress
 from .motion_quality import CONTACT_BY_HEIGHT
 from .scored_motions import Split
@@ -68,10 +68,7 @@ def audit(
     Raises ``FigureNotAllowed`` for fewer than 64 clips, ``ValueError`` for an evaluator of another skeleton.
     """
     skeleton, count = split.skeleton, len(split.clips.clips)
-    if evaluator.skeleton.name != skeleton.name:
-        raise ValueError(
-            f"evaluator {evaluator.name} reads {evaluator.skeleton.name}, these motions are {skeleton.name}"
-        )
+    require_skeleton(evaluator, skeleton)
     if count < FEWEST_CLIPS:
         raise FigureNotAllowed("audit", f"needs at least {FEWEST_CLIPS} clips, found {count}")
     clips = [split.clips.first(number) for number in range(count)]

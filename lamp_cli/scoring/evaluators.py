@@ -192,6 +192,14 @@ def load_evaluators(
     return list(found.values())
 
 
+def require_skeleton(evaluator: Evaluator, skeleton: Skeleton) -> None:
+    """Raise ``ValueError`` when an evaluator reads another skeleton's features."""
+    if evaluator.skeleton.name != skeleton.name:
+        raise ValueError(
+            f"evaluator {evaluator.name} reads {evaluator.skeleton.name}, these motions are {skeleton.name}"
+        )
+
+
 def require_evaluators(choices: Sequence[str]) -> None:
     """Raise ``ValueError`` for a choice that names no evaluator or lacks a file, before any is opened."""
     for choice in choices:

@@ -6,9 +6,10 @@ bundle's own features; for retrieval always the bundle's own, because those are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 
 import torch
 
@@ -21,7 +22,7 @@ from ..metrics.bertscore import BertScoreConfig
 from ..metrics.measurement import FigureNotAllowed
 from ..motion.skeleton import Skeleton
 from .bertscore_encoders import RememberingEncoder, load_bertscore_encoder
-from .evaluators import Evaluator, load_evaluators
+from .evaluators import Evaluator, load_evaluators, require_skeleton
 from .figures import RETRIEVAL
 
 
@@ -98,21 +99,17 @@ class Models:
         """The bundle's configuration; its networks need not be loaded."""
         return self._given.config if self._given else read_config(find_bundle(self._name))
 
-    def evaluators(self, metric: str) -> list[Evaluator]:
-        """The evaluators that judge ``metric``."""
+    def evaluators(self, metric: str, skeletons: Iterable[Skeleton] = ()) -> list[Evaluator]:
+        """The evaluators that judge ``metric`` of motions of these skeletons.
+
+        Raises ``ValueError`` when one reads another skeleton's features.
+        """
         choices = self._choice.evaluators or (self._default_evaluator(metric),)
         if choices not in self._evaluators:
             self._evaluators[choices] = load_evaluators(choices, lambda: self.bundle, self._choice.device)
+        for evaluator, skeleton in product(self._evaluators[choices], skeletons):
+            require_skeleton(evaluator, skeleton)
         return self._evaluators[choices]
-
-    def require_skeleton(self, skeleton: Skeleton, evaluators: Sequence[Evaluator]) -> None:
-        """Raise ``ValueError`` when an evaluator reads another skeleton's features."""
-        for evaluator in evaluators:
-            if evaluator.skeleton.name != skeleton.name:
-                raise ValueError(
-                    f"evaluator {evaluator.name} reads {evaluator.skeleton.name}, "
-                    f"these motions are {skeleton.name}"
-                )
 
     @cached_property
     def digest(self) -> str:

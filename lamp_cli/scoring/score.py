@@ -85,15 +85,13 @@ def score_split(
         origin, title = generated_origin(how, delivered=True), "generating motions"
         scorer.language_and_physics(made, count, title, origin)
     if options.wants(*MATCHING, MULTIMODALITY):
-        evaluators = models.evaluators(FID)
-        models.require_skeleton(split.skeleton, evaluators)
+        evaluators = models.evaluators(FID, [split.skeleton])
         make, origin = feature_generator(models.bundle, how), generated_origin(how, delivered=False)
         score_loadings(split.clips, evaluators, make, options, origin, report, bar)
         if options.wants(MULTIMODALITY):
             score_multimodality(split.clips, evaluators, make, options, origin, report, bar)
     if options.wants(RETRIEVAL):
-        evaluators = models.evaluators(RETRIEVAL)
-        models.require_skeleton(split.skeleton, evaluators)
+        evaluators = models.evaluators(RETRIEVAL, [split.skeleton])
         clips = split.every_length()
         pool = RetrievalPool(
             [clip.id for clip in clips],
@@ -102,8 +100,7 @@ def score_split(
         )
         score_retrieval(pool, evaluators, models.encoder, options, report, RETRIEVED, bar=bar)
     if options.wants(CONTRASTS):
-        evaluators = models.evaluators(CONTRASTS)
-        models.require_skeleton(split.skeleton, evaluators)
+        evaluators = models.evaluators(CONTRASTS, [split.skeleton])
         true = (example for batch in true_examples(split) for example in batch)
         score_contrasts(true, count, evaluators, options, GROUND_TRUTH, report, bar)
     if options.wants(CAPTIONS):
@@ -152,9 +149,7 @@ def score_pairs(
     if options.wants(RETRIEVAL):
         scorer.retrieval_of_given(examples, origin)
     if options.wants(CONTRASTS) and (readable := _of_length(examples, report)):
-        evaluators = models.evaluators(CONTRASTS)
-        for example in readable:
-            models.require_skeleton(example.motion.skeleton, evaluators)
+        evaluators = models.evaluators(CONTRASTS, _skeletons(readable))
         score_contrasts(readable, len(readable), evaluators, options, origin.subject, report, bar)
     if options.wants(CAPTIONS) and (readable := _of_length(examples, report)):
         skeleton = readable[0].motion.skeleton
@@ -217,8 +212,7 @@ class _Scorer:
         self, batches: Iterable[list[Example]], count: int, skeleton: Skeleton, origin: MotionOrigin | None
     ) -> None:
         """Figures of the captions of motions, of true ones when ``origin`` is None."""
-        evaluators = self.models.evaluators(CAPTIONS)
-        self.models.require_skeleton(skeleton, evaluators)
+        evaluators = self.models.evaluators(CAPTIONS, [skeleton])
         with self.bar(count, "captioning") as advance, self.report.refusing():
 
             def watched() -> Iterator[list[Example]]:
@@ -234,17 +228,15 @@ class _Scorer:
         self, examples: Sequence[Example], origin: MotionOrigin, split: Split | None
     ) -> None:
         """Embed given motions once; measure what is drawn as often as asked."""
-        evaluators = self.models.evaluators(FID)
         kept = _of_length(examples, self.report, LONGEST)
         if not kept:
             self.report.refuse("figures of an evaluator", "no motion is of fitting length")
             return
+        evaluators = self.models.evaluators(FID, _skeletons(kept))
         made: list[list[Embedded]] = [[] for _ in evaluators]
         real: list[list[Embedded]] = [[] for _ in evaluators]
         with self.bar(len(kept), "embedding") as advance:
             for batch in batched(kept, BATCH_SIZE):
-                for example in batch:
-                    self.models.require_skeleton(example.motion.skeleton, evaluators)
                 truths = [e.truth for e in batch if e.truth is not None]
                 for evaluator, parts, true_parts in zip(evaluators, made, real, strict=True):
                     part = embedded(evaluator, [e.caption for e in batch], [_window(e.motion) for e in batch])
@@ -262,10 +254,8 @@ class _Scorer:
 
     def sequences_of(self, examples: Sequence[Example], origin: MotionOrigin, split: Split | None) -> None:
         """Transitions and parts of given motions, beside the true motions that there are."""
-        evaluators = self.models.evaluators(FID)
+        evaluators = self.models.evaluators(FID, _skeletons(examples))
         motions = [example.motion for example in examples]
-        for motion in motions:
-            self.models.require_skeleton(motion.skeleton, evaluators)
         truths = [example.truth for example in examples if example.truth is not None]
         if split is not None:
             truths = [split.motion(clip.features) for clip in split.clips.clips]
@@ -273,10 +263,8 @@ class _Scorer:
 
     def retrieval_of_given(self, examples: Sequence[Example], origin: MotionOrigin) -> None:
         """Retrieval among given motions, each by its first sentence."""
-        evaluators = self.models.evaluators(RETRIEVAL)
         kept = _of_length(examples, self.report, LONGEST)
-        for example in kept:
-            self.models.require_skeleton(example.motion.skeleton, evaluators)
+        evaluators = self.models.evaluators(RETRIEVAL, _skeletons(kept))
         pool = RetrievalPool(
             [example.motion.source or str(example.number) for example in kept],
             [example.caption for example in kept],
@@ -286,6 +274,10 @@ class _Scorer:
         score_retrieval(
             pool, evaluators, self.models.encoder, self.options, self.report, origin.subject, how, self.bar
         )
+
+
+def _skeletons(examples: Iterable[Example]) -> list[Skeleton]:
+    return [example.motion.skeleton for example in examples]
 
 
 def _note_cut_texts(texts: Iterable[str], models: Models, report: Report) -> None:
