@@ -53,7 +53,7 @@ class KnownWords:
 
     def nearest(self, word: str) -> str | None:
         """The likeliest known word that is one edit from a word that the vocabulary does not have."""
-        if word in self._ranks or len(word) < 4:
+        if len(word) < 4 or word in self._ranks:
             return None
         found = {other: weight * self._used(other) for other, weight in _one_edit_away(word).items()}
         # Of words used alike the first by the alphabet.
