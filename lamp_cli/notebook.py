@@ -296,7 +296,8 @@ class Model:
         seed: of what is drawn; drawn itself when None, and named in every figure.
         repetitions: draws.
         protocols: where a figure has several.
-        evaluators: ``guo:PATH``, ``lamp``, or an evaluator's folder; the model's own when empty.
+        evaluators: ``guo:PATH``, ``mardm-clip:PATH``, ``lamp``, or an evaluator's folder; the model's own
+            when empty.
         encoder: of BERTScore: a folder, a hub name, or ``lamp``.
         precision: of the encoder: fp32, or bf16 where the device has it.
 

@@ -1,7 +1,7 @@
 """A trained evaluator as a folder.
 
     config.json              sizes, skeleton, figures
-    evaluator.safetensors    movement, motion and text encoders, word vectors
+    evaluator.safetensors    encoders of motions and text, word vectors
     words.txt                one word per line, in the order of the vectors
     Mean.npy Std.npy         the evaluator's own statistics
 
@@ -15,9 +15,11 @@ from pathlib import Path
 
 import torch
 
+from ..data.byte_pairs import BytePairs
 from ..data.statistics import Statistics, load_statistics, save_statistics
 from ..data.word_tokens import WordList, load_words
-from ..model.evaluator import EvaluatorConfig, MatchingEvaluator
+from ..model.contrastive_evaluator import ContrastiveEvaluator
+from ..model.evaluator import CLIP, EvaluatorConfig, MatchingEvaluator
 from ..motion.skeleton import Skeleton, skeleton_named
 from ..storage import write_json
 from .config import object_in, read_config_file, to_json
@@ -69,8 +71,8 @@ class TrainedEvaluator:
 
     name: str
     skeleton: Skeleton
-    network: MatchingEvaluator
-    words: WordList
+    network: MatchingEvaluator | ContrastiveEvaluator
+    words: WordList | BytePairs
     statistics: Statistics
     device: torch.device
 
@@ -78,7 +80,7 @@ class TrainedEvaluator:
 def save_evaluator(
     folder: Path,
     config: TrainedEvaluatorConfig,
-    network: MatchingEvaluator,
+    network: MatchingEvaluator | ContrastiveEvaluator,
     words: WordList,
     statistics: Statistics,
 ) -> None:
@@ -88,6 +90,11 @@ def save_evaluator(
     words.save(folder / "words.txt")
     save_statistics(folder, statistics)
     write_json(folder / "config.json", to_json(config))
+
+
+def network_of(config: EvaluatorConfig) -> MatchingEvaluator | ContrastiveEvaluator:
+    """The network of the design that ``config`` says."""
+    return ContrastiveEvaluator(config) if config.design == CLIP else MatchingEvaluator(config)
 
 
 def is_evaluator(folder: Path) -> bool:
@@ -108,10 +115,11 @@ def load_evaluator_folder(folder: Path, device: torch.device) -> TrainedEvaluato
             f"{folder / 'words.txt'}: {len(words)} words, config.json says {config.network.words}"
         )
     with SkipInitialisation():
-        network = MatchingEvaluator(config.network)
+        network = network_of(config.network)
     load_weights(folder / "evaluator.safetensors", network, device)
     # Weights read one by one are not the one piece of memory that the GRUs' kernels want.
-    for module in (network.motion_encoder, network.text_encoder):
-        module.gru.flatten_parameters()
+    for module in network.modules():
+        if isinstance(module, torch.nn.GRU):
+            module.flatten_parameters()
     statistics = load_statistics(folder, skeleton.feature_size)
     return TrainedEvaluator(config.name, skeleton, network, words, statistics, device)

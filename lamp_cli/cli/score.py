@@ -156,7 +156,7 @@ def score_command(
     audit: Annotated[
         str | None,
         typer.Option(
-            help="What this evaluator notices of motions spoiled on purpose: guo:PATH, lamp or a folder."
+            help="What this evaluator notices of motions spoiled on purpose; named as for --evaluator."
         ),
     ] = None,
     moments: Annotated[
@@ -175,7 +175,8 @@ def score_command(
         Path | None, typer.Option(help="Ids, one per line, for retrieval's protocol of that name.")
     ] = None,
     evaluator: Annotated[
-        list[str] | None, typer.Option(help="guo:PATH, lamp, or an evaluator's folder; repeatable.")
+        list[str] | None,
+        typer.Option(help="guo:PATH, mardm-clip:PATH, lamp, or an evaluator's folder; repeatable."),
     ] = None,
     encoder: Annotated[
         str | None, typer.Option("--bertscore-encoder", help="Folder, hub name, or lamp.")

@@ -16,6 +16,7 @@ from .measurement import FigureNotAllowed
 POOL = 32
 TEXT_SIMILARITY = "M2T similarity"
 MOTION_SIMILARITY = "M2M similarity"
+CLIP_SCORE = "CLIP-score"
 TOPS = (1, 2, 3)
 
 Direction = Literal["text-to-motion", "motion-to-text"]
@@ -76,6 +77,14 @@ def similarity_score(first: np.ndarray, second: np.ndarray) -> float:
     if not lengths.all():
         raise FigureNotAllowed("similarity", "an embedding is zero: it has no direction")
     return float((np.sum(first * second, axis=1) / lengths).mean() / 2.0 + 0.5)
+
+
+def clip_score(texts: np.ndarray, motions: np.ndarray) -> float:
+    """Mean cosine of motions and their sentences, (N, D) both: MARDM's CLIP-score (Meng et al., CVPR 2025).
+
+    Raises as ``similarity_score``.
+    """
+    return 2.0 * similarity_score(texts, motions) - 1.0
 
 
 def _batches(count: int, rng: np.random.Generator | None) -> np.ndarray:

@@ -23,6 +23,7 @@ from .transformer import length_mask
 CONTACTS = 4
 MARGIN = 10.0
 SPARSITY = SMOOTHNESS = 0.001
+GUO, CLIP = "guo", "clip"
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,13 @@ class EvaluatorConfig:
     embedding_width: of the space that motions and sentences share.
     seen: how many of a frame's first numbers the evaluator sees; 0: all but the contacts. MARDM (Meng et al.,
         CVPR 2025) judges by the root and the joints' positions alone, 67 of HumanML3D's and 64 of KIT's.
+    design: ``guo``, or ``clip`` for MARDM's second one (``model.contrastive_evaluator``), which of the above
+        has features, words, seen and embedding_width, the width of its transformers.
+    layers, heads, feed_forward, dropout: of those transformers.
+    text_tokens: the most words of a sentence that it reads.
+    padding_seen: its words attend to what a sentence is padded with, as in the release.
 
-    Raises ``ValueError`` for more numbers than a frame has.
+    Raises ``ValueError`` for more numbers than a frame has, or a design that there is not.
     """
 
     features: int = 263
@@ -54,8 +60,17 @@ class EvaluatorConfig:
     text_hidden: int = 512
     embedding_width: int = 512
     seen: int = 0
+    design: str = GUO
+    layers: int = 8
+    heads: int = 8
+    feed_forward: int = 1024
+    dropout: float = 0.2
+    text_tokens: int = 22
+    padding_seen: bool = False
 
     def __post_init__(self) -> None:
+        if self.design not in (GUO, CLIP):
+            raise ValueError(f"design: expected {GUO} or {CLIP}, found {self.design!r}")
         if not 0 <= self.seen <= self.features:
             raise ValueError(f"seen: expected 0 to {self.features} numbers of a frame, found {self.seen}")
 

@@ -1,13 +1,14 @@
 """Evaluators: models that place motions and sentences in one space, to judge generated motions by.
 
-Three kinds share one interface: the one that Guo et al. released (CVPR 2022), one of the same design
-trained with ``lamp pretrain --stage evaluator``, and a bundle's own LaMP features (LaMP, table 2), which
-judge their own family. Knows embeddings and similarities; the metrics on them are elsewhere.
+Three kinds share one interface: those that Guo et al. (CVPR 2022) and Meng et al. (MARDM, CVPR 2025)
+released, those of the same designs trained with ``lamp pretrain --stage evaluator``, and a bundle's own LaMP
+features (LaMP, table 2), which judge their own family. Knows embeddings and similarities; the metrics on them
+are elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -16,12 +17,18 @@ import numpy as np
 import torch
 
 from ..bundle.bundle import Bundle
-from ..bundle.released.evaluator import load_released_evaluator, require_released_evaluator
+from ..bundle.released.evaluator import (
+    load_contrastive_evaluator,
+    load_released_evaluator,
+    require_contrastive_evaluator,
+    require_released_evaluator,
+)
 from ..bundle.trained_evaluator import TrainedEvaluator, is_evaluator, load_evaluator_folder
 from ..bundle.weights import weights_digest
 from ..data.captions import Caption
 from ..data.evaluation_set import padded
 from ..inference.embed import embed_motions, embed_texts, matching_probabilities, similarity, words_on_device
+from ..model.evaluator import CLIP
 from ..motion.skeleton import Skeleton
 
 CHUNK = 64
@@ -50,7 +57,7 @@ class Evaluator(Protocol):
 
 
 class GuoEvaluator:
-    """An evaluator of Guo et al.'s design: similar is what lies close, by Euclidean distance."""
+    """An evaluator of its own networks: similar is what lies close, by Euclidean distance."""
 
     def __init__(self, trained: TrainedEvaluator):
         self._trained = trained
@@ -61,6 +68,11 @@ class GuoEvaluator:
     def name(self) -> str:
         """``guo:humanml3d``, ``guo:kit``, or the name of a trained one, with the digest of its weights."""
         return self._name
+
+    @property
+    def contrastive(self) -> bool:
+        """Whether it was trained by cosines, as MARDM's second is."""
+        return self._trained.network.config.design == CLIP
 
     @property
     def skeleton(self) -> Skeleton:
@@ -170,10 +182,17 @@ def in_chunks(count: int, embed: Callable[[slice], np.ndarray], shape: tuple[int
     return np.concatenate([np.zeros((0, *shape), np.float32), *parts])
 
 
+# How released ones are loaded, and what is asked of their files before.
+RELEASED: Mapping[str, tuple[Callable[[Path, torch.device], TrainedEvaluator], Callable[[Path], None]]] = {
+    "guo": (load_released_evaluator, require_released_evaluator),
+    "mardm-clip": (load_contrastive_evaluator, require_contrastive_evaluator),
+}
+
+
 def load_evaluators(
     choices: Sequence[str], bundle: Callable[[], Bundle], device: torch.device
 ) -> list[Evaluator]:
-    """The evaluators that ``--evaluator`` names: ``guo:PATH``, ``lamp`` (of ``bundle()``) or a folder.
+    """The evaluators that ``--evaluator`` names: of ``RELEASED``, ``lamp`` (of ``bundle()``) or a folder.
 
     A folder is an evaluator's or holds one as ``evaluator/``, as a bundle with one does. A name has the
     digest of the weights behind it, so that two of one name are two; the same one twice counts once. Raises
@@ -184,8 +203,8 @@ def load_evaluators(
         evaluator: Evaluator
         if choice == "lamp":
             evaluator = LampEvaluator(bundle())
-        elif choice.startswith("guo:"):
-            evaluator = GuoEvaluator(load_released_evaluator(Path(choice.removeprefix("guo:")), device))
+        elif (kind := _released(choice)) is not None:
+            evaluator = GuoEvaluator(RELEASED[kind][0](Path(choice.removeprefix(f"{kind}:")), device))
         else:
             evaluator = GuoEvaluator(load_evaluator_folder(_trained(choice), device))
         found.setdefault(evaluator.name, evaluator)
@@ -203,8 +222,8 @@ def require_skeleton(evaluator: Evaluator, skeleton: Skeleton) -> None:
 def require_evaluators(choices: Sequence[str]) -> None:
     """Raise ``ValueError`` for a choice that names no evaluator or lacks a file, before any is opened."""
     for choice in choices:
-        if choice.startswith("guo:"):
-            require_released_evaluator(Path(choice.removeprefix("guo:")))
+        if (kind := _released(choice)) is not None:
+            RELEASED[kind][1](Path(choice.removeprefix(f"{kind}:")))
         elif choice != "lamp":
             _trained(choice)
 
@@ -214,9 +233,14 @@ def _trained(choice: str) -> Path:
         if is_evaluator(folder):
             return folder
     raise ValueError(
-        f"evaluator {choice}: expected guo:PATH (the released one), lamp, or a folder that "
+        f"evaluator {choice}: expected guo:PATH or mardm-clip:PATH (released ones), lamp, or a folder that "
         "`lamp pretrain --stage evaluator` wrote"
     )
+
+
+def _released(choice: str) -> str | None:
+    kind = choice.partition(":")[0]
+    return kind if kind in RELEASED and choice != kind else None
 
 
 def euclidean(texts: np.ndarray, motions: np.ndarray) -> np.ndarray:

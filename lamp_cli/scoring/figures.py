@@ -29,7 +29,7 @@ from ..metrics.feet import (
     MBENCH_SLIDING,
     PFC,
 )
-from ..metrics.matching import DIRECTIONS, MOTION_SIMILARITY, TEXT_SIMILARITY, TOPS
+from ..metrics.matching import CLIP_SCORE, DIRECTIONS, MOTION_SIMILARITY, TEXT_SIMILARITY, TOPS
 from ..metrics.measurement import FigureNotAllowed, Measurement, mean_and_interval
 from ..metrics.pairwise import COVERAGE, DENSITY, KID, PRECISION, RECALL
 from ..metrics.physics import BONE_DRIFT, FLOATING, FOOT_SKATE, JITTER, PENETRATION, ROOT_RELATIVE_JITTER
@@ -137,7 +137,7 @@ _NAMES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     (MULTIMODALITY, None, ("MultiModality",)),
     (R_PRECISION, LARGER, tuple(f"R-precision top {k}" for k in TOPS)),
     (MM_DIST, SMALLER, ("MM-Dist",)),
-    (SIMILARITY, LARGER, (TEXT_SIMILARITY, MOTION_SIMILARITY)),
+    (SIMILARITY, LARGER, (TEXT_SIMILARITY, MOTION_SIMILARITY, CLIP_SCORE)),
     (RETRIEVAL, LARGER, tuple(f"{direction} R@{k}" for direction in DIRECTIONS for k in RANKS)),
     (RETRIEVAL, SMALLER, tuple(f"{direction} MedR" for direction in DIRECTIONS)),
     (CAPTIONS, LARGER, tuple(f"caption R-precision top {k}" for k in TOPS)),

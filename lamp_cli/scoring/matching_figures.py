@@ -6,7 +6,7 @@ FID and its kin, Diversity, R-precision and MM-Dist; which embeddings stand for 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from copy import deepcopy
 from functools import partial
@@ -26,10 +26,12 @@ from ..metrics.distribution import (
     unit_fid,
 )
 from ..metrics.matching import (
+    CLIP_SCORE,
     MOTION_SIMILARITY,
     POOL,
     TEXT_SIMILARITY,
     TOPS,
+    clip_score,
     mm_dist,
     similarity_score,
 )
@@ -37,7 +39,7 @@ from ..metrics.measurement import CONTROLS, FLOOR, GROUND_TRUTH, FigureNotAllowe
 from ..metrics.pairwise import pairwise_figures
 from ..metrics.resampling import HALVES, half_sample_intervals
 from .embedded import Embedded, evaluator_protocol, r_precision_of
-from .evaluators import Evaluator, LampEvaluator
+from .evaluators import Evaluator, GuoEvaluator, LampEvaluator
 from .figures import (
     DISTRIBUTION,
     DIVERSITY,
@@ -181,8 +183,10 @@ class MatchingFigures:
             self.values.add(figure, mm_dist(pairs.texts, pairs.motions))
 
     def similarity(self, evaluator: Evaluator, subject: str, pairs: Embedded) -> None:
-        """M2T: how near in direction motions are to their own sentences."""
+        """M2T: how near in direction motions are to their own sentences; CLIP-score by its own evaluator."""
         self._add_similarity(TEXT_SIMILARITY, evaluator, subject, pairs.texts, pairs.motions)
+        if isinstance(evaluator, GuoEvaluator) and evaluator.contrastive:
+            self._add_similarity(CLIP_SCORE, evaluator, subject, pairs.texts, pairs.motions, clip_score)
 
     def motion_similarity(
         self, evaluator: Evaluator, subject: str, made: np.ndarray, real: np.ndarray
@@ -191,13 +195,19 @@ class MatchingFigures:
         self._add_similarity(MOTION_SIMILARITY, evaluator, subject, made, real)
 
     def _add_similarity(
-        self, name: str, evaluator: Evaluator, subject: str, first: np.ndarray, second: np.ndarray
+        self,
+        name: str,
+        evaluator: Evaluator,
+        subject: str,
+        first: np.ndarray,
+        second: np.ndarray,
+        measure: Callable[[np.ndarray, np.ndarray], float] = similarity_score,
     ) -> None:
         if self._options.wants(SIMILARITY):
             protocol = evaluator_protocol(self._protocol, evaluator)
             with self._report.refusing():
                 figure = Figure(name, protocol, evaluator.name, len(first), subject)
-                self.values.add(figure, similarity_score(first, second))
+                self.values.add(figure, measure(first, second))
 
     def r_precision(
         self, evaluator: Evaluator, subject: str, batches: Sequence[Embedded], rng: np.random.Generator | None

@@ -1,4 +1,4 @@
-"""Pretraining of an evaluator of Guo et al.'s design: a run that shares nothing with the others."""
+"""Pretraining of an evaluator of Guo et al.'s design or MARDM's second, a run of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ..data.layout import open_dataset
 from ..data.statistics import Statistics, with_feature_bias
 from ..data.word_tokens import WordList, words_of_captions
 from ..model import distributed
-from ..model.evaluator import EvaluatorTraining
+from ..model.contrastive_evaluator import ContrastiveTraining
+from ..model.evaluator import CLIP, EvaluatorConfig, EvaluatorTraining
 from .curves import draw_curves
 from .options import PretrainReport, RunContext
 from .run_record import RUN, alone_in, claim, data_fingerprint, train_stage
@@ -25,7 +26,7 @@ from .stages.evaluator import EVALUATOR, LEAST_COUNT, EvaluatorData, EvaluatorSt
 
 
 def pretrain_evaluator(data: Path, output: Path, context: RunContext) -> PretrainReport:
-    """Train an evaluator of Guo et al.'s design on a data set folder and write it to ``output/evaluator``.
+    """Train an evaluator on a data set folder and write it to ``output/evaluator``.
 
     Resumes in ``output/training/evaluator``. With ``word_vectors`` among the options (a folder with the
     ``our_vab`` files) its words have GloVe's vectors, which stay as they are. Raises ``ValueError`` as
@@ -37,6 +38,10 @@ def pretrain_evaluator(data: Path, output: Path, context: RunContext) -> Pretrai
     train_set, train_report = evaluation_set(dataset, "train")
     val_set, val_report = evaluation_set(dataset, "val")
     context.announce_skipped({"train": train_report, "val": val_report})
+    if options.word_vectors is not None and experiment.evaluator.design == CLIP:
+        raise ValueError(
+            "word vectors: an evaluator of design clip learns its own, of its transformers' width"
+        )
     words, vectors = _words(train_set, experiment.data.evaluator_words, options.word_vectors)
     config = dataclasses.replace(experiment.evaluator, words=len(words))
     if vectors is not None:
@@ -53,8 +58,9 @@ def pretrain_evaluator(data: Path, output: Path, context: RunContext) -> Pretrai
     }
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        network = EvaluatorTraining(config)
+        network = training_of(config)
     if vectors is not None:
+        assert isinstance(network, EvaluatorTraining)
         network.evaluator.word_vectors.weight.data = vectors
         network.evaluator.word_vectors.requires_grad_(False)
     stage = EvaluatorStage(
@@ -73,6 +79,11 @@ def pretrain_evaluator(data: Path, output: Path, context: RunContext) -> Pretrai
             save_evaluator(output / EVALUATOR, card, network.evaluator, words, statistics)
             draw_curves(output / "training")
     return PretrainReport({EVALUATOR: result}, {"train": train_report, "val": val_report})
+
+
+def training_of(config: EvaluatorConfig) -> EvaluatorTraining | ContrastiveTraining:
+    """The network of the design that ``config`` says, with its losses."""
+    return ContrastiveTraining(config) if config.design == CLIP else EvaluatorTraining(config)
 
 
 def _fingerprint(sets: Sequence[EvaluationSet], statistics: Statistics) -> dict[str, str]:

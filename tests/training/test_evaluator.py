@@ -17,10 +17,11 @@ from lamp_cli.data.evaluation_set import EvaluationClip, EvaluationSet
 from lamp_cli.data.statistics import Statistics
 from lamp_cli.data.word_tokens import words_of_captions
 from lamp_cli.model.evaluator import EvaluatorConfig, EvaluatorTraining, matching_loss
-from lamp_cli.scoring.evaluators import load_evaluators
+from lamp_cli.scoring.evaluators import GuoEvaluator, load_evaluators
 from lamp_cli.training.loop import TrainingConfig, train
 from lamp_cli.training.options import PretrainOptions
 from lamp_cli.training.pretrain import pretrain
+from lamp_cli.training.pretrain_evaluator import training_of
 from lamp_cli.training.stages.evaluator import EvaluatorData, EvaluatorStage
 from tests.data.test_evaluation_set import corpus
 from tests.model.test_evaluator import CPU, SMALL, VOCABULARY, motions, no_bundle, released
@@ -137,7 +138,8 @@ def test_a_killed_run_goes_on_bit_identically(killed_at: int, tmp_path: Path) ->
         assert torch.equal(whole[name], resumed[name]), name
 
 
-def test_training_learns_to_match(tmp_path: Path) -> None:
+@pytest.mark.parametrize("design", ["guo", "clip"])
+def test_training_learns_to_match(design: str, tmp_path: Path) -> None:
     """Four clips, each still at a place of its own, are told apart by their sentences."""
     names = ("a man walks", "he jumps", "she turns left", "it sits")
     members = tuple(
@@ -148,8 +150,9 @@ def test_training_learns_to_match(tmp_path: Path) -> None:
     statistics = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
     torch.manual_seed(0)
     config = EvaluatorConfig(263, len(words), 8, 15, 8, 8, 16, 16, 8)
+    config = replace(config, design=design, layers=1, heads=2, feed_forward=8, dropout=0.0)
     data = EvaluatorData(EvaluationSet(members), EvaluationSet(members), statistics, words)
-    made = EvaluatorStage(EvaluatorTraining(config), data, 4, 0, CPU)
+    made = EvaluatorStage(training_of(config), data, 4, 0, CPU)
     training = TrainingConfig(100, 4, 1e-2, 1e-3, 5, 0.0, validate_every=100)
     result = train(made, training, tmp_path, 0, CPU, lambda step, figures: None)
     assert result.figures["text_to_motion_r1"] == result.figures["motion_to_text_r1"] == 100.0
@@ -211,3 +214,27 @@ def test_given_word_vectors_stay_as_they_are(tmp_path: Path) -> None:
     rows = np.load(tmp_path / "glove/our_vab_data.npy")[[len(VOCABULARY) - n for n in range(len(VOCABULARY))]]
     found = load_file(folder / "evaluator.safetensors")["word_vectors.weight"]
     assert np.array_equal(found.numpy(), rows.astype(np.float32).astype(np.float16))
+
+
+def test_mardms_second_design_is_trained_saved_and_read_and_refuses_word_vectors(tmp_path: Path) -> None:
+    texts = {n: f"a man {w}s#a/DET man/NOUN {w}/VERB#0.0#0.0\n" for n, w in (("a", "walk"), ("b", "jump"))}
+    root = corpus(tmp_path / "h3d", {"a": 40, "b": 44}, texts, train="a b", val="b")
+    settings = of_stages(steps={"evaluator": 2}) | {
+        "evaluator.design": "clip",
+        "evaluator.layers": 1,
+        "evaluator.heads": 2,
+        "evaluator.seen": 67,
+    }
+    options = PretrainOptions(None, FEW_WEIGHTS, settings, ("evaluator",))
+    pretrain(root, tmp_path / "out", options, CPU, lambda *words: None)
+    [evaluator] = load_evaluators([str(tmp_path / "out")], no_bundle, CPU)
+    assert isinstance(evaluator, GuoEvaluator) and evaluator.contrastive
+    vectors = evaluator.motion_embeddings(motions((40, 44)))
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+    # Neither what a row is padded with nor its neighbours count.
+    said = [Caption("a man walks"), Caption("a man jumps and walks")]
+    np.testing.assert_allclose(
+        evaluator.text_embeddings(said)[:1], evaluator.text_embeddings(said[:1]), atol=1e-5
+    )
+    with pytest.raises(ValueError, match="an evaluator of design clip learns its own"):
+        pretrain(root, tmp_path / "b", replace(options, word_vectors=tmp_path), CPU, lambda *words: None)

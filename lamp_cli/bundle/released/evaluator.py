@@ -4,10 +4,13 @@
     mean.npy std.npy                        the evaluator's own statistics (Comp_v6_KLD005/meta)
     our_vab_data.npy _words.pkl _idx.pkl    GloVe vectors of the corpus's words
 
-MARDM's (Meng et al., CVPR 2025) is of the same design and sees the root and the joints' positions alone, 67
-numbers of a frame (KIT: 64); its statistics are ``eval_mean.npy`` and ``eval_std.npy`` of its
+MARDM's first (Meng et al., CVPR 2025) is of the same design and sees the root and the joints' positions
+alone, 67 numbers of a frame (KIT: 64); its statistics are ``eval_mean.npy`` and ``eval_std.npy`` of its
 ``utils/eval_mean_std``. The three parts may lie in one folder or as the release unpacks them:
-``text_mot_match/model``, ``Comp_v6_KLD005/meta`` beside it, ``glove`` here or up to four folders above. Knows
+``text_mot_match/model``, ``Comp_v6_KLD005/meta`` beside it, ``glove`` here or up to four folders above.
+
+MARDM's second has ``contrast_model`` in the ``finest.tar`` of ``text_mot_match_clip/model``, the same
+statistics, and CLIP's byte pairs (``data.byte_pairs``) here, in ``clip`` or up to four folders above. Knows
 files, no captions.
 """
 
@@ -23,20 +26,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...data.byte_pairs import MERGES, read_byte_pairs
 from ...data.statistics import Statistics, read_statistics
 from ...data.word_tokens import TAGS, WordList
-from ...model.evaluator import CONTACTS, EvaluatorConfig, MatchingEvaluator
+from ...model.contrastive_evaluator import ContrastiveEvaluator
+from ...model.evaluator import CLIP, CONTACTS, EvaluatorConfig, MatchingEvaluator
 from ...model.state import first_misfit
 from ...motion.skeleton import HUMANML3D, KIT, Skeleton, skeleton_of_features
 from ...storage import load_array
 from ..trained_evaluator import TrainedEvaluator
-from .state_dict import read_checkpoint
+from .state_dict import StateDict, read_checkpoint
 
 CHECKPOINT, STATISTICS = "finest.tar", ("mean.npy", "std.npy")
 VECTORS, WORDS, ROWS = "our_vab_data.npy", "our_vab_words.pkl", "our_vab_idx.pkl"
 # Root and joint positions, which MARDM's evaluator sees: 4 numbers and 3 of every joint but the root.
 ESSENTIAL = {4 + 3 * (skeleton.joints - 1): skeleton for skeleton in (HUMANML3D, KIT)}
 ENCODERS = ("text_encoder", "movement_encoder", "motion_encoder")
+CONTRASTIVE = "contrast_model"
 # The released word files have 80 kB; a pickle of builtins can still be made to fill the memory.
 LARGEST_PICKLE = 16 * 2**20
 
@@ -53,7 +59,7 @@ def load_released_evaluator(folder: Path, device: torch.device) -> TrainedEvalua
     config, skeleton = _sizes(path, states, vectors)
     network = MatchingEvaluator(config)
     for name in ENCODERS:
-        _fill(path, name, getattr(network, name), states[name])
+        _fill(path, name, getattr(network, name), states[name], "the evaluator of Guo et al.")
     network.word_vectors.weight.data = torch.from_numpy(vectors)
     network.to(device).eval().requires_grad_(False)
     return TrainedEvaluator(
@@ -64,6 +70,54 @@ def load_released_evaluator(folder: Path, device: torch.device) -> TrainedEvalua
         _statistics(folder, config),
         device,
     )
+
+
+def load_contrastive_evaluator(folder: Path, device: torch.device) -> TrainedEvaluator:
+    """MARDM's second evaluator in ``folder``, for the skeleton that its weights read.
+
+    Raises ``ValueError`` naming the file that is missing, unsafe or of other sizes.
+    """
+    folder = Path(folder)
+    path = _contrastive_file(folder)
+    tensors = read_checkpoint(path).get(CONTRASTIVE)
+    if not isinstance(tensors, Mapping):
+        raise ValueError(f"{path}: lacks {CONTRASTIVE}, MARDM's second evaluator")
+    config, skeleton = _contrastive_sizes(StateDict(path, tensors))
+    network = ContrastiveEvaluator(config)
+    _fill(path, CONTRASTIVE, network, tensors, "MARDM's second evaluator")
+    network.to(device).eval().requires_grad_(False)
+    words = read_byte_pairs(_merges_file(folder), config.words, config.text_tokens)
+    statistics = _statistics(folder, config)
+    return TrainedEvaluator(f"mardm-clip:{skeleton.name}", skeleton, network, words, statistics, device)
+
+
+def require_contrastive_evaluator(folder: Path) -> None:
+    """Raise ``ValueError`` naming the first file of MARDM's second evaluator that is missing; opens none."""
+    _contrastive_file(folder)
+    _merges_file(folder)
+    for name in STATISTICS:
+        _statistics_file(folder, name)
+
+
+def _contrastive_sizes(state: StateDict) -> tuple[EvaluatorConfig, Skeleton]:
+    """Sizes as the weights have them; the number of heads, which they do not tell, is the release's."""
+    width, seen = state.shape("motion_encoder.embed_motion.weight", 2)
+    if (skeleton := ESSENTIAL.get(seen)) is None:
+        known = " or ".join(map(str, ESSENTIAL))
+        raise ValueError(f"{state.path}: reads {seen} features per frame; expected {known}")
+    layer = "textTransEncoder.layers.{}.linear1.weight"
+    config = EvaluatorConfig(
+        features=skeleton.feature_size,
+        words=state.shape("token_embedding.weight", 2)[0],
+        embedding_width=width,
+        seen=seen,
+        design=CLIP,
+        layers=state.count(layer),
+        feed_forward=state.shape(layer.format(0), 2)[0],
+        text_tokens=state.shape("positional_embedding", 2)[0],
+        padding_seen=True,
+    )
+    return config, skeleton
 
 
 def require_released_evaluator(folder: Path) -> None:
@@ -152,8 +206,26 @@ def _checkpoint_file(folder: Path) -> Path:
 
 
 def _word_vector_file(folder: Path) -> Path:
-    subfolders = (".", "glove", "../glove", "../../glove", "../../../glove", "../../../../glove")
-    return _find_file(folder, VECTORS, subfolders)
+    return _find_file(folder, VECTORS, _near("glove"))
+
+
+def _contrastive_file(folder: Path) -> Path:
+    return _find_file(folder, CHECKPOINT, ("text_mot_match_clip/model", ".", "model"))
+
+
+def _merges_file(folder: Path) -> Path:
+    places = (folder / subfolder / name for subfolder in _near("clip") for name in MERGES)
+    if (found := next((place for place in places if place.is_file()), None)) is None:
+        raise ValueError(
+            f"{folder}: no byte pairs of CLIP in or near it; expected {MERGES[0]}, which comes with CLIP's "
+            f"code, or {MERGES[-1]} of openai/clip-vit-base-patch16 on the Hugging Face hub"
+        )
+    return found
+
+
+def _near(name: str) -> tuple[str, ...]:
+    """The folder itself, one of that name in it, and those in the four above."""
+    return (".", *("../" * above + name for above in range(5)))
 
 
 def _missing_word_file(path: Path) -> ValueError:
@@ -218,7 +290,7 @@ def _sizes(
     return config, skeleton
 
 
-def _fill(path: Path, name: str, encoder: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+def _fill(path: Path, name: str, encoder: nn.Module, tensors: Mapping[str, Tensor], whose: str) -> None:
     if misfit := first_misfit(encoder, tensors):
-        raise ValueError(f"{path}: {name}.{misfit} does not fit the evaluator of Guo et al.")
+        raise ValueError(f"{path}: {name}.{misfit} does not fit {whose}")
     encoder.load_state_dict(tensors)

@@ -1,7 +1,8 @@
 """Training of an evaluator of Guo et al.'s design: an independent judge for any corpus.
 
 Source: Guo et al., CVPR 2022, whose loading protocol, networks, loss and margin these are; what differs
-is written in model/evaluator.py. Where GloVe's vectors are not at hand, word vectors are learned.
+is written in model/evaluator.py (MARDM's second: model/contrastive_evaluator.py). Where GloVe's vectors are
+not at hand, word vectors are learned.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ...data.statistics import Statistics
 from ...data.word_tokens import WordList
 from ...inference.embed import words_on_device
 from ...model import distributed
+from ...model.contrastive_evaluator import ContrastiveTraining
 from ...model.evaluator import EvaluatorTraining, MatchingBatch, TaggedWords
 from .lamp import recalls
 from .pairs import means_of
@@ -45,7 +47,7 @@ class EvaluatorStage:
 
     def __init__(
         self,
-        network: EvaluatorTraining,
+        network: EvaluatorTraining | ContrastiveTraining,
         data: EvaluatorData,
         batch_size: int,
         seed: int,
