@@ -6,15 +6,11 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from .common import UsageError, device_option, emit, note
-
-if TYPE_CHECKING:
-    from ..bundle.bundle import Bundle
-    from ..inference.index.index import MotionIndex
 
 
 def serve_command(
@@ -30,9 +26,7 @@ def serve_command(
     ] = None,
     model: Annotated[str, typer.Option(help="Bundle: folder, hub name, or lamp-mini.")] = "lamp-mini",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    library: Annotated[
-        Path | None, typer.Option(help="Folder of motions that the page searches, as it is now.")
-    ] = None,
+    library: Annotated[Path | None, typer.Option(help="Folder of motions that the page searches.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout even on a terminal.")] = False,
 ) -> None:
     """Serve motions over MMCP for Blender and other programs, and a page to try them in; Ctrl-C ends it."""
@@ -48,15 +42,16 @@ def serve_command(
         raise UsageError(f"serving needs the package {error.name}; pip install 'lamp-cli[serve]'") from None
     from ..bundle.bundle import load_bundle
     from ..server.access import is_loopback
+    from ..server.library import Library
     from ..server.worker import Worker
 
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
     with listening_socket(host, port) as listening:
         bundle = load_bundle(model, device_option(device))
-        index = None if library is None else _index(bundle, library)
+        searched = None if library is None else Library(bundle, library, note)
         worker = Worker()
-        app = server_app(bundle, ServeOptions(host, token), worker, index)
+        app = server_app(bundle, ServeOptions(host, token), worker, searched)
         found = listening.getsockname()[1]
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{found}"
@@ -68,15 +63,3 @@ def serve_command(
             run_server(app, listening)
         finally:
             worker.close()
-
-
-def _index(bundle: Bundle, library: Path) -> MotionIndex:
-    """The library's index, brought up to date; raises ``UsageError`` for a folder without motions."""
-    from ..inference.index.index import default_folder, update_index
-
-    index, report = update_index(bundle, library, default_folder(library), notify=note)
-    for name, reason in report.unreadable.items():
-        note(f"left out: {name}: {reason}")
-    if not index.windows:
-        raise UsageError(f"--library {library}: holds no motion that can be searched")
-    return index

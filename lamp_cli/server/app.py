@@ -15,9 +15,9 @@ from starlette.exceptions import HTTPException
 
 from .. import __version__
 from ..bundle.bundle import Bundle
-from ..inference.index.index import MotionIndex
 from .access import AccessRules, App, Gate, is_loopback
 from .backbone import MOST_REQUEST_BYTES, LampBackbone
+from .library import Library
 from .page import FILES, PageBackend, add_page
 from .worker import Worker
 
@@ -38,9 +38,7 @@ class ServeOptions:
     token: str | None = None
 
 
-def server_app(
-    bundle: Bundle, options: ServeOptions, worker: Worker, library: MotionIndex | None = None
-) -> App:
+def server_app(bundle: Bundle, options: ServeOptions, worker: Worker, library: Library | None = None) -> App:
     """What answers requests; raises ``ValueError`` for a bundle that cannot be served."""
     app = build_app(LampBackbone(bundle, worker), title="lamp")
     # These pages load their programs from elsewhere.

@@ -23,6 +23,7 @@ from motionmcp.errors import ProtocolError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..bundle.bundle import Bundle
+from ..files.reading import Reading
 from ..inference.direct import along
 from ..inference.edit import EditOptions, edit
 from ..inference.familiarity import remarks_on
@@ -34,12 +35,12 @@ from ..inference.generate import (
     frames_range,
     generate,
 )
-from ..inference.index.index import MotionIndex
 from ..inference.retrieve import Hit, joints_of_hit, search_index
 from ..motion.gap import Gap
 from ..motion.motion import Motion
 from ..render.viewer import packed_motion
 from ..storage import safe_stem
+from .library import Library
 from .worker import AbandonedError, TooManyWaitingError, Worker
 
 FILES = {
@@ -132,7 +133,7 @@ class _Shown:
 class PageBackend:
     """Motions of a page: made, changed, found and written by one worker."""
 
-    def __init__(self, bundle: Bundle, worker: Worker, library: MotionIndex | None) -> None:
+    def __init__(self, bundle: Bundle, worker: Worker, library: Library | None) -> None:
         self._bundle = bundle
         self._worker = worker
         self._library = library
@@ -146,7 +147,7 @@ class PageBackend:
             "fps": self._bundle.config.fps,
             "longest": frames_range(self._bundle)[1] / self._bundle.config.fps,
             "candidates": 1 if config is None else config.candidates,
-            "library": None if self._library is None else len(self._library.windows),
+            "library": None if self._library is None else self._library.size,
             "formats": list(MEDIA),
         }
 
@@ -214,8 +215,11 @@ class PageBackend:
         query = asked.text if asked.motion is None else self._motion(asked.motion)
         if isinstance(query, str) and not query.strip():
             raise ValueError("the query is empty; expected a sentence")
-        hits = search_index(self._bundle, self._library, query, asked.top)
-        found = self._answer([_Shown(self._motion_of_hit(hit)) for hit in hits], [asked.text])
+        index = self._library.index()
+        if not index.windows:
+            raise ValueError("the library holds no motion any more that can be searched")
+        hits = search_index(self._bundle, index, query, asked.top)
+        found = self._answer([_Shown(self._motion_of_hit(hit, index.reading)) for hit in hits], [asked.text])
         for clip, hit in zip(found["motions"], hits, strict=True):
             clip["found"] = {"score": round(hit.score, 3), "start": hit.start, "end": hit.end}
         return found
@@ -249,9 +253,8 @@ class PageBackend:
             for number, motion in enumerate(motions)
         ]
 
-    def _motion_of_hit(self, hit: Hit) -> Motion:
-        assert self._library is not None
-        joints = joints_of_hit(self._bundle, hit, self._library.reading)
+    def _motion_of_hit(self, hit: Hit, reading: Reading) -> Motion:
+        joints = joints_of_hit(self._bundle, hit, reading)
         name = f"{hit.path.stem} {hit.take}".strip().replace("_", " ")
         return Motion(joints, self._bundle.skeleton, self._bundle.skeleton.fps, hit.motion, text=name)
 

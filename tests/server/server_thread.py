@@ -10,14 +10,14 @@ from contextlib import contextmanager
 import uvicorn
 
 from lamp_cli.bundle.bundle import Bundle
-from lamp_cli.inference.index.index import MotionIndex
 from lamp_cli.server.app import ServeOptions, listening_socket, server_app
+from lamp_cli.server.library import Library
 from lamp_cli.server.worker import Worker
 
 
 @contextmanager
 def serving(
-    bundle: Bundle, options: ServeOptions | None = None, library: MotionIndex | None = None
+    bundle: Bundle, options: ServeOptions | None = None, library: Library | None = None
 ) -> Iterator[str]:
     """The address of a server that answers until the block ends."""
     worker = Worker()

@@ -16,8 +16,8 @@ import pytest
 
 from lamp_cli.bundle.bundle import Bundle, load_bundle
 from lamp_cli.files.load import load_motion
-from lamp_cli.inference.index.index import update_index
 from lamp_cli.server.app import ServeOptions
+from lamp_cli.server.library import Library
 from tests.server.server_thread import serving
 
 QUICK = {"candidates": 1, "seed": 3}
@@ -36,8 +36,7 @@ def url(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         for text in ("a person jumps", "a person waves with the right hand"):
             made = asked(alone, "make", parts=[{"text": text, "seconds": 2}], **QUICK)
             (library / f"{text.replace(' ', '_')}.npy").write_bytes(file(alone, made, "npy"))
-    index, _ = update_index(bundle, library, library / "index")
-    with serving(bundle, library=index) as address:
+    with serving(bundle, library=Library(bundle, library)) as address:
         yield address
 
 
@@ -136,6 +135,29 @@ def test_the_library_is_searched_by_words_and_by_example(url: str, walk: dict[st
     assert found[0]["found"]["score"] > found[1]["found"]["score"]
     again = asked(url, "search", motion=found[1]["id"], top=1)["motions"]
     assert again[0]["title"] == "a person waves with the right hand"
+
+
+def test_what_comes_into_the_library_is_found_and_what_goes_is_not(
+    bundle: Bundle, url: str, walk: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="holds no motion that can be searched"):
+        Library(bundle, tmp_path)
+    said: list[str] = []
+    (tmp_path / "first.npy").write_bytes(file(url, walk, "npy"))
+    library = Library(bundle, tmp_path, said.append)
+    first = library.index()
+    assert library.index() is first and library.size == 1
+    (tmp_path / "second.npy").write_bytes(file(url, walk, "npy")[:-1200])
+    (tmp_path / "third.npy").write_bytes(b"no motion")
+    with serving(bundle, library=library) as here:
+        assert len(asked(here, "search", text="someone walks", top=4)["motions"]) == 1
+        assert [line.split(":")[1].strip() for line in said] == ["second.npy", "third.npy"]
+        (tmp_path / "second.npy").write_bytes((tmp_path / "first.npy").read_bytes())
+        found = asked(here, "search", text="someone walks", top=4)["motions"]
+        assert {clip["title"] for clip in found} == {"first", "second"}
+        for path in tmp_path.glob("*.npy"):
+            path.unlink()
+        assert "no motion any more" in refusal(here, "search", text="someone walks")["message"]
 
 
 @pytest.mark.parametrize("suffix", ["bvh", "glb", "mp4"])
