@@ -58,6 +58,8 @@ from .score_source import ScoredFile, ScoreSource, score_source, stdin_is_waitin
 if TYPE_CHECKING:
     from ..files.reading import Reading
     from ..motion.motion import Motion
+    from ..scoring.models import Models
+    from ..scoring.scored_motions import Split
 
 _PROTOCOL_HELP = "; ".join(f"of {metric}: {', '.join(names)}" for metric, names in PROTOCOLS.items())
 # Options whose name is not their parameter's.
@@ -78,28 +80,6 @@ class _Reader:
     reading: Reading
     skipped: Skipped
     show: Callable[[Motion], None]
-
-
-@dataclass(frozen=True)
-class _Networks:
-    """Networks by name, as the options give them."""
-
-    model: str
-    device: str
-    evaluators: tuple[str, ...]
-    encoder: str | None
-    layer: int | None
-    preset: str | None
-    precision: str
-
-
-@dataclass(frozen=True)
-class _Data:
-    """Which clips of which data set; the sample evaluation set when ``folder`` is None."""
-
-    folder: Path | None
-    split: str | None
-    limit: int | None
 
 
 def score_command(
@@ -259,17 +239,22 @@ def score_command(
         drawn = secrets.randbelow(2**31) if seed is None else seed
         options = ScoreOptions(wanted, repetitions, drawn, tuple(protocol or ()), listed, rerank=rerank)
         _refuse_idle(given, source, options)
-        networks = _Networks(model, device, tuple(evaluator or ()), encoder, layer, preset, precision)
+        bertscore_options = encoder, layer, preset
+        models = partial(_models, model, device, tuple(evaluator or ()), bertscore_options, precision)
         reader = _Reader(reading, skipped, stack.enter_context(motion_notes()))
         if source.files:
-            report, name = _score_files(source.files, reader, options, networks, signature)
+            report, name = _score_files(source.files, reader, options, models, signature)
         else:
+            from ..scoring.scored_motions import named_split
+
             if not source.lines:
                 sampling = steps, guidance, temperature, top_fraction
                 options = _generating(options, candidates, sampling, raw, precision)
-            chosen = _Data(data, split, limit)
+            networks = models(captioner=options.wants(BERTSCORE, CAPTIONS))
+            lines = source.lines[:limit]
+            clips = None if lines and data is None else named_split(data, split, None if lines else limit)
             told = seed is None and not signature
-            report, name = _score_texts(source.lines, reader, chosen, options, networks, told, signature)
+            report, name = _score_texts(lines, clips, reader, options, networks, told, signature)
     if signature:
         print(report.signature)
         skipped.finish()
@@ -404,11 +389,29 @@ def _generating(
     return replace(options, generation=generation)
 
 
+def _models(
+    model: str,
+    device: str,
+    evaluators: tuple[str, ...],
+    bertscore: tuple[str | None, int | None, str | None],
+    precision: str,
+    captioner: bool,
+) -> Models:
+    """Networks by name, as the options give them; of ``bertscore`` the encoder, its layer and the preset."""
+    from ..scoring.bertscore_encoders import bertscore_setting
+    from ..scoring.evaluators import require_evaluators
+    from ..scoring.models import ModelChoice, Models
+
+    setting = bertscore_setting(*bertscore)
+    require_evaluators(evaluators)
+    return Models(ModelChoice(model, device_option(device), evaluators, *setting, captioner, precision))
+
+
 def _score_files(
     files: Sequence[ScoredFile],
     reader: _Reader,
     options: ScoreOptions,
-    networks: _Networks,
+    load_models: Callable[..., Models],
     signature_only: bool,
 ) -> tuple[Report, str | None]:
     """Figures of motion files; the physical ones load no model and no torch."""
@@ -421,10 +424,9 @@ def _score_files(
     if options.metrics == (PHYSICS,):
         return score_physics(found), None
 
-    from ..scoring.models import ModelChoice, Models
     from ..scoring.score import score_motions
 
-    models = Models(ModelChoice(networks.model, device_option(networks.device), captioner=False))
+    models = load_models(captioner=False)
     if signature_only:
         return Report(signature=motions_signature(len(list(found)), options, models)), None
     report = score_motions(found, models, options)
@@ -448,38 +450,20 @@ def _read_files(files: Sequence[ScoredFile], reader: _Reader) -> Iterator[Motion
 
 def _score_texts(
     lines: Sequence[Line],
+    split: Split | None,
     reader: _Reader,
-    data: _Data,
     options: ScoreOptions,
-    networks: _Networks,
+    models: Models,
     tell_seed: bool,
     signature_only: bool,
 ) -> tuple[Report, str | None]:
     """Figures of motions with their sentences; with ``signature_only`` none."""
-    from ..scoring.bertscore_encoders import bertscore_setting
-    from ..scoring.evaluators import require_evaluators
-    from ..scoring.models import ModelChoice, Models
     from ..scoring.score import generation_of, score_pairs, score_split
-    from ..scoring.scored_motions import open_split, read_examples, sample_split
+    from ..scoring.scored_motions import read_examples
     from ..scoring.signature import pairs_signature, split_signature
 
-    encoder, layer, config = bertscore_setting(networks.encoder, networks.layer, networks.preset)
-    require_evaluators(networks.evaluators)
-    on = device_option(networks.device)
-    captioner = options.wants(BERTSCORE, CAPTIONS)
-    models = Models(
-        ModelChoice(
-            networks.model, on, networks.evaluators, encoder, layer, config, captioner, networks.precision
-        )
-    )
-    split = None
-    if data.folder is not None:
-        split = open_split(data.folder, data.split or "test", None if lines else data.limit)
-    elif not lines:
-        split = sample_split(data.limit)
     examples = []
     if lines:
-        lines = lines[: data.limit]
         leave_out = reader.skipped.add if len(lines) > 1 else None
         examples = read_examples(lines, split, reader.reading, leave_out, reader.show)
     if tell_seed:

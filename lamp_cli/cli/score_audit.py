@@ -9,15 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..scoring.report import number, require_suffix, write_report
+from ..scoring.report import number, write_report
 from .common import UsageError, device_option, emit, note
-from .files import OutputFiles, require_writable
+from .files import OutputFiles
 from .progress import progress
+from .score_print import require_output
 
 if TYPE_CHECKING:
     from ..scoring.audit import Audited
 
-SUFFIXES = (".csv", ".md", ".json", ".jsonl")
 # What may stand beside --audit.
 WITH_AUDIT = frozenset("audit data split limit repetitions seed output force model device as_json".split())
 
@@ -41,26 +41,19 @@ class AuditRequest:
 
 def run_audit(request: AuditRequest, output: Path | None, force: bool, as_json: bool) -> None:
     """Measure and print: JSON lines when piped or asked for, else a table of corruptions and figures."""
-    if output is not None:
-        require_suffix(output, "--output", SUFFIXES)
-        require_writable(output.parent, "--output")
-    elif force:
-        raise UsageError("--force: belongs to --output and --plot")
+    require_output(output, force)
     if request.split is not None and request.data is None:
         raise UsageError("--split: belongs to --data DIR, which is not given")
 
     from ..scoring.audit import audit
     from ..scoring.evaluators import require_evaluators
     from ..scoring.models import ModelChoice, Models
-    from ..scoring.scored_motions import open_split, sample_split
+    from ..scoring.scored_motions import named_split
 
     require_evaluators([request.evaluator])
     choice = ModelChoice(request.model, device_option(request.device), (request.evaluator,), captioner=False)
     models = Models(choice)
-    if request.data is None:
-        split = sample_split(request.limit)
-    else:
-        split = open_split(request.data, request.split or "test", request.limit)
+    split = named_split(request.data, request.split, request.limit)
     [evaluator] = models.evaluators("fid")
     found = audit(split, evaluator, request.repetitions, request.seed, progress)
     note(f"audit of {evaluator.name} on {len(split.clips.clips)} clips, seed {request.seed}")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ..scoring.figures import Report
 from ..scoring.moments import moments_signature, score_moments, stories_of
-from ..scoring.report import SUFFIXES, require_suffix, write_report
+from ..scoring.report import write_report
 from .common import UsageError
-from .files import OutputFiles, require_writable
+from .files import OutputFiles
 from .inputs import Skipped, read_option, read_records, stdin_lines
-from .score_print import note_report, print_report
+from .score_print import note_report, print_report, require_output
 
 # What may stand beside --moments.
 WITH_MOMENTS = frozenset("moments motions pairs output force as_json".split())
@@ -29,11 +29,7 @@ def run_moments(
     """Measure the lines of ``predictions`` or stdin against those of ``references`` and print the figures."""
     if [name for name in names if name != "-"]:
         raise UsageError("--moments: expected lines of `lamp caption --moments` on stdin or as --pairs FILE")
-    if output is not None:
-        require_suffix(output, "--output", SUFFIXES)
-        require_writable(output.parent, "--output")
-    elif force:
-        raise UsageError("--force: belongs to --output and --plot")
+    require_output(output, force)
     skipped = Skipped()
     told = list(read_option(references, "motion"))
     if predictions is None or str(predictions) == "-":

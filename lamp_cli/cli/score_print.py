@@ -10,8 +10,18 @@ from pathlib import Path
 from ..metrics.measurement import Measurement
 from ..scoring.comparison import Change, Verdict, sentence
 from ..scoring.figures import Report
-from ..scoring.report import drawable, row, sections, table
-from .common import emit, note
+from ..scoring.report import SUFFIXES, drawable, require_suffix, row, sections, table
+from .common import UsageError, emit, note
+from .files import require_writable
+
+
+def require_output(output: Path | None, force: bool) -> None:
+    """Raise ``ValueError`` for a file that no figures can be written to, or ``--force`` without one."""
+    if output is not None:
+        require_suffix(output, "--output", SUFFIXES)
+        require_writable(output.parent, "--output")
+    elif force:
+        raise UsageError("--force: belongs to --output and --plot")
 
 
 def note_report(report: Report) -> None:

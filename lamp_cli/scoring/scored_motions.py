@@ -194,9 +194,11 @@ def open_split(folder: Path, split: str, limit: int | None = None) -> Split:
     return Split(dataset, split, EvaluationSet(clips.clips[:limit]), report, limit)
 
 
-def sample_split(limit: int | None = None) -> Split:
-    """The small evaluation set that is there without any data: synthetic clips."""
-    return open_split(sample_evaluation_set(), EVALUATION_SPLIT, limit)
+def named_split(folder: Path | None, split: str | None, limit: int | None) -> Split:
+    """A split of a data set, test unless named; without one the small evaluation set of synthetic clips."""
+    if folder is None:
+        return open_split(sample_evaluation_set(), EVALUATION_SPLIT, limit)
+    return open_split(folder, split or "test", limit)
 
 
 def generated_examples(

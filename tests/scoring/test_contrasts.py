@@ -18,7 +18,7 @@ from lamp_cli.scoring.audit import audit
 from lamp_cli.scoring.contrasts import score_contrasts
 from lamp_cli.scoring.corruptions import CORRUPTIONS, exchanged, spoiled
 from lamp_cli.scoring.figures import CONTRAST_FIGURES, CONTRASTS, Report, ScoreOptions
-from lamp_cli.scoring.scored_motions import Example, Split, sample_split
+from lamp_cli.scoring.scored_motions import Example, Split, named_split
 from tests.command_line import lamp
 from tests.conftest import wandering
 
@@ -162,7 +162,7 @@ def test_exchanged_motions_are_never_the_own_ones() -> None:
 
 @pytest.fixture(scope="module")
 def split() -> Split:
-    return sample_split(64)
+    return named_split(None, None, 64)
 
 
 def test_an_audit_tells_what_a_blind_evaluator_does_not_see(split: Split) -> None:
@@ -185,7 +185,7 @@ def test_an_audit_tells_what_a_blind_evaluator_does_not_see(split: Split) -> Non
 
 
 def test_an_audit_of_few_clips_or_another_skeleton_is_refused(split: Split) -> None:
-    few = sample_split(63)
+    few = named_split(None, None, 63)
     with pytest.raises(FigureNotAllowed, match="at least 64 clips, found 63"):
         audit(few, Blind(), 5, 0)
     other = Blind()
