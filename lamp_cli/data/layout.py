@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,7 +103,7 @@ class Dataset:
         path = self.root / f"{split}.txt"
         if not path.is_file():
             raise ValueError(f"{path}: missing; it lists the clips of the {split} split")
-        return [line.strip() for line in read_text_file(path).split("\n") if line.strip()]
+        return _lines(path)
 
     def clips(self, split: str, limit: FramesLimit) -> tuple[list[Clip], ReadReport]:
         """All clips of a split, sub-clips included, and the report of what was skipped.
@@ -125,13 +126,18 @@ class Dataset:
 
     def _read(self, name: str, limit: FramesLimit, report: ReadReport) -> list[Clip]:
         features = _features(self.root / "new_joint_vecs", name, self.skeleton)
-        captions = _captions(self.root / "texts", name)
+        captions = _captions(self.root / "texts" / f"{name}.txt", "text file")
         if reason := _beyond(limit, len(features)):
             raise _SkippedError(reason)
         whole = tuple(c.text for c in captions if c.whole_clip)
-        wordings = _wordings(self.root / WORDINGS, name) if whole else ()
-        parts = _parts(self.root / PARTS, name, len(features)) if whole else ()
-        clips = [Clip(name, features, whole, wordings, parts)] if whole or not captions else []
+        further: list[str] = []
+        parts: list[PartCaption] = []
+        if whole:
+            wordings = self.root / WORDINGS / f"{name}.txt"
+            further = _lines(wordings) if wordings.is_file() else []
+            of_parts = _captions(self.root / PARTS / f"{name}.txt", "file of parts")
+            parts = _parts(of_parts, len(features))
+        clips = [Clip(name, features, whole, tuple(further), tuple(parts))] if whole or not captions else []
         for number, caption in enumerate(c for c in captions if not c.whole_clip):
             part = _frames_of_caption(features, caption)
             if part is None:
@@ -205,34 +211,24 @@ def _frames_of_caption(features: np.ndarray, caption: Caption) -> np.ndarray | N
     return features[int(caption.start * TAG_FPS) : int(end * TAG_FPS)]
 
 
-def _captions(folder: Path, name: str) -> list[Caption]:
-    path = folder / f"{name}.txt"
+def _lines(path: Path) -> list[str]:
+    return [line.strip() for line in read_text_file(path).split("\n") if line.strip()]
+
+
+def _captions(path: Path, kind: str) -> list[Caption]:
+    """The captions of a file that need not be there; ``kind`` says what cannot be read."""
     if not path.is_file():
         return []
     try:
         return read_texts(path)
     except ValueError:
-        raise _SkippedError("unreadable text file") from None
+        raise _SkippedError(f"unreadable {kind}") from None
 
 
-def _wordings(folder: Path, name: str) -> tuple[str, ...]:
-    path = folder / f"{name}.txt"
-    if not path.is_file():
-        return ()
-    return tuple(line.strip() for line in read_text_file(path).split("\n") if line.strip())
-
-
-def _parts(folder: Path, name: str, frames: int) -> tuple[PartCaption, ...]:
+def _parts(captions: Sequence[Caption], frames: int) -> list[PartCaption]:
     """Sentences with their frames, those alone that lie within the clip's."""
-    path = folder / f"{name}.txt"
-    if not path.is_file():
-        return ()
-    try:
-        captions = read_texts(path)
-    except ValueError:
-        raise _SkippedError("unreadable file of parts") from None
     last = frames / TAG_FPS
     parts = [
         PartCaption(c.text, round(c.start * TAG_FPS), round(min(c.end, last) * TAG_FPS)) for c in captions
     ]
-    return tuple(part for part in parts if 0 <= part.start < part.end <= frames)
+    return [part for part in parts if 0 <= part.start < part.end <= frames]

@@ -14,14 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
-
-import numpy as np
 
 from ...files.arrays import MotionFileError
 from ...files.reading import AS_STORED, Reading
 from ...language.mirror import mirror_sentence
+from ...motion.motion import Motion
 from ...motion.skeleton import HUMANML3D, Skeleton
 from ...motion.transform import mirror, resample
 from ...processes import in_parallel
@@ -150,7 +149,9 @@ def prepare(
     sources, unreadable = (
         ([], {}) if motions is None else find_sources(motions, output, options.reading, options.workers)
     )
-    skeleton, sources = (HUMANML3D, []) if motions is None else _one_skeleton(sources, unreadable)
+    unreadable |= {source.name: "not a motion array" for source in sources if source.shape is None}
+    sources = [source for source in sources if source.shape is not None]
+    skeleton = HUMANML3D if motions is None else _one_skeleton(sources)
     requests, captions_left_out = sound_requests(requests)
     if options.recombine and motions is None:
         raise ValueError("recombined clips are made of real ones; expected motions")
@@ -168,15 +169,21 @@ def prepare(
     by_name = {source.name: source for source in sources}
     given = _frame_rates(by_name, requests, options)
     rates = {name: fps or skeleton.fps for name, fps in given.items()}
-    seconds = {name: _frames(source) / rates[name] for name, source in by_name.items()}
+    seconds = {
+        name: source.shape.frames / rates[name]
+        for name, source in by_name.items()
+        if source.shape is not None
+    }
     told = [_in_sentences(request) for request in requests]
-    reserved = _generated_names(options)
+    made_up = [f"S{number:06d}" for number in range(options.synthetic)]
+    made_up += [f"R{number:06d}" for number in range(options.recombine)]
     # A motion is for testing where any of its copies is.
     of_copies = (copies[name] for name in copies if any(fnmatchcase(name, each) for each in options.test))
     test = (*options.test, *map(glob.escape, of_copies))
-    plan = plan_clips(told, seconds, skeleton.fps, options.val_fraction, reserved, test)
+    plan = plan_clips(told, seconds, skeleton.fps, options.val_fraction, made_up, test)
     claim_folder(output, _facts(sources, told, options))
 
+    without_rate = sum(fps is None for fps in given.values())
     report = PrepareReport(
         trimmed=plan.trimmed,
         windowed=plan.windowed,
@@ -185,7 +192,9 @@ def prepare(
         # Of a motion that cannot be read the file's reason, not that its captions find no motion.
         dropped={**plan.dropped, **unreadable, **dict.fromkeys(copies, "copy of another motion")},
         captions_quarantined=dict(Counter(each.reason for each in captions_left_out)),
-        notes=_assumed_rates(given, skeleton),
+        notes={f"no frame rate given, {skeleton.fps:g} frames per second assumed (--fps)": without_rate}
+        if without_rate
+        else {},
     )
     assumed = set(report.notes)
     kept: list[WrittenExample] = []
@@ -199,7 +208,9 @@ def prepare(
             continue
         kept.append(result)
     real = _real_training_clips(plan.clips, kept, output)
-    for done, (result, kind) in enumerate(_recombine(real, output, options), total - options.recombine + 1):
+    jobs = recombination_jobs(options.recombine, options.seed, options.mirror, real, output, options.workers)
+    recombined = chain.from_iterable(in_parallel(write_recombined, jobs, options.workers))
+    for done, (result, kind) in enumerate(recombined, total - options.recombine + 1):
         advance(done, total)
         if result.reason:
             report.dropped[result.id] = result.reason
@@ -207,15 +218,12 @@ def prepare(
         report.recombined[kind] = report.recombined.get(kind, 0) + 1
         kept.append(result)
     if not any(clip.split == "train" for clip in kept):
-        raise ValueError(f"{motions}: no clip is left for training ({_reasons(report)})")
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report.reasons().items())
+        raise ValueError(f"{motions}: no clip is left for training ({reasons})")
     write_lists(_names_by_split(kept, report), skeleton, output)
     write_quarantine(output, report.dropped, captions_left_out)
     write_json(output / "report.json", {**asdict(report), "reasons": report.reasons()})
     return report
-
-
-def _reasons(report: PrepareReport) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in report.reasons().items())
 
 
 def _require_captioned(
@@ -263,36 +271,12 @@ def _frame_rates(
     }
 
 
-def _frames(source: MotionSource) -> int:
-    return source.shape.frames if source.shape is not None else 0
-
-
-def _generated_names(options: PrepareOptions) -> Iterator[str]:
-    yield from (f"S{number:06d}" for number in range(options.synthetic))
-    yield from (f"R{number:06d}" for number in range(options.recombine))
-
-
-def _assumed_rates(given: Mapping[str, float | None], skeleton: Skeleton) -> dict[str, int]:
-    count = sum(fps is None for fps in given.values())
-    return (
-        {f"no frame rate given, {skeleton.fps:g} frames per second assumed (--fps)": count} if count else {}
-    )
-
-
-def _one_skeleton(
-    sources: list[MotionSource], unreadable: dict[str, str]
-) -> tuple[Skeleton, list[MotionSource]]:
-    good = []
-    for source in sources:
-        if source.shape is None:
-            unreadable[source.name] = "not a motion array"
-        else:
-            good.append(source)
-    skeletons = {s.shape.skeleton.name: s.shape.skeleton for s in good if s.shape is not None}
+def _one_skeleton(sources: list[MotionSource]) -> Skeleton:
+    skeletons = {s.shape.skeleton.name: s.shape.skeleton for s in sources if s.shape is not None}
     if len(skeletons) != 1:
         found = " and ".join(sorted(skeletons)) or "no motion array"
         raise ValueError(f"expected motions of one skeleton (humanml3d or kit), found {found}")
-    return next(iter(skeletons.values())), good
+    return next(iter(skeletons.values()))
 
 
 def _facts(sources: list[MotionSource], requests: list[ClipRequest], options: PrepareOptions) -> list[object]:
@@ -364,8 +348,7 @@ def _write_all(
     ]
     people = peoples_sentences(options.wording)
     jobs += synthetic_jobs(options.synthetic, options.seed, output, people)
-    for results in in_parallel(_write_job, jobs, options.workers, jobs_at_once=4):
-        yield from results
+    return chain.from_iterable(in_parallel(_write_job, jobs, options.workers, jobs_at_once=4))
 
 
 def _real_training_clips(clips: list[ClipPlan], kept: list[WrittenExample], output: Path) -> list[RealClip]:
@@ -375,15 +358,6 @@ def _real_training_clips(clips: list[ClipPlan], kept: list[WrittenExample], outp
         for clip in clips
         if clip.id in train and clip.captions
     ]
-
-
-def _recombine(
-    real: list[RealClip], output: Path, options: PrepareOptions
-) -> Iterator[tuple[WrittenExample, str]]:
-    """Write the recombined clips; the real ones must be there already."""
-    jobs = recombination_jobs(options.recombine, options.seed, options.mirror, real, output, options.workers)
-    for results in in_parallel(write_recombined, jobs, options.workers):
-        yield from results
 
 
 def _write_job(job: _MotionJob | SyntheticJob) -> list[WrittenExample]:
@@ -400,10 +374,10 @@ def _write_motion(job: _MotionJob) -> list[WrittenExample]:
             motion = source.load(fps)
         except (MotionFileError, OSError) as error:
             return [WrittenExample(clip.id, clip.split, 0, reason=str(error)) for clip in clips]
-        for clip in missing:
-            results[clip.id] = _write_clip(clip, motion.joints, motion.fps, motion.skeleton, output, options)
-        first = results[missing[0].id]
-        results[missing[0].id] = replace(first, notes=motion.notes) if first is not None else None
+        written = [_write_clip(clip, motion, output, options) for clip in missing]
+        # Once for the motion, not for each of its clips.
+        written[0] = replace(written[0], notes=motion.notes)
+        results |= {each.id: each for each in written}
     return [result for result in results.values() if result is not None]
 
 
@@ -419,10 +393,9 @@ def _mirrored(clip: ClipPlan, options: PrepareOptions) -> bool:
     return options.mirror and clip.split == "train"
 
 
-def _write_clip(
-    clip: ClipPlan, joints: np.ndarray, fps: float, skeleton: Skeleton, output: Path, options: PrepareOptions
-) -> WrittenExample:
-    part = joints[round(clip.start * fps) : round(clip.end * fps)]
+def _write_clip(clip: ClipPlan, motion: Motion, output: Path, options: PrepareOptions) -> WrittenExample:
+    fps, skeleton = motion.fps, motion.skeleton
+    part = motion.joints[round(clip.start * fps) : round(clip.end * fps)]
     part = resample(part, fps, skeleton.fps) if len(part) > 1 else part
     if len(part) < LEAST_FRAMES:
         return WrittenExample(clip.id, clip.split, 0, reason=f"shorter than {LEAST_FRAMES} frames")

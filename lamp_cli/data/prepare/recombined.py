@@ -52,10 +52,9 @@ def write_recombined(job: RecombinationJob) -> list[tuple[WrittenExample, str]]:
     """Write the clips of a job and return them with their kinds; one that is there is only counted."""
     found = {number: _already_there(f"R{number:06d}", job) for number in range(job.first, job.last)}
     missing = [number for number, written in found.items() if written is None]
-    recombiner = Recombiner(job.sources, job.mirrored) if missing else None
-    for number in missing:
-        if recombiner is not None:
-            found[number] = _write(number, recombiner, job)
+    if missing:
+        recombiner = Recombiner(job.sources, job.mirrored)
+        found |= {number: _write(number, recombiner, job) for number in missing}
     return [written for written in found.values() if written is not None]
 
 

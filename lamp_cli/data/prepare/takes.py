@@ -125,8 +125,7 @@ def _entries_or_reason(job: _FileJob) -> tuple[list[MotionSource], str]:
     """The motions of a file, and why there are no more of them; empty for all."""
     found: list[MotionSource] = []
     try:
-        for source in _entries(job.file, job.name, job.reading):
-            found.append(source)
+        found += _entries(job.file, job.name, job.reading)
     except MotionFileError as error:
         return found, str(error).removeprefix(f"{job.file}: ")
     except DAMAGE:
@@ -153,10 +152,9 @@ def _files(folder: Path, leave_out: Path | None) -> list[Path]:
     suffixes = MOTION_SUFFIXES + FOREIGN_SUFFIXES
     found = (f for f in folder.rglob("*") if f.suffix.lower() in suffixes and f.is_file())
     seen = (f for f in found if not any(part.startswith(".") for part in f.relative_to(folder).parts))
-    inside = None if leave_out is None else leave_out.resolve()
-    if inside is None or inside == folder.resolve():
-        return one_of_each_name(sorted(seen))
-    return one_of_each_name(sorted(f for f in seen if inside not in f.resolve().parents))
+    if leave_out is not None and (inside := leave_out.resolve()) != folder.resolve():
+        seen = (f for f in seen if inside not in f.resolve().parents)
+    return one_of_each_name(sorted(seen))
 
 
 def _entries(file: Path, name: str, reading: Reading) -> Iterator[MotionSource]:
