@@ -48,17 +48,7 @@ class Evidence:
     @property
     def source(self) -> str:
         """What decides: ``real takes`` or ``made-up clips``."""
-        return _source(self.real_takes)
-
-    @property
-    def side_source(self) -> str:
-        """What decides on sides."""
-        return _source(self.side_takes)
-
-    @property
-    def count_source(self) -> str:
-        """What decides on counts."""
-        return _source(self.count_takes)
+        return source_of(self.real_takes)
 
     @property
     def answered(self) -> bool:
@@ -80,7 +70,8 @@ class Evidence:
         return not self.count_takes or _enough(self.counts, self.count_takes)
 
 
-def _source(takes: int) -> str:
+def source_of(takes: int) -> str:
+    """What decides where there are so many real takes: they, or made-up clips."""
     return "real takes" if takes >= LEAST_TAKES else "made-up clips"
 
 

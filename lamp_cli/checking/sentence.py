@@ -16,9 +16,8 @@ from typing import Any
 from ..files.load import load_motion
 from ..motion.motion import Motion, MotionPart
 from ..motion.skeleton import HUMANML3D
-from ..motion.transform import resample
 from ..synthetic.corpus import Claim, claims, unread_words
-from .agreement import ANSWERED, EVIDENCE
+from .agreement import ANSWERED, EVIDENCE, source_of
 from .asked import SIDE_NAMES
 from .checks import CHECKS, does
 from .kinematics import FPS, Kinematics
@@ -177,7 +176,7 @@ def _kinematics(motion: Motion) -> Kinematics:
             f"{where}a {motion.skeleton.name} motion ({motion.skeleton.joints} joints); expected "
             f"{HUMANML3D.name}'s {HUMANML3D.joints}"
         )
-    joints = resample(motion.joints, motion.fps, HUMANML3D.fps)
+    joints = motion.joints_at(HUMANML3D.fps)
     if len(joints) < LEAST_FRAMES:
         raise ValueError(f"{where}{len(joints)} frames at {FPS} per second; a check needs {LEAST_FRAMES}")
     return Kinematics.of(joints)
@@ -324,8 +323,8 @@ def _qualified(
         return CheckedClause(asked, UNKNOWN, reason="the action is not seen")
     outcome = does(m, {"action": action, **expected})
     reason = outcome.reason.removeprefix(f"{action}: ")
-    sources = {"side": EVIDENCE[action].side_source, "count": EVIDENCE[action].count_source}
-    evidence = sources.get(next(iter(expected)), "made-up clips")
+    takes = {"side": EVIDENCE[action].side_takes, "count": EVIDENCE[action].count_takes}
+    evidence = source_of(takes.get(next(iter(expected)), 0))
     return CheckedClause(asked, YES if outcome.ok else NO, reason=reason, evidence=evidence)
 
 

@@ -77,14 +77,14 @@ class _Target:
                 f"resampled to {fps:g} frames per second, because .npy keeps no rate (--output-fps)",
             )
         if self.clean:
-            motion = _at_rate(motion, motion.skeleton.fps)
+            motion = motion.at_rate(motion.skeleton.fps)
             joints = clean_up_recording(motion.joints, motion.skeleton)
             motion = replace(motion, joints=joints, features=None, poses=None)
         try:
             motion, done = directed(motion, self.direction)
         except ValueError as error:
             raise ValueError(f"{motion.source}: {error}") from None
-        return replace(_at_rate(motion, fps), notes=notes), done
+        return replace(motion.at_rate(fps), notes=notes), done
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,8 @@ def convert_command(
     if from_stdin and sys.stdin.isatty():
         raise UsageError("no motion; expected motion files, a folder, or file names on stdin")
     target = _Target(kind, place, output, output_fps, scale, clean, direction, body_models)
-    inputs, outputs, skipped, written = (
-        motion_inputs(names, recursive),
-        OutputFiles(force),
-        Skipped(),
-        0,
-    )
+    inputs, outputs = motion_inputs(names, recursive), OutputFiles(force)
+    skipped, written = Skipped(), 0
     with ExitStack() as stack:
         show_notes = stack.enter_context(motion_notes())
         jobs = [_Job(item, reading, target) for item in inputs]
@@ -244,12 +240,3 @@ def _write_fitted(motion: Motion, body_models: Path, name: str, known: dict[str,
     before, after = 1000 * fit.error_before, 1000 * fit.error
     note(f"{name}: the body model's joints are {after:.1f} mm from the motion's, {before:.1f} mm unfitted")
     known |= {"unfitted_mm": round(before, 2), "fitted_mm": round(after, 2)}
-
-
-def _at_rate(motion: Motion, fps: float) -> Motion:
-    from ..motion.transform import resample
-
-    if fps == motion.fps:
-        return motion
-    joints = resample(motion.joints, motion.fps, fps)
-    return replace(motion, joints=joints, fps=fps, features=None, poses=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -177,15 +177,9 @@ def _each(
                 note_missing_signs([item.title])
                 titles.add(item.title)
             motion = item.motion
+            drawn = [motion.joints], motion.fps, [item.title]
             meshes = drawing.meshes([motion])
-            writer = partial(
-                render_motions,
-                [motion.joints],
-                motion.fps,
-                [item.title],
-                options=drawing.options,
-                surfaces=meshes,
-            )
+            writer = partial(render_motions, *drawn, options=drawing.options, surfaces=meshes)
             paths = outputs.write(output, item.name, {f".{kind}": writer for kind in wanted})
             files = {"video" if kind == "mp4" else kind: str(paths[f".{kind}"]) for kind in wanted}
             record = {**item.record, **files, "frames": len(motion), "fps": motion.fps}
@@ -196,7 +190,6 @@ def _each(
 
 
 def _all(every: list[_Shown], key: str, drawing: _Drawing, path: Path) -> None:
-    from ..motion.transform import resample
     from ..render.video import render_motions
     from ..render.viewer import write_viewer
 
@@ -204,12 +197,7 @@ def _all(every: list[_Shown], key: str, drawing: _Drawing, path: Path) -> None:
     rate = motions[0].fps
     if any(motion.fps != rate for motion in motions):
         note(f"motions of several frame rates are shown at {rate:g} frames per second")
-    motions = [
-        motion
-        if motion.fps == rate
-        else replace(motion, joints=resample(motion.joints, motion.fps, rate), fps=rate, poses=None)
-        for motion in motions
-    ]
+    motions = [motion.at_rate(rate) for motion in motions]
     joints = [motion.joints for motion in motions]
     titles = [s.title for s in every]
     if key == "html":

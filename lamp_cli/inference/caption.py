@@ -22,7 +22,6 @@ from ..model.decoding import DecodingOptions
 from ..motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ..motion.motion import Motion
 from ..motion.representation import joints_to_features
-from ..motion.transform import resample
 from . import BATCH_SIZE
 from .caption_tokens import CaptionTokenizer, caption_tokenizer
 from .embed import embed_motions, embed_texts, motion_context, similarity
@@ -101,7 +100,7 @@ def pieces_of(bundle: Bundle, motion: Motion, by_parts: bool = False) -> list[Pi
     if motion.skeleton.name != skeleton.name:
         known = f"{bundle.config.name} was trained on {skeleton.name}"
         raise ValueError(f"{where}a {motion.skeleton.name} motion ({motion.skeleton.joints} joints); {known}")
-    joints = resample(motion.joints, motion.fps, skeleton.fps)
+    joints = motion.joints_at(skeleton.fps)
     frames = len(joints) - 1 if motion.features is None else len(motion.features)
     if frames < FRAMES_PER_TOKEN:
         least = FRAMES_PER_TOKEN + 1 if motion.features is None else FRAMES_PER_TOKEN

@@ -17,7 +17,6 @@ from ..bundle.bundle import Bundle
 from ..files.load import load_takes
 from ..files.reading import AS_STORED, Reading
 from ..motion.motion import Motion
-from ..motion.transform import resample
 from .embed import embed_motions, embed_texts, matching_probabilities, similarity
 from .familiarity import Remark, remarks_on
 from .index.index import MotionIndex, WindowSource, default_folder, update_index
@@ -224,5 +223,4 @@ def joints_of_hit(bundle: Bundle, hit: Hit, reading: Reading = AS_STORED) -> np.
     if isinstance(motion, ValueError):
         raise motion
     rate = bundle.skeleton.fps
-    joints = resample(motion.joints, motion.fps, rate)
-    return joints[round(hit.start * rate) : round(hit.end * rate) + 1]
+    return motion.joints_at(rate)[round(hit.start * rate) : round(hit.end * rate) + 1]

@@ -89,6 +89,16 @@ class Motion:
                 found.append(MotionPart(part.text, numbers[0], numbers[-1] + 1))
         return tuple(found)
 
+    def joints_at(self, fps: float) -> np.ndarray:
+        """Joints (T, J, 3) at another frame rate."""
+        return resample(self.joints, self.fps, fps)
+
+    def at_rate(self, fps: float) -> Motion:
+        """The motion at a frame rate; what is known of it but its joints goes where that is another one."""
+        if fps == self.fps:
+            return self
+        return replace(self, joints=self.joints_at(fps), fps=fps, features=None, poses=None)
+
     def to_features(self) -> np.ndarray:
         """Features (T-1, 12J-1) at the skeleton's own frame rate; as stored when the file had them.
 
@@ -96,8 +106,7 @@ class Motion:
         """
         if self.features is not None:
             return self.features
-        joints = resample(self.joints, self.fps, self.skeleton.fps)
-        return joints_to_features(joints, self.skeleton)
+        return joints_to_features(self.joints_at(self.skeleton.fps), self.skeleton)
 
     def save(self, path: str | Path, scale: str = "cm", body_models: str | Path | None = None) -> Path:
         """Write the motion; whole or not at all, over what is there.

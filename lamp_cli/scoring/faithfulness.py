@@ -22,7 +22,6 @@ from ..checking.sentence import AT_ONCE, NEGATIONS, qualifiers
 from ..metrics.measurement import Measurement, wilson_interval
 from ..motion.motion import Motion
 from ..motion.skeleton import HUMANML3D
-from ..motion.transform import resample
 from ..synthetic.corpus import Claim, claims
 from .figures import CAPTIONED, FACT_KINDS, HALLUCINATED, OMITTED, Report
 
@@ -127,7 +126,7 @@ class Faithfulness:
 
     def add(self, motion: Motion, caption: str, references: Sequence[str]) -> None:
         """One caption of a motion of HumanML3D's joints, and what people say of it."""
-        joints = resample(motion.joints, motion.fps, HUMANML3D.fps)
+        joints = motion.joints_at(HUMANML3D.fps)
         if len(joints) < LEAST_PIECE:
             return
         judged = JudgedMotion(joints)

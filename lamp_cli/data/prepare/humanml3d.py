@@ -23,7 +23,7 @@ from ...files.reading import Reading
 from ...language.mirror import mirror_sentence
 from ...motion.motion import Motion
 from ...motion.skeleton import HUMANML3D
-from ...motion.transform import mirror, resample
+from ...motion.transform import mirror
 from ...processes import in_parallel
 from ...storage import read_text_file, write_json
 from ..captions import Caption, format_captions, parse_captions
@@ -313,7 +313,7 @@ def joints_of_index(motion: Motion, path: Path) -> np.ndarray:
     """
     if path.suffix.lower() == ".npz" and motion.fps > HUMANML3D.fps:
         return motion.joints[:: int(motion.fps / HUMANML3D.fps)]
-    return resample(motion.joints, motion.fps, HUMANML3D.fps)
+    return motion.joints_at(HUMANML3D.fps)
 
 
 def clip_of_take(joints: np.ndarray, clip: IndexedClip) -> np.ndarray | None:

@@ -22,7 +22,6 @@ from ...motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ...motion.motion import Motion, MotionPart
 from ...motion.representation import joints_to_features
 from ...motion.skeleton import Skeleton
-from ...motion.transform import resample
 
 HOP = LONGEST_CLIP // 2
 # The folders of a data set in HumanML3D's layout: joints, and features of the same clips.
@@ -168,7 +167,7 @@ def windows_of_motion(motion: Motion, skeleton: Skeleton) -> Iterator[tuple[int,
         _require_frames(len(motion.features))
         yield 0, len(motion.features), motion.features
         return
-    joints = resample(motion.joints, motion.fps, skeleton.fps)
+    joints = motion.joints_at(skeleton.fps)
     _require_frames(len(joints) - 1)
     for first, last in part_bounds(motion, skeleton) or [(0, len(joints) - 1)]:
         for start, end in window_bounds(last - first):
