@@ -11,6 +11,7 @@ from .asked import (
     Expected,
     Finding,
     jumps_of,
+    of_a_limb,
     right_count,
     sided,
     sign_of,
@@ -53,19 +54,15 @@ def _waves_from_afar(m: Kinematics, side: int) -> bool:
     return bool(changes >= 4 and changes > m.seconds / 2 and np.ptp(apart) < 0.15 and not jumps_of(m))
 
 
-def _wave(m: Kinematics, want: Expected) -> list[Finding]:
-    return sided(want, (_waves(m, 0), _waves(m, 1)), "hand waves")
-
-
 def _raise_arms(m: Kinematics, want: Expected) -> list[Finding]:
     up = [longest(m.hand(k)[:, 1] > 0.55) >= 0.25 for k in (0, 1)]
     rose = any(np.ptp(m.hand(k)[:, 1]) > 0.6 for k in (0, 1))
     return [*sided(want, (up[0], up[1]), "hand is overhead"), (rose, "the arms do not rise")]
 
 
-def _arms_out(m: Kinematics, want: Expected) -> list[Finding]:
-    held = [longest((m.hand(k)[:, 0] > 0.7) & (np.abs(m.hand(k)[:, 1]) < 0.45)) >= 0.4 for k in (0, 1)]
-    return sided({"side": "both", **want}, (held[0], held[1]), "arm is held out")
+def _is_out(m: Kinematics, side: int) -> bool:
+    hand = m.hand(side)
+    return longest((hand[:, 0] > 0.7) & (np.abs(hand[:, 1]) < 0.45)) >= 0.4
 
 
 def _clap(m: Kinematics, want: Expected) -> list[Finding]:
@@ -153,20 +150,14 @@ def _at_head(m: Kinematics, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return near, outward, (away * ahead).sum(1) / m.scale
 
 
-def _drink(m: Kinematics, want: Expected) -> list[Finding]:
-    held = []
-    for k in (0, 1):
-        near, outward, ahead = _at_head(m, k)
-        held.append(longest(near & (outward < 0.15) & (ahead > 0.02)) >= 0.4)
-    return [*sided(want, (held[0], held[1]), "hand at the mouth")]
+def _is_at_mouth(m: Kinematics, side: int) -> bool:
+    near, outward, ahead = _at_head(m, side)
+    return longest(near & (outward < 0.15) & (ahead > 0.02)) >= 0.4
 
 
-def _phone(m: Kinematics, want: Expected) -> list[Finding]:
-    held = []
-    for k in (0, 1):
-        near, outward, _ = _at_head(m, k)
-        held.append(longest(near & (outward > 0.1)) >= 0.7)
-    return [*sided(want, (held[0], held[1]), "hand at the ear")]
+def _is_at_ear(m: Kinematics, side: int) -> bool:
+    near, outward, _ = _at_head(m, side)
+    return longest(near & (outward > 0.1)) >= 0.7
 
 
 def _bow(m: Kinematics, want: Expected) -> list[Finding]:
@@ -252,14 +243,14 @@ def _dance(m: Kinematics, want: Expected) -> list[Finding]:
 
 
 ARMS: dict[str, Check] = {
-    "wave": _wave,
+    "wave": of_a_limb(_waves, "hand waves"),
     "raise arms": _raise_arms,
-    "arms out": _arms_out,
+    "arms out": of_a_limb(_is_out, "arm is held out", "both"),
     "clap": _clap,
     "punch": _punch,
     "throw": _throw,
-    "drink": _drink,
-    "phone": _phone,
+    "drink": of_a_limb(_is_at_mouth, "hand at the mouth"),
+    "phone": of_a_limb(_is_at_ear, "hand at the ear"),
     "bow": _bow,
     "nod": _nod,
     "shake head": _shake_head,

@@ -40,6 +40,21 @@ def sided(expected: Expected, doing: tuple[bool, bool], what: str, key: str = "s
     return [(any(doing), f"neither {what}")]
 
 
+def of_a_limb(does: Callable[[Kinematics, int], bool], what: str, side: str | None = None) -> Check:
+    """The check of what ``does`` finds of a limb by its side; without one asked for it is about ``side``."""
+
+    def check(m: Kinematics, want: Expected) -> list[Finding]:
+        return sided({"side": side, **want}, (does(m, LEFT), does(m, RIGHT)), what)
+
+    return check
+
+
+def jumped(m: Kinematics, want: Expected) -> list[Finding]:
+    """It jumps, as often as is asked."""
+    jumps = jumps_of(m)
+    return [(len(jumps) >= 1, "never leaves the floor"), right_count(len(jumps), want, "jumps")]
+
+
 def sign_of(expected: Expected) -> float:
     """+1 for left or counterclockwise, -1 for right or clockwise, 0 when not asked for."""
     for key in ("side", "direction"):

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ..motion.clean_up import runs
-from .asked import Check, Expected, Finding, jumps_of, right_count, sided, stays, toward
+from .asked import (
+    LEFT,
+    Check,
+    Expected,
+    Finding,
+    jumped,
+    jumps_of,
+    of_a_limb,
+    right_count,
+    sided,
+    stays,
+    toward,
+)
 from .kinematics import (
     ANKLES,
     ELBOWS,
@@ -123,14 +137,13 @@ def _hop(m: Kinematics, want: Expected) -> list[Finding]:
 def _jump_backward(m: Kinematics, want: Expected) -> list[Finding]:
     left, ahead = m.net / m.scale
     return [
-        (len(jumps_of(m)) >= 1, "never leaves the floor"),
-        right_count(len(jumps_of(m)), want, "jumps"),
+        *jumped(m, want),
         (ahead <= -0.2, f"moves {ahead:+.2f} m ahead"),
         (-ahead >= 1.5 * abs(left), f"moves {left:+.2f} m to the left"),
     ]
 
 
-def _stairs(m: Kinematics, level: int, way: str) -> list[Finding]:
+def _stairs(m: Kinematics, want: Expected, level: int, way: str) -> list[Finding]:
     """Both feet are a step or more over where they are in frame ``level``, the first or the last."""
     lower = np.minimum(m.height(ANKLES[0]), m.height(ANKLES[1]))
     over = longest(lower - lower[level] > 0.25)
@@ -140,24 +153,12 @@ def _stairs(m: Kinematics, level: int, way: str) -> list[Finding]:
     ]
 
 
-def _stairs_up(m: Kinematics, want: Expected) -> list[Finding]:
-    return _stairs(m, 0, "start")
-
-
-def _stairs_down(m: Kinematics, want: Expected) -> list[Finding]:
-    return _stairs(m, -1, "end")
-
-
 def _salutes(m: Kinematics, side: int) -> bool:
     """A hand rests at the brow, its elbow raised aside, and the other hand hangs."""
     away = np.linalg.norm(m.joints[:, WRISTS[side]] - m.joints[:, HEAD], axis=1) / m.scale
     still = np.append(m.hand_speed(side) < 0.5, False)[: len(m)]
     high = (m.hand(side)[:, 1] > 0.2) & (m.hand(1 - side)[:, 1] < -0.6)
     return longest((away < 0.3) & high & still) >= 0.3
-
-
-def _salute(m: Kinematics, want: Expected) -> list[Finding]:
-    return sided(want, (_salutes(m, 0), _salutes(m, 1)), "hand at the brow")
 
 
 def _cross_arms(m: Kinematics, want: Expected) -> list[Finding]:
@@ -169,14 +170,11 @@ def _cross_arms(m: Kinematics, want: Expected) -> list[Finding]:
     return [(held >= 0.4, f"the arms are crossed for only {held:.1f} s"), stays(m, 2.0)]
 
 
-def _hands_on_hips(m: Kinematics, want: Expected) -> list[Finding]:
-    held = []
-    for k in (0, 1):
-        wrist = m.local(WRISTS[k], PELVIS) / m.scale
-        out = m.local(ELBOWS[k], SHOULDERS[k])[:, 0] * (1 if k == 0 else -1) / m.scale
-        near = (np.abs(wrist[:, 1]) < 0.22) & (np.linalg.norm(wrist[:, [0, 2]], axis=1) < 0.3)
-        held.append(longest(near & (out > 0.1)) >= 0.4)
-    return sided({"side": "both", **want}, (held[0], held[1]), "hand is on its hip")
+def _is_on_hip(m: Kinematics, side: int) -> bool:
+    wrist = m.local(WRISTS[side], PELVIS) / m.scale
+    out = m.local(ELBOWS[side], SHOULDERS[side])[:, 0] * (1 if side == LEFT else -1) / m.scale
+    near = (np.abs(wrist[:, 1]) < 0.22) & (np.linalg.norm(wrist[:, [0, 2]], axis=1) < 0.3)
+    return longest(near & (out > 0.1)) >= 0.4
 
 
 def _points(m: Kinematics, side: int) -> bool:
@@ -201,10 +199,10 @@ FLOOR_AND_GESTURES: dict[str, Check] = {
     "jump turn": _jump_turn,
     "hop": _hop,
     "jump backward": _jump_backward,
-    "stairs up": _stairs_up,
-    "stairs down": _stairs_down,
-    "salute": _salute,
+    "stairs up": partial(_stairs, level=0, way="start"),
+    "stairs down": partial(_stairs, level=-1, way="end"),
+    "salute": of_a_limb(_salutes, "hand at the brow"),
     "cross arms": _cross_arms,
-    "hands on hips": _hands_on_hips,
+    "hands on hips": of_a_limb(_is_on_hip, "hand is on its hip", "both"),
     "point": _point,
 }

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .asked import Check, Expected, Finding, jumps_of, right_count, sided, stays, toward
+from .asked import Check, Expected, Finding, jumped, jumps_of, right_count, sided, stays, toward
 from .kinematics import ANKLES, FPS, PELVIS, WRISTS, Kinematics, longest, rises
 
 
-def _jumped(m: Kinematics, want: Expected) -> list[Finding]:
-    jumps = jumps_of(m)
-    return [(len(jumps) >= 1, "never leaves the floor"), right_count(len(jumps), want, "jumps")]
-
-
 def _jump(m: Kinematics, want: Expected) -> list[Finding]:
-    findings = _jumped(m, want)
+    findings = jumped(m, want)
     if want.get("direction") == "up":
         away = float(np.linalg.norm(m.net)) / m.scale
         findings.append((away < 0.4 * max(1, len(jumps_of(m))), f"moves {away:.2f} m away"))
@@ -24,7 +19,7 @@ def _jump(m: Kinematics, want: Expected) -> list[Finding]:
 def _jump_forward(m: Kinematics, want: Expected) -> list[Finding]:
     left, ahead = m.net / m.scale
     return [
-        *_jumped(m, want),
+        *jumped(m, want),
         (ahead >= 0.3, f"moves {ahead:+.2f} m ahead"),
         (ahead >= 1.5 * abs(left), f"moves {left:+.2f} m to the left"),
     ]
@@ -34,7 +29,7 @@ def _jump_sideways(m: Kinematics, want: Expected) -> list[Finding]:
     left, ahead = m.net / m.scale
     side = toward(left, want)
     return [
-        *_jumped(m, want),
+        *jumped(m, want),
         (side >= 0.25, f"moves {left:+.2f} m to the left"),
         (side >= 1.5 * abs(ahead), f"moves {ahead:+.2f} m ahead"),
     ]
