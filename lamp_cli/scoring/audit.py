@@ -24,7 +24,7 @@ from ..motion.representation import features_to_joints
 from .corruptions import CORRUPTIONS, EXCHANGED, exchanged, spoiled
 from .embedded import Embedded, r_precision_of, with_motions
 from .evaluators import Evaluator, require_skeleton
-from .figures import ProgressBar, no_progress
+from .figures import Figure, ProgressBar, Repeated, no_progress
 from .motion_quality import CONTACT_BY_HEIGHT
 from .scored_motions import Split
 
@@ -121,31 +121,25 @@ class _Draws:
 def _of_evaluator(
     pairs: Embedded, true: Embedded, evaluator: str, subject: str, draws: _Draws
 ) -> list[Measurement]:
-    values: dict[str, list[float]] = {}
+    values, count = Repeated(), len(pairs)
     for rng in draws.repeated():
-        halves = np.array_split(rng.permutation(len(pairs)), 2)
+        halves = np.array_split(rng.permutation(count), 2)
         fid = frechet_inception_distance(pairs.motions[halves[0]], true.motions[halves[1]])
-        values.setdefault("FID", []).append(fid)
+        values.add(Figure("FID", HALVES_PROTOCOL, evaluator, count // 2, subject), fid)
         for k, share in r_precision_of(pairs, rng).items():
-            values.setdefault(f"R-precision top {k}", []).append(share)
-        protocol = diversity_protocol(len(pairs))
-        if len(pairs) > protocol.pairs:
-            values.setdefault("Diversity", []).append(diversity(pairs.motions, rng, protocol))
-    found = []
-    for name, each in values.items():
-        halved = name == "FID"
-        how = HALVES_PROTOCOL if halved else AUDIT_PROTOCOL
-        pool = len(pairs) // 2 if halved else POOL if name.startswith("R-") else len(pairs)
-        mean, interval = mean_and_interval(each)
-        found.append(Measurement(name, mean, interval, how, evaluator, pool, len(each), draws.seed, subject))
-    mean, interval = mean_and_interval(np.linalg.norm(pairs.texts - pairs.motions, axis=1))
-    where = (AUDIT_PROTOCOL, evaluator, len(pairs), 1, draws.seed, subject)
-    return [*found, Measurement("MM-Dist", mean, interval, *where)]
+            values.add(Figure(f"R-precision top {k}", AUDIT_PROTOCOL, evaluator, POOL, subject), share)
+        protocol = diversity_protocol(count)
+        if count > protocol.pairs:
+            value = diversity(pairs.motions, rng, protocol)
+            values.add(Figure("Diversity", AUDIT_PROTOCOL, evaluator, count, subject), value)
+    distances = np.linalg.norm(pairs.texts - pairs.motions, axis=1)
+    dist = Figure("MM-Dist", AUDIT_PROTOCOL, evaluator, count, subject)
+    return [*values.measurements(draws.seed), dist.measured(*mean_and_interval(distances), draws.seed)]
 
 
 def _physical(joints: Sequence[np.ndarray], fps: float, subject: str, seed: int) -> list[Measurement]:
     figures = physical_figures([physical_quality(clip, fps) for clip in joints])
     return [
-        Measurement(name, f.value, f.interval, CONTACT_BY_HEIGHT, None, f.clips, 1, seed, subject)
+        Figure(name, CONTACT_BY_HEIGHT, None, f.clips, subject).measured(f.value, f.interval, seed)
         for name, f in figures.items()
     ]

@@ -17,7 +17,7 @@ from ..data.captions import Caption
 from ..inference import BATCH_SIZE
 from ..language.events import in_another_order
 from ..language.mirror import mirror_sentence
-from ..metrics.measurement import Measurement, wilson_interval
+from ..metrics.measurement import wilson_interval
 from ..motion.clip_length import FRAMES_PER_TOKEN, LONGEST_CLIP
 from ..motion.representation import joints_to_features
 from ..synthetic.corpus import claims
@@ -27,6 +27,7 @@ from .figures import (
     MIRRORED_TEXT,
     ORDER,
     REVERSED_MOTION,
+    Figure,
     ProgressBar,
     Report,
     ScoreOptions,
@@ -90,8 +91,9 @@ def score_contrasts(
             report.refuse(name, "no caption can be turned round so")
             continue
         share = float(np.mean(values))
-        where = (PROTOCOLS_OF_CONTRASTS[name], evaluator_name, len(values), 1, options.seed, subject)
-        report.measurements.append(Measurement(name, share, wilson_interval(share, len(values)), *where))
+        figure = Figure(name, PROTOCOLS_OF_CONTRASTS[name], evaluator_name, len(values), subject)
+        interval = wilson_interval(share, len(values))
+        report.measurements.append(figure.measured(share, interval, options.seed))
 
 
 def preferences(evaluator: Evaluator, pairs: Sequence[Contrast]) -> list[float]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..metrics.edits import deviation_outside, keyframe_errors
-from ..metrics.measurement import Measurement, mean_and_interval
-from .figures import MotionOrigin, Report
+from ..metrics.measurement import mean_and_interval
+from .figures import Figure, MotionOrigin, Report
 from .scored_motions import Example
 
 BESIDE_SOURCE = "mean over clips, beside their sources"
@@ -32,6 +32,6 @@ def score_edits(examples: Sequence[Example], origin: MotionOrigin, report: Repor
         report.refuse("edits", "no line has a span and a source, as those of `lamp edit`")
     how = origin.labelled(BESIDE_SOURCE)
     report.measurements += [
-        Measurement(name, *mean_and_interval(values), how, None, len(values), 1, None, origin.subject)
+        Figure(name, how, None, len(values), origin.subject).measured(*mean_and_interval(values))
         for name, values in found.items()
     ]

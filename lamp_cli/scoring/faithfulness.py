@@ -19,11 +19,11 @@ from ..checking.agreement import ANSWERED
 from ..checking.checks import does
 from ..checking.kinematics import Kinematics
 from ..checking.sentence import AT_ONCE, NEGATIONS, qualifiers
-from ..metrics.measurement import Measurement, wilson_interval
+from ..metrics.measurement import wilson_interval
 from ..motion.motion import Motion
 from ..motion.skeleton import HUMANML3D
 from ..synthetic.corpus import Claim, claims
-from .figures import CAPTIONED, FACT_KINDS, HALLUCINATED, OMITTED, Report
+from .figures import CAPTIONED, FACT_KINDS, HALLUCINATED, OMITTED, Figure, Report
 
 # Least piece of a motion in which an action is looked for, frames at 20 fps, and pieces of a motion.
 LEAST_PIECE, PIECES = 12, 4
@@ -143,11 +143,9 @@ class Faithfulness:
             for kind in FACT_KINDS:
                 wrong, count = counts.get(kind, (0, 0))
                 if count:
-                    share = wrong / count
-                    where = (protocol, captioner, count, 1, seed, CAPTIONED)
-                    report.measurements.append(
-                        Measurement(names[kind], share, wilson_interval(share, count), *where)
-                    )
+                    figure = Figure(names[kind], protocol, captioner, count, CAPTIONED)
+                    interval = wilson_interval(wrong / count, count)
+                    report.measurements.append(figure.measured(wrong / count, interval, seed))
 
 
 def _count(counts: dict[str, tuple[int, int]], kind: str, wrong: bool) -> None:

@@ -292,6 +292,13 @@ class Figure:
     pool: int
     subject: str
 
+    def measured(
+        self, value: float, interval: float | None = None, seed: int | None = None, repetitions: int = 1
+    ) -> Measurement:
+        """The figure with its value, measured so often."""
+        how = self.protocol, self.evaluator, self.pool, repetitions, seed, self.subject
+        return Measurement(self.metric, value, interval, *how)
+
 
 class Repeated:
     """Values of figures over repetitions, in the order in which the figures first came."""
@@ -311,16 +318,7 @@ class Repeated:
     def measurements(self, seed: int) -> list[Measurement]:
         """Mean and 95% interval of each figure."""
         return [
-            Measurement(
-                figure.metric,
-                *self._mean_and_interval(figure),
-                figure.protocol,
-                figure.evaluator,
-                figure.pool,
-                len(values),
-                seed,
-                figure.subject,
-            )
+            figure.measured(*self._mean_and_interval(figure), seed, len(values))
             for figure, values in self._values.items()
         ]
 

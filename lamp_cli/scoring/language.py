@@ -126,9 +126,8 @@ class LampBertScore:
             score = bert_score(predictions, [[text] for text in texts], models.encoder, models.bertscore)
             for name, values in score.parts().items():
                 judge = f"{captioner}; {models.encoder.name}"
-                value, interval = mean_and_interval(values)
-                where = (protocol, judge, len(predictions), 1, options.seed, subject)
-                found.append(Measurement(f"{LAMP_BERTSCORE} {name}", value, interval, *where))
+                figure = Figure(f"{LAMP_BERTSCORE} {name}", protocol, judge, len(predictions), subject)
+                found.append(figure.measured(*mean_and_interval(values), options.seed))
         return found
 
 
@@ -219,16 +218,16 @@ def text_figures(
         for kind in dict.fromkeys(protocol.references for protocol in chosen)
     }
     for protocol in chosen:
-        shared = (None, origin.labelled(protocol.label), captioner, pool, 1, seed, CAPTIONED)
-        figures = caption_figures(predictions, compared[protocol.references], protocol)
-        found += [Measurement(name, value, *shared) for name, value in figures.items()]
+        how = origin.labelled(protocol.label)
+        for name, value in caption_figures(predictions, compared[protocol.references], protocol).items():
+            found.append(Figure(name, how, captioner, pool, CAPTIONED).measured(value, seed=seed))
     for kind, several in compared.items():
         score = bert_score(predictions, several, models.encoder, models.bertscore)
         how = origin.labelled(f"{kind}, {bertscore_protocol(models.bertscore)}")
         for name, values in score.parts().items():
-            value, interval = mean_and_interval(values)
-            where = (how, f"{captioner}; {models.encoder.name}", pool, 1, seed, CAPTIONED)
-            found.append(Measurement(f"BERTScore {name}", value, interval, *where))
+            judge = f"{captioner}; {models.encoder.name}"
+            figure = Figure(f"BERTScore {name}", how, judge, pool, CAPTIONED)
+            found.append(figure.measured(*mean_and_interval(values), seed))
     return found
 
 

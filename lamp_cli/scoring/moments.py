@@ -12,8 +12,8 @@ from typing import Any
 
 from .. import __version__
 from ..metrics.dense_captions import THRESHOLDS, Story, TimedCaption, matched_cider, soda
-from ..metrics.measurement import Measurement, mean_and_interval
-from .figures import CAPTIONED, SODA_PARTS, Report, cider_at
+from ..metrics.measurement import mean_and_interval
+from .figures import CAPTIONED, SODA_PARTS, Figure, Report, cider_at
 
 DENSE_PROTOCOL = "pairs by tIoU, predictions without one count 0, words in lower case"
 SODA_PROTOCOL = "tIoU x METEOR of words and stems, no synonyms, matched one to one in order, mean over takes"
@@ -54,8 +54,8 @@ def score_moments(stories: list[Story], captioner: str, report: Report) -> None:
         named = [*zip(map(cider_at, THRESHOLDS), values, strict=True)]
         named.append((cider_at(None), sum(values) / len(values)))
         for name, value in named:
-            where = (DENSE_PROTOCOL, captioner, pool, 1, None, CAPTIONED)
-            report.measurements.append(Measurement(name, value, None, *where))
+            figure = Figure(name, DENSE_PROTOCOL, captioner, pool, CAPTIONED)
+            report.measurements.append(figure.measured(value))
     with report.refusing():
         takes = soda(stories)
         for name, each in zip(
@@ -63,9 +63,8 @@ def score_moments(stories: list[Story], captioner: str, report: Report) -> None:
             ([t.precision for t in takes], [t.recall for t in takes], [t.f1 for t in takes]),
             strict=True,
         ):
-            mean, interval = mean_and_interval(each)
-            where = (SODA_PROTOCOL, captioner, len(takes), 1, None, CAPTIONED)
-            report.measurements.append(Measurement(name, mean, interval, *where))
+            figure = Figure(name, SODA_PROTOCOL, captioner, len(takes), CAPTIONED)
+            report.measurements.append(figure.measured(*mean_and_interval(each)))
 
 
 def moments_signature(stories: Sequence[Story]) -> str:

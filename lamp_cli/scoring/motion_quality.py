@@ -20,7 +20,7 @@ from ..metrics.reconstruction import reconstruction
 from ..motion.clip_length import FRAMES_PER_TOKEN, whole_tokens
 from ..motion.motion import Motion
 from ..motion.representation import features_to_joints
-from .figures import GIVEN, PHYSICS, RECONSTRUCTED, Report, ScoreOptions
+from .figures import GIVEN, PHYSICS, RECONSTRUCTED, Figure, Report, ScoreOptions
 from .signature import motions_signature
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def report_physics(
             for name, figure in figures.items():
                 # Whose contacts these are is said by their names.
                 how = protocol.replace(CONTACT_BY_HEIGHT, MEAN_OF_CLIPS) if name in FOOT_FIGURES else protocol
-                where = (how, None, figure.clips, 1, seed, subject)
-                report.measurements.append(Measurement(name, figure.value, figure.interval, *where))
+                measured = Figure(name, how, None, figure.clips, subject)
+                report.measurements.append(measured.measured(figure.value, figure.interval, seed))
         # Joints have no contacts of their own: nothing to say about every one of them.
         told = any(CONTACT_CONSISTENCY in clip.figures() for clip in clips)
         for name in PHYSICAL_FIGURES if clips else ():
@@ -88,17 +88,9 @@ def reconstruction_figures(
         raise FigureNotAllowed(
             "reconstruction", f"needs a motion of at least {FRAMES_PER_TOKEN} frames, found none"
         )
+    judge = f"tokenizer of {bundle.config.name}"
     return [
-        Measurement(
-            name,
-            *mean_and_interval(each),
-            AUTOENCODED,
-            f"tokenizer of {bundle.config.name}",
-            len(each),
-            1,
-            None,
-            RECONSTRUCTED,
-        )
+        Figure(name, AUTOENCODED, judge, len(each), RECONSTRUCTED).measured(*mean_and_interval(each))
         for name, each in values.items()
     ]
 

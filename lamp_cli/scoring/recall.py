@@ -15,7 +15,7 @@ from ..data.captions import Caption
 from ..inference.embed import similarity
 from ..metrics.bertscore import TokenEncoder, sentence_embeddings
 from ..metrics.matching import DIRECTIONS
-from ..metrics.measurement import FigureNotAllowed, Measurement
+from ..metrics.measurement import FigureNotAllowed
 from ..metrics.retrieval import (
     Retrieval,
     farthest_first,
@@ -27,7 +27,7 @@ from ..metrics.retrieval import (
     retrieval_threshold,
 )
 from .evaluators import Evaluator, LampEvaluator
-from .figures import PROTOCOLS, RETRIEVAL, ProgressBar, Report, ScoreOptions, no_progress
+from .figures import PROTOCOLS, RETRIEVAL, Figure, ProgressBar, Report, ScoreOptions, no_progress
 from .matching_figures import repeated_sentences
 from .plots import Heatmap
 
@@ -130,10 +130,10 @@ def score_retrieval(
                     found, reader = _retrieve(protocol, matrix, sentences, pool, encoder, options, rerank)
                     for each in found:
                         _note_small_pool(each, report)
-                        name = ", ".join([each.protocol, caption_choice, *reader, *how])
-                        report.measurements += _measurements(
-                            each, name, evaluator.name, options.seed, subject
-                        )
+                        named = ", ".join([each.protocol, caption_choice, *reader, *how])
+                        for name, value in each.figures().items():
+                            figure = Figure(name, named, evaluator.name, each.pool, subject)
+                            report.measurements.append(figure.measured(value, seed=options.seed))
         if copies := repeated_sentences([caption.text for caption in pool.captions]):
             report.note(
                 f"retrieval: {copies} of {len(pool.captions)} texts stand in the pool more than once; only "
@@ -197,15 +197,6 @@ def _note_small_pool(found: Retrieval, report: Report) -> None:
     if dropped:
         reason = f"more than half of all guesses are right in a pool of {found.pool}"
         report.refuse(f"retrieval {', '.join(dropped)}", reason)
-
-
-def _measurements(
-    found: Retrieval, protocol: str, evaluator: str, seed: int, subject: str
-) -> list[Measurement]:
-    return [
-        Measurement(name, value, None, protocol, evaluator, found.pool, 1, seed, subject)
-        for name, value in found.figures().items()
-    ]
 
 
 def _heatmap(matrix: np.ndarray, pool: RetrievalPool) -> Heatmap:
