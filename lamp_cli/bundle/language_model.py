@@ -5,6 +5,10 @@ Imports ``transformers`` only when a Hugging Face model is asked for. Knows no w
 
 from __future__ import annotations
 
+import pickle
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,23 +77,19 @@ def load_language_model(name: str, dtype: torch.dtype) -> tuple[nn.Module, Any]:
     local = Path(name).is_dir()
     if not local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise ValueError(f"{name}: no such folder; expected a Hugging Face causal language model")
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, local_files_only=local)
-        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, local_files_only=local)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{name}: no Hugging Face causal language model ({first_line(error)})") from None
+    options = {"local_files_only": local, "trust_remote_code": False}
+    with others_files(f"{name}: no Hugging Face causal language model"):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **options)
+        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, **options)
     return model, tokenizer
 
 
 def _untrained(folder: Path, dtype: torch.dtype) -> tuple[nn.Module, Any]:
     transformers = quiet_transformers()
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{folder}: no language model's config and tokenizer ({first_line(error)})"
-        ) from None
+    options = {"local_files_only": True, "trust_remote_code": False}
+    with others_files(f"{folder}: no language model's config and tokenizer"):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
+        config = transformers.AutoConfig.from_pretrained(folder, **options)
     return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype), tokenizer
 
 
@@ -103,6 +103,17 @@ def quiet_transformers() -> Any:
     return transformers
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says, or its kind."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+@contextmanager
+def others_files(wrong: str) -> Iterator[None]:
+    """Whatever ``transformers`` raises of files that others made becomes a ``ValueError`` that begins so.
+
+    What that is depends on their bytes. Code in them is not run: it opens pickles of tensors alone.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except pickle.UnpicklingError:
+        raise ValueError(f"{wrong} (refused: its pickle holds more than weights)") from None
+    except Exception as error:
+        raise ValueError(f"{wrong} ({(str(error).splitlines() or [type(error).__name__])[0]})") from None

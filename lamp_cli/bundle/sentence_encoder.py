@@ -20,7 +20,7 @@ from ..model.condition import OF_LAMP, SentenceEncoder
 from ..model.generator import GeneratorConfig
 from ..model.qformer import Text
 from .config import ModelConfig
-from .language_model import first_line, quiet_transformers
+from .language_model import others_files, quiet_transformers
 
 
 class ClipSentenceEncoder:
@@ -45,13 +45,12 @@ class ClipSentenceEncoder:
         local = Path(name).is_dir()
         if not local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
             raise ValueError("no such folder")
-        try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(name, local_files_only=local)
+        options = {"local_files_only": local, "trust_remote_code": False}
+        with others_files("no text encoder of CLIP there"):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(name, **options)
             model, found = transformers.CLIPTextModelWithProjection.from_pretrained(
-                name, dtype=torch.float32, local_files_only=local, output_loading_info=True
+                name, dtype=torch.float32, output_loading_info=True, **options
             )
-        except (OSError, ValueError) as error:
-            raise ValueError(f"no text encoder of CLIP there ({first_line(error)})") from None
         if missing := sorted(found["missing_keys"]):
             raise ValueError(f"no text encoder of CLIP with its projection: {missing[0]} is missing")
         return cls(model, tokenizer)

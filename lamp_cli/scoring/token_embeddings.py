@@ -37,18 +37,23 @@ class HuggingFaceEncoder:
             raise ValueError(
                 f"{model}: BERTScore with a Hugging Face encoder needs transformers; install it with pip"
             ) from None
+        from ..bundle.language_model import others_files
+
         folder = Path(model).is_dir()
         local = folder or not _hub_answers()
-        with _as_one_sentence(model, offline=local and not folder):
-            config = AutoConfig.from_pretrained(model, local_files_only=local)
+        options = {"local_files_only": local, "trust_remote_code": False}
+        unreached = "it is no folder, not in the cache, and the hub cannot be reached"
+        absent = f": {unreached}" if local and not folder else ""
+        with others_files(f"{model}: expected a Hugging Face encoder{absent}"):
+            config = AutoConfig.from_pretrained(model, **options)
         layers = _layer(model, layer, int(config.num_hidden_layers))
         # Layers above the wanted one are not built at all.
         config.num_hidden_layers = layers
-        with _as_one_sentence(model), _quiet():
-            self._model = AutoModel.from_pretrained(model, config=config, local_files_only=local)
+        with others_files(f"{model}: expected a Hugging Face encoder"), _quiet():
+            self._model = AutoModel.from_pretrained(model, config=config, **options)
             self._tokenizer = AutoTokenizer.from_pretrained(
                 model,
-                local_files_only=local,
+                **options,
                 # Byte-level vocabularies tell a word at the beginning from others: ``bert-score`` adds it.
                 add_prefix_space=config.model_type in ("roberta", "gpt2"),
             )
@@ -116,18 +121,6 @@ def _hub_answers() -> bool:
             return True
     except OSError:
         return False
-
-
-@contextmanager
-def _as_one_sentence(model: str, offline: bool = False) -> Iterator[None]:
-    """Turn what transformers raises for a missing or foreign model into one sentence naming it."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        summary = str(error).strip().splitlines()[0]
-        if offline:
-            summary = "it is no folder, not in the cache, and the hub cannot be reached"
-        raise ValueError(f"{model}: expected a Hugging Face encoder: {summary}") from None
 
 
 @contextmanager

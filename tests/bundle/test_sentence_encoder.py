@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,13 @@ import pytest
 import torch
 
 from lamp_cli.bundle.bundle import find_bundle, load_bundle, read_config
+from lamp_cli.bundle.language_model import load_language_model
 from lamp_cli.bundle.sentence_encoder import ClipSentenceEncoder, parse_condition
 from lamp_cli.model.qformer import Text
 from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.scoring.token_embeddings import HuggingFaceEncoder
 from tests.command_line import lamp
+from tests.files.test_hostile_arrays import Harmful
 from tests.small_size import pretrain
 from tests.training.test_pretrain import dataset
 
@@ -149,3 +154,26 @@ def test_each_condition_of_lamps_own_is_trained_and_generates(tmp_path: Path) ->
         done = lamp("generate", "he turns", "--model", output, "--seed", "1", *options)
         assert np.load(done.rows[0]["motion"]).shape == (40, 22, 3)
         assert read_config(output).model.generator.condition == condition
+
+
+def test_pickles_and_code_in_the_folders_of_others_are_not_run(tmp_path: Path) -> None:
+    folder, harmed = save_clip(tmp_path / "clip"), tmp_path / "harmed"
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Harmful(harmed)))
+    loaders: dict[str, Callable[[], object]] = {
+        "clip_text_model": lambda: ClipSentenceEncoder.load(str(folder)),
+        "gpt2": lambda: load_language_model(str(folder), torch.float32),
+        "bert": lambda: HuggingFaceEncoder(str(folder)),
+    }
+    for kind, load in loaders.items():
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, "model_type": kind}))
+        with pytest.raises(ValueError, match="refused: its pickle holds more than weights"):
+            load()
+    (folder / "code.py").write_text(f"open({str(harmed)!r}, 'w')")
+    ours = {"AutoConfig": "code.Config", "AutoModelForCausalLM": "code.Model", "AutoModel": "code.Model"}
+    (folder / "config.json").write_text(json.dumps({"model_type": "ours", "auto_map": ours}))
+    for load in loaders.values():
+        with pytest.raises(ValueError, match=r"no text encoder|no Hugging Face|expected a Hugging Face"):
+            load()
+    assert not harmed.exists()

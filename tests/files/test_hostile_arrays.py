@@ -21,7 +21,7 @@ from tests.command_line import lamp
 LARGEST_GROWTH = 32 << 20
 
 
-class _Harmful:
+class Harmful:
     """A pickle of it makes a file when it is read."""
 
     def __init__(self, path: Path):
@@ -61,10 +61,10 @@ def little_memory() -> Iterator[None]:
 @pytest.mark.parametrize("name", ["a.npy", "a.pkl", "a.bvh", "a.npz", "a.glb"])
 def test_a_pickle_in_place_of_a_motion_is_not_run(name: str, protocol: int, tmp_path: Path) -> None:
     harmed = tmp_path / "harmed"
-    (tmp_path / name).write_bytes(pickle.dumps(_Harmful(harmed), protocol))
+    (tmp_path / name).write_bytes(pickle.dumps(Harmful(harmed), protocol))
     refused("check", "a person walks", tmp_path / name)
     array = np.empty(1, object)
-    array[0] = _Harmful(harmed)
+    array[0] = Harmful(harmed)
     np.save(tmp_path / "objects.npy", array, allow_pickle=True)
     np.savez(tmp_path / "objects.npz", joints=array)
     for each in ("objects.npy", "objects.npz"):
@@ -75,14 +75,14 @@ def test_a_pickle_in_place_of_a_motion_is_not_run(name: str, protocol: int, tmp_
 @pytest.mark.parametrize("option", ["--tokenizer", "--lamp"])
 def test_a_pickle_in_place_of_weights_is_not_run(option: str, tmp_path: Path) -> None:
     harmed, weights = tmp_path / "harmed", tmp_path / "w.pth"
-    weights.write_bytes(pickle.dumps(_Harmful(harmed)))
+    weights.write_bytes(pickle.dumps(Harmful(harmed)))
     moments = tmp_path / "moments.npy"
     np.save(moments, np.ones(263, np.float32))
     words = [option, weights, *(["--tokenizer", weights] if option != "--tokenizer" else [])]
     words += ["--mean", moments, "--std", moments, "--output", tmp_path / "out"]
     assert str(weights) in refused("import", *words)
     with zipfile.ZipFile(weights, "w") as archive:
-        archive.writestr("archive/data.pkl", pickle.dumps(_Harmful(harmed), 2))
+        archive.writestr("archive/data.pkl", pickle.dumps(Harmful(harmed), 2))
         archive.writestr("archive/version", "3")
     assert str(weights) in refused("import", *words)
     assert not harmed.exists() and not (tmp_path / "out").exists()
@@ -93,7 +93,7 @@ def test_a_pickle_among_an_evaluators_words_is_not_run(tmp_path: Path) -> None:
 
     np.save(tmp_path / "our_vab_data.npy", np.zeros((2, 300), np.float32))
     for name in ("our_vab_words.pkl", "our_vab_idx.pkl"):
-        (tmp_path / name).write_bytes(pickle.dumps(_Harmful(tmp_path / "harmed")))
+        (tmp_path / name).write_bytes(pickle.dumps(Harmful(tmp_path / "harmed")))
     with pytest.raises(ValueError, match=r"our_vab_words\.pkl"):
         load_word_vectors(tmp_path)
     assert not (tmp_path / "harmed").exists()
