@@ -185,7 +185,7 @@ def load_bundle(name: str | Path, device: str | torch.device, captioner: bool = 
     released = config.model.compat == RELEASED
     encoder = None if released else _sentence_encoder(folder, config)
     networks: tuple[MotionTokenizer, Lamp, TextToMotion | None]
-    with SkipInitialisation():
+    with SkipInitialisation(folder):
         if released:
             networks = _released_networks(config.model, vocabulary.decoder)
         else:
@@ -235,7 +235,7 @@ def _load_captioner(
         )
     qformer = config.model.lamp.qformer
     if sizes.embedded is not None:
-        with SkipInitialisation():
+        with SkipInitialisation(folder):
             captioner = build_captioner(sizes, vocabulary, torch.float32, qformer=qformer)
         load_weights(folder / "captioner.safetensors", captioner, device)
         return captioner

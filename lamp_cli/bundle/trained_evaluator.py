@@ -114,7 +114,7 @@ def load_evaluator_folder(folder: Path, device: torch.device) -> TrainedEvaluato
         raise ValueError(
             f"{folder / 'words.txt'}: {len(words)} words, config.json says {config.network.words}"
         )
-    with SkipInitialisation():
+    with SkipInitialisation(folder):
         network = network_of(config.network)
     load_weights(folder / "evaluator.safetensors", network, device)
     # Weights read one by one are not the one piece of memory that the GRUs' kernels want.

@@ -89,7 +89,7 @@ def load_tokenizer_folder(folder: Path, device: torch.device) -> TrainedTokenize
     Raises ``ValueError`` naming the file that is missing, cut short or of other sizes.
     """
     config = read_config_file(folder / "config.json", TrainedTokenizerConfig, "a tokenizer")
-    with SkipInitialisation():
+    with SkipInitialisation(folder):
         network = MotionTokenizer(config.network)
     load_weights(folder / "tokenizer.safetensors", network, device)
     return TrainedTokenizer(config, network, load_statistics(folder, config.network.features))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,29 @@ from ..data.statistics import Statistics
 from ..model.state import first_misfit
 from ..storage import replacing
 
+# Functions that are given the sizes of a tensor that they make.
+CREATING = (torch.empty, torch.zeros, torch.ones, torch.randn)
+
 
 class SkipInitialisation(TorchFunctionMode):
     """Networks built within it have no initial weights: drawing them takes time, and a file replaces them.
 
-    The meta device would also save the memory, but needs a part of torch that is slow to import.
+    The meta device would also save the memory, but needs a part of torch that is slow to import. Networks of
+    more numbers than the weights of ``folder`` have bytes are refused by a ``ValueError`` while they are
+    built: a config that is damaged, or made to harm, would fill the memory or never come to an end.
     """
 
+    def __init__(self, folder: Path):
+        super().__init__()
+        self._folder = folder
+        self._left = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in CREATING:
+            self._left -= math.prod(args[0] if isinstance(args[0], Sequence) else args)
+            if self._left < 0:
+                config = self._folder / "config.json"
+                raise ValueError(f"{config}: describes larger networks than there are weights beside it")
         drawing = func in (torch.Tensor.normal_, torch.Tensor.uniform_)
         if drawing or getattr(func, "__module__", "") == nn.init.__name__:
             return args[0] if args else kwargs["tensor"]

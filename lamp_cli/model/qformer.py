@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..motion.clip_length import LONGEST_CLIP_TOKENS
-from .transformer import attend, initialise_normal, join_heads, split_heads
+from .transformer import attend, checked_heads, initialise_normal, join_heads, split_heads
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, context_width: int, heads: int, dropout: float):
         super().__init__()
-        self.heads = heads
+        self.heads = checked_heads(heads, width)
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(context_width, width)
         self.value = nn.Linear(context_width, width)

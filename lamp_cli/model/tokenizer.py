@@ -41,7 +41,8 @@ class TokenizerConfig:
     encoder_width: of the encoders' hidden layers; None: ``width``.
     dropout: probability, in training, in residual blocks; 0.2 in the release and MoMask.
 
-    Raises ``ValueError`` for other joints than the skeleton's, or a ``code_width`` that cannot be shared.
+    Raises ``ValueError`` for more than 16 blocks, other joints than the skeleton's, or a ``code_width`` that
+    cannot be shared.
     """
 
     features: int = 263
@@ -61,6 +62,9 @@ class TokenizerConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        # Dilation grows with every block: beyond, it is more than any motion's frames.
+        if not 0 <= self.residual_blocks <= 16:
+            raise ValueError(f"residual_blocks: expected 0 to 16, found {self.residual_blocks}")
         if not set(self.upper_joints) <= set(range(1, self.joints)):
             raise ValueError(
                 f"upper_joints: expected joints from 1 to {self.joints - 1}, found {self.upper_joints}"

@@ -26,6 +26,13 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = 
     return scores.softmax(-1).to(values.dtype) @ values
 
 
+def checked_heads(heads: int, width: int) -> int:
+    """``heads``; raises ``ValueError`` where they cannot share the ``width``."""
+    if heads < 1 or width % heads:
+        raise ValueError(f"heads: expected a number that divides the width {width}, found {heads}")
+    return heads
+
+
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """(B, S, W) -> (B, heads, S, W / heads)."""
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
@@ -46,7 +53,7 @@ class PreNormBlock(nn.Module):
 
     def __init__(self, width: int, heads: int, feed_forward: int, dropout: float):
         super().__init__()
-        self.heads = heads
+        self.heads = checked_heads(heads, width)
         self.attention_norm = nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.output = nn.Linear(width, width)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from lamp_cli.bundle.bundle import find_bundle, read_config
@@ -17,7 +18,10 @@ from lamp_cli.bundle.weights import SkipInitialisation
 from lamp_cli.model.captioner import LanguageModelConfig
 from lamp_cli.model.evaluator import EvaluatorConfig, MatchingEvaluator
 from lamp_cli.model.generator import GeneratorConfig
+from lamp_cli.model.qformer import QFormer, QFormerConfig
 from lamp_cli.model.state import first_misfit
+from lamp_cli.model.tokenizer import TokenizerConfig
+from lamp_cli.model.transformer import PreNormBlock
 
 
 def written(folder: Path, config: object) -> Path:
@@ -97,11 +101,31 @@ def test_the_first_tensor_that_does_not_fit_is_named() -> None:
     assert first_misfit(network, {**own, "weight": torch.zeros(2, 4)}) == "weight"
 
 
-def test_undrawn_networks_have_the_shapes_of_drawn_ones_and_draw_nothing() -> None:
+def test_undrawn_networks_have_the_shapes_of_drawn_ones_and_draw_nothing(tmp_path: Path) -> None:
     config = EvaluatorConfig(words=5, movement_hidden=8, movement_width=8, motion_hidden=8, text_hidden=8)
     drawn = MatchingEvaluator(config).state_dict()
     before = torch.random.get_rng_state()
-    with SkipInitialisation():
+    save_file(drawn, tmp_path / "evaluator.safetensors")
+    with SkipInitialisation(tmp_path):
         network = MatchingEvaluator(config)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert first_misfit(network, drawn) is None
+
+
+@pytest.mark.parametrize("field", ["layers", "feed_forward", "vocabulary"])
+def test_networks_larger_than_their_weights_are_refused_while_they_are_built(
+    field: str, tmp_path: Path
+) -> None:
+    save_file({"weight": torch.zeros(50_000)}, tmp_path / "lamp.safetensors")
+    sizes = {"vocabulary": 100, "width": 8, "layers": 1, "heads": 2, "feed_forward": 8}
+    with SkipInitialisation(tmp_path):
+        QFormer(QFormerConfig(**{**sizes, "query_tokens": 4}))
+        with pytest.raises(ValueError, match=r"config\.json: describes larger networks"):
+            QFormer(QFormerConfig(**{**sizes, "query_tokens": 4, field: 10**9}))
+
+
+def test_heads_that_cannot_share_the_width_and_endless_blocks_are_refused() -> None:
+    with pytest.raises(ValueError, match="heads: expected a number that divides the width 8, found 3"):
+        PreNormBlock(8, 3, 8, 0.0)
+    with pytest.raises(ValueError, match="residual_blocks: expected 0 to 16, found 10000000"):
+        TokenizerConfig(residual_blocks=10**7)
