@@ -200,37 +200,6 @@ class Lamp(nn.Module):
         to_motion = F.cross_entropy(logits.T[rows], target, label_smoothing=smooth)
         return (to_text + to_motion) / 2
 
-    def matching(self, step: PretrainingStep) -> Tensor:
-        """Motion-text matching loss (MTM): each pair, a hard negative motion and a hard negative text."""
-        motion, pairs, similarities = step.motion, step.pairs, step.similarities.detach()
-        rows = distributed.rows_of_rank(len(similarities))
-        size = math.ceil(self.config.matching_share * len(pairs.clips))
-        allowed = negatives_allowed(distributed.gather(pairs.clips), distributed.gather(pairs.captions))
-        weights = similarities / self.temperature.detach()
-        # Drawn for the batch of all ranks, so that the number of ranks changes nothing.
-        wrong_motion, has_motion = draw_hard_negatives(weights.T, allowed.T, step.generator)
-        wrong_text, has_text = draw_hard_negatives(weights, allowed, step.generator)
-        wrong_motion, wrong_text = wrong_motion[rows][:size], wrong_text[rows][:size]
-        vectors, mask = motion.vectors[:size], motion.mask[:size]
-        own_ids, own_mask = pairs.text.ids[:size], pairs.text.mask[:size]
-        latents, motion_mask = _gathered(motion.vectors, motion.mask)
-        ids, text_mask = _gathered(pairs.text.ids, pairs.text.mask)
-        logits = self.matching_logits(
-            Context(
-                torch.cat([vectors, latents[wrong_motion], vectors]),
-                torch.cat([mask, motion_mask[wrong_motion], mask]),
-            ),
-            Text(
-                torch.cat([own_ids, own_ids, ids[wrong_text]]),
-                torch.cat([own_mask, own_mask, text_mask[wrong_text]]),
-            ),
-        )
-        target = torch.cat([torch.ones(size), torch.zeros(2 * size)]).long().to(logits.device)
-        has_motion, has_text = has_motion[rows][:size], has_text[rows][:size]
-        real = torch.cat([torch.ones_like(has_motion), has_motion, has_text])
-        loss = F.cross_entropy(logits, target, reduction="none")
-        return distributed.global_mean((loss * real).sum(), real.sum())
-
     def teacher_forced_logits(self, motion: Context, text: Text) -> tuple[Tensor, Tensor, Tensor]:
         """Query outputs (B, N, W), next-word logits (B, T - 1, V) and the next words (B, T - 1)."""
         ids = self._with_decoder_token(text.ids)
@@ -241,14 +210,6 @@ class Lamp(nn.Module):
     def word_logits(self, outputs: Tensor) -> Tensor:
         """Logits over the vocabulary (B, T, V) of text outputs; the weights are the word embeddings'."""
         return F.linear(self.word_transform(outputs), self.qformer.words.weight, self.word_bias).float()
-
-    def motion_generation(self, pairs: PretrainingBatch, words: Tensor) -> Tensor:
-        """Text-grounded motion generation loss (TGM): every query predicts the codes at its position."""
-        size = math.ceil(self.config.motion_generation_share * len(pairs.codes))
-        text = Text(pairs.text.ids[:size], pairs.text.mask[:size])
-        codes, mask = pairs.codes[:size], pairs.motion_mask[:size].repeat_interleave(self.config.codebooks, 1)
-        logits = self.code_logits(text, words[:size])[:, : codes.shape[1]]
-        return _smoothed_mean(logits, codes.masked_fill(~mask, IGNORED), self.config.label_smoothing)
 
     def code_logits(self, text: Text, words: Tensor) -> Tensor:
         """Logits (B, N * codebooks, codes) from a sentence and ``words``, the text transformer's output.
@@ -321,8 +282,35 @@ def _contrastive(step: PretrainingStep) -> Tensor:
 
 
 def _matching(step: PretrainingStep) -> Tensor:
-    """Motion-text matching (MTM)."""
-    return step.lamp.matching(step)
+    """Motion-text matching (MTM): each pair, a hard negative motion and a hard negative text."""
+    lamp, motion, pairs, similarities = step.lamp, step.motion, step.pairs, step.similarities.detach()
+    rows = distributed.rows_of_rank(len(similarities))
+    size = math.ceil(lamp.config.matching_share * len(pairs.clips))
+    allowed = negatives_allowed(distributed.gather(pairs.clips), distributed.gather(pairs.captions))
+    weights = similarities / lamp.temperature.detach()
+    # Drawn for the batch of all ranks, so that the number of ranks changes nothing.
+    wrong_motion, has_motion = draw_hard_negatives(weights.T, allowed.T, step.generator)
+    wrong_text, has_text = draw_hard_negatives(weights, allowed, step.generator)
+    wrong_motion, wrong_text = wrong_motion[rows][:size], wrong_text[rows][:size]
+    vectors, mask = motion.vectors[:size], motion.mask[:size]
+    own_ids, own_mask = pairs.text.ids[:size], pairs.text.mask[:size]
+    latents, motion_mask = _gathered(motion.vectors, motion.mask)
+    ids, text_mask = _gathered(pairs.text.ids, pairs.text.mask)
+    logits = lamp.matching_logits(
+        Context(
+            torch.cat([vectors, latents[wrong_motion], vectors]),
+            torch.cat([mask, motion_mask[wrong_motion], mask]),
+        ),
+        Text(
+            torch.cat([own_ids, own_ids, ids[wrong_text]]),
+            torch.cat([own_mask, own_mask, text_mask[wrong_text]]),
+        ),
+    )
+    target = torch.cat([torch.ones(size), torch.zeros(2 * size)]).long().to(logits.device)
+    has_motion, has_text = has_motion[rows][:size], has_text[rows][:size]
+    real = torch.cat([torch.ones_like(has_motion), has_motion, has_text])
+    loss = F.cross_entropy(logits, target, reduction="none")
+    return distributed.global_mean((loss * real).sum(), real.sum())
 
 
 def _text_generation(step: PretrainingStep) -> Tensor:
@@ -332,8 +320,13 @@ def _text_generation(step: PretrainingStep) -> Tensor:
 
 
 def _motion_generation(step: PretrainingStep) -> Tensor:
-    """Text-grounded motion generation (TGM)."""
-    return step.lamp.motion_generation(step.pairs, step.words[0])
+    """Text-grounded motion generation (TGM): every query predicts the codes at its position."""
+    lamp, pairs = step.lamp, step.pairs
+    size = math.ceil(lamp.config.motion_generation_share * len(pairs.codes))
+    text = Text(pairs.text.ids[:size], pairs.text.mask[:size])
+    codes, mask = pairs.codes[:size], pairs.motion_mask[:size].repeat_interleave(lamp.config.codebooks, 1)
+    logits = lamp.code_logits(text, step.words[0][:size])[:, : codes.shape[1]]
+    return _smoothed_mean(logits, codes.masked_fill(~mask, IGNORED), lamp.config.label_smoothing)
 
 
 def _paraphrase(step: PretrainingStep) -> Tensor | None:

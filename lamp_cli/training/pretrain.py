@@ -31,7 +31,7 @@ import torch
 from torch import nn
 
 from ..bundle.bundle import Bundle, build_networks, load_bundle, require_bundle_folder, save_bundle
-from ..bundle.config import BundleConfig, ModelConfig, Provenance, to_json
+from ..bundle.config import BundleConfig, ModelConfig, to_json
 from ..bundle.description import EXPERIMENT
 from ..bundle.sentence_encoder import load_sentence_encoder, parse_condition, with_condition
 from ..bundle.text_encoder import (
@@ -434,6 +434,7 @@ def _bundle(run: _Run, captioner: Captioner | None, results: dict[str, TrainingR
         # There is nobody to choose among several draws.
         assert model.generator is not None
         model = dataclasses.replace(model, generator=dataclasses.replace(model.generator, candidates=1))
+    stays = Origin.START_FROM in run.origins.values()
     config = BundleConfig(
         name=name,
         skeleton=corpus.skeleton.name,
@@ -441,7 +442,8 @@ def _bundle(run: _Run, captioner: Captioner | None, results: dict[str, TrainingR
         model=model,
         figures={stage: result.figures for stage, result in results.items()},
         steps={stage: result.step for stage, result in results.items()},
-        provenance=_provenance(run),
+        # Of imported weights that stay in the bundle: those of the bundle to start from.
+        provenance=None if run.start_from is None or not stays else run.start_from.bundle.config.provenance,
         lamp_reads_motions=reads_motions,
     )
     reworded = bool(pairs.reworded_share)
@@ -459,13 +461,6 @@ def _bundle(run: _Run, captioner: Captioner | None, results: dict[str, TrainingR
         None if captioner is None else captioner.eval(),
         summarise_sentences(run.lamp, pairs.vocabulary, training, validation, device),
     )
-
-
-def _provenance(run: _Run) -> Provenance | None:
-    """Of imported weights that stay in the bundle: those of the bundle to start from."""
-    if run.start_from is None or Origin.START_FROM not in run.origins.values():
-        return None
-    return run.start_from.bundle.config.provenance
 
 
 def _result_of(origin: Bundle | TrainedTokenizer, stage: str) -> TrainingResult:
