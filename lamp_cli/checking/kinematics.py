@@ -300,9 +300,8 @@ def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian smoothing along axis 0 (sigma in frames); ends are continued by point reflection."""
     radius = min(max(1, int(np.ceil(3 * sigma))), len(values) - 1)
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    before = 2 * values[:1] - values[radius:0:-1]
-    after = 2 * values[-1:] - values[-2 : -radius - 2 : -1]
-    padded = np.concatenate([before, values, after])
+    sides = [(radius, radius), *[(0, 0)] * (values.ndim - 1)]
+    padded = np.pad(values, sides, mode="reflect", reflect_type="odd")
     parts = [w * padded[k : k + len(values)] for k, w in enumerate(kernel / kernel.sum())]
     return np.sum(parts, axis=0)
 

@@ -54,11 +54,16 @@ class Hit:
 
     def cut(self, reading: Reading = AS_STORED) -> Motion:
         """The moment itself, its file read as ``reading`` says; ``text`` is the caption beside the file."""
+        motion = self.whole_take(reading)
+        first, last = (round(seconds * motion.fps) for seconds in (self.start, self.end))
+        return replace(motion[first : last + 1], text=caption_beside(self.path, self.start, self.end))
+
+    def whole_take(self, reading: Reading) -> Motion:
+        """The motion that the moment is of."""
         motion = next(motion for take, motion in load_takes(self.path, reading) if take == self.take)
         if isinstance(motion, ValueError):
             raise motion
-        first, last = (round(seconds * motion.fps) for seconds in (self.start, self.end))
-        return replace(motion[first : last + 1], text=caption_beside(self.path, self.start, self.end))
+        return motion
 
 
 @dataclass(frozen=True)
@@ -219,8 +224,5 @@ def joints_of_hit(bundle: Bundle, hit: Hit, reading: Reading = AS_STORED) -> np.
 
     ``reading`` is how the library was read.
     """
-    motion = next(motion for take, motion in load_takes(hit.path, reading) if take == hit.take)
-    if isinstance(motion, ValueError):
-        raise motion
     rate = bundle.skeleton.fps
-    return motion.joints_at(rate)[round(hit.start * rate) : round(hit.end * rate) + 1]
+    return hit.whole_take(reading).joints_at(rate)[round(hit.start * rate) : round(hit.end * rate) + 1]

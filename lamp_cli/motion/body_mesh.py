@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -45,15 +45,11 @@ def body_mesh(offsets: np.ndarray, skeleton: Skeleton) -> BodyMesh:
     joints = forward(at_rest, np.zeros((1, 3)), offsets, skeleton)[0]
     size = body_size(np.linalg.norm(offsets, axis=-1), skeleton)
     meshes = [_part_mesh(part, joints, size, skeleton) for part in body_parts(skeleton)]
-    begin = np.cumsum([0, *(len(mesh.positions) for mesh in meshes)])
-    return BodyMesh(
-        np.concatenate([mesh.positions for mesh in meshes]),
-        np.concatenate([mesh.normals for mesh in meshes]),
-        np.concatenate([mesh.tones for mesh in meshes]),
-        np.concatenate([mesh.carriers for mesh in meshes]),
-        np.concatenate([mesh.shares for mesh in meshes]),
-        np.concatenate([mesh.triangles + first for mesh, first in zip(meshes, begin[:-1], strict=True)]),
-    )
+    begin = np.cumsum([0, *(len(mesh.positions) for mesh in meshes[:-1])])
+    numbered = [
+        replace(mesh, triangles=mesh.triangles + first) for mesh, first in zip(meshes, begin, strict=True)
+    ]
+    return BodyMesh(*(np.concatenate([getattr(m, f.name) for m in numbered]) for f in fields(BodyMesh)))
 
 
 def _part_mesh(part: RoundCone | Ellipsoid, joints: np.ndarray, size: float, skeleton: Skeleton) -> BodyMesh:

@@ -7,6 +7,7 @@ no more: a head that shakes or a hand that turns in the wrist is not seen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -215,9 +216,14 @@ def rest_axes(part: RoundCone | Ellipsoid, size: float) -> np.ndarray:
 
 def _mirrored(part: RoundCone | Ellipsoid) -> RoundCone | Ellipsoid:
     tone = {"left": "right"}.get(part.tone, part.tone)
+    mirrored = replace(_with_places(part, _mirrored_place), tone=tone)
+    return mirrored if isinstance(mirrored, RoundCone) else replace(mirrored, yaw=-mirrored.yaw)
+
+
+def _with_places(part: RoundCone | Ellipsoid, changed: Callable[[Place], Place]) -> RoundCone | Ellipsoid:
     if isinstance(part, RoundCone):
-        return replace(part, start=_mirrored_place(part.start), end=_mirrored_place(part.end), tone=tone)
-    return replace(part, centre=_mirrored_place(part.centre), tone=tone, yaw=-part.yaw)
+        return replace(part, start=changed(part.start), end=changed(part.end))
+    return replace(part, centre=changed(part.centre))
 
 
 def _mirrored_place(place: Place) -> Place:
@@ -227,12 +233,9 @@ def _mirrored_place(place: Place) -> Place:
 
 def _on_joints_of(part: RoundCone | Ellipsoid, skeleton: Skeleton) -> RoundCone | Ellipsoid:
     """A part on the joints of a skeleton, which calls the tips of feet toes or feet."""
-    if isinstance(part, RoundCone):
-        return replace(part, start=_renamed(part.start, skeleton), end=_renamed(part.end, skeleton))
-    return replace(part, centre=_renamed(part.centre, skeleton))
 
+    def renamed(place: Place) -> Place:
+        known = place.joint in skeleton.joint_names
+        return place if known else replace(place, joint=place.joint.replace("_toe", "_foot"))
 
-def _renamed(place: Place, skeleton: Skeleton) -> Place:
-    if place.joint in skeleton.joint_names:
-        return place
-    return replace(place, joint=place.joint.replace("_toe", "_foot"))
+    return _with_places(part, renamed)

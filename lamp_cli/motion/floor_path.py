@@ -191,7 +191,6 @@ def _rounded(points: np.ndarray) -> np.ndarray:
 def gaussian_line(values: np.ndarray, sigma: float) -> np.ndarray:
     """Numbers (T,) after a Gaussian; beyond the ends they go on as mirrored at the end points."""
     reach = min(int(4 * sigma + 0.5), len(values) - 1)
-    before = 2 * values[0] - values[1 : reach + 1][::-1]
-    after = 2 * values[-1] - values[-reach - 1 : -1][::-1]
+    padded = np.pad(values, reach, mode="reflect", reflect_type="odd")
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    return np.convolve(np.concatenate([before, values, after]), kernel / kernel.sum(), "valid")
+    return np.convolve(padded, kernel / kernel.sum(), "valid")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..data.batches import batched
 from ..data.captions import Caption
 from ..inference.embed import similarity
 from ..metrics.bertscore import TokenEncoder, sentence_embeddings
@@ -56,8 +57,7 @@ def similarities(evaluator: Evaluator, pool: RetrievalPool, bar: ProgressBar = n
     texts = evaluator.text_embeddings(pool.captions)
     rows = []
     with bar(len(pool.features), "embedding for retrieval") as advance:
-        for begin in range(0, len(pool.features), CHUNK):
-            part = pool.features[begin : begin + CHUNK]
+        for part in batched(pool.features, CHUNK):
             rows.append(similarity(evaluator.query_embeddings(part), texts))
             advance(len(part), "")
     return np.concatenate(rows).T
