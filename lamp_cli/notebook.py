@@ -26,7 +26,7 @@ from .inference.generate import generate as generate_motions
 from .inference.retrieve import Hit, find, rank_texts, warn_of
 from .inference.timeline import prompt_of_timeline
 from .model.decoding import DecodingOptions
-from .model.generator import SamplingOptions
+from .model.sampling import SamplingOptions
 from .motion.motion import Motion
 from .scoring.checked_generation import MOST_DRAWS, generate_checked
 from .scoring.figures import BERTSCORE, CAPTIONS, OF_MOTIONS, Report, ScoreOptions

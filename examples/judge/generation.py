@@ -60,7 +60,7 @@ def generations(options: argparse.Namespace, asked: Sequence[Asked], seed: int) 
     from lamp_cli.bundle.bundle import load_bundle
     from lamp_cli.cli.common import device_option
     from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
-    from lamp_cli.model.generator import SamplingOptions
+    from lamp_cli.model.sampling import SamplingOptions
     from lamp_cli.scoring.checked_generation import generate_checked
 
     loaded = load_bundle(options.bundle, device_option(options.device))

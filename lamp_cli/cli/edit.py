@@ -115,7 +115,7 @@ def edit_command(
     from ..bundle.bundle import load_bundle
     from ..inference.edit import EditOptions, SpanOptions
     from ..inference.familiarity import remarks_on
-    from ..model.generator import SamplingOptions
+    from ..model.sampling import SamplingOptions
 
     span = SpanOptions(between, before, after, _times(keep), length)
     bundle = load_bundle(model, device_option(device))

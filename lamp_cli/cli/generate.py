@@ -170,7 +170,7 @@ def generate_command(
     from ..inference.direct import directed
     from ..inference.familiarity import remarks_on
     from ..inference.generate import GenerateOptions
-    from ..model.generator import SamplingOptions
+    from ..model.sampling import SamplingOptions
 
     bundle = load_bundle(model, device_option(device))
     lengths = [_frames(each, bundle.config.fps, "--seconds") for each in seconds or []] or frames or []

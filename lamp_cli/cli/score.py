@@ -383,7 +383,7 @@ def _generating(
     precision: str,
 ) -> ScoreOptions:
     from ..inference.generate import GenerateOptions
-    from ..model.generator import SamplingOptions
+    from ..model.sampling import SamplingOptions
 
     generation = GenerateOptions(0, 1, SamplingOptions(*sampling), not raw, candidates, precision)
     return replace(options, generation=generation)

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from ..bundle.bundle import Bundle
-from ..model.generator import Condition, GeneratorConfig, SamplingOptions, sample
+from ..model.generator import Condition, GeneratorConfig
 from ..model.known_codes import UNKNOWN
+from ..model.sampling import SamplingOptions, sample
 from ..model.text_to_motion import TextToMotion
 from ..motion.clean_up import clean_up
 from ..motion.gap import DrawnFrames, Gap, fill_gap, seam_errors

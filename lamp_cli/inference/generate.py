@@ -20,9 +20,10 @@ from torch import Tensor
 
 from ..bundle.bundle import Bundle
 from ..data.batches import batched
-from ..model.generator import GeneratorConfig, SamplingOptions, sample
+from ..model.generator import GeneratorConfig
 from ..model.lamp import motion_text_similarity
 from ..model.qformer import Text
+from ..model.sampling import SamplingOptions, sample
 from ..model.text_to_motion import TextToMotion
 from ..motion.clean_up import clean_up
 from ..motion.motion import Motion, MotionPart

@@ -20,7 +20,7 @@ from motionmcp.schemas import GenerateRequest, ModelOption, Options, Uncondition
 from ..bundle.bundle import Bundle
 from ..inference.familiarity import remarks_on
 from ..inference.generate import GenerateOptions, Prompt, frames_range
-from ..model.generator import SamplingOptions
+from ..model.sampling import SamplingOptions
 from ..motion.motion import Motion
 from ..motion.retarget import Rig, retargeted
 from ..motion.skeleton import HUMANML3D

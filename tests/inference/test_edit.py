@@ -11,8 +11,8 @@ import torch
 from lamp_cli.bundle.bundle import Bundle, load_bundle
 from lamp_cli.inference import edit as module
 from lamp_cli.inference.edit import EditOptions, SpanOptions, edit
-from lamp_cli.model.generator import SamplingOptions, sample
 from lamp_cli.model.known_codes import UNKNOWN
+from lamp_cli.model.sampling import SamplingOptions, sample
 from lamp_cli.motion.gap import Gap
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.representation import joints_to_features

@@ -22,7 +22,8 @@ from lamp_cli.inference.generate import (
     generate,
     in_pieces,
 )
-from lamp_cli.model.generator import GeneratorConfig, SamplingOptions, sample
+from lamp_cli.model.generator import GeneratorConfig
+from lamp_cli.model.sampling import SamplingOptions, sample
 from lamp_cli.motion.motion import Motion
 
 SENTENCES = ("a person walks", "someone jumps twice", "he waves with the left hand")

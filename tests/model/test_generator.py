@@ -15,13 +15,12 @@ from lamp_cli.model.generator import (
     GeneratorConfig,
     MaskedGenerator,
     Packing,
-    SamplingOptions,
     corrupt,
     generator_loss,
     masked_share,
-    sample,
 )
 from lamp_cli.model.length import LengthConfig, LengthHead
+from lamp_cli.model.sampling import SamplingOptions, sample
 
 SMALL = GeneratorConfig(
     codes=12, condition_width=6, width=32, layers=2, heads=4, feed_forward=64, max_tokens=10, dropout=0.0

@@ -7,15 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lamp_cli.model.generator import (
-    Condition,
-    GeneratorConfig,
-    MaskedGenerator,
-    SamplingOptions,
-    corrupt,
-    sample,
-)
+from lamp_cli.model.generator import Condition, GeneratorConfig, MaskedGenerator, corrupt
 from lamp_cli.model.known_codes import UNKNOWN, draw_known, know_all_but
+from lamp_cli.model.sampling import SamplingOptions, sample
 
 SMALL = GeneratorConfig(
     codes=8,

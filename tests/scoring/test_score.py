@@ -22,7 +22,7 @@ from lamp_cli.inference.generate import GenerateOptions
 from lamp_cli.metrics.bertscore import FIELD, TokenStates
 from lamp_cli.metrics.captioning import MOTION_GPT, RAW, TM2T
 from lamp_cli.metrics.measurement import GENERATED, GROUND_TRUTH, SHUFFLED, Measurement
-from lamp_cli.model.generator import SamplingOptions
+from lamp_cli.model.sampling import SamplingOptions
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT

@@ -19,7 +19,7 @@ from motionmcp.trajectory import fk_positions
 
 from lamp_cli.bundle.bundle import Bundle, load_bundle
 from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
-from lamp_cli.model.generator import SamplingOptions
+from lamp_cli.model.sampling import SamplingOptions
 from lamp_cli.motion.joint_rotations import joint_rotations
 from lamp_cli.motion.retarget import reference_offsets
 from lamp_cli.motion.skeleton import HUMANML3D, KIT

@@ -9,9 +9,9 @@ from torch import Tensor
 from ...data.batches import MotionBatch, PairSampler
 from ...inference.embed import encode_condition, tokenize
 from ...model import distributed
-from ...model.generator import SamplingOptions, sample
 from ...model.lamp import Lamp
 from ...model.qformer import Text
+from ...model.sampling import SamplingOptions, sample
 from ...model.text_to_motion import TextToMotion
 from ...model.tokenizer import MotionTokenizer
 from ...motion.clip_length import LONGEST_CLIP
