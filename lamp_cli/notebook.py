@@ -108,7 +108,7 @@ class Model:
         seed: all randomness is drawn from it; drawn itself when None, and named in ``motion.source``.
         seconds: length; None with ``frames`` None: predicted. A list has one for each sentence.
         frames: length at the model's rate, as ``seconds``.
-        candidates: draws per motion; the one nearest to its sentence is kept. None: the model's own.
+        candidates: draws per motion, of which the best is kept. None: the model's own number.
         guidance: classifier-free guidance scale, the paper's alpha plus one; None for the model's own.
         steps: decoding rounds.
         temperature: 0 takes the likeliest codes.
@@ -190,7 +190,7 @@ class Model:
         length: seconds that are drawn ``between``, if not as many as there were.
         samples: results; None gives one, a number a list.
         seed: all randomness is drawn from it; drawn itself when None, and named in ``source``.
-        candidates: draws; the one that fits the sentence and both sides best is kept. None: the model's own.
+        candidates: draws, of which the best is kept. None: the model's own number.
         guidance: classifier-free guidance scale; None for the model's own.
         steps: decoding rounds.
         temperature: 0 takes the likeliest codes.

@@ -241,7 +241,7 @@ def test_scores_are_those_of_the_command_line(model: lamp.Model, folder: Path, t
     chosen = model.generate("a person jumps", seed=7, candidates=16)
     made = model.score([chosen], ["mm-dist"], seed=3).measurements
     assert {(m.subject, m.protocol) for m in made} == {
-        ("generated", "given pairs, best of 16 by LaMP, mean query token")
+        ("generated", "given pairs, best of 16 by check and LaMP, mean query token")
     }
     alone = model.score([clips[0]], ["physics"], seed=3)
     assert [m.value for m in alone.measurements] == [

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..files.load import load_motion
 from ..motion.motion import Motion, MotionPart
 from ..motion.skeleton import HUMANML3D
@@ -27,6 +29,8 @@ from .speed import judges_speed, speed_asked, speed_verdict
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 # Shortest motion that the checks take, frames at 20 fps.
 LEAST_FRAMES = 8
+# Between the actions of a clause that names several in a row.
+IN_A_ROW = ", then "
 # Longest motion that is searched for actions in a row, frames at 20 fps.
 MOST_FRAMES = 400
 # A kick of any kind lifts one ankle farther than this over the other, metres.
@@ -35,7 +39,9 @@ LEAST_KICK = 0.15
 NEGATIONS = re.compile(r"\b(?:not|never|without|no|nobody|nothing|neither|instead)\b|n't\b", re.I)
 # Who picks something up from a table does not bend: of that the check of picking up knows nothing.
 _FLOOR = re.compile(r"\b(?:floor|ground|bends?|bending|down)\b", re.I)
-AT_ONCE = re.compile(r"\b(?:while|as|whilst|with|during|simultaneously)\b", re.I)
+# With a limb an action is done, with anything else two things are done at once.
+_LIMB = r"(?:\w+\s+){0,2}(?:hands?|arms?|fists?|legs?|foot|feet|knees?)\b"
+AT_ONCE = re.compile(rf"\b(?:while|as|whilst|with(?!\s+{_LIMB})|during|simultaneously)\b", re.I)
 _TO_A_SIDE = ("sidestep", "sideways", "turn", "spin", "curve", "circle")
 _TURNING = {"clockwise": "right", "counterclockwise": "left"}
 # Actions whose checks tell limbs' sides, and those whose checks count, both at least 95 % on made-up clips;
@@ -151,6 +157,20 @@ def check(motion: Motion | str | Path, text: str | None = None) -> Checked:
     if not text.strip():
         raise ValueError("an empty sentence; expected what the motion should show")
     return check_joints(_kinematics(motion), text)
+
+
+def undone(joints: np.ndarray, text: str) -> int | None:
+    """How many clauses of a sentence joints (T, 22, 3) at 20 fps do not do; None where none is judged.
+
+    To choose between draws of one sentence: the checks of all actions answer, also of those for which no
+    verdict is given because theirs agree too seldom with real takes.
+    """
+    if len(joints) < LEAST_FRAMES:
+        return None
+    judged = [c for c in check_joints(Kinematics.of(joints), text, CHECKS).clauses if c.judged]
+    # Of actions in a row that are not found together, one clause names them all.
+    missing = [1 + clause.asked.count(IN_A_ROW) for clause in judged if clause.verdict != YES]
+    return sum(missing) if judged else None
 
 
 def _check_parts(m: Kinematics, parts: Sequence[MotionPart], fps: float) -> Checked:
@@ -352,7 +372,7 @@ def _in_a_row(m: Kinematics, parts: Collection[Claim], answered: Collection[str]
     if not outcome.ok:
         # Of what happens between the parts a sentence tells nothing: not found is not yet not done.
         reason = outcome.reason.removeprefix("sequence: ")
-        return [CheckedClause(", then ".join(names), UNKNOWN, reason=reason)]
+        return [CheckedClause(IN_A_ROW.join(names), UNKNOWN, reason=reason)]
     found, start = [], 0
     for name, told_of_it, end in zip(names, asked, outcome.cuts, strict=True):
         found.append(_clause(m.cut(start, end), name, YES, start=start))

@@ -76,8 +76,8 @@ def edit_command(
         typer.Option(
             min=1,
             max=100,
-            help="Draws, of which the one that fits the sentence and both sides best is kept; the model's "
-            "own number when not given, 16 for lamp-mini.",
+            help="Draws, of which the one is kept that does most of the sentence, by lamp check, and fits it "
+            "and both sides best; the model's own number when not given, 16 for lamp-mini.",
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,

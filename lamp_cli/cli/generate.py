@@ -106,8 +106,8 @@ def generate_command(
         typer.Option(
             min=1,
             max=100,
-            help="Draws per motion, of which the one nearest to its sentence is kept; the model's own "
-            "number when not given, 16 for lamp-mini.",
+            help="Draws per motion, of which the one is kept that does most of its sentence, by lamp check, "
+            "and is nearest to it; the model's own number when not given, 16 for lamp-mini.",
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,

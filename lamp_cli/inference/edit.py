@@ -26,8 +26,9 @@ from ..motion.gap import DrawnFrames, Gap, fill_gap, seam_errors
 from ..motion.motion import Motion, MotionPart
 from ..motion.representation import features_to_joints, joints_to_features, retarget
 from ..motion.transform import at_times
+from .candidates import best_candidates, embedded_rows, fits, undone_of
 from .embed import encode_condition, require_motion_side
-from .generate import embedded_rows, fits, random_stream, require_possible, text_to_motion_of
+from .generate import random_stream, require_possible, text_to_motion_of
 from .precision import FP32, in_precision
 from .spelling import as_read
 
@@ -46,8 +47,8 @@ class EditOptions:
     seed: all randomness is drawn from it.
     samples: results.
     sampling: steps, guidance and temperature of the generator.
-    candidates: draws, of which the one is kept that fits the sentence and meets both sides best; None is the
-        generator's own number.
+    candidates: draws, of which the one is kept that does most of the sentence, as the check of joints sees
+        it, and of those the one that fits it and meets both sides best; None is the generator's own number.
     precision: of the generator: fp32, or bf16 where the device has it.
     context_tokens: on each side of the span, which the generator is told.
 
@@ -322,6 +323,8 @@ def _best(bundle: Bundle, motion: Motion, gap: Gap, window: _Window, codes: Tens
     drawn = [DrawnFrames(features_to_joints(each, bundle.skeleton), first, count) for each in made]
     errors = np.array([seam_errors(motion.joints, each, gap, motion.skeleton, motion.fps) for each in drawn])
     costs = errors @ [PLACE_WEIGHT, HEADING_WEIGHT, POSE_WEIGHT]
-    best = int(np.argmax(score.numpy() - costs))
+    frames = [each.joints[first : first + count] for each in drawn]
+    left = undone_of(bundle.skeleton, frames, [text] * len(drawn))
+    [best] = best_candidates(left, score - torch.from_numpy(costs), len(drawn))
     cleaned = clean_up(drawn[best].joints, made[best][:, -4:], bundle.skeleton)
     return replace(drawn[best], joints=cleaned)

@@ -21,20 +21,20 @@ from torch import Tensor
 from ..bundle.bundle import Bundle
 from ..data.batches import batched
 from ..model.generator import GeneratorConfig
-from ..model.lamp import motion_text_similarity
-from ..model.qformer import Text
 from ..model.sampling import SamplingOptions, sample
 from ..model.text_to_motion import TextToMotion
 from ..motion.clean_up import clean_up
 from ..motion.motion import Motion, MotionPart
 from ..motion.representation import features_to_joints
 from . import BATCH_SIZE
-from .embed import encode_condition, encode_text, require_motion_side
+from .candidates import best_candidates, embedded_rows, fits, undone_of
+from .embed import encode_condition, require_motion_side
 from .precision import FP32, in_precision
+from .sequence import sentences_in_a_row
 from .spelling import as_read
 
-# Weight of a sentence's log-likelihood given the motion; the contrastive logit has the weight 1.
-LIKELIHOOD_SHARE = 1 / 3
+# Of a sentence of several actions that is to be of a given length no part is shorter.
+LEAST_PART_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,10 @@ class GenerateOptions:
     samples: motions per prompt.
     sampling: steps, guidance and temperature of the generator.
     clean_up: hold planted feet, bone lengths and the floor in the joints; features stay the network's.
-    candidates: draws per motion, of which the one that LaMP finds nearest to its sentence is kept; 1, the
-        paper's way, keeps whatever is drawn; None is the generator's own number.
+    candidates: draws per motion, of which the one is kept that does most of what its sentence asks for, as
+        the check of joints sees it, and of those the one that LaMP finds nearest to the sentence. Where none
+        does all of a sentence of several actions, they are made one after the other, should that do more.
+        1, the paper's way, keeps whatever is drawn; None is the generator's own number.
     precision: of the generator, which takes most of the time: fp32, or bf16 where the device has it.
     context_tokens: of the part before, from which the next part of a motion goes on. More of them hold
         lamp-mini in what it did: of the 27 later parts of ``examples/judge/joints/parts.jsonl`` 26 do what is
@@ -118,6 +120,20 @@ class Draw:
 
     prompt: Prompt
     sample: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The candidate that was kept.
+
+    codes: (N,).
+    features: normalised, (T, C).
+    undone: clauses of its sentence that the check of joints does not find done; None: nothing was checked.
+    """
+
+    codes: Tensor
+    features: Tensor
+    undone: int | None
 
 
 def draws_of(prompts: Sequence[Prompt], samples: int) -> list[Draw]:
@@ -249,9 +265,37 @@ def _check_part(bundle: Bundle, prompt: Prompt, context: int) -> None:
 
 def _generate_batch(bundle: Bundle, draws: Sequence[Draw], options: GenerateOptions) -> Iterator[Motion]:
     streams = [stream for draw in draws for stream in _streams(bundle, draw, 1, options)]
-    made = _best_of_candidates(bundle, [draw.prompt for draw in draws], streams, options)
-    for draw, (_, features) in zip(draws, made, strict=True):
-        yield _motion(bundle, draw, features, options)
+    kept = _best_of_candidates(bundle, [draw.prompt for draw in draws], streams, options)
+    for draw, one in zip(draws, kept, strict=True):
+        in_a_row = _generate_in_a_row(bundle, draw, options, one.undone) if one.undone else None
+        yield in_a_row or _motion(bundle, draw, one.features, options)
+
+
+def _generate_in_a_row(bundle: Bundle, draw: Draw, options: GenerateOptions, most: int) -> Motion | None:
+    """The motion of a sentence of several actions, one made after the other; None unless it does more of it.
+
+    ``most``: what the motion that was made of the sentence as a whole leaves undone.
+    """
+    [sentence] = as_read(bundle, [draw.prompt.text])
+    parts = _divided(bundle, draw.prompt, sentences_in_a_row(sentence))
+    if parts is None:
+        return None
+    motion = _generate_parts(bundle, replace(draw, prompt=parts), options)
+    [left] = undone_of(bundle.skeleton, [motion.joints], [sentence])
+    return replace(motion, text=draw.prompt.text) if left is not None and left < most else None
+
+
+def _divided(bundle: Bundle, prompt: Prompt, sentences: Sequence[str]) -> Prompt | None:
+    """A prompt with a part for each sentence, as long together; None where parts would be too short."""
+    counts: list[int | None] = [None] * len(sentences)
+    if prompt.frames is not None:
+        step = bundle.tokenizer.config.frames_per_token
+        each = prompt.frames // len(sentences) // step * step
+        counts = [*[each] * (len(sentences) - 1), prompt.frames - each * (len(sentences) - 1)]
+        if each < LEAST_PART_SECONDS * bundle.config.fps:
+            return None
+    parts = [replace(prompt, text=t, frames=n) for t, n in zip(sentences, counts, strict=True)]
+    return replace(parts[0], then=tuple(parts[1:])) if len(parts) > 1 else None
 
 
 @torch.no_grad()
@@ -266,11 +310,11 @@ def _generate_parts(bundle: Bundle, draw: Draw, options: GenerateOptions) -> Mot
         known = codes[max(0, len(codes) - context * codebooks) :]
         own = _options_of(prompt, options)
         streams = _streams(bundle, draw, number, own)
-        [(drawn, features)] = _best_of_candidates(bundle, [prompt], streams, own, known)
+        [kept] = _best_of_candidates(bundle, [prompt], streams, own, known)
         start = step * len(codes) // codebooks
-        codes = torch.cat([codes, drawn])
+        codes = torch.cat([codes, kept.codes])
         last = number == len(draw.prompt.parts)
-        end = start + len(features) if last else step * len(codes) // codebooks
+        end = start + len(kept.features) if last else step * len(codes) // codebooks
         if prompt.goes_on:
             start = parts.pop().start
         parts.append(MotionPart(prompt.text, start, end))
@@ -286,15 +330,16 @@ def _best_of_candidates(
     streams: Sequence[torch.Generator],
     options: GenerateOptions,
     known: Tensor | None = None,
-) -> list[tuple[Tensor, Tensor]]:
-    """Codes (N,) and normalised features (T, C) of each prompt's best candidate.
+) -> list[Kept]:
+    """Each prompt's best candidate.
 
     ``streams`` has one generator for every candidate, a prompt's following each other. ``known`` (K,) are
     codes that come before; what is made, and judged, is what follows them.
     """
     assert options.candidates is not None
     known = None if known is None or not len(known) else known
-    before = 0 if known is None else len(known) // bundle.tokenizer.config.codebooks
+    codebooks = bundle.tokenizer.config.codebooks
+    before = 0 if known is None else len(known) // codebooks
     rows = [prompt for prompt in prompts for _ in range(options.candidates)]
     read_as = dict(zip(written := [p.text for p in prompts], as_read(bundle, written), strict=True))
     sentences = list(dict.fromkeys(read_as.values()))
@@ -320,16 +365,19 @@ def _best_of_candidates(
         )
     step = bundle.tokenizer.config.frames_per_token
     features = bundle.tokenizer.decode(codes, before + tokens).float()[:, step * before :]
+    counts = tokens.tolist()
+    frames = [row.frames or step * count for row, count in zip(rows, counts, strict=True)]
+    own = [one[:n] for one, n in zip(features, frames, strict=True)]
     chosen = list(range(len(rows)))
+    left: list[int | None] = [None] * len(rows)
     if options.candidates > 1:
-        embedded = embedded_rows(bundle, sentences, sentence_of_row)
-        chosen = _best_candidates(bundle, embedded, features, tokens, options.candidates)
-    found = []
-    for row in chosen:
-        count, begin = int(tokens[row]), before * bundle.tokenizer.config.codebooks
-        own = codes[row, begin : begin + count * bundle.tokenizer.config.codebooks]
-        found.append((own, features[row, : rows[row].frames or count * step]))
-    return found
+        made = [bundle.statistics.denormalise(one.cpu().numpy()) for one in own]
+        joints = [features_to_joints(one, bundle.skeleton) for one in made]
+        left = undone_of(bundle.skeleton, joints, [read_as[row.text] for row in rows])
+        fit = fits(bundle, embedded_rows(bundle, sentences, sentence_of_row), features, tokens)
+        chosen = best_candidates(left, fit, options.candidates)
+    begin = before * codebooks
+    return [Kept(codes[n, begin : begin + counts[n] * codebooks], own[n], left[n]) for n in chosen]
 
 
 def _motion(bundle: Bundle, draw: Draw, normalised: Tensor, options: GenerateOptions) -> Motion:
@@ -347,50 +395,6 @@ def _motion(bundle: Bundle, draw: Draw, normalised: Tensor, options: GenerateOpt
         text=draw.prompt.sentence,
         candidates=options.candidates,
     )
-
-
-@dataclass(frozen=True)
-class EmbeddedText:
-    """Each row's sentence, and its unit vector (B, E) in the space it shares with motions."""
-
-    text: Text
-    embedding: Tensor
-
-
-def embedded_rows(bundle: Bundle, sentences: Sequence[str], sentence_of_row: Tensor) -> EmbeddedText:
-    """The sentence of every row, each of the distinct ``sentences`` embedded once."""
-    text = encode_text(bundle.vocabulary, sentences, bundle.lamp.config.qformer.text_tokens, bundle.device)
-    rows = Text(text.ids[sentence_of_row], text.mask[sentence_of_row])
-    return EmbeddedText(rows, bundle.lamp.embed_text(text)[sentence_of_row])
-
-
-def _best_candidates(
-    bundle: Bundle, sentences: EmbeddedText, features: Tensor, tokens: Tensor, candidates: int
-) -> list[int]:
-    """Of every ``candidates`` consecutive rows the one whose motion fits its sentence best."""
-    best = fits(bundle, sentences, features, tokens).unflatten(0, (-1, candidates)).argmax(1)
-    return (best + candidates * torch.arange(len(best), device=best.device)).tolist()
-
-
-def fits(bundle: Bundle, sentences: EmbeddedText, features: Tensor, tokens: Tensor) -> Tensor:
-    """How well each row's motion fits its sentence (B,), as LaMP finds.
-
-    ``features`` (B, T, C) are normalised. The fit is the contrastive logit, which is about the sentence as a
-    whole, plus a share of the sentence's log-likelihood given the motion, which is about every word, where
-    LaMP was trained for text generation.
-    """
-    lengths = tokens * bundle.tokenizer.config.frames_per_token
-    mask = torch.arange(features.shape[1] // bundle.tokenizer.config.frames_per_token, device=tokens.device)
-    motion = bundle.lamp.motion_context(bundle.tokenizer.latents(features, lengths), mask < tokens[:, None])
-    lamp = bundle.lamp
-    queries, likelihood = lamp.log_likelihood(motion, sentences.text)
-    fit = (
-        motion_text_similarity(lamp.project_queries(queries), sentences.embedding).diagonal()
-        / lamp.temperature
-    )
-    if lamp.config.trains("text_generation"):
-        fit = fit + LIKELIHOOD_SHARE * likelihood
-    return fit
 
 
 def _token_counts(bundle: Bundle, frames: Sequence[int | None], predicted: Tensor | None) -> Tensor:

@@ -48,8 +48,8 @@ class GeneratorConfig:
     known_share: share of the clips in training of which some codes are told beforehand, so that a motion's
         span, its start or its end can be drawn to fit the rest (not in the paper); 0: only codes that come
         before the drawn ones can be known.
-    candidates: draws per motion unless another number is asked for; of several, LaMP keeps the one that it
-        finds nearest to the sentence (not in the paper).
+    candidates: draws per motion unless another number is asked for; of several, the one is kept that does
+        most of the sentence by the check of joints, and of those LaMP's nearest (not in the paper).
 
     Raises ``ValueError`` for a guidance that is not finite, no candidate, or a share outside 0..1.
     """

@@ -237,14 +237,14 @@ def generate_for(
 def origin_of(motions: Iterable[Motion]) -> MotionOrigin:
     """Who made given motions, as far as they say it: a model, and how many draws it chose from."""
     found = {motion.candidates for motion in motions}
-    label = chosen_by_lamp(max((count for count in found if count is not None), default=1))
+    label = chosen_of_draws(max((count for count in found if count is not None), default=1))
     some = "some " if label and len(found) > 1 else ""
     return MotionOrigin(GIVEN if None in found else GENERATED, some + label)
 
 
-def chosen_by_lamp(candidates: int) -> str:
-    """How protocols say that LaMP itself kept the best of some draws."""
-    return f"best of {candidates} by LaMP" if candidates > 1 else ""
+def chosen_of_draws(candidates: int) -> str:
+    """How protocols say that the check of joints and LaMP itself kept the best of some draws."""
+    return f"best of {candidates} by check and LaMP" if candidates > 1 else ""
 
 
 def generated_origin(options: GenerateOptions, delivered: bool) -> MotionOrigin:
@@ -253,7 +253,7 @@ def generated_origin(options: GenerateOptions, delivered: bool) -> MotionOrigin:
     ``delivered`` for motions as people get them, which are cleaned up unless the options say otherwise.
     """
     default, sampling = GenerateOptions(), options.sampling
-    parts = [chosen_by_lamp(options.candidates or 1)]
+    parts = [chosen_of_draws(options.candidates or 1)]
     if sampling.guidance is not None:
         parts.append(f"guidance {sampling.guidance:g}")
     if sampling.steps != default.sampling.steps:

@@ -110,7 +110,7 @@ def test_generated_motions_are_scored_down_the_pipe(work: Path, tmp_path: Path) 
     bare = "".join(json.dumps({key: row[key] for key in keys}) + "\n" for row in delivered)
     assert all(Path(row["features"]).exists() for row in delivered)
     assert lamp(*words, stdin=bare).stdout == done.stdout
-    assert {r["protocol"].rpartition(", ")[2] for r in done.rows} == {"best of 16 by LaMP"}
+    assert {r["protocol"].rpartition(", ")[2] for r in done.rows} == {"best of 16 by check and LaMP"}
     # A caption that came down the pipe is taken, and no captioner is needed.
     described = lamp("caption", "--model", work / "tiny", stdin=made.stdout)
     words = ["score", "--bertscore", "--seed", "1", "--bertscore-encoder", "lamp"]

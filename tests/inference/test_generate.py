@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from lamp_cli.bundle.bundle import Bundle, find_bundle, load_bundle, read_config
+from lamp_cli.inference.candidates import LIKELIHOOD_SHARE
 from lamp_cli.inference.embed import embed_motions, embed_texts, encode_text, motion_context, similarity
 from lamp_cli.inference.familiarity import remarks_on
 from lamp_cli.inference.generate import (
-    LIKELIHOOD_SHARE,
     GenerateOptions,
     Prompt,
     check_prompt,
@@ -189,7 +189,7 @@ def test_the_likelihood_has_a_part_only_where_sentences_were_to_be_generated(
     without = dataclasses.replace(loaded, lamp=untaught)
     kept = {}
     for share in (0.0, 100.0):
-        monkeypatch.setattr("lamp_cli.inference.generate.LIKELIHOOD_SHARE", share)
+        monkeypatch.setattr("lamp_cli.inference.candidates.LIKELIHOOD_SHARE", share)
         kept[share] = [[motion.features for motion in _kept(bundle, 4)] for bundle in (loaded, without)]
     same = [
         all(np.array_equal(a, b) for a, b in zip(*which, strict=True))

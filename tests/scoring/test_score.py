@@ -139,12 +139,12 @@ def test_a_perfect_generator_is_perfect_and_stands_beside_ground_truth() -> None
 @pytest.mark.parametrize(
     ("options", "name"),
     [
-        (GenerateOptions(candidates=16), "guo, best of 16 by LaMP"),
+        (GenerateOptions(candidates=16), "guo, best of 16 by check and LaMP"),
         (GenerateOptions(candidates=1), "guo"),
         (GenerateOptions(candidates=1, clean_up=False, precision="bf16"), "guo, bf16"),
         (
             GenerateOptions(sampling=SamplingOptions(5, 3.0, 0.5), candidates=16),
-            "guo, best of 16 by LaMP, guidance 3, 5 steps, temperature 0.5",
+            "guo, best of 16 by check and LaMP, guidance 3, 5 steps, temperature 0.5",
         ),
     ],
 )
@@ -526,11 +526,11 @@ def test_a_line_says_its_rate_and_an_option_the_rate_of_the_others(tmp_path: Pat
 def test_who_made_the_motions(tmp_path: Path) -> None:
     own = Motion(wandering(HUMANML3D, 40), HUMANML3D, 20.0)
     best, single = (dataclasses.replace(own, candidates=count) for count in (16, 1))
-    assert origin_of([best, best]) == MotionOrigin(GENERATED, "best of 16 by LaMP")
-    assert origin_of([best, single]) == MotionOrigin(GENERATED, "some best of 16 by LaMP")
+    assert origin_of([best, best]) == MotionOrigin(GENERATED, "best of 16 by check and LaMP")
+    assert origin_of([best, single]) == MotionOrigin(GENERATED, "some best of 16 by check and LaMP")
     assert origin_of([single]) == MotionOrigin(GENERATED)
     assert origin_of([own]) == MotionOrigin(GIVEN)
-    assert origin_of([own, best]) == MotionOrigin(GIVEN, "some best of 16 by LaMP")
+    assert origin_of([own, best]) == MotionOrigin(GIVEN, "some best of 16 by check and LaMP")
     np.save(tmp_path / "m.npy", own.joints.astype(np.float32))
     for found, kept in ((16, 16), ([{"caption": "c"}], None), (True, None), (0, None)):
         record = {"text": "a", "motion": str(tmp_path / "m.npy"), "candidates": found}

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from lamp_cli.bundle.bundle import Bundle, load_bundle
+from lamp_cli.checking.sentence import undone
+from lamp_cli.inference import generate
+from lamp_cli.inference.candidates import best_candidates, undone_of
+from lamp_cli.inference.generate import GenerateOptions, Prompt
+from lamp_cli.model.sampling import SamplingOptions
+from lamp_cli.motion.motion import Motion
+from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
+from lamp_cli.synthetic.corpus import synthetic_clip_of
+
+FEW = GenerateOptions(1, sampling=SamplingOptions(steps=2), candidates=2)
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Bundle:
+    return load_bundle("lamp-mini", torch.device("cpu"), captioner=False)
+
+
+def test_the_candidate_that_leaves_least_undone_is_kept_and_of_equals_the_nearest() -> None:
+    fit = torch.tensor([9.0, 1.0, 2.0, 1.0, 3.0, 2.0])
+    assert best_candidates([1, 0, 0, None, None, None], fit, 3) == [2, 4]
+    assert best_candidates([2, 1], fit[:2], 1) == [0, 1]
+
+
+def test_what_a_made_up_clip_does_is_done_and_something_else_is_not() -> None:
+    joints = synthetic_clip_of("jumping jacks", np.random.default_rng(3)).joints
+    assert undone(joints, "a person does jumping jacks") == 0
+    assert undone(joints, "a person sits down") == 1
+    assert undone(joints, "a person walks and then waves with the right hand") == 2
+    assert undone(joints, "a person glorps") is None
+    assert undone(joints[:5], "a person does jumping jacks") is None
+
+
+def test_actions_in_a_row_are_made_one_after_the_other_where_that_does_more(
+    loaded: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "a person walks forward, then waves with the right hand"
+
+    def judged(left: int | None, as_a_whole: int = 2) -> None:
+        def undone_of(_: Skeleton, joints: Sequence[np.ndarray], texts: Sequence[str]) -> list[int | None]:
+            return [left if one == text and len(texts) == 1 else as_a_whole for one in texts]
+
+        monkeypatch.setattr(generate, "undone_of", undone_of)
+
+    for left, parts in ((1, 2), (2, 0), (None, 0)):
+        judged(left)
+        motion = _made(loaded, Prompt(text, 120))
+        assert (motion.text, len(motion.joints), len(motion.parts)) == (text, 120, parts)
+    # All of it is done, the time is too short for two parts, or one draw alone is asked for, the paper's way.
+    judged(0, as_a_whole=0)
+    assert not _made(loaded, Prompt(text, 120)).parts
+    judged(0)
+    assert not _made(loaded, Prompt(text, 36)).parts
+    assert not next(generate.generate(loaded, [Prompt(text, 120)], GenerateOptions(1, candidates=1))).parts
+
+
+def _made(bundle: Bundle, prompt: Prompt) -> Motion:
+    first, again = (next(generate.generate(bundle, [prompt], FEW)) for _ in range(2))
+    assert (first.joints == again.joints).all()
+    return first
+
+
+def test_another_skeleton_than_the_checks_read_is_not_judged() -> None:
+    joints = synthetic_clip_of("jumping jacks", np.random.default_rng(3)).joints
+    assert undone_of(HUMANML3D, [joints, joints], ["a person sits down", ""]) == [1, None]
+    assert undone_of(KIT, [joints[:, :21]], ["a person sits down"]) == [None]
