@@ -8,7 +8,7 @@ Of a motion made from several sentences each is judged in the frames that are it
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,7 @@ def undone(joints: np.ndarray, text: str) -> int | None:
     """
     if len(joints) < LEAST_FRAMES:
         return None
-    judged = [c for c in check_joints(Kinematics.of(joints), text, CHECKS).clauses if c.judged]
+    judged = [c for c in check_joints(Kinematics.of(joints), text, every=True).clauses if c.judged]
     # Of actions in a row that are not found together, one clause names them all.
     missing = [1 + clause.asked.count(IN_A_ROW) for clause in judged if clause.verdict != YES]
     return sum(missing) if judged else None
@@ -202,8 +202,8 @@ def _kinematics(motion: Motion) -> Kinematics:
     return Kinematics.of(joints)
 
 
-def check_joints(m: Kinematics, text: str, answered: Collection[str] = ANSWERED) -> Checked:
-    """As :func:`check`; ``answered`` are the actions whose checks may give a verdict."""
+def check_joints(m: Kinematics, text: str, every: bool = False) -> Checked:
+    """As :func:`check`; ``every``: the checks answer too that agree too seldom with real takes."""
     parts, unread = claims(text).parts, unread_words(text)
     clauses: list[CheckedClause]
     if NEGATIONS.search(text):
@@ -215,13 +215,13 @@ def check_joints(m: Kinematics, text: str, answered: Collection[str] = ANSWERED)
         unread = unread if speed is None else [word for word in unread if word not in speed[1]]
         vague = bool(set(unread) & set(unread_words(re.split(r"\bwhile\b", text, maxsplit=1)[0])))
         vague |= "pick up" in parts[0].actions and not _FLOOR.search(text)
-        clauses = _single(m, parts[0], answered, vague)
+        clauses = _single(m, parts[0], every, vague)
         if speed is not None:
             clauses.append(_speed(m, clauses[0], speed[0]))
     elif AT_ONCE.search(text):
         clauses = [_not_judged(_name(part), "several actions at once are not judged") for part in parts]
     else:
-        clauses = _in_a_row(m, parts, answered)
+        clauses = _in_a_row(m, parts, every)
     if parts:
         clauses += [_not_judged(word, "no check judges this word") for word in unread]
     return Checked(_verdict(clauses), tuple(clauses))
@@ -241,14 +241,14 @@ def _name(claim: Claim) -> str:
     return min(claim.actions, key=lambda name: (len(name), name))
 
 
-def _single(m: Kinematics, claim: Claim, answered: Collection[str], vague: bool) -> list[CheckedClause]:
+def _single(m: Kinematics, claim: Claim, every: bool, vague: bool) -> list[CheckedClause]:
     """The clauses of one action; words that are not understood (``vague``) leave no room for a ``no``."""
-    known = sorted(claim.actions & set(answered), key=lambda name: (len(name), name))
+    known = sorted(claim.actions & _answered(every), key=lambda name: (len(name), name))
     if not known:
         return [_not_judged(_name(claim), _unanswered(_name(claim)))]
     done = next((name for name in known if does(m, {"action": name}).ok), None)
     name = done or known[0]
-    asked = qualifiers(claim, name)
+    asked = qualifiers(claim, name, every)
     first = _action(m, name, claim, known, done is not None)
     if first.verdict == NO and (vague or any(expected is None for _, expected in asked)):
         # On a treadmill, in place, there and back again: a walk all the same.
@@ -306,29 +306,38 @@ def _unanswered(action: str) -> str:
     )
 
 
-def qualifiers(claim: Claim, action: str) -> list[tuple[str, Mapping[str, Any] | None]]:
-    """What is said of an action in words, with what its check is told; None for what it cannot judge."""
+def _answered(every: bool) -> Set[str]:
+    return set(CHECKS if every else ANSWERED)
+
+
+def qualifiers(claim: Claim, action: str, every: bool = False) -> list[tuple[str, Mapping[str, Any] | None]]:
+    """What is said of an action in words, with what its check is told; None for what it cannot judge.
+
+    ``every``: the check is told too what it agrees on too seldom with real takes.
+    """
     found: list[tuple[str, Mapping[str, Any] | None]] = []
     to_a_side = any(word in action for word in _TO_A_SIDE)
     lateral = {way for way in claim.directions if way in (*SIDE_NAMES, *_TURNING)}
     limbs = set(claim.supports) if action == "balance" and claim.supports else set(claim.sides)
     if limbs:
         side = limbs.copy().pop() if len(limbs) == 1 else "both"
-        judged = action in _OF_A_LIMB and EVIDENCE[action].sides_agree
+        judged = action in _OF_A_LIMB and (every or EVIDENCE[action].sides_agree)
         judged &= side != "both" or action not in _NOT_BOTH
         judged |= action == "balance" and bool(claim.supports)
         found.append((side, {"side": side} if judged else None))
     if lateral:
         sides = {_TURNING.get(way, way) for way in lateral}
-        judged = to_a_side and len(sides) == 1 and EVIDENCE[action].sides_agree
+        judged = to_a_side and len(sides) == 1 and (every or EVIDENCE[action].sides_agree)
         found.append((" and ".join(sorted(lateral)), {"side": sides.copy().pop()} if judged else None))
+    if action == "turn" and claim.angle is not None:
+        found.append((f"{claim.angle} degrees", {"angle": claim.angle}))
     ways = claim.directions - lateral - _IMPLIED.get(action, set())
     if ways:
         judged = ways == {_JUDGED.get(action)}
         found.append((" and ".join(sorted(ways)), {"direction": _JUDGED[action]} if judged else None))
     if claim.count is not None:
         words = "once" if claim.count == 1 else f"{claim.count} times"
-        judged = action in _COUNTED and EVIDENCE[action].counts_agree
+        judged = action in _COUNTED and (every or EVIDENCE[action].counts_agree)
         found.append((words, {"count": claim.count} if judged else None))
     return found
 
@@ -348,9 +357,9 @@ def _qualified(
     return CheckedClause(asked, YES if outcome.ok else NO, reason=reason, evidence=evidence)
 
 
-def _in_a_row(m: Kinematics, parts: Collection[Claim], answered: Collection[str]) -> list[CheckedClause]:
+def _in_a_row(m: Kinematics, parts: Collection[Claim], every: bool) -> list[CheckedClause]:
     """The clauses of actions in a row: done when the motion can be cut so that each piece does its part."""
-    names = [min(p.actions & set(answered), key=lambda n: (len(n), n), default="") for p in parts]
+    names = [min(p.actions & _answered(every), key=lambda n: (len(n), n), default="") for p in parts]
     if "" in names:
         reason = "in a row with an action that no check answers"
         return [
@@ -361,7 +370,7 @@ def _in_a_row(m: Kinematics, parts: Collection[Claim], answered: Collection[str]
         most = MOST_FRAMES / FPS
         reason = f"actions in a row are looked for in at most {most:.0f} s, this is {m.seconds:.0f} s"
         return [CheckedClause(name, UNKNOWN, reason=reason) for name in names]
-    asked = [qualifiers(part, name) for name, part in zip(names, parts, strict=True)]
+    asked = [qualifiers(part, name, every) for name, part in zip(names, parts, strict=True)]
     plain: list[dict[str, Any]] = [{"action": name} for name in names]
     told = [dict(one) for one in plain]
     for one, told_of_it in zip(told, asked, strict=True):

@@ -18,7 +18,7 @@ from lamp_cli.checking.sentence import Checked, check_joints
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.motion.transform import resample
-from lamp_cli.synthetic.corpus import SyntheticClip, numbered_clip, synthetic_clip_of, unread_words
+from lamp_cli.synthetic.corpus import SyntheticClip, claims, numbered_clip, synthetic_clip_of, unread_words
 from tests.command_line import imported_by, lamp
 
 
@@ -279,3 +279,20 @@ def test_the_list_of_actions_tells_its_evidence() -> None:
     rows = {row["action"]: row for row in lamp("check", "--actions").rows}
     assert {name for name, row in rows.items() if row["answered"]} == ANSWERED
     assert rows["jump"]["source"] == "real takes"
+
+
+def test_a_turn_is_as_far_as_it_is_said_and_numbers_before_an_action_count_it() -> None:
+    [squats] = claims("The trainee performs two deep squats").parts
+    assert (squats.actions, squats.count) == ({"squat"}, 2)
+    assert claims("two people jump").parts[0].count is None
+    told = ("turn 90 degrees", "a quarter turn", "half turn", "turn")
+    assert [claims(words).parts[0].angle for words in told] == [90, 90, 180, None]
+    clips = (clip_of("turn", number) for number in range(40))
+    turned = next(clip for clip in clips if abs(clip.truth["angle"]) == 180)
+    found = [verdicts(turned, f"a person turns {angle} degrees") for angle in (180, 90)]
+    assert [found[0]["turn, 180 degrees"], found[1]["turn, 90 degrees"]] == ["yes", "no"]
+
+
+def test_who_walks_up_to_something_climbs_no_stairs() -> None:
+    assert claims("a farmer walks up to the gate").parts[0].actions == {"walk"}
+    assert claims("a farmer walks up the stairs").parts[0].actions == {"stairs up"}

@@ -55,7 +55,7 @@ walk in a curve: GO ~ (curve|arc|semicircle|bend|bear|veer)( ~ SIDE)?; veer ~( w
 zigzag: (GO ~ )?(zigzag|zig zag|serpentine|slalom|snake|s shape)( pattern)?; weave; weave ~ (while|as) walk;
     GO ~ (LINK|while )?weave ~; zigzag ~ forward
 turn: turn; (turn|spin|swivel) around; spin; swivel; rotate; pivot; twirl; face ~ SIDE; (turn|spin|rotate) ~
-    circle; (turn|spin|rotate) ~ (SIDE|degree)( ~ SIDE)?; do ~ (turn|spin); revolve; about face
+    circle; (turn|spin|rotate|swivel) ~ (SIDE|degree)( ~ SIDE)?; do ~ (turn|spin); revolve; about face
 jump turn: LEAP ~ (LINK|while )?(turn|spin|rotate)( ~ (around|circle|degree|halfway))?( ~ SIDE)?( ~ air)?;
     LEAP ~ (degree|turn|spin)( ~ SIDE)?; (do|perform) ~ degree jump( ~ SIDE)?; (spin|turn) ~ in air
 step touch: step touch; dance ~ step ~ side to side; step ~ side to side( ~ music)?; (do|perform) ~ step
@@ -96,8 +96,8 @@ hop: hop; (hop|LEAP) ~ on ~ ONE_LEG; hop ~ (forward|in place)( ~ on ~ ONE_LEG)?;
     ~ ONE_LEG LINKhop( ~ (forward|in place))?
 skip: skip; skip ~ (forward|ahead|along); GO ~ (forward|ahead)? ?skip; GO ~ (with|in) skip ~ step
 jumping jacks: jump jack; star jump; (do|perform|exercise) ~ jump jack; jumpingjack
-squat: squat; crouch; bend ~ knee; (squat|crouch) ~ LINK(stand|get|rise|come) ~ up; lower ~ body; bend ~
-    knee LINKlower ~ down; bend ~ knee LINK(stand|straighten); (squat|crouch) down; go down
+squat: squat; crouch; bend ~ knee; knee bend; (squat|crouch) ~ LINK(stand|get|rise|come) ~ up; lower ~
+    body; bend ~ knee LINKlower ~ down; bend ~ knee LINK(stand|straighten); (squat|crouch) down; go down
 sit down: sit; sit down; take seat; (lower|ease|settle) ~ (seat|chair|stool|bench); sit ~
     (chair|stool|bench); seat
 sit on the floor: sit; sit down; (sit|seat) ~ (floor|ground); (lower|get|go|drop) ~ (floor|ground|down) ~
@@ -267,7 +267,7 @@ dance: dance; sway; waltz; salsa; groove; cha cha; ballet; tango; (sway|swing|mo
     side to side
 twist: twist; (rotate|turn|twist|swivel) ~ (torso|waist|upper body|hip|body)( LINKshoulder)?( ~ (side to
     side|back and forth|twist))?; dance ~ twist( ~ (hip|shoulder))*; (do|dance) ~ twist; swivel ~
-stairs up: climb; (GO|climb|RUN) ~ up ~ STAIR; ascend; (GO ~ )?upstairs; (climb|ascend) ~ STAIR; GO up;
+stairs up: climb; (GO|climb|RUN) ~ up ~ STAIR; ascend; (GO ~ )?upstairs; (climb|ascend) ~ STAIR; GO up(?! to);
     climb up ~ STAIR; ascend flight ~ stair; take ~ step up ~ STAIR?; stair; step up STAIR
 stairs down: (GO|climb|RUN) ~ down ~ STAIR; descend; (GO ~ )?downstairs; (descend|climb down) ~ STAIR; GO
     down; stair; take ~ step down( ~ STAIR)?; descend flight ~ stair

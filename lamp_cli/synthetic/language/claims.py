@@ -41,14 +41,20 @@ _OF_MANNER = (
     "slow quick fast speed full top high low hard far big small large little long short wide deep again "
     "pause half halfway degree quarter music slightly very"
 )
-COUNTS = {"once": 1, "twice": 2, "thrice": 3} | {word: n for n, word in enumerate(NUMBERS) if n}
+COUNTED = "(?:squat|knee bend|jump|leap|hop|kick|clap|nod|push up|jump jack|star jump)"
+COUNTS = (
+    {"once": 1, "twice": 2, "thrice": 3} | {word: n for n, word in enumerate(NUMBERS) if n} | {"single": 1}
+)
+WHO = "people|person|men|man|women|woman|boy|girl|guy|lady|kid|child|player|dancer|friend"
+NUMBER = "|".join(COUNTS)
 
 
 @dataclass(frozen=True)
 class Claim:
     """One thing said to be done: alternatives for its action, with limbs' sides, ways and count.
 
-    ``supports`` are the sides of legs that bear the body alone: those stood on, or not lifted.
+    ``supports`` are the sides of legs that bear the body alone: those stood on, or not lifted; ``angle`` is
+    how far to turn, in degrees.
     """
 
     actions: frozenset[str]
@@ -56,6 +62,7 @@ class Claim:
     directions: frozenset[str]
     supports: frozenset[str]
     count: int | None
+    angle: int | None = None
 
 
 @dataclass(frozen=True)
@@ -192,7 +199,7 @@ def _matches(text: str) -> tuple[tuple[int, int, frozenset[str]], ...]:
 
 
 def _claim(actions: frozenset[str], text: str) -> Claim:
-    return Claim(actions, _sides(text), _directions(text), _supports(text), _count(text))
+    return Claim(actions, _sides(text), _directions(text), _supports(text), _count(text), _angle(text))
 
 
 def _sides(text: str) -> frozenset[str]:
@@ -231,10 +238,21 @@ def _count(text: str) -> int | None:
     times = re.search(
         r"\b(\d+|[a-z]+) (?:time|jump jack|star jump|push up|pushup|press up|step|stair)\b", text
     )
+    times = times or re.search(rf"\b(\d+|{NUMBER})(?: (?!(?:and|of|{WHO})\b)[a-z]+){{0,2}} {COUNTED}\b", text)
     if times and (times[1].isdigit() or times[1] in COUNTS):
         return int(times[1]) if times[1].isdigit() else COUNTS[times[1]]
     word = re.search(r"\b(once|twice|thrice)\b", text)
     return COUNTS[word[1]] if word else None
+
+
+def _angle(text: str) -> int | None:
+    degrees = re.search(r"\b(\d+|ninety|forty five|one hundred eighty) degree\b", text)
+    if degrees:
+        words = {"ninety": 90, "forty five": 45, "one hundred eighty": 180}
+        return int(degrees[1]) if degrees[1].isdigit() else words[degrees[1]]
+    if re.search(r"\bquarter(?: of)? turn\b", text):
+        return 90
+    return 180 if re.search(r"\bhalf turn\b|\bhalfway around\b", text) else None
 
 
 def _merged(run: Sequence[Claim]) -> Claim:
