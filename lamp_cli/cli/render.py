@@ -76,9 +76,7 @@ def render_command(
     fps: Annotated[float | None, typer.Option(help="Frames per second of joint files; else 20.")] = None,
     body_models: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of SMPL body models (.npz), of which one is drawn as the body in pictures."
-        ),
+        typer.Option(help="Folder of SMPL body models (.npz), of which one is drawn as the body."),
     ] = None,
     joint_map: JointMap = None,
     style: Annotated[Literal["body", "skeleton"], typer.Option(help="Solid limbs or thin lines.")] = "body",
@@ -101,8 +99,6 @@ def render_command(
 
     inputs = motion_inputs(names, recursive)
     drawing = _Drawing(SceneOptions(size, size, style=style), body_models)
-    if html is not None and body_models is not None:
-        note("the page shows the plain body; body models are drawn in videos and pictures")
     outputs, skipped = OutputFiles(force), Skipped()
     with ExitStack() as stack:
         every = chain(inputs, stdin_inputs(stack, skipped) if from_stdin else ())
@@ -201,7 +197,7 @@ def _all(every: list[_Shown], key: str, drawing: _Drawing, path: Path) -> None:
     joints = [motion.joints for motion in motions]
     titles = [s.title for s in every]
     if key == "html":
-        write_viewer(joints, rate, titles, path)
+        write_viewer(joints, rate, titles, path, drawing.meshes(motions))
     else:
         note_missing_signs(titles)
         render_motions(joints, rate, titles, path, drawing.options, drawing.meshes(motions))

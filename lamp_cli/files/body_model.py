@@ -19,7 +19,7 @@ from ..motion.body_shape import TONES, with_level_head
 from ..motion.joint_rotations import joint_rotations
 from ..motion.motion import Motion
 from ..motion.skeleton import HUMANML3D
-from ..motion.surface import Surface
+from ..motion.surface import Skin, Surface
 from ..storage import DAMAGE, array_archive
 
 if TYPE_CHECKING:
@@ -229,7 +229,44 @@ def body_surface(motion: Motion, folder: Path) -> Surface:
             yield np.asarray(vertices @ turn + shift, np.float32)
 
     faces, shares, tree = _arrays_of(model, ("f", "weights", "kintree_table"))
-    return Surface(faces.astype(np.int64), _colours(shares, tree[0].astype(np.int64)), frames)
+    parents = tree[0].astype(np.int64)
+    skin = _skin(model, poses, shares, parents.tolist(), turn, shift)
+    return Surface(faces.astype(np.int64), _colours(shares, parents), frames, skin)
+
+
+def _skin(
+    model: BodyModel,
+    poses: BodyPoses,
+    shares: np.ndarray,
+    parents: Sequence[int],
+    turn: np.ndarray,
+    shift: np.ndarray | float,
+) -> Skin:
+    """The four joints that count most for each vertex; ``turn`` and ``shift`` as the vertices' own."""
+    count = min(len(poses.betas), model.shapes.shape[-1])
+    rest = model.template + model.shapes[..., :count] @ poses.betas[:count]
+    joints = model.regressor @ rest
+    carriers = np.argsort(-shares, axis=1)[:, :4]
+    most = np.take_along_axis(shares, carriers, axis=1)
+    turns = np.tile([1.0, 0.0, 0.0, 0.0], (len(poses.rotations), model.joints, 1))
+    known = min(model.joints, poses.rotations.shape[1])
+    turns[:, :known] = rotation.of_axis_angle(poses.rotations[:, :known])
+    places = np.repeat(joints[None], len(turns), axis=0)
+    places[:, 0] += poses.translation
+    for joint, parent in list(enumerate(parents))[1:]:
+        places[:, joint] = places[:, parent] + rotation.rotate(
+            turns[:, parent], joints[joint] - joints[parent]
+        )
+        turns[:, joint] = rotation.multiply(turns[:, parent], turns[:, joint])
+    upright = rotation.of_axis_angle(rotation.axis_angle_of_matrices(turn.T))
+    return Skin(
+        rest,
+        carriers,
+        most / most.sum(1, keepdims=True),
+        joints,
+        rotation.multiply(upright, turns),
+        places @ turn + shift,
+    )
 
 
 def require_body_joints(motion: Motion, name: str) -> None:

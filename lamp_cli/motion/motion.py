@@ -150,7 +150,7 @@ class Motion:
         path: where to write, over what is there; its suffix is the format.
         size: height and width in pixels, of a picture or video.
         style: ``body``, solid limbs, or ``skeleton``, thin lines.
-        body_models: folder of SMPL body models (``.npz``), one of which is drawn as the body, but on a page.
+        body_models: folder of SMPL body models (``.npz``), one of which is drawn as the body.
 
         Raises ``ValueError`` for another suffix or joints that are no motion.
         """
@@ -160,9 +160,9 @@ class Motion:
         from ..render.viewer import write_viewer
 
         path = Path(path)
-        if path.suffix.lower() == ".html":
-            return write_viewer([self.joints], self.fps, [self.text], path)
         meshes = [] if body_models is None or style != "body" else [body_surface(self, Path(body_models))]
+        if path.suffix.lower() == ".html":
+            return write_viewer([self.joints], self.fps, [self.text], path, meshes)
         options = SceneOptions(size, size, style=style)
         return render_motions([self.joints], self.fps, [self.text], path, options, meshes)
 

@@ -7,15 +7,18 @@ const bar = document.getElementById("bar");
 const slider = document.getElementById("time"), play = document.getElementById("play");
 const where = document.getElementById("where"), speed = document.getElementById("speed");
 
+const bytesOf = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
 // 16-bit numbers in base64, each a whole number of units.
 function decode(text, unit) {
-  const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+  const bytes = bytesOf(text);
   const numbers = new DataView(bytes.buffer), count = bytes.length / 2;
   const found = new Float32Array(count);
   for (let i = 0; i < count; i++) found[i] = numbers.getInt16(2 * i, true) * unit;
   return found;
 }
-const unpacked = m => ({ ...m, metres: decode(m.joints, m.unit), quaternions: decode(m.turns, 1 / LARGEST) });
+const unpacked = m => ({ ...m, metres: decode(m.joints, m.unit), quaternions: decode(m.turns, 1 / LARGEST), skin: m.skin && unpackedSkin(m.skin) });
+const unpackedSkin = ({ mesh, joints, rest, turns, places, units }) =>
+  ({ mesh, joints, rest: decode(rest, units[0]), turns: decode(turns, 1 / LARGEST), places: decode(places, units[1]) });
 let motions, longest;
 function show(packed) {
   motions = packed.map(unpacked);
@@ -261,6 +264,106 @@ function drawBody(motion, t) {
   }
 }
 
+// ---- bodies of triangles: a canvas of WebGL draws them, and is laid over the cell ------------------------------
+
+const MESH = { vertex: `
+attribute vec3 place, normal, colour;
+uniform mat3 axes; uniform vec3 target; uniform vec2 focal, middle; uniform float distance;
+varying vec3 seen, tone;
+void main() {
+  vec3 q = axes * (place - target);
+  float depth = distance - q.z;
+  gl_Position = vec4(focal * q.xy + middle * depth, (depth - 0.2) * 1.002 - 0.2, depth);
+  seen = axes * normal; tone = colour;
+}`, fragment: `
+precision mediump float;
+varying vec3 seen, tone;
+void main() {
+  float light = dot(normalize(seen), normalize(vec3(-0.5, 0.85, 0.55)));
+  gl_FragColor = vec4(min(tone * (0.86 + 0.34 * light), 1.0), 1.0);
+}` };
+let painter;
+function meshPainter() {
+  if (painter !== undefined) return painter;
+  const glass = document.createElement("canvas"), gl = glass.getContext("webgl", { alpha: true, antialias: true });
+  if (!gl) return painter = null;
+  const program = gl.createProgram();
+  for (const [kind, text] of [[gl.VERTEX_SHADER, MESH.vertex], [gl.FRAGMENT_SHADER, MESH.fragment]]) {
+    const shader = gl.createShader(kind);
+    gl.shaderSource(shader, text); gl.compileShader(shader); gl.attachShader(program, shader);
+  }
+  gl.linkProgram(program); gl.useProgram(program);
+  gl.enable(gl.DEPTH_TEST); gl.enable(gl.CULL_FACE);
+  const meshes = page.meshes.map(mesh => {
+    const [faces, colours] = [gl.createBuffer(), gl.createBuffer()], bytes = bytesOf(mesh.faces);
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, faces); gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, bytes, gl.STATIC_DRAW);
+    gl.bindBuffer(gl.ARRAY_BUFFER, colours); gl.bufferData(gl.ARRAY_BUFFER, bytesOf(mesh.colours), gl.STATIC_DRAW);
+    return { faces, colours, corners: new Uint16Array(bytes.buffer), carriers: bytesOf(mesh.carriers), shares: bytesOf(mesh.shares) };
+  });
+  return painter = { glass, gl, program, meshes, places: gl.createBuffer(), normals: gl.createBuffer() };
+}
+
+// Every vertex where its joints take it: their turns as matrices of three rows, and where they take the origin.
+function skinned({ rest, joints, turns, places }, { carriers, shares }, t) {
+  const count = joints.length / 3, rows = new Float32Array(12 * count), found = new Float32Array(rest.length);
+  for (let j = 0; j < count; j++) {
+    const [w, x, y, z] = turns.subarray(4 * (t * count + j), 4 * (t * count + j) + 4), at = 12 * j;
+    rows.set([1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w), 0, 2 * (x * y + z * w), 1 - 2 * (x * x + z * z),
+      2 * (y * z - x * w), 0, 2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y), 0], at);
+    for (let k = 0; k < 3; k++) rows[at + 4 * k + 3] = places[3 * (t * count + j) + k]
+      - rows[at + 4 * k] * joints[3 * j] - rows[at + 4 * k + 1] * joints[3 * j + 1] - rows[at + 4 * k + 2] * joints[3 * j + 2];
+  }
+  for (let v = 0; v < rest.length / 3; v++) {
+    const [x, y, z] = [rest[3 * v], rest[3 * v + 1], rest[3 * v + 2]];
+    let sum = 0;
+    for (let n = 4 * v; n < 4 * v + 4; n++) if (shares[n]) {
+      const at = 12 * carriers[n], share = shares[n];
+      sum += share;
+      for (let k = 0; k < 3; k++) found[3 * v + k] += share * (rows[at + 4 * k] * x + rows[at + 4 * k + 1] * y + rows[at + 4 * k + 2] * z + rows[at + 4 * k + 3]);
+    }
+    for (let k = 0; k < 3; k++) found[3 * v + k] /= sum;
+  }
+  return found;
+}
+
+// Sums of the triangles' normals, large ones counting more.
+function normalsOf(p, corners) {
+  const found = new Float32Array(p.length);
+  for (let n = 0; n < corners.length; n += 3) {
+    const [a, b, c] = [3 * corners[n], 3 * corners[n + 1], 3 * corners[n + 2]];
+    const [ux, uy, uz] = [p[b] - p[a], p[b + 1] - p[a + 1], p[b + 2] - p[a + 2]];
+    const [vx, vy, vz] = [p[c] - p[a], p[c + 1] - p[a + 1], p[c + 2] - p[a + 2]];
+    const [x, y, z] = [uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx];
+    for (const at of [a, b, c]) { found[at] += x; found[at + 1] += y; found[at + 2] += z; }
+  }
+  return found;
+}
+
+function drawMesh(motion, t, cell) {
+  const { glass, gl, program, meshes, places, normals } = meshPainter(), mesh = meshes[motion.skin.mesh];
+  const width = Math.ceil(cell.width), height = Math.ceil(cell.height);
+  if (glass.width !== width || glass.height !== height) { glass.width = width; glass.height = height; }
+  gl.viewport(0, 0, width, height); gl.clearColor(0, 0, 0, 0); gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+  const vertices = skinned(motion.skin, mesh, Math.min(t, motion.frames - 1));
+  const give = (name, buffer, data, kind, scaled) => {
+    const at = gl.getAttribLocation(program, name);
+    gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
+    if (data) gl.bufferData(gl.ARRAY_BUFFER, data, gl.DYNAMIC_DRAW);
+    gl.enableVertexAttribArray(at); gl.vertexAttribPointer(at, 3, kind, scaled, 0, 0);
+  };
+  give("place", places, vertices, gl.FLOAT, false);
+  give("normal", normals, normalsOf(vertices, mesh.corners), gl.FLOAT, false);
+  give("colour", mesh.colours, null, gl.UNSIGNED_BYTE, true);
+  const set = name => gl.getUniformLocation(program, name), { right, up, back } = view;
+  gl.uniformMatrix3fv(set("axes"), false, [0, 1, 2].flatMap(k => [right[k], up[k], back[k]]));
+  gl.uniform3fv(set("target"), view.target); gl.uniform1f(set("distance"), camera.distance);
+  gl.uniform2f(set("focal"), 2 * view.focal / width, 2 * view.focal / height);
+  gl.uniform2f(set("middle"), 2 * (view.x - cell.x) / width - 1, 1 - 2 * (view.y - cell.y) / height);
+  gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, mesh.faces);
+  gl.drawElements(gl.TRIANGLES, mesh.corners.length, gl.UNSIGNED_SHORT, 0);
+  pen.drawImage(glass, cell.x, cell.y);
+}
+
 function drawTitle({ size, lines }, cell) {
   pen.font = `${size}px system-ui, sans-serif`; pen.textAlign = "center"; pen.fillStyle = "#282c34";
   lines.forEach((text, n) => pen.fillText(text, cell.x + cell.width / 2, cell.y + size * (1.3 + 1.25 * n)));
@@ -283,7 +386,7 @@ function draw() {
     drawFloor();
     drawTrail(motion, t);
     drawShadow(motion, t, cell);
-    drawBody(motion, t);
+    if (motion.skin && meshPainter()) drawMesh(motion, t, cell); else drawBody(motion, t);
     drawTitle(title, cell);
     for (const overlay of overlays) overlay(motion, t, cell, k);
     pen.restore();

@@ -17,6 +17,7 @@ from lamp_cli.files.body_model import (
 )
 from lamp_cli.files.load import load_motion
 from lamp_cli.files.smpl import save_poses
+from lamp_cli.motion import rotation
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from tests.body_models import own_body_model
@@ -111,9 +112,16 @@ def test_the_mesh_is_where_the_joints_are(
         assert motion.poses is not None
     surface = body_surface(motion, models)
     regressor = find_body_model(models).regressor[:22]
-    found = np.stack([regressor @ vertices for vertices in surface.frames()])
+    vertices, skin = np.stack(list(surface.frames())), surface.skin
+    found = regressor @ vertices
     assert np.linalg.norm(found - motion.joints, axis=-1).mean() < 0.006
     assert len(surface.colours) == regressor.shape[1] and surface.faces.max() < regressor.shape[1]
+    # Poses change nothing of this body's shape.
+    carried = np.zeros(vertices.shape)
+    for joint, share in zip(skin.carriers.T, skin.shares.T, strict=True):
+        moved = rotation.rotate(skin.turns[:, joint], skin.rest - skin.joints[joint])
+        carried += share[:, None] * (moved + skin.places[:, joint])
+    assert np.abs(carried - vertices).max() < 1e-4
     left, right = (np.argmax(regressor[joint]) for joint in (18, 19))
     assert surface.colours[left][2] > 0.6 > 0.4 > surface.colours[right][2]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lamp_cli.motion.skeleton import HUMANML3D
-from lamp_cli.motion.surface import Surface
+from lamp_cli.motion.surface import Skin, Surface
 from lamp_cli.render.camera import Camera, SceneOptions
 from lamp_cli.render.mesh import draw_mesh, vertex_brightness
 from lamp_cli.render.scene import pictures
@@ -96,7 +96,8 @@ def test_a_surface_is_drawn_in_place_of_the_body_frame_by_frame() -> None:
     vertices, faces = _sphere(8)
     green = np.tile([0.0, 1.0, 0.0], (len(vertices), 1))
     moves = [0.3 * vertices + np.float32([0, 0.4 + 0.2 * k, 0]) for k in range(5)]
-    surface = Surface(faces, green, lambda: iter(moves))
+    none = np.zeros(0)
+    surface = Surface(faces, green, lambda: iter(moves), Skin(none, none, none, none, none, none))
     options = SceneOptions(96, 96)
     drawn = list(pictures(joints, HUMANML3D, 20.0, options, surface))
     rows = []

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lamp_cli.files.body_model import body_surface
 from lamp_cli.motion.body_shape import posed_body
+from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
 from lamp_cli.render.viewer import write_viewer
+from tests.body_models import own_body_model
 from tests.conftest import wandering
 
 CANVAS = r"""
@@ -31,10 +34,12 @@ let frames = 0;
 globalThis.document = { getElementById: element, createElement: () => element("sheet") };
 globalThis.window = { devicePixelRatio: 1, addEventListener() {} };
 globalThis.requestAnimationFrame = draw => { if (!frames++) draw(0); };
-const last = `globalThis.places = motions.map(m => m.parts.map(p => p.places.map(q => place(m, 3, q))));
+const last = `const skin = m => [...skinned(m.skin, meshPainter().meshes[m.skin.mesh], 3)];
+globalThis.skins = motions.map(m => m.skin ? skin(m) : []);
+globalThis.places = motions.map(m => m.parts.map(p => p.places.map(q => place(m, 3, q))));
 globalThis.axes = motions.map(m => m.parts.map(p => p.yaw === undefined ? [] : axesOf(m, 3, p)));`;
 new Function(program + last)();
-console.log(JSON.stringify({ cells, texts, places, axes }));
+console.log(JSON.stringify({ cells, texts, places, axes, skins }));
 """
 
 
@@ -75,3 +80,16 @@ def test_the_page_has_the_body_of_the_videos(tmp_path: Path, skeleton: Skeleton)
     assert np.allclose(drawn["places"][0], ends, atol=0.001)
     for own, axes in zip(body.axes[3], drawn["axes"][0], strict=True):
         assert not axes or np.allclose(np.transpose(axes), own, atol=0.001)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no Node on this machine")
+def test_the_page_has_the_mesh_of_a_body_model_once(tmp_path: Path) -> None:
+    own_body_model(tmp_path / "SMPL_NEUTRAL.npz", 24)
+    motions = [Motion(wandering(HUMANML3D, 6, k) + 2.0, HUMANML3D, 20.0) for k in range(2)]
+    surfaces = [body_surface(motion, tmp_path) for motion in motions]
+    joints = [motion.joints for motion in motions]
+    page = write_viewer(joints, 20.0, ["", ""], tmp_path / "page.html", surfaces)
+    assert page.read_text().count('"faces"') == 1
+    for motion, surface, skin in zip(motions, surfaces, _drawn(page, (640, 480))["skins"], strict=True):
+        fourth = list(surface.frames())[3] - motion.joints[0, 0] * [1, 0, 1]
+        assert np.abs(np.reshape(skin, (-1, 3)) - fourth).max() < 0.005
