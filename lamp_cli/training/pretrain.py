@@ -211,6 +211,7 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
     origins = plan_stages(folder, options, start_from, context.announce)
     if start_from is not None:
         _announce_lamps_part(start_from, origins, context)
+        _announce_other_settings(start_from, origins, model, context)
     training = {name: experiment.training.of(name) for name in CORE}
     identity = {
         "data": {"clips": len(corpus.train), **corpus.fingerprint()},
@@ -312,6 +313,23 @@ def _announce_lamps_part(start_from: StartFrom, origins: Mapping[str, Origin], c
         return
     what = "LaMP alone goes on learning" if reads_motions else "LaMP alone serves, to read sentences"
     context.announce(f"{name}: is of {start_from.bundle.skeleton.name}'s skeleton; of its networks {what}")
+
+
+def _announce_other_settings(
+    start_from: StartFrom, origins: Mapping[str, Origin], model: ModelConfig, context: RunContext
+) -> None:
+    """Say which settings of a network that is trained further are others than those it was trained with."""
+    if not isinstance(start_from.bundle, Bundle):
+        return
+    for stage in start_from.taken:
+        if origins.get(stage) is not Origin.TRAINED_NOW:
+            continue
+        before, now = (to_json(getattr(one, stage)) for one in (start_from.bundle.config.model, model))
+        for field in (name for name in now if before[name] != now[name]):
+            context.announce(
+                f"{stage}.{field}: {before[field]} in {start_from.name}, {now[field]} here; "
+                f"--set {stage}.{field}={before[field]} goes on as before"
+            )
 
 
 def _vocabulary(
