@@ -12,7 +12,6 @@ from .common import AsJson, UsageError, emit, note
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
-    from ..bundle.released.bundle import ReleasedFiles
     from ..bundle.trained_tokenizer import TrainedTokenizer
 
 
@@ -58,7 +57,8 @@ def import_command(
         --mean mean.npy --std std.npy -o lamp-released
     lamp import --tokenizer net_last.pth --mean mean.npy --std std.npy -o t2m-gpt
     """
-    _check_options(tokenizer, lamp, {"generator": generator, "captioner": captioner}, vocabulary)
+    heads = {"generator": generator, "captioner": captioner}
+    _check_options(tokenizer, lamp, heads, vocabulary)
     if (captioner is None) == bool(llm):
         raise UsageError("--captioner, --llm: expected both, the adapters and what they adapt, or neither")
     # A folder must be found again from wherever the bundle is used.
@@ -75,7 +75,7 @@ def import_command(
     assert provenance is not None
     if provenance.left_out:
         note(f"left out: {provenance.left_out}")
-    parts = _parts(files)
+    parts = ["tokenizer", *(part for part, path in {"lamp": lamp, **heads}.items() if path is not None)]
     record: dict[str, Any] = {"model": str(output), "skeleton": imported.skeleton.name, "parts": parts}
     record |= {"source": provenance.source, "files": provenance.files, "left_out": provenance.left_out}
     emit(record, f"{output}: {', '.join(parts)} of {imported.skeleton.name}", as_json)
@@ -101,8 +101,3 @@ def _save(output: Path, imported: Bundle | TrainedTokenizer) -> None:
 
     with making_folder(output) as folder:
         save_bundle(folder, imported) if isinstance(imported, Bundle) else save_tokenizer(folder, imported)
-
-
-def _parts(files: ReleasedFiles) -> list[str]:
-    given = {"lamp": files.lamp, "generator": files.generator, "captioner": files.captioner}
-    return ["tokenizer", *(name for name, path in given.items() if path is not None)]

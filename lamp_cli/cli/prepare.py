@@ -13,11 +13,10 @@ from typing import Annotated
 import typer
 
 from ..data.prepare.caption_files import read_requests
-from ..data.prepare.humanml3d import NAME, prepare_humanml3d
+from ..data.prepare.humanml3d import NAME, HumanML3DReport, prepare_humanml3d
 from ..data.prepare.prepare import PrepareOptions, PrepareReport, prepare, remove_prepared
 from ..data.prepare.takes import find_sources
 from ..data.sentences import read_sentences
-from ..files.reading import Reading
 from .common import AsJson, UsageError, emit, note
 from .inputs import BodyModels, JointMap, reading_option
 from .progress import counted
@@ -73,6 +72,7 @@ def prepare_command(
     makes HumanML3D of its public texts and of takes that anyone may download.
     """
     reading = reading_option(fps, body_models, joint_map)
+    processes = workers or os.cpu_count() or 1
     if mocap is not None or texts is not None:
         others = {
             "--captions": captions,
@@ -83,7 +83,13 @@ def prepare_command(
         }
         _refuse_beside_humanml3d(motions, mocap, texts, others)
         assert mocap is not None and texts is not None
-        _prepare_humanml3d(mocap, texts, output, reading, val_fraction, workers, force, as_json)
+        if force:
+            remove_prepared(output)
+        with ExitStack() as stack:
+            advance = counted(stack, "preparing", "takes")
+            found = prepare_humanml3d(mocap, texts, output, reading, val_fraction, processes, advance)
+        _note_humanml3d(found)
+        emit({"data": str(output), **asdict(found)}, str(output), as_json)
         return
     if motions is None and not synthetic:
         raise UsageError("nothing to prepare; expected a folder of motions, --synthetic N, or both")
@@ -100,7 +106,7 @@ def prepare_command(
             reading,
             mirror,
             val_fraction,
-            workers or os.cpu_count() or 1,
+            processes,
             synthetic,
             seed,
             recombine,
@@ -133,29 +139,13 @@ def _refuse_beside_humanml3d(
         raise UsageError(f"{given}: has no effect on HumanML3D")
 
 
-def _prepare_humanml3d(
-    mocap: Path,
-    texts: Path,
-    output: Path,
-    reading: Reading,
-    val_fraction: float,
-    workers: int | None,
-    force: bool,
-    as_json: bool,
-) -> None:
-    processes = workers or os.cpu_count() or 1
-    if force:
-        remove_prepared(output)
-    with ExitStack() as stack:
-        advance = counted(stack, "preparing", "takes")
-        report = prepare_humanml3d(mocap, texts, output, reading, val_fraction, processes, advance)
+def _note_humanml3d(report: HumanML3DReport) -> None:
     for split, count in report.clips.items():
         note(f"{split}: {count} clips, {report.frames[split]} frames, mirrored ones among them")
     for reason, count in sorted(report.missing.items(), key=lambda item: -item[1]):
         note(f"missing: {count} clips, {reason}")
     for sentence, count in report.notes.items():
         note(f"note: {count} takes, {sentence}")
-    emit({"data": str(output), **asdict(report)}, str(output), as_json)
 
 
 def _show(report: PrepareReport) -> None:

@@ -243,9 +243,10 @@ def pretrain_command(
     megabytes = sum(path.stat().st_size for path in folder.rglob("*.safetensors")) / 1e6
     note(f"{folder}: {megabytes:.0f} MB of checkpoints, which only going on with this run needs")
     for name, result in report.results.items():
+        figures = ", ".join(f"{figure} {value:.4g}" for figure, value in result.figures.items())
         emit(
             {"model": str(output), "stage": name, "step": result.step, **result.figures},
-            f"{name}: best at step {result.step}, " + _figures(result.figures),
+            f"{name}: best at step {result.step}, {figures}",
             as_json,
         )
 
@@ -410,7 +411,3 @@ def _language_model(name: str, lora: bool, full: bool) -> dict[str, str]:
     return {
         f"captioner.language_model.{field}": value for field, value in (("name", where), ("tuning", tuning))
     }
-
-
-def _figures(figures: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in figures.items())

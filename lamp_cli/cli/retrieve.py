@@ -141,7 +141,9 @@ def retrieve_command(
             _emit_hit(bundle, request, remarks, rank, hit, as_json)
         kept += hits
     if copy_to is not None:
-        _copy(kept, copy_to)
+        copies = OutputFiles()
+        for path in dict.fromkeys(hit.path for hit in kept):
+            copies.write(copy_to, path.stem, {path.suffix: partial(shutil.copy2, path)})
     if render is not None and kept:
         _render(bundle, kept, render, reading, OutputFiles(force))
     skipped.finish()
@@ -283,12 +285,6 @@ def _emit_hit(
     scores = f"{hit.score:.3f}{_match(hit.matching)}"
     human = f"{rank:3d}  {scores}  {hit.start:.2f}-{hit.end:.2f} s  {hit.motion}  {caption}"
     emit(record, human.rstrip(), as_json)
-
-
-def _copy(hits: Sequence[Hit], folder: Path) -> None:
-    outputs = OutputFiles()
-    for path in dict.fromkeys(hit.path for hit in hits):
-        outputs.write(folder, path.stem, {path.suffix: partial(shutil.copy2, path)})
 
 
 def _render(bundle: Bundle, hits: Sequence[Hit], path: Path, reading: Reading, outputs: OutputFiles) -> None:

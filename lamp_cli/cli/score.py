@@ -245,11 +245,14 @@ def score_command(
         if source.files:
             report, name = _score_files(source.files, reader, options, models, signature)
         else:
+            from ..inference.generate import GenerateOptions
+            from ..model.sampling import SamplingOptions
             from ..scoring.scored_motions import named_split
 
             if not source.lines:
-                sampling = steps, guidance, temperature, top_fraction
-                options = _generating(options, candidates, sampling, raw, precision)
+                sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
+                generation = GenerateOptions(0, 1, sampling, not raw, candidates, precision)
+                options = replace(options, generation=generation)
             networks = models(captioner=options.wants(BERTSCORE, CAPTIONS))
             lines = source.lines[:limit]
             clips = None if lines and data is None else named_split(data, split, None if lines else limit)
@@ -373,20 +376,6 @@ def _refuse_idle(given: Collection[str], source: ScoreSource, options: ScoreOpti
         metrics = [metric for metric, names in PROTOCOLS.items() if protocol in names]
         if not options.wants(*metrics):
             raise UsageError(f"--protocol {protocol}: belongs to --{' and --'.join(metrics)}")
-
-
-def _generating(
-    options: ScoreOptions,
-    candidates: int | None,
-    sampling: tuple[int, float | None, float, float],
-    raw: bool,
-    precision: str,
-) -> ScoreOptions:
-    from ..inference.generate import GenerateOptions
-    from ..model.sampling import SamplingOptions
-
-    generation = GenerateOptions(0, 1, SamplingOptions(*sampling), not raw, candidates, precision)
-    return replace(options, generation=generation)
 
 
 def _models(

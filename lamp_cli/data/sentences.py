@@ -25,10 +25,13 @@ def read_paraphrases(path: Path) -> list[tuple[str, ...]]:
     """Sentences as ``read_sentences``, those of one JSON line together: they speak of one motion."""
     content = read_text_file(path)
     if Path(path).suffix.lower() in (".jsonl", ".json"):
-        found = [
-            _required(sentences_in_record(record, where), where)
-            for where, record in json_lines(content, str(path))
-        ]
+        found = []
+        for where, record in json_lines(content, str(path)):
+            sentences = sentences_in_record(record, where)
+            if sentences is None:
+                known = ", ".join(CAPTION_KEYS)
+                raise ValueError(f"{where}: expected a sentence or a list of them under {known}")
+            found.append(sentences)
     else:
         try:
             found = [(" ".join(caption.text.split()),) for caption in parse_captions(content)]
@@ -38,9 +41,3 @@ def read_paraphrases(path: Path) -> list[tuple[str, ...]]:
     if not groups:
         raise ValueError(f"{path}: no sentence in it")
     return groups
-
-
-def _required(sentences: tuple[str, ...] | None, where: str) -> tuple[str, ...]:
-    if sentences is None:
-        raise ValueError(f"{where}: expected a sentence or a list of them under {', '.join(CAPTION_KEYS)}")
-    return sentences

@@ -167,7 +167,8 @@ def with_feet_moved(joints: np.ndarray, offsets: np.ndarray, skeleton: Skeleton)
         return result
     part, lengths = joints[moved], skeleton.bone_lengths
     for first, (heel, toe) in ((0, skeleton.left_foot), (2, skeleton.right_foot)):
-        hip, knee, ankle = _leg_of(heel, skeleton)
+        # The heel of some skeletons is the ankle itself.
+        hip, knee, ankle = next(chain[1:4] for chain in skeleton.chains if heel in chain)
         toe_goal = part[:, toe] + offsets[moved, first + 1]
         foot = toe_goal - (part[:, heel] + offsets[moved, first])
         foot *= (_length(part[:, toe] - part[:, heel]) / np.maximum(_length(foot), 1e-9))[:, None]
@@ -182,12 +183,6 @@ def with_feet_moved(joints: np.ndarray, offsets: np.ndarray, skeleton: Skeleton)
         part[:, toe] = part[:, heel] + foot
     result[moved] = part
     return result
-
-
-def _leg_of(heel: int, skeleton: Skeleton) -> tuple[int, int, int]:
-    """Hip, knee and ankle of the leg that a foot's first joint, an ankle or a heel, is of."""
-    hip, knee, ankle = next(chain[1:4] for chain in skeleton.chains if heel in chain)
-    return hip, knee, ankle
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:

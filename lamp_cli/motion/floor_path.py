@@ -91,7 +91,8 @@ def floor_path(points: np.ndarray) -> FloorPath:
         raise ValueError(
             f"a path of {length:.4g} m ({count}); expected {SHORTEST_PATH:g} to {LONGEST_PATH:g} m"
         )
-    rounded = _rounded(_evenly_spaced(points))
+    spaced = _evenly_spaced(points)
+    rounded = np.stack([gaussian_line(spaced[:, k], ROUNDING / STEP) for k in (0, 1)], axis=1)
     return FloorPath(_evenly_spaced(rounded))
 
 
@@ -181,11 +182,6 @@ def _evenly_spaced(points: np.ndarray) -> np.ndarray:
     metres = np.concatenate([[0.0], np.cumsum(steps)])
     count = max(2, round(metres[-1] / STEP) + 1)
     return np.stack([np.interp(np.linspace(0, metres[-1], count), metres, points[:, k]) for k in (0, 1)], 1)
-
-
-def _rounded(points: np.ndarray) -> np.ndarray:
-    """Points ``STEP`` apart after a Gaussian of ``ROUNDING`` metres; both ends stay."""
-    return np.stack([gaussian_line(points[:, k], ROUNDING / STEP) for k in (0, 1)], axis=1)
 
 
 def gaussian_line(values: np.ndarray, sigma: float) -> np.ndarray:

@@ -147,7 +147,8 @@ def repeating_span(joints: np.ndarray, skeleton: Skeleton) -> Span:
         worth = share * np.exp(-gap / NEARER_IS_BETTER) * (1 - np.exp(-frames / fps / LONGER_IS_BETTER))
         worth = np.where(gap <= FURTHEST, worth * swing[:-frames], 0.0)
         start = int(worth.argmax())
-        goes_away = _furthest(come[start : start + frames], come[start]) >= LEAST_WAY * gap[start]
+        furthest = np.linalg.norm(come[start : start + frames] - come[start], axis=1).max()
+        goes_away = furthest >= LEAST_WAY * gap[start]
         if worth[start] > worth_of_best and (gap[start] <= STILL or goes_away):
             best, worth_of_best = Span(start, start + frames, float(gap[start])), float(worth[start])
     if best is None:
@@ -187,10 +188,6 @@ def _gaps(
         share = (moved[frames:] - moved[:-frames]) / (frames * usual)
         serves = (resting[:-frames] == resting[frames:]).all(1) & (share >= LEAST_SHARE_OF_MOVEMENT)
         yield frames, np.where(serves, gap, np.inf), share
-
-
-def _furthest(rows: np.ndarray, first: np.ndarray) -> float:
-    return float(np.linalg.norm(rows - first, axis=1).max())
 
 
 def _swing(joints: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray:

@@ -138,19 +138,15 @@ def load_bertscore_encoder(
 
     Raises ``ValueError`` when it cannot be loaded.
     """
-    loaded = _load_encoder(encoder, layer, bundle, device)
+    minilm = default_text_encoder() if encoder is None else None
+    loaded: TokenEncoder
+    if minilm is not None:
+        loaded = bert_encoder(minilm, MINILM, device)
+    elif encoder is None or encoder == "lamp":
+        loaded = bundle_encoder(bundle())
+    else:
+        loaded = HuggingFaceEncoder(encoder, layer, str(device))
     return LowPrecisionEncoder(loaded, device) if precision == BF16 else loaded
-
-
-def _load_encoder(
-    encoder: str | None, layer: int | None, bundle: Callable[[], Bundle], device: torch.device
-) -> TokenEncoder:
-    if encoder is None:
-        minilm = default_text_encoder()
-        return bundle_encoder(bundle()) if minilm is None else bert_encoder(minilm, MINILM, device)
-    if encoder == "lamp":
-        return bundle_encoder(bundle())
-    return HuggingFaceEncoder(encoder, layer, str(device))
 
 
 def bundle_encoder(bundle: Bundle) -> TextTransformerEncoder:

@@ -85,7 +85,7 @@ def _until_good(
             best = kept.get(place, found)
             best = found if _rank(found.checked) > _rank(best.checked) else best
             kept[place] = replace(best, draws=number + 1)
-        waiting = [place for place in waiting if not _is_good(kept[place].checked)]
+        waiting = [place for place in waiting if _undone(kept[place].checked)]
         if not waiting:
             break
     return [kept[place] for place in range(len(draws))]
@@ -100,10 +100,6 @@ def _rank(checked: Checked) -> tuple[int, int]:
     return _ORDER.index(checked.verdict), -_undone(checked)
 
 
-def _is_good(checked: Checked) -> bool:
-    """Whether another draw could do no better, as far as is judged."""
-    return _undone(checked) == 0
-
-
 def _undone(checked: Checked) -> int:
+    """In how many clauses another draw could do better, as far as is judged."""
     return sum(clause.judged and clause.verdict != YES for clause in checked.clauses)

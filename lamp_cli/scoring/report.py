@@ -162,7 +162,8 @@ def read_report(path: Path) -> list[Measurement]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        records = json.loads(text) if text.lstrip().startswith("[") else _lines(text)
+        lines = [line for line in text.splitlines() if line.strip()]
+        records = json.loads(text) if text.lstrip().startswith("[") else list(map(json.loads, lines))
         if not records or not all(isinstance(record, dict) for record in records):
             raise ValueError("no figures in it; expected JSON lines of `lamp score`")
         return [measurement_of_row(record) for record in records]
@@ -170,10 +171,6 @@ def read_report(path: Path) -> list[Measurement]:
         raise ValueError(f"{path}: not JSON ({error})") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-def _lines(text: str) -> list[Any]:
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
 def _digits(value: float) -> int:

@@ -184,7 +184,10 @@ class _Scorer:
         self.options = options
         self.bar = bar
         self.report = Report()
-        self.captions = MotionCaptions(models, _captioned_figures(options))
+        # The figures that need captions, for the sentence that refuses them.
+        names = {BERTSCORE: LAMP_BERTSCORE, CAPTIONS: "captions"}
+        needing = " and ".join(name for metric, name in names.items() if options.wants(metric))
+        self.captions = MotionCaptions(models, needing)
 
     def language_and_physics(
         self, batches: Iterable[Sequence[Example]], count: int, title: str, origin: MotionOrigin
@@ -292,12 +295,6 @@ def _note_cut_texts(texts: Iterable[str], models: Models, report: Report) -> Non
             f"{cut} of {len(distinct)} sentences have more than the {limit} word pieces that {models.name} "
             "reads: of those it judges only the beginning"
         )
-
-
-def _captioned_figures(options: ScoreOptions) -> str:
-    """The figures that need captions, for the sentence that refuses them."""
-    names = {BERTSCORE: LAMP_BERTSCORE, CAPTIONS: "captions"}
-    return " and ".join(name for metric, name in names.items() if options.wants(metric))
 
 
 def _add_physics(batch: Sequence[Example], subject: str, qualities: dict[str, list[PhysicalQuality]]) -> None:

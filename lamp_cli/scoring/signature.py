@@ -8,7 +8,7 @@ do not identify what is in them: data and networks stand with eight digits of th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .. import __version__
@@ -65,9 +65,10 @@ def split_signature(split: Split, models: Models, options: ScoreOptions, how: Ge
 
 def pairs_signature(examples: Sequence[Example], models: Models, options: ScoreOptions) -> str:
     """Of given motions with their sentences."""
-    texts = _digest(caption.text for example in examples for caption in example.captions)
+    texts = "\n".join(caption.text for example in examples for caption in example.captions)
+    digest = hashlib.sha256(texts.encode()).hexdigest()[:8]
     truths = sum(example.truth is not None for example in examples)
-    parts = {"data": f"pairs#{texts}", "clips": str(len(examples)), "truths": str(truths)}
+    parts = {"data": f"pairs#{digest}", "clips": str(len(examples)), "truths": str(truths)}
     return _line(options, {**parts, **_networks(models, options)})
 
 
@@ -104,7 +105,3 @@ def _line(options: ScoreOptions, parts: dict[str, str]) -> str:
     if options.rerank and options.wants(RETRIEVAL):
         whole["rerank"] = str(options.rerank)
     return "|".join(f"{key}:{value}" for key, value in whole.items())
-
-
-def _digest(texts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]

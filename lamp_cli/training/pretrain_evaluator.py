@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,7 +13,7 @@ from ..bundle.released.evaluator import load_word_vectors
 from ..bundle.trained_evaluator import TrainedEvaluatorConfig, save_evaluator
 from ..data.evaluation_set import EvaluationSet, evaluation_set
 from ..data.layout import open_dataset
-from ..data.statistics import Statistics, with_feature_bias
+from ..data.statistics import with_feature_bias
 from ..data.word_tokens import WordList, words_of_captions
 from ..model import distributed
 from ..model.contrastive_evaluator import ContrastiveTraining
@@ -48,8 +47,11 @@ def pretrain_evaluator(data: Path, output: Path, context: RunContext) -> Pretrai
         config = dataclasses.replace(config, word_width=vectors.shape[1])
     training = experiment.training.evaluator
     folder = output / "training" / EVALUATOR
+    clips = (
+        (c.id, c.features, [each.text for each in c.captions]) for c in (*train_set.clips, *val_set.clips)
+    )
     identity = {
-        "data": {"clips": len(train_set.clips), **_fingerprint([train_set, val_set], statistics)},
+        "data": {"clips": len(train_set.clips), **data_fingerprint(clips, statistics)},
         "seed": options.seed,
         "model": to_json(config),
         "training": to_json(training),
@@ -84,11 +86,6 @@ def pretrain_evaluator(data: Path, output: Path, context: RunContext) -> Pretrai
 def training_of(config: EvaluatorConfig) -> EvaluatorTraining | ContrastiveTraining:
     """The network of the design that ``config`` says, with its losses."""
     return ContrastiveTraining(config) if config.design == CLIP else EvaluatorTraining(config)
-
-
-def _fingerprint(sets: Sequence[EvaluationSet], statistics: Statistics) -> dict[str, str]:
-    clips = ((c.id, c.features, [each.text for each in c.captions]) for part in sets for c in part.clips)
-    return data_fingerprint(clips, statistics)
 
 
 def _words(train_set: EvaluationSet, most: int, folder: Path | None) -> tuple[WordList, torch.Tensor | None]:

@@ -21,7 +21,7 @@ from ...data.word_tokens import WordList
 from ...inference.embed import words_on_device
 from ...model import distributed
 from ...model.contrastive_evaluator import ContrastiveTraining
-from ...model.evaluator import EvaluatorTraining, MatchingBatch, TaggedWords
+from ...model.evaluator import EvaluatorTraining, MatchingBatch
 from .lamp import recalls
 from .pairs import means_of
 
@@ -85,17 +85,15 @@ class EvaluatorStage:
     def _matching_batch(self, pairs: Sequence[EvaluationPair], rows: slice) -> MatchingBatch:
         # Numbered over the whole batch: ranks must agree on which sentences are equal.
         texts = np.unique(np.array([p.caption.text for p in pairs]), return_inverse=True)[1]
+        words = self._data.words.encode([p.caption for p in pairs[rows]])
         features, lengths = padded([p.features for p in pairs[rows]], self._data.statistics)
         return MatchingBatch(
             torch.from_numpy(features).to(self._device),
             torch.from_numpy(lengths).to(self._device),
-            self._words(pairs[rows]),
+            words_on_device(words, self._device),
             torch.from_numpy(texts[rows]).to(self._device),
             torch.tensor([p.number for p in pairs[rows]], device=self._device),
         )
-
-    def _words(self, pairs: Sequence[EvaluationPair]) -> TaggedWords:
-        return words_on_device(self._data.words.encode([p.caption for p in pairs]), self._device)
 
     def validate(self) -> dict[str, float]:
         """R@1, 5, 10 in both directions over the whole validation split, and the losses in batches.
