@@ -152,8 +152,10 @@ def generate_command(
     if seconds and frames:
         raise UsageError("--seconds and --frames both give the length; expected one of them")
     if timeline is not None:
-        given = {"sentences": prompts, "--prompts": prompt_file, "--then": then}
-        _refuse_beside_timeline(given | {"--seconds": seconds, "--frames": frames})
+        beside: dict[str, Any] = {"sentences": prompts, "--prompts": prompt_file, "--then": then}
+        beside |= {"--seconds": seconds, "--frames": frames}
+        if given := next((name for name, value in beside.items() if value), None):
+            raise UsageError(f"--timeline says what is done when; {given} beside it: expected one of them")
         requests = _timeline_requests(timeline)
     else:
         requests = _requests(prompts or [], prompt_file, skipped, then or [])
@@ -347,13 +349,6 @@ def _requests(
         skipped.finish()
         raise UsageError("no prompt; the input is empty")
     return requests
-
-
-def _refuse_beside_timeline(given: dict[str, Any]) -> None:
-    """Raise ``UsageError`` for the first thing that was given although a timeline says it."""
-    name = next((name for name, value in given.items() if value), None)
-    if name is not None:
-        raise UsageError(f"--timeline says what is done when; {name} beside it: expected one of them")
 
 
 def _timeline_requests(path: Path) -> list[_Request]:

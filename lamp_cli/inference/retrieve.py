@@ -87,7 +87,6 @@ def find(
     top: int = 5,
     reading: Reading = AS_STORED,
     rerank: int = 0,
-    index_folder: Path | str | None = None,
 ) -> list[Hit]:
     """The ``top`` moments of a library nearest to a sentence or a motion, the best first.
 
@@ -98,8 +97,8 @@ def find(
     """
     asked = read_query(query, reading) if isinstance(query, str) else query
     check_rerank(rerank, top, asked)
-    folder = Path(index_folder) if index_folder else default_folder(Path(library))
-    index, report = update_index(bundle, Path(library), folder, reading, notify=_warn)
+    root = Path(library)
+    index, report = update_index(bundle, root, default_folder(root), reading, notify=_warn)
     for name, reason in report.unreadable.items():
         _warn(f"left out: {name}: {reason}")
     for sentence, names in report.notes.items():

@@ -87,7 +87,9 @@ def sample(
     confidence = torch.zeros(size, length, device=device).masked_fill(~real, torch.inf)
     to_draw = codes
     if known is not None:
-        known = _as_long(known.to(device), length).masked_fill(~real, UNKNOWN)
+        # As long as the codes: what is beyond them is left out, what is missing unknown.
+        known = F.pad(known[:, :length], (0, max(0, length - known.shape[1])), value=UNKNOWN)
+        known = known.to(device).masked_fill(~real, UNKNOWN)
         is_known = known != UNKNOWN
         to_draw = codes - is_known.sum(1)
         if not to_draw.all():
@@ -111,11 +113,6 @@ def sample(
         tokens = torch.where(masked, drawn, tokens)
         confidence = torch.where(masked, probability, torch.inf)
     return tokens
-
-
-def _as_long(known: Tensor, length: int) -> Tensor:
-    """Known codes (B, K) as (B, N): those beyond N are left out, those after K unknown."""
-    return F.pad(known[:, :length], (0, max(0, length - known.shape[1])), value=UNKNOWN)
 
 
 class _ClassifierFreeGuidance:

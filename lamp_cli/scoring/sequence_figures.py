@@ -120,11 +120,12 @@ def _jerk(
     [fps] = rates
     curves = _curves(windows)
     values.add(_figure(PEAK_JERK, len(windows), origin.subject, origin), peak_jerk(curves))
-    level = _mean_jerk(truths)
-    if level is None:
+    true = _curves(motion for motion in truths if len(motion) > 3)
+    if not true:
         raise FigureNotAllowed(
             AREA_UNDER_JERK, "needs real motions: a ground_truth or --data DIR --split NAME"
         )
+    level = float(np.concatenate(true).mean())
     figure = _figure(AREA_UNDER_JERK, len(windows), origin.subject, origin)
     values.add(figure, area_under_jerk(curves, level, fps))
     for each in drawn:
@@ -137,12 +138,6 @@ def _jerk(
 
 def _curves(motions: Iterable[Motion]) -> list[np.ndarray]:
     return [jerk_curve(motion.joints, motion.fps) for motion in motions]
-
-
-def _mean_jerk(truths: Sequence[Motion]) -> float | None:
-    """Mean jerk over the frames of true motions; None where there are none."""
-    curves = _curves(motion for motion in truths if len(motion) > 3)
-    return float(np.concatenate(curves).mean()) if curves else None
 
 
 def _transition_fid(

@@ -7,7 +7,6 @@ words they were trained with. Of LaMP's release every network computes what the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from .captioner import read_released_captioner
 from .generator import read_released_generator
 from .lamp import read_released_lamp
 from .state_dict import name_some
-from .tokenizer import ReleasedTokenizerWeights, read_released_tokenizer
+from .tokenizer import read_released_tokenizer
 
 LAMP_SOURCE = "gentlefress/LaMP (Li et al., ICLR 2025)"
 MOMASK_SOURCE = "EricGuo5513/momask-codes (Guo et al., CVPR 2024), the base layer of its residual tokenizer"
@@ -107,13 +106,17 @@ def import_bundle(files: ReleasedFiles, name: str) -> Bundle:
         captioner=None if captioner is None else captioner.config,
         compat=RELEASED,
     )
+    left_out = [f"{path.name}: {name_some(parts)}" for path, parts in unused.items() if parts]
+    if tokenizer.further_codebooks:
+        left_out.append(f"{tokenizer.further_codebooks} further codebooks")
+    provenance = Provenance(LAMP_SOURCE, LICENCE.format("MIT"), files.digests(), "; ".join(left_out))
     return Bundle(
         BundleConfig(
             name=name,
             skeleton=tokenizer.skeleton.name,
             fps=tokenizer.skeleton.fps,
             model=model,
-            provenance=_provenance(files, tokenizer, unused),
+            provenance=provenance,
         ),
         tokenizer.skeleton,
         statistics,
@@ -131,12 +134,3 @@ def _statistics(files: ReleasedFiles, skeleton: Skeleton) -> Statistics:
         return read_statistics(files.mean, files.std, skeleton.feature_size)
     except ValueError as error:
         raise ValueError(f"{error}; the tokenizer is one of {skeleton.name}") from None
-
-
-def _provenance(
-    files: ReleasedFiles, tokenizer: ReleasedTokenizerWeights, unused: Mapping[Path, list[str]]
-) -> Provenance:
-    left_out = [f"{path.name}: {name_some(parts)}" for path, parts in unused.items() if parts]
-    if tokenizer.further_codebooks:
-        left_out.append(f"{tokenizer.further_codebooks} further codebooks")
-    return Provenance(LAMP_SOURCE, LICENCE.format("MIT"), files.digests(), "; ".join(left_out))
