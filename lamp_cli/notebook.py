@@ -140,7 +140,7 @@ class Model:
         sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
         chosen = secrets.randbelow(2**31) if seed is None else seed
         options = GenerateOptions(
-            chosen, 1 if samples is None else samples, sampling, clean_up, candidates, precision
+            chosen, 1 if samples is None else samples, sampling, candidates, precision, clean_up=clean_up
         )
         if check is False:
             made = list(generate_motions(self.bundle, prompts, options))

@@ -184,7 +184,7 @@ def generate_command(
     remarks = remarks_on(bundle, [part.text for prompt in work for part in prompt.parts], generating=True)
     note_remarks(remarks, "the motion is")
     sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
-    options = GenerateOptions(seed, samples, sampling, not raw, candidates, precision)
+    options = GenerateOptions(seed, samples, sampling, candidates, precision, clean_up=not raw)
     options = options.for_generator(bundle.config.model.generator)
     if set(wanted) & set(PICTURE_FORMATS):
         note_missing_signs(prompt.sentence for prompt in work)

@@ -251,7 +251,7 @@ def score_command(
 
             if not source.lines:
                 sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
-                generation = GenerateOptions(0, 1, sampling, not raw, candidates, precision)
+                generation = GenerateOptions(0, 1, sampling, candidates, precision, clean_up=not raw)
                 options = replace(options, generation=generation)
             networks = models(captioner=options.wants(BERTSCORE, CAPTIONS))
             lines = source.lines[:limit]

@@ -10,7 +10,7 @@ which stay as they are. Writes no files.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,8 +28,8 @@ from ..motion.representation import features_to_joints, joints_to_features, reta
 from ..motion.transform import at_times
 from .candidates import best_candidates, embedded_rows, fits, undone_of
 from .embed import encode_condition, require_motion_side
-from .generate import random_stream, require_possible, text_to_motion_of
-from .precision import FP32, in_precision
+from .generate import DrawOptions, random_stream, text_to_motion_of
+from .precision import in_precision
 from .spelling import as_read
 
 # Tokens on each side of a span that are encoded, and decoded with it: about as far as convolutions see.
@@ -41,29 +41,15 @@ PLACE_WEIGHT, HEADING_WEIGHT, POSE_WEIGHT = 3.0, 2.0, 10.0
 
 
 @dataclass(frozen=True)
-class EditOptions:
+class EditOptions(DrawOptions):
     """How a span is drawn.
 
-    seed: all randomness is drawn from it.
-    samples: results.
-    sampling: steps, guidance and temperature of the generator.
-    candidates: draws, of which the one is kept that does most of the sentence, as the check of joints sees
-        it, and of those the one that fits it and meets both sides best; None is the generator's own number.
-    precision: of the generator: fp32, or bf16 where the device has it.
-    context_tokens: on each side of the span, which the generator is told.
-
-    Raises ``ValueError`` for fewer than one sample or candidate, or context tokens below 0.
+    candidates: the one is kept that does most of the sentence, as the check of joints sees it, and of those
+        the one that fits it and meets both sides best.
+    context_tokens: on each side of the span.
     """
 
-    seed: int = 0
-    samples: int = 1
-    sampling: SamplingOptions = field(default_factory=SamplingOptions)
-    candidates: int | None = None
-    precision: str = FP32
     context_tokens: int = 4
-
-    def __post_init__(self) -> None:
-        require_possible(self.samples, self.candidates, self.context_tokens)
 
 
 @dataclass(frozen=True)

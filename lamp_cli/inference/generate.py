@@ -68,32 +68,16 @@ class Prompt:
         return ", then ".join(part.text for part in self.parts if part.text and not part.goes_on)
 
 
-def require_possible(samples: int, candidates: int | None, context_tokens: int) -> None:
-    """Raise ``ValueError`` for fewer than one sample or candidate, or context tokens below 0."""
-    if context_tokens < 0:
-        raise ValueError(f"context_tokens: expected 0 or more, found {context_tokens}")
-    for name, number in (("samples", samples), ("candidates", candidates)):
-        if number is not None and number < 1:
-            raise ValueError(f"{name}: expected at least 1, found {number}")
-
-
 @dataclass(frozen=True)
-class GenerateOptions:
-    """How motions are generated.
+class DrawOptions:
+    """How something is drawn.
 
     seed: all randomness is drawn from it.
-    samples: motions per prompt.
+    samples: results of one prompt or span.
     sampling: steps, guidance and temperature of the generator.
-    clean_up: hold planted feet, bone lengths and the floor in the joints; features stay the network's.
-    candidates: draws per motion, of which the one is kept that does most of what its sentence asks for, as
-        the check of joints sees it, and of those the one that LaMP finds nearest to the sentence. Where none
-        does all of a sentence of several actions, they are made one after the other, should that do more.
-        1, the paper's way, keeps whatever is drawn; None is the generator's own number.
+    candidates: draws per result, of which the best is kept; None is the generator's own number.
     precision: of the generator, which takes most of the time: fp32, or bf16 where the device has it.
-    context_tokens: of the part before, from which the next part of a motion goes on. More of them hold
-        lamp-mini in what it did: of the 27 later parts of ``examples/judge/joints/parts.jsonl`` 26 do what is
-        asked with 2, 21 with 4 and 8; of those of two seeds 53 of 54 with 1 and 54 with none, where the peak
-        jerk at the seams is 9 % lower too: its clips begin standing, and the decoder smooths the seam.
+    context_tokens: of what lies beside, which the generator is told.
 
     Raises ``ValueError`` for fewer than one sample or candidate, or context tokens below 0.
     """
@@ -101,13 +85,34 @@ class GenerateOptions:
     seed: int = 0
     samples: int = 1
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
-    clean_up: bool = True
     candidates: int | None = None
     precision: str = FP32
     context_tokens: int = 1
 
     def __post_init__(self) -> None:
-        require_possible(self.samples, self.candidates, self.context_tokens)
+        if self.context_tokens < 0:
+            raise ValueError(f"context_tokens: expected 0 or more, found {self.context_tokens}")
+        for name, number in (("samples", self.samples), ("candidates", self.candidates)):
+            if number is not None and number < 1:
+                raise ValueError(f"{name}: expected at least 1, found {number}")
+
+
+@dataclass(frozen=True)
+class GenerateOptions(DrawOptions):
+    """How motions are generated.
+
+    clean_up: hold planted feet, bone lengths and the floor in the joints; features stay the network's.
+    candidates: the one is kept that does most of what its sentence asks for, as the check of joints sees it,
+        and of those the one that LaMP finds nearest to the sentence. Where none does all of a sentence of
+        several actions, they are made one after the other, should that do more. 1, the paper's way, keeps
+        whatever is drawn.
+    context_tokens: of the part before, from which the next part of a motion goes on. More of them hold
+        lamp-mini in what it did: of the 27 later parts of ``examples/judge/joints/parts.jsonl`` 26 do what is
+        asked with 2, 21 with 4 and 8; of those of two seeds 53 of 54 with 1 and 54 with none, where the peak
+        jerk at the seams is 9 % lower too: its clips begin standing, and the decoder smooths the seam.
+    """
+
+    clean_up: bool = field(default=True, kw_only=True)
 
     def for_generator(self, config: GeneratorConfig | None) -> GenerateOptions:
         """These options with the generator's own number of candidates where they give none."""

@@ -82,7 +82,9 @@ def hold_feet(
     than ``most_drift`` metres while it rests is let go there.
     """
     feet = list(skeleton.feet)
-    offsets, upright = np.zeros((len(joints), 4, 3)), _upright(joints, feet)
+    offsets, height = np.zeros((len(joints), 4, 3)), joints[:, 0, 1] - joints[:, feet, 1].min(1)
+    # The hips are about as high over the feet as they usually are.
+    upright = height > UPRIGHT_SHARE * np.percentile(height, 90)
     for foot in (slice(0, 2), slice(2, 4)):
         tracks = joints[:, feet[foot]]
         offsets[:, foot, ::2] = _foot_offsets(tracks[..., ::2], resting[:, foot], most_drift)
@@ -225,12 +227,6 @@ def runs(flags: np.ndarray) -> list[tuple[int, int]]:
     """First and last frame (exclusive) of each run of true ``flags`` (T,)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
-def _upright(joints: np.ndarray, feet: list[int]) -> np.ndarray:
-    """Whether the hips (T,) are about as high over the feet as they usually are."""
-    height = joints[:, 0, 1] - joints[:, feet, 1].min(1)
-    return np.asarray(height > UPRIGHT_SHARE * np.percentile(height, 90))
 
 
 def _is_held(tracks: np.ndarray, resting: np.ndarray, most_drift: float) -> np.ndarray:

@@ -145,7 +145,10 @@ def score_retrieval(
                 f"retrieval: {tied} of {len(matrix)} texts tie with other motions; ties count by chance"
             )
         report.recalls |= {f"{evaluator.name} {d}": recall_curve(matrix, d) for d in DIRECTIONS}
-        report.heatmap = report.heatmap or _heatmap(matrix, pool)
+        if report.heatmap is None:
+            # The paper's Figure 3: the first captions against their motions.
+            texts = [caption.text for caption in pool.captions[:DRAWN]]
+            report.heatmap = Heatmap(matrix[:DRAWN, :DRAWN], texts, list(pool.ids[:DRAWN]))
 
 
 def _rerankers(
@@ -197,9 +200,3 @@ def _note_small_pool(found: Retrieval, report: Report) -> None:
     if dropped:
         reason = f"more than half of all guesses are right in a pool of {found.pool}"
         report.refuse(f"retrieval {', '.join(dropped)}", reason)
-
-
-def _heatmap(matrix: np.ndarray, pool: RetrievalPool) -> Heatmap:
-    """The paper's Figure 3: the first captions against their motions."""
-    texts = [caption.text for caption in pool.captions[:DRAWN]]
-    return Heatmap(matrix[:DRAWN, :DRAWN], texts, list(pool.ids[:DRAWN]))

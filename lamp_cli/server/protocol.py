@@ -211,8 +211,8 @@ def _generate_options(options: Options) -> GenerateOptions:
             float(dials.get("temperature", SamplingOptions.temperature)),
             float(dials.get("top_fraction", SamplingOptions.top_fraction)),
         ),
-        options.post_processing,
         None if "candidates" not in dials else int(dials["candidates"]),
+        clean_up=options.post_processing,
     )
 
 

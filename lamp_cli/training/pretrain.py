@@ -290,16 +290,14 @@ def _start_from(
     if not kept:
         raise ValueError(f"{name}: is of {bundle.skeleton.name}'s skeleton, the data have {skeleton.name}'s")
     taken = tuple(stage for stage in kept if stage not in options.anew)
-    fitting = tuple(stage for stage in _fitting(model, bundle) if stage in taken)
+    fitting: tuple[str, ...] = ()
+    if isinstance(bundle, Bundle):
+        fitting = _same_networks(model, bundle.config.model)
+    elif _sizes(model.tokenizer) == _sizes(bundle.config.network):
+        fitting = ("tokenizer",)
+    fitting = tuple(stage for stage in fitting if stage in taken)
     fingerprints = {stage: weights_fingerprint(networks[stage]) for stage in taken}
     return StartFrom(name, bundle, taken, fitting, fingerprints, same_skeleton)
-
-
-def _fitting(model: ModelConfig, bundle: Bundle | TrainedTokenizer) -> tuple[str, ...]:
-    """The stages whose networks are of these sizes."""
-    if isinstance(bundle, Bundle):
-        return _same_networks(model, bundle.config.model)
-    return ("tokenizer",) if _sizes(model.tokenizer) == _sizes(bundle.config.network) else ()
 
 
 def _announce_lamps_part(start_from: StartFrom, origins: Mapping[str, Origin], context: RunContext) -> None:
