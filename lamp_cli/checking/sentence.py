@@ -36,7 +36,10 @@ MOST_FRAMES = 400
 # A kick of any kind lifts one ankle farther than this over the other, metres.
 LEAST_KICK = 0.15
 
-NEGATIONS = re.compile(r"\b(?:not|never|without|no|nobody|nothing|neither|instead)\b|n't\b", re.I)
+# Who says no shakes the head, and that can be seen.
+NEGATIONS = re.compile(
+    r"\b(?:not|never|without|(?<!say )(?<!says )(?<!saying )no|nobody|nothing|neither|instead)\b|n't\b", re.I
+)
 # Who picks something up from a table does not bend: of that the check of picking up knows nothing.
 _FLOOR = re.compile(r"\b(?:floor|ground|bends?|bending|down)\b", re.I)
 # With a limb an action is done, with anything else two things are done at once.

@@ -293,6 +293,18 @@ def test_a_turn_is_as_far_as_it_is_said_and_numbers_before_an_action_count_it() 
     assert [found[0]["turn, 180 degrees"], found[1]["turn, 90 degrees"]] == ["yes", "no"]
 
 
+def test_who_somebody_is_and_what_is_said_are_not_what_is_done() -> None:
+    for sentence, action in (
+        ("The guard turns to the left", "turn"),
+        ("one hop sideways to the left by a tennis player", "jump sideways"),
+        ("The security officer stays standing still in one place", "stand"),
+    ):
+        assert [part.actions for part in claims(sentence).parts] == [{action}]
+    assert claims("a boxer guards the face").parts[0].actions == {"block"}
+    assert verdicts(clip_of("stand"), "a toddler shakes her head to say no")["shake head"] != "yes"
+    assert "names no" not in told(clip_of("stand"), "a toddler shakes her head to say no").clauses[0].reason
+
+
 def test_who_walks_up_to_something_climbs_no_stairs() -> None:
     assert claims("a farmer walks up to the gate").parts[0].actions == {"walk"}
     assert claims("a farmer walks up the stairs").parts[0].actions == {"stairs up"}

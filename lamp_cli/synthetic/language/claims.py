@@ -45,6 +45,10 @@ COUNTED = "(?:squat|knee bend|jump|leap|hop|kick|clap|nod|push up|jump jack|star
 COUNTS = (
     {"once": 1, "twice": 2, "thrice": 3} | {word: n for n, word in enumerate(NUMBERS) if n} | {"single": 1}
 )
+CALLINGS = (
+    "player|guard|officer|soldier|model|instructor|worker|student|boxer|dancer|jogger|runner|golfer|swimmer|sprinter|"
+    "jumper|kicker|drummer|climber|skater|fighter|bowler|batter|pitcher"
+)
 WHO = "people|person|men|man|women|woman|boy|girl|guy|lady|kid|child|player|dancer|friend"
 NUMBER = "|".join(COUNTS)
 
@@ -157,6 +161,8 @@ def unread_words(sentence: str) -> list[str]:
 def normalised(sentence: str) -> str:
     """Base forms separated by single spaces, marks as commas, without articles and adverbs of manner."""
     text = re.sub(r"(anti|counter)[ -]?clock ?wise", "counterclockwise", sentence.lower())
+    # What somebody is called after is not what is done.
+    text = re.sub(rf"\b(?:a|an|the|one) (?:[a-z]+ )?(?:{CALLINGS})\b", "person", text)
     text = re.sub(r"\b(a|the|an|some|this|heavy|large|big|small) box(es)?\b", "object", text)
     text = re.sub(r"\bafter (that|this|which)\b", "then", text)
     text = re.sub(r"[.,;:!?()]+", " , ", text).replace("&", " and ")
@@ -168,6 +174,7 @@ def normalised(sentence: str) -> str:
         lambda match: "slow" if "slow" in match[0] else "",
         text,
     )
+    text = re.sub(r"\bin one place\b", "in place", text)
     text = re.sub(r"\bin turn\b", "alternate", text)
     # Where one comes from is not what one does.
     text = re.sub(r"\bfrom (?:sit|seat)(?: down)?(?: position)?\b", "from chair", text)
