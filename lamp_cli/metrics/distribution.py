@@ -8,6 +8,7 @@ Knows no evaluator.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -52,33 +53,81 @@ MULTIMODALITY_PROTOCOLS = (
 )
 
 
-def frechet_inception_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """FID of two sets of embeddings (N, D) and (M, D): Gaussians with ``np.cov``'s ddof 1.
+class EmbeddingSet:
+    """Embeddings (N, D), and what figures of them need, computed once for all that are asked for.
 
-    Raises ``FigureNotAllowed`` for fewer than two clips in a set, ``ValueError`` for other shapes.
+    Raises ``ValueError``, which calls them ``name``, for other shapes or numbers that are not finite.
     """
-    first = require_embeddings(first, "the first set")
-    second = require_embeddings(second, "the second set")
+
+    def __init__(self, rows: np.ndarray, name: str = "embeddings"):
+        self.rows = require_embeddings(rows, name)
+        self._name = name
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def size(self) -> int:
+        """The number of dimensions."""
+        return self.rows.shape[1]
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """(D,)."""
+        return self.rows.mean(0)
+
+    @cached_property
+    def covariance(self) -> np.ndarray:
+        """(D, D), with ddof 1."""
+        centred = self.rows - self.mean
+        return centred.T @ centred / (len(self) - 1)
+
+    @cached_property
+    def factor(self) -> np.ndarray:
+        """A with A A^T the covariance, (D, rank)."""
+        return _factor(self.covariance)
+
+    @cached_property
+    def directions(self) -> EmbeddingSet:
+        """The embeddings made unit vectors; raises ``FigureNotAllowed`` for one of no direction."""
+        lengths = np.linalg.norm(self.rows, axis=1, keepdims=True)
+        if not lengths.all():
+            raise FigureNotAllowed(UNIT_FID, f"an embedding of {self._name} is zero: it has no direction")
+        return EmbeddingSet(self.rows / lengths, self._name)
+
+
+Embeddings = np.ndarray | EmbeddingSet
+
+
+def frechet_inception_distance(first: Embeddings, second: Embeddings) -> float:
+    """FID of two sets of embeddings (N, D) and (M, D): |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2).
+
+    With C = A A^T from the symmetric eigenvalues of C, tr (C1 C2)^1/2 is the sum of the singular
+    values of A1^T A2. Nothing is inverted and no square root of a rounding error is added up, so
+    rank-deficient covariances need no epsilon on their diagonal. Raises ``FigureNotAllowed`` for fewer than
+    two clips in a set, ``ValueError`` for other shapes.
+    """
+    first, second = _both(first, second)
     fewest = min(len(first), len(second))
     if fewest < 2:
         raise FigureNotAllowed(FID_NAME, f"a covariance needs at least 2 clips, found {fewest}")
-    if first.shape[1] != second.shape[1]:
-        raise ValueError(f"expected embeddings of one size, found {first.shape[1]} and {second.shape[1]}")
-    return frechet_distance(first.mean(0), _covariance(first), second.mean(0), _covariance(second))
+    difference = first.mean - second.mean
+    overlap = np.linalg.svd(first.factor.T @ second.factor, compute_uv=False).sum()
+    traces = np.trace(first.covariance) + np.trace(second.covariance)
+    # The distance is never negative; what is left below zero is rounding.
+    return max(0.0, float(difference @ difference + traces - 2.0 * overlap))
 
 
-def unit_fid(first: np.ndarray, second: np.ndarray) -> float:
+def unit_fid(first: Embeddings, second: Embeddings) -> float:
     """FID of embeddings (N, D) and (M, D) made unit vectors: what is compared is their directions alone.
 
     Evaluators that were trained with cosines leave lengths undefined; this is what is meant by their FID.
     Raises as ``frechet_inception_distance``, and ``FigureNotAllowed`` for an embedding of no direction.
     """
-    return frechet_inception_distance(
-        *(_unit(each, name) for each, name in ((first, "the first set"), (second, "the second set")))
-    )
+    return frechet_inception_distance(*(each.directions for each in _both(first, second)))
 
 
-def infinite_fid(made: np.ndarray, real: np.ndarray, rng: np.random.Generator) -> float:
+def infinite_fid(made: Embeddings, real: Embeddings, rng: np.random.Generator) -> float:
     """FID that ``made`` (N, D) would have of infinitely many samples, against ``real`` (M, D) as it is.
 
     FID is biased upward by about c / n, with a c of each model's own, which can turn the order of two models.
@@ -88,20 +137,15 @@ def infinite_fid(made: np.ndarray, real: np.ndarray, rng: np.random.Generator) -
 
     Raises ``FigureNotAllowed`` for fewer clips than twice the dimensions: FID is no line there.
     """
-    made = require_embeddings(made, "the first set")
-    real = require_embeddings(real, "the second set")
-    count, size = made.shape
-    if size != real.shape[1]:
-        raise ValueError(f"expected embeddings of one size, found {size} and {real.shape[1]}")
+    made, real = _both(made, real)
+    count, size = len(made), made.size
     if count < 2 * size or len(real) < 2:
         reason = f"needs at least {2 * size} clips, twice the dimensions, found {count}"
         raise FigureNotAllowed(INFINITE_FID, reason)
     sizes = np.linspace(max(count // 4, min(2 * size, count // 2)), count, SAMPLE_SIZES).astype(int)
-    covariance = _covariance(real)
-    factor = _factor(covariance, size)
-    rows = made[rng.permutation(count)] - real.mean(0)
-    turned = rows @ factor
-    total, square, products = np.zeros(size), 0.0, np.zeros((factor.shape[1],) * 2)
+    rows = made.rows[rng.permutation(count)] - real.mean
+    turned = rows @ real.factor
+    total, square, products = np.zeros(size), 0.0, np.zeros((real.factor.shape[1],) * 2)
     values, done = [], 0
     for end in sizes:
         total += rows[done:end].sum(0)
@@ -110,32 +154,21 @@ def infinite_fid(made: np.ndarray, real: np.ndarray, rng: np.random.Generator) -
         done = end
         mean = total / end
         trace = (square - end * float(mean @ mean)) / (end - 1)
-        centre = mean @ factor
+        centre = mean @ real.factor
         overlap = _sum_of_roots((products - end * np.outer(centre, centre)) / (end - 1))
-        values.append(float(mean @ mean + np.trace(covariance) + trace - 2.0 * overlap))
+        values.append(float(mean @ mean + np.trace(real.covariance) + trace - 2.0 * overlap))
     return float(np.polyfit(1.0 / sizes, values, 1)[1])
 
 
-def frechet_distance(
-    first_mean: np.ndarray,
-    first_covariance: np.ndarray,
-    second_mean: np.ndarray,
-    second_covariance: np.ndarray,
-) -> float:
-    """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2) of Gaussians with means (D,), covariances (D, D).
-
-    With C = A A^T from the symmetric eigenvalues of C, tr (C1 C2)^1/2 is the sum of the singular
-    values of A1^T A2. Nothing is inverted and no square root of a rounding error is added up, so
-    rank-deficient covariances need no epsilon on their diagonal. Raises ``ValueError`` for shapes that
-    do not agree, numbers that are not finite, or matrices that are no covariances.
-    """
-    difference = _mean(first_mean) - _mean(second_mean)
-    size = len(difference)
-    factors = [_factor(np.asarray(c, dtype=np.float64), size) for c in (first_covariance, second_covariance)]
-    overlap = np.linalg.svd(factors[0].T @ factors[1], compute_uv=False).sum()
-    traces = np.trace(first_covariance) + np.trace(second_covariance)
-    # The distance is never negative; what is left below zero is rounding.
-    return max(0.0, float(difference @ difference + traces - 2.0 * overlap))
+def _both(first: Embeddings, second: Embeddings) -> tuple[EmbeddingSet, EmbeddingSet]:
+    """Both sets; raises ``ValueError`` unless they are embeddings of one size."""
+    made, real = (
+        each if isinstance(each, EmbeddingSet) else EmbeddingSet(each, name)
+        for each, name in ((first, "the first set"), (second, "the second set"))
+    )
+    if made.size != real.size:
+        raise ValueError(f"expected embeddings of one size, found {made.size} and {real.size}")
+    return made, real
 
 
 def diversity(
@@ -187,25 +220,6 @@ def _mean_distance(rows: np.ndarray, pairs: int, rng: np.random.Generator) -> fl
     return float(np.linalg.norm(rows[first] - rows[second], axis=-1).mean())
 
 
-def _mean(mean: np.ndarray) -> np.ndarray:
-    vector = np.asarray(mean, dtype=np.float64)
-    if vector.ndim != 1 or not np.isfinite(vector).all():
-        raise ValueError(f"expected a finite mean (D,), found shape {vector.shape}")
-    return vector
-
-
-def _covariance(embeddings: np.ndarray) -> np.ndarray:
-    return np.atleast_2d(np.cov(embeddings, rowvar=False))
-
-
-def _unit(embeddings: np.ndarray, name: str) -> np.ndarray:
-    embeddings = require_embeddings(embeddings, name)
-    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    if not lengths.all():
-        raise FigureNotAllowed(UNIT_FID, f"an embedding of {name} is zero: it has no direction")
-    return embeddings / lengths
-
-
 def _sum_of_roots(product: np.ndarray) -> float:
     """Sum of the square roots of the eigenvalues of A^T C A, (K, K): tr (A A^T C)^1/2."""
     values = np.linalg.eigvalsh((product + product.T) / 2.0)
@@ -213,13 +227,10 @@ def _sum_of_roots(product: np.ndarray) -> float:
     return float(np.sqrt(values[values > rounding]).sum())
 
 
-def _factor(covariance: np.ndarray, size: int) -> np.ndarray:
-    """A with A A^T = ``covariance``, directions of no variance left out."""
-    if covariance.shape != (size, size) or not np.isfinite(covariance).all():
-        raise ValueError(f"expected a finite covariance ({size}, {size}), found shape {covariance.shape}")
-    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2.0)
-    rounding = size * np.finfo(np.float64).eps * max(values[-1], -values[0])
-    if values[0] < -1e3 * rounding:
-        raise ValueError(f"expected a covariance, found a matrix with the eigenvalue {values[0]:.3g}")
-    kept = values > rounding
+def _factor(covariance: np.ndarray) -> np.ndarray:
+    """A with A A^T = ``covariance`` (D, D), directions of no variance left out."""
+    if not np.isfinite(covariance).all():
+        raise ValueError("expected embeddings of a finite covariance")
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > len(values) * np.finfo(np.float64).eps * max(values[-1], -values[0])
     return vectors[:, kept] * np.sqrt(values[kept])

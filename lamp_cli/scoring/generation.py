@@ -16,6 +16,7 @@ import numpy as np
 from ..bundle.bundle import Bundle
 from ..data.evaluation_set import EvaluationPair, EvaluationSet
 from ..inference.generate import GenerateOptions, Prompt, generate
+from ..metrics.distribution import EmbeddingSet
 from ..metrics.matching import POOL
 from ..metrics.measurement import GENERATED, GROUND_TRUTH
 from .embedded import Embedded, joined, with_motions
@@ -121,13 +122,14 @@ def _one_loading(
     for evaluator, true_parts, made_parts in zip(evaluators, real, made, strict=True):
         generated_motions = _figures(figures, evaluator, GENERATED, made_parts, draws)
         truth = _figures(figures, evaluator, GROUND_TRUTH, true_parts, draws)
-        if options.wants(FID):
-            figures.fid(evaluator, GENERATED, generated_motions, truth)
-            figures.fid(evaluator, GROUND_TRUTH, evaluator.motion_embeddings(second), truth)
         figures.motion_similarity(evaluator, GENERATED, generated_motions, truth)
+        made_set, true_set = EmbeddingSet(generated_motions), EmbeddingSet(truth)
+        if options.wants(FID):
+            figures.fid(evaluator, GENERATED, made_set, true_set)
+            figures.fid(evaluator, GROUND_TRUTH, EmbeddingSet(evaluator.motion_embeddings(second)), true_set)
         if sampling is not None:
-            figures.distribution(evaluator, GENERATED, generated_motions, truth, deepcopy(sampling))
-            figures.floor(evaluator, truth, deepcopy(sampling))
+            figures.distribution(evaluator, GENERATED, made_set, true_set, deepcopy(sampling))
+            figures.floor(evaluator, true_set, deepcopy(sampling))
 
 
 def _figures(
@@ -194,23 +196,24 @@ def _sets_of_given(
     origin: MotionOrigin,
     report: Report,
 ) -> None:
-    sampling = options.stream(DISTRIBUTION)
+    sampling, made_set = options.stream(DISTRIBUTION), EmbeddingSet(made.motions)
     if split is not None:
         streams = options.stream(FID).spawn(options.repetitions)
         samples = sampling.spawn(options.repetitions)
         for number, (stream, draws) in enumerate(zip(streams, samples, strict=True), 1):
             loadings = [
-                evaluator.motion_embeddings([p.features for p in split.clips.load(each)])
+                EmbeddingSet(evaluator.motion_embeddings([p.features for p in split.clips.load(each)]))
                 for each in stream.spawn(2)
             ]
-            figures.fid(evaluator, origin.subject, made.motions, loadings[0])
+            figures.fid(evaluator, origin.subject, made_set, loadings[0])
             figures.fid(evaluator, GROUND_TRUTH, loadings[1], loadings[0])
             if number <= DISTRIBUTION_REPETITIONS:
-                figures.distribution(evaluator, origin.subject, made.motions, loadings[0], deepcopy(draws))
+                figures.distribution(evaluator, origin.subject, made_set, loadings[0], deepcopy(draws))
                 figures.floor(evaluator, loadings[0], deepcopy(draws))
     elif real is not None:
-        figures.sets_measured_once(evaluator, origin.subject, made.motions, real.motions, sampling)
-        figures.floor(evaluator, real.motions, sampling)
+        true_set = EmbeddingSet(real.motions)
+        figures.sets_measured_once(evaluator, origin.subject, made_set, true_set, sampling)
+        figures.floor(evaluator, true_set, sampling)
     else:
         figure = "FID" if options.wants(FID) else "figures of the distribution"
         report.refuse(figure, "needs real motions: a ground_truth for every line, or --data DIR --split NAME")

@@ -19,6 +19,7 @@ from ..metrics.distribution import (
     INFINITE_FID,
     UNIT_FID,
     DiversityProtocol,
+    EmbeddingSet,
     diversity,
     diversity_protocol,
     frechet_inception_distance,
@@ -57,22 +58,22 @@ from .figures import (
 FEWEST_CLIPS = 32
 
 
-def unit_figure(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
+def unit_figure(made: EmbeddingSet, real: EmbeddingSet) -> dict[str, float]:
     """FID of directions alone, by printed name."""
     return {UNIT_FID: unit_fid(made, real)}
 
 
-def neighbour_figures(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
+def neighbour_figures(made: EmbeddingSet, real: EmbeddingSet) -> dict[str, float]:
     """KID, precision, recall, density and coverage, by printed name."""
-    return pairwise_figures(real, made).figures()
+    return pairwise_figures(real.rows, made.rows).figures()
 
 
-def infinite_figure(made: np.ndarray, real: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+def infinite_figure(made: EmbeddingSet, real: EmbeddingSet, rng: np.random.Generator) -> dict[str, float]:
     """FID of infinite samples, by printed name."""
     return {INFINITE_FID: infinite_fid(made, real, rng)}
 
 
-def fid_figure(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
+def fid_figure(made: EmbeddingSet, real: EmbeddingSet) -> dict[str, float]:
     """FID, by printed name."""
     return {FID_NAME: frechet_inception_distance(made, real)}
 
@@ -113,8 +114,8 @@ class MatchingFigures:
                 f"{share:.2f} such sentences a pool; only the own motion counts as found"
             )
 
-    def fid(self, evaluator: Evaluator, subject: str, made: np.ndarray, real: np.ndarray) -> None:
-        """FID of ``made`` against ``real``, (N, D) and (M, D)."""
+    def fid(self, evaluator: Evaluator, subject: str, made: EmbeddingSet, real: EmbeddingSet) -> None:
+        """FID of ``made`` against ``real``."""
         if self._options.wants(FID):
             with self._refusing(subject):
                 _require_clips(FID_NAME, made, real)
@@ -122,9 +123,14 @@ class MatchingFigures:
                 self.values.add(self._of_sets(FID_NAME, evaluator, subject, made, real), value)
 
     def distribution(
-        self, evaluator: Evaluator, subject: str, made: np.ndarray, real: np.ndarray, rng: np.random.Generator
+        self,
+        evaluator: Evaluator,
+        subject: str,
+        made: EmbeddingSet,
+        real: EmbeddingSet,
+        rng: np.random.Generator,
     ) -> None:
-        """How ``made`` (N, D) lies among ``real`` (M, D): FID's kin, KID and figures of neighbourhoods."""
+        """How ``made`` lies among ``real``: FID's kin, KID and figures of neighbourhoods."""
         if not self._options.wants(DISTRIBUTION):
             return
         with self._refusing(subject):
@@ -134,17 +140,22 @@ class MatchingFigures:
                     for name, value in figures(made, real).items():
                         self.values.add(self._of_sets(name, evaluator, subject, made, real), value)
 
-    def floor(self, evaluator: Evaluator, real: np.ndarray, rng: np.random.Generator) -> None:
-        """The same figures of one half of the true motions (N, D) against the other half."""
+    def floor(self, evaluator: Evaluator, real: EmbeddingSet, rng: np.random.Generator) -> None:
+        """The same figures of one half of the true motions against the other half."""
         if not self._options.wants(FID, DISTRIBUTION):
             return
         order = rng.permutation(len(real))
-        halves = real[order[: len(real) // 2]], real[order[len(real) // 2 :]]
-        self.fid(evaluator, FLOOR, *halves)
-        self.distribution(evaluator, FLOOR, *halves, rng)
+        half, other = (EmbeddingSet(real.rows[part]) for part in np.split(order, [len(real) // 2]))
+        self.fid(evaluator, FLOOR, half, other)
+        self.distribution(evaluator, FLOOR, half, other, rng)
 
     def sets_measured_once(
-        self, evaluator: Evaluator, subject: str, made: np.ndarray, real: np.ndarray, rng: np.random.Generator
+        self,
+        evaluator: Evaluator,
+        subject: str,
+        made: EmbeddingSet,
+        real: EmbeddingSet,
+        rng: np.random.Generator,
     ) -> None:
         """FID and the distribution of two sets that are all there is, with intervals over half samples."""
         halving, once = rng.spawn(2)
@@ -153,12 +164,13 @@ class MatchingFigures:
         asked = [figures for metric, figures in _OF_HALVES if self._options.wants(metric)]
 
         def measured(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
-            return {name: value for figures in asked for name, value in figures(first, second).items()}
+            halves = EmbeddingSet(first), EmbeddingSet(second)
+            return {name: value for figures in asked for name, value in figures(*halves).items()}
 
         # What is refused of all is refused by now, with its reason; half of few clips says nothing.
         if min(len(made), len(real)) >= 2 * FEWEST_CLIPS:
             with self._report.refusing():
-                for name, interval in half_sample_intervals(measured, made, real, halving).items():
+                for name, interval in half_sample_intervals(measured, made.rows, real.rows, halving).items():
                     self.values.set_interval(self._of_sets(name, evaluator, subject, made, real), interval)
                 self._report.note(f"intervals of FID and its kin: over {HALVES} halves of the clips")
 
@@ -167,9 +179,9 @@ class MatchingFigures:
         return suppress(FigureNotAllowed) if subject == FLOOR else self._report.refusing()
 
     def _of_sets(
-        self, metric: str, evaluator: Evaluator, subject: str, made: np.ndarray, real: np.ndarray
+        self, metric: str, evaluator: Evaluator, subject: str, made: EmbeddingSet, real: EmbeddingSet
     ) -> Figure:
-        fewest, dimensions = min(len(made), len(real)), made.shape[1]
+        fewest, dimensions = min(len(made), len(real)), made.size
         protocol = evaluator_protocol(self._protocol, evaluator)
         if metric in (FID_NAME, UNIT_FID) and fewest <= dimensions:
             protocol += f", biased upward: {fewest} clips, {dimensions} dimensions"
@@ -273,7 +285,7 @@ def saturated(measurements: Sequence[Measurement]) -> list[str]:
     ]
 
 
-def _require_clips(figure: str, made: np.ndarray, real: np.ndarray) -> None:
+def _require_clips(figure: str, made: EmbeddingSet, real: EmbeddingSet) -> None:
     fewest = min(len(made), len(real))
     if fewest < FEWEST_CLIPS:
         raise FigureNotAllowed(figure, f"needs at least {FEWEST_CLIPS} clips, found {fewest}")

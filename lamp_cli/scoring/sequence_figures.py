@@ -14,7 +14,7 @@ import numpy as np
 
 from ..data.captions import Caption
 from ..data.evaluation_set import LONGEST_CLIP
-from ..metrics.distribution import frechet_inception_distance
+from ..metrics.distribution import EmbeddingSet, frechet_inception_distance
 from ..metrics.matching import POOL, TOPS
 from ..metrics.measurement import GROUND_TRUTH, FigureNotAllowed
 from ..metrics.sequences import (
@@ -154,11 +154,11 @@ def _transition_fid(
     fewest = min(map(len, (windows, *drawn)))
     if fewest < FEWEST_CLIPS:
         raise FigureNotAllowed(TRANSITION_FID, f"needs at least {FEWEST_CLIPS} transitions, found {fewest}")
-    made = _embeddings(evaluator, windows)
-    real = [_embeddings(evaluator, each) for each in drawn]
+    made = EmbeddingSet(_embeddings(evaluator, windows))
+    real = [EmbeddingSet(_embeddings(evaluator, each)) for each in drawn]
     how = evaluator_protocol(origin.labelled(AROUND_SEAMS), evaluator)
-    if len(made) <= made.shape[1]:
-        how += f", biased upward: {len(made)} windows, {made.shape[1]} dimensions"
+    if len(made) <= made.size:
+        how += f", biased upward: {len(made)} windows, {made.size} dimensions"
     for number, rows in enumerate(real):
         figure = Figure(TRANSITION_FID, how, evaluator.name, len(made), origin.subject)
         values.add(figure, frechet_inception_distance(made, rows))

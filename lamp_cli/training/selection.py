@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..metrics.distribution import frechet_inception_distance
+from ..metrics.distribution import EmbeddingSet, frechet_inception_distance
 from ..motion.skeleton import Skeleton
 from .experiment import Experiment
 
@@ -92,10 +92,10 @@ class TrueMotions:
         """Features (T_i, C), not normalised."""
         self._judge = judge
         self._features = features
-        self._embeddings: np.ndarray | None = None
+        self._embeddings: EmbeddingSet | None = None
 
     def fid(self, made: Sequence[np.ndarray]) -> float:
         """FID of as many made motions to the true ones; raises ``ValueError`` for fewer than two."""
         if self._embeddings is None:
-            self._embeddings = self._judge.motion_embeddings(self._features)
+            self._embeddings = EmbeddingSet(self._judge.motion_embeddings(self._features))
         return frechet_inception_distance(self._embeddings, self._judge.motion_embeddings(made))
