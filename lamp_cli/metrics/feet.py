@@ -10,6 +10,7 @@ model.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,8 +25,9 @@ FOOT_FIGURES = (GMD_SKATING, KIMODO_SKATING, MBENCH_SLIDING, MBENCH_PENETRATION,
 # The rates of the sources whose figures are per frame.
 MBENCH_RATE = 20.0
 PFC_RATE = 30.0
-GMD_HEIGHT, GMD_SPEED = 0.05, 0.5
-KIMODO_HEIGHT, KIMODO_SPEED = 0.05, 0.2
+# Of a toe in contact, by GMD and Kimodo.
+CONTACT_HEIGHT = 0.05
+GMD_SPEED, KIMODO_SPEED = 0.5, 0.2
 CONSISTENCY_HEIGHT, CONSISTENCY_SPEED = 0.10, 0.15
 # Metres per squared frame.
 _ROUNDING = 1e-9
@@ -34,7 +36,7 @@ MBENCH_HEIGHT, MBENCH_STEP, MBENCH_TOLERANCE = 0.02, 0.01, 0.005
 
 @dataclass(frozen=True)
 class FootTracks:
-    """Feet of a clip: heel and toe of the left foot, then of the right.
+    """Feet of a clip: heel and toe of the left foot, then of the right. Speeds are computed once.
 
     heights: above the floor (T, 4), metres.
     steps: displacement from frame to frame (T - 1, 4, 3), metres.
@@ -45,15 +47,21 @@ class FootTracks:
     steps: np.ndarray
     fps: float
 
-    @property
+    @cached_property
     def speeds(self) -> np.ndarray:
         """Metres per second (T - 1, 4), heights included."""
         return np.linalg.norm(self.steps, axis=-1) * self.fps
 
-    @property
+    @cached_property
     def ground_speeds(self) -> np.ndarray:
         """Metres per second along the floor (T - 1, 4)."""
         return np.linalg.norm(self.steps[..., [0, 2]], axis=-1) * self.fps
+
+    @cached_property
+    def toes_down(self) -> np.ndarray:
+        """Where a toe is within 5 cm of the floor before and after a step, (T - 1, 2)."""
+        low = self.heights[:, TOES] < CONTACT_HEIGHT
+        return low[1:] & low[:-1]
 
 
 TOES = [1, 3]
@@ -65,12 +73,12 @@ def gmd_skating_ratio(feet: FootTracks) -> float:
     The speed along the floor counts, both of the step and its mean over 5 frames of 20 per second around it
     (as many of another rate, an odd number), zero beyond the clip.
     """
-    low = feet.heights[:, TOES] < GMD_HEIGHT
     speeds = feet.ground_speeds[:, TOES]
     half = round(2 * feet.fps / 20.0)
-    padded = np.pad(speeds, ((half, half), (0, 0)))
+    padded = np.zeros((len(speeds) + 2 * half, len(TOES)))
+    padded[half : half + len(speeds)] = speeds
     means = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0).mean(-1)
-    skates = low[1:] & low[:-1] & (speeds > GMD_SPEED) & (means > GMD_SPEED)
+    skates = feet.toes_down & (speeds > GMD_SPEED) & (means > GMD_SPEED)
     return float(skates.any(1).mean())
 
 
@@ -79,11 +87,9 @@ def kimodo_skating_ratio(feet: FootTracks) -> float | None:
 
     None when no toe is ever in contact; Kimodo's code has 0 there, as if all were well.
     """
-    low = feet.heights[:, TOES] < KIMODO_HEIGHT
-    contact = low[1:] & low[:-1]
-    if not contact.any():
+    if not feet.toes_down.any():
         return None
-    return float((feet.speeds[:, TOES] > KIMODO_SPEED)[contact].mean())
+    return float((feet.speeds[:, TOES] > KIMODO_SPEED)[feet.toes_down].mean())
 
 
 def mbench_sliding(feet: FootTracks) -> float:
@@ -119,18 +125,19 @@ def contact_consistency(feet: FootTracks, contacts: np.ndarray) -> float:
     return float((told == seen).mean())
 
 
-def physical_foot_contact(feet: FootTracks, root: np.ndarray) -> float | None:
-    """PFC: how much the root (T, 3) accelerates while neither foot stands still; 10⁴ as printed by EDGE.
+def physical_foot_contact(feet: FootTracks, accelerations: np.ndarray) -> float | None:
+    """PFC: how much the root accelerates while neither foot stands still; 10⁴ as printed by EDGE.
+
+    ``accelerations`` (T - 2, 3) are the root's, by second differences.
 
     Of each foot the slower of heel and toe counts, metres along the floor per frame of 30 per second, after
     the step that accelerates; accelerations downward count as none, all as a share of the clip's largest. 0
     for a root that never accelerates, None for fewer than 3 frames.
     """
-    if len(root) < 3:
+    if not len(accelerations):
         return None
-    accelerations = np.diff(root, n=2, axis=0)
-    accelerations[:, 1] = np.maximum(accelerations[:, 1], 0.0)
-    strengths = np.linalg.norm(accelerations, axis=-1)
+    upward = np.maximum(accelerations, [-np.inf, 0.0, -np.inf])
+    strengths = np.linalg.norm(upward, axis=-1)
     # What is left of a root at rest or at one speed is rounding.
     if strengths.max() < _ROUNDING:
         return 0.0
@@ -139,14 +146,19 @@ def physical_foot_contact(feet: FootTracks, root: np.ndarray) -> float | None:
     return float(1e4 * (slower.prod(1) * strengths / strengths.max()).mean())
 
 
-def foot_figures(feet: FootTracks, root: np.ndarray, contacts: np.ndarray | None = None) -> dict[str, float]:
-    """All of them that there are, by printed name; ``contacts`` where a model gives its own."""
+def foot_figures(
+    feet: FootTracks, accelerations: np.ndarray, contacts: np.ndarray | None = None
+) -> dict[str, float]:
+    """All of them that there are, by printed name, with the root's accelerations (T - 2, 3).
+
+    ``contacts`` where a model gives its own.
+    """
     found = {
         GMD_SKATING: gmd_skating_ratio(feet),
         KIMODO_SKATING: kimodo_skating_ratio(feet),
         MBENCH_SLIDING: mbench_sliding(feet),
         MBENCH_PENETRATION: mbench_penetration(feet),
         CONTACT_CONSISTENCY: None if contacts is None else contact_consistency(feet, contacts),
-        PFC: physical_foot_contact(feet, root),
+        PFC: physical_foot_contact(feet, accelerations),
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from ..motion.representation import require_joints
-from ..motion.skeleton import Skeleton, skeleton_of_joints
+from ..motion.skeleton import skeleton_of_joints
 from .feet import FOOT_FIGURES, FootTracks, foot_figures
 from .measurement import FigureNotAllowed, mean_and_interval
 
@@ -85,22 +86,23 @@ def physical_quality(
 
     Raises ``ValueError`` for other shapes, numbers that are not finite, or ``fps`` not above 0.
     """
-    skate = foot_skate(joints, fps, floor) if len(joints) > 1 else None
-    shaking = jitter(joints, fps) if len(joints) > 3 else None
-    inner = jitter(joints - joints[:, :1], fps) if len(joints) > 3 else None
-    below, above = penetration(joints, floor), floating(joints, floor)
-    by_source = {}
-    if len(joints) > 1:
-        by_source = foot_figures(foot_tracks(joints, fps, floor), joints[:, 0].astype(np.float64), contacts)
-    return PhysicalQuality(skate, below, above, shaking, bone_drift(joints), inner, by_source)
+    clip = _Clip(joints, 1, "physical quality", fps, floor)
+    frames = len(clip.joints)
+    by_source = foot_figures(clip.feet, clip.accelerations[:, 0], contacts) if frames > 1 else {}
+    return PhysicalQuality(
+        _foot_skate(clip) if frames > 1 else None,
+        _penetration(clip),
+        _floating(clip),
+        _magnitude(clip.jerks) if frames > 3 else None,
+        _bone_drift(clip),
+        _magnitude(clip.jerks - clip.jerks[:, :1]) if frames > 3 else None,
+        by_source,
+    )
 
 
 def foot_tracks(joints: np.ndarray, fps: float, floor: float = 0.0) -> FootTracks:
     """Heels and toes of a clip (T, 22, 3) or (T, 21, 3) of at least two frames; raises as ``foot_skate``."""
-    joints, skeleton = _clip(joints, 2, "feet")
-    _require_rate(fps)
-    feet = joints[:, list(skeleton.feet)]
-    return FootTracks(feet[..., 1] - floor, np.diff(feet, axis=0), fps)
+    return _Clip(joints, 2, "feet", fps, floor).feet
 
 
 def physical_figures(clips: Sequence[PhysicalQuality]) -> dict[str, PhysicalFigure]:
@@ -124,55 +126,90 @@ def foot_skate(joints: np.ndarray, fps: float, floor: float = 0.0) -> float | No
     heel) of the floor in both frames. None when no foot joint ever is. Raises ``ValueError`` for one frame
     or ``fps`` not above 0.
     """
-    joints, skeleton = _clip(joints, 2, "foot skate")
-    _require_rate(fps)
-    feet = joints[:, list(skeleton.feet)]
-    ankle = np.array(["ankle" in skeleton.joint_names[joint] for joint in skeleton.feet])
-    low = feet[..., 1] <= floor + np.where(ankle, ANKLE_HEIGHT, TOE_HEIGHT)
-    contact = low[1:] & low[:-1]
-    if not contact.any():
-        return None
-    slip = np.linalg.norm(np.diff(feet[..., [0, 2]], axis=0), axis=-1)
-    return float(100.0 * slip[contact].mean() * fps / FRAME_RATE)
+    return _foot_skate(_Clip(joints, 2, "foot skate", fps, floor))
 
 
 def penetration(joints: np.ndarray, floor: float = 0.0) -> float:
     """Depth of the lowest joint below the floor, cm, mean over all frames (0 in a frame above)."""
-    joints, _ = _clip(joints, 1, "penetration")
-    return float(100.0 * np.maximum(floor - joints[..., 1].min(1), 0.0).mean())
+    return _penetration(_Clip(joints, 1, "penetration", floor=floor))
 
 
 def floating(joints: np.ndarray, floor: float = 0.0) -> float:
     """Height of the lowest joint above the floor, cm, mean over all frames (0 below); jumps count."""
-    joints, _ = _clip(joints, 1, "floating")
-    return float(100.0 * np.maximum(joints[..., 1].min(1) - floor, 0.0).mean())
+    return _floating(_Clip(joints, 1, "floating", floor=floor))
 
 
 def jitter(joints: np.ndarray, fps: float) -> float:
     """Mean magnitude of jerk over joints and frames, m/s³, by third differences; needs 4 frames."""
-    joints, _ = _clip(joints, 4, "jitter")
-    _require_rate(fps)
-    return float(np.linalg.norm(np.diff(joints, n=3, axis=0), axis=-1).mean() * fps**3)
+    return _magnitude(_Clip(joints, 4, "jitter", fps).jerks)
 
 
 def bone_drift(joints: np.ndarray) -> float:
     """Mean deviation of each bone's length from its own mean over time, cm, over bones and frames."""
-    joints, skeleton = _clip(joints, 1, "bone drift")
-    lengths = np.linalg.norm(joints[:, 1:] - joints[:, list(skeleton.parents[1:])], axis=-1)
+    return _bone_drift(_Clip(joints, 1, "bone drift"))
+
+
+class _Clip:
+    """Checked joints of a clip (T, J, 3), metres, and what several figures need of them, computed once."""
+
+    def __init__(
+        self, joints: np.ndarray, frames: int, figure: str, fps: float = FRAME_RATE, floor: float = 0.0
+    ):
+        array = np.asarray(joints, dtype=np.float64)
+        skeleton = skeleton_of_joints(array.shape[1]) if array.ndim == 3 else None
+        if skeleton is None:
+            raise ValueError(f"expected joints (T, 22, 3) or (T, 21, 3), found shape {array.shape}")
+        require_joints(array, skeleton)
+        if len(array) < frames:
+            raise ValueError(f"{figure}: expected a clip of at least {frames} frames, found {len(array)}")
+        if not 0.0 < fps < np.inf:
+            raise ValueError(f"expected a frame rate above 0, found {fps}")
+        self.joints, self.skeleton, self.fps, self._floor = array, skeleton, fps, floor
+
+    @cached_property
+    def lowest(self) -> np.ndarray:
+        """Height of the lowest joint above the floor (T,)."""
+        return self.joints[..., 1].min(1) - self._floor
+
+    @cached_property
+    def feet(self) -> FootTracks:
+        """Of at least two frames."""
+        feet = self.joints[:, list(self.skeleton.feet)]
+        return FootTracks(feet[..., 1] - self._floor, np.diff(feet, axis=0), self.fps)
+
+    @cached_property
+    def accelerations(self) -> np.ndarray:
+        """Metres per squared frame (T - 2, J, 3)."""
+        return np.diff(self.joints, n=2, axis=0)
+
+    @cached_property
+    def jerks(self) -> np.ndarray:
+        """Metres per cubed second (T - 3, J, 3)."""
+        return np.diff(self.accelerations, axis=0) * self.fps**3
+
+
+def _foot_skate(clip: _Clip) -> float | None:
+    names = [clip.skeleton.joint_names[joint] for joint in clip.skeleton.feet]
+    low = clip.feet.heights <= np.where(["ankle" in name for name in names], ANKLE_HEIGHT, TOE_HEIGHT)
+    contact = low[1:] & low[:-1]
+    if not contact.any():
+        return None
+    return float(100.0 * clip.feet.ground_speeds[contact].mean() / FRAME_RATE)
+
+
+def _penetration(clip: _Clip) -> float:
+    return float(100.0 * np.maximum(-clip.lowest, 0.0).mean())
+
+
+def _floating(clip: _Clip) -> float:
+    return float(100.0 * np.maximum(clip.lowest, 0.0).mean())
+
+
+def _bone_drift(clip: _Clip) -> float:
+    joints, parents = clip.joints, list(clip.skeleton.parents[1:])
+    lengths = np.linalg.norm(joints[:, 1:] - joints[:, parents], axis=-1)
     return float(100.0 * np.abs(lengths - lengths.mean(0)).mean())
 
 
-def _require_rate(fps: float) -> None:
-    if not 0.0 < fps < np.inf:
-        raise ValueError(f"expected a frame rate above 0, found {fps}")
-
-
-def _clip(joints: np.ndarray, frames: int, figure: str) -> tuple[np.ndarray, Skeleton]:
-    array = np.asarray(joints, dtype=np.float64)
-    skeleton = skeleton_of_joints(array.shape[1]) if array.ndim == 3 else None
-    if skeleton is None:
-        raise ValueError(f"expected joints (T, 22, 3) or (T, 21, 3), found shape {array.shape}")
-    require_joints(array, skeleton)
-    if len(array) < frames:
-        raise ValueError(f"{figure}: expected a clip of at least {frames} frames, found {len(array)}")
-    return array, skeleton
+def _magnitude(vectors: np.ndarray) -> float:
+    return float(np.linalg.norm(vectors, axis=-1).mean())

@@ -97,7 +97,7 @@ def test_figures_are_those_of_their_sources(seed: int) -> None:
     assert 0.0 < gmd_skating_ratio(at_20) == pytest.approx(slow_gmd(joints))
     assert 0.0 < kimodo_skating_ratio(at_30) == pytest.approx(slow_kimodo(joints, 30.0))
     assert mbench_sliding(at_20) == pytest.approx(slow_mbench(joints))
-    assert physical_foot_contact(at_30, joints[:, 0]) == pytest.approx(slow_pfc(joints))
+    assert physical_foot_contact(at_30, np.diff(joints[:, 0], n=2, axis=0)) == pytest.approx(slow_pfc(joints))
     deep = -joints[:, [10, 11], 1]
     assert mbench_penetration(at_20) == pytest.approx(100.0 * deep[deep > 0.005].mean())
 
