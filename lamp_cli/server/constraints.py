@@ -108,9 +108,10 @@ def constrained(motion: Motion, constraints: Constraints, rig: Rig, frames: int,
     for key, (turns, place) in zip(constraints.keyframes, poses, strict=True):
         posed[key.frame] = pose_of_rig(turns, place, rig)
     kept = sorted({*kept, *(key.frame for key in constraints.keyframes)})
-    drawn = DrawnFrames(joints, 0, frames * motion.fps / fps)
-    filled = fill_gap(posed, drawn, Gap(0, frames, frames, tuple(kept)), HUMANML3D, fps)
-    return _through(_on_rig(replace(own, joints=filled), rig), constraints.keyframes, poses, fps)
+    if len(kept) < frames:
+        drawn = DrawnFrames(joints, 0, frames * motion.fps / fps)
+        posed = fill_gap(posed, drawn, Gap(0, frames, frames, tuple(kept)), HUMANML3D, fps)
+    return _through(_on_rig(replace(own, joints=posed), rig), constraints.keyframes, poses, fps)
 
 
 def path_error(found: RigMotion, path: TimedPath, rig: Rig, fps: float) -> np.ndarray:

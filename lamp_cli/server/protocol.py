@@ -69,6 +69,8 @@ GUIDANCE_TYPES = ("nocfg", "regular", "separated")
 # Rates that programs for animation have, and how much is answered at once: samples x frames x joints.
 LEAST_FPS, MOST_FPS = 1.0, 240.0
 MOST_ROTATIONS = 2_000_000
+# Seconds; the SDK finds no trajectory of what is shorter, and logs that as a failure.
+SHORTEST_WAY = 0.15
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def motion_result(
         foot_contacts=_contacts(moved, rig, own),
         chunk_boundaries=[list(asked.seams)] * len(moved) if asked.seams else None,
         canonical_to_request=None if same else names,
+        trajectories=[None] * len(moved) if asked.frames - 1 < SHORTEST_WAY * asked.fps else None,
         notes=[*asked.notes, *_path_error(moved, asked, rig)],
     )
 

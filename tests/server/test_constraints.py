@@ -114,6 +114,18 @@ def test_blenders_add_on_is_served_as_it_asks(url: str) -> None:
     assert unused == {"diffusion_steps", "transition_frames", "guidance"}
 
 
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_every_frame_may_be_given(url: str, frames: int, caplog: pytest.LogCaptureFixture) -> None:
+    turns = [[0.0, np.sin(0.1 * k), 0.0, np.cos(0.1 * k)] for k in range(frames)]
+    keys = [
+        {"type": "pose_keyframe", "frame": k, "joint_rotations": {"Hips": turn}, "root_position": [k, 1, 0]}
+        for k, turn in enumerate(turns)
+    ]
+    document = answered(url, text("a person jumps", frames), constraints=keys)
+    assert np.allclose(joints_of(document)[:, 0], [[k, 1, 0] for k in range(frames)], atol=1e-4)
+    assert not caplog.records
+
+
 def test_constraints_alone_are_enough(url: str) -> None:
     standing = answered(url, text("a person waves with the right hand", 40))
     keys = [pose_of(standing, 0, frame=0), pose_of(standing, 20, frame=39)]
