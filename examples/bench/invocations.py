@@ -4,9 +4,9 @@ Calls ``lamp`` within this process with options, files and lines of stdin that w
 left out, added and given odd values, damaged motion files, bundles, data sets and folders of training.
 Whatever is asked, a call ends within twenty seconds of the processor with exit code 0, 1 or 2, says what was
 wrong without a traceback or a warning of Python's, writes nowhere but where it was told to, leaves nothing
-temporary. Prints the calls that did anything else, and a line of counts; exit code 1 when there were any.
-Call N of a seed is the same whatever the count is, and ``--only N`` makes it alone. Names of commands limit
-the calls to these.
+temporary, asks no other machine for anything. Prints the calls that did anything else, and a line of counts;
+exit code 1 when there were any. Call N of a seed is the same whatever the count is, and ``--only N`` makes it
+alone. Names of commands limit the calls to these.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import traceback
@@ -37,6 +38,7 @@ from lamp_cli.cli.app import main as lamp
 
 from .mutations import mutated, samples
 
+NETWORK = ((socket.socket, "connect"), (socket.socket, "connect_ex"), (socket, "getaddrinfo"))
 CONFIG = Path(__file__).parent.parent / "ablations_tiny.toml"
 STAGES = ("tokenizer", "lamp", "generator", "language", "captioner")
 MOST_SECONDS = 20.0
@@ -126,6 +128,10 @@ class _OutOfTimeError(BaseException):
     """A call that does not end."""
 
 
+class _NetworkError(BaseException):
+    """A call that connects to another machine."""
+
+
 class Playground:
     """A folder with sound files of every kind, and one folder that is emptied for every call."""
 
@@ -172,7 +178,7 @@ class Playground:
         before, code = sys.stdin, 0
         sys.stdin = given
         try:
-            with redirect_stdout(out), redirect_stderr(err), _in_time():
+            with redirect_stdout(out), redirect_stderr(err), _in_time(), _alone():
                 lamp(words)
         except SystemExit as end:
             code = int(end.code or 0)
@@ -345,6 +351,23 @@ def _in_time() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Within the block ``_NetworkError`` ends what connects to another machine or asks for its address."""
+
+    def refuse(*given: object, **named: object) -> None:
+        raise _NetworkError(str(given[-1]))
+
+    before = [(owner, name, getattr(owner, name)) for owner, name in NETWORK]
+    for owner, name, _ in before:
+        setattr(owner, name, refuse)
+    try:
+        yield
+    finally:
+        for owner, name, function in before:
+            setattr(owner, name, function)
+
+
 def wrong_of(call: Call, playground: Playground) -> tuple[str, int | None]:
     """What a call did that no call may, empty for nothing; and its exit code."""
     here = Path.cwd()
@@ -352,6 +375,10 @@ def wrong_of(call: Call, playground: Playground) -> tuple[str, int | None]:
     os.chdir(playground.call / "here")
     try:
         code, out, err = playground.lamp(call.words, call.stdin)
+    except _NetworkError:
+        # A name that is no folder may be one of the hub's, where BERTScore's encoders are looked for.
+        problem = f"connects: {traceback.format_exc(limit=-3)}"
+        return "" if "--bertscore-encoder" in call.words else problem, None
     except _OutOfTimeError:
         return "does not end: " + traceback.format_exc(limit=-3), None
     except BaseException as error:

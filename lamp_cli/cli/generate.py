@@ -377,7 +377,7 @@ def _listed_parts(record: dict[str, Any]) -> list[dict[str, Any]] | None:
     if set(record) == {"text"} and record["text"].startswith(('["', "[{")):
         try:
             parts = json.loads(record["text"])
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{quoted(record['text'])}: not a JSON list of parts ({error})") from None
     if parts is None:
         return None

@@ -140,7 +140,8 @@ def read_records(
 def _object(line: str, keys: Sequence[str], where: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
-    except json.JSONDecodeError as error:
+    # Also of numbers and lists within lists that are longer than Python reads.
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: not a JSON object ({error})") from None
     if not any(isinstance(record.get(key), str) for key in keys):
         raise UsageError(f"{where}: the object has no {' or '.join(map(repr, keys))}")

@@ -59,8 +59,9 @@ def json_lines(content: str, source: str) -> Iterator[tuple[str, dict[str, Any]]
             continue
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{where}: not JSON ({error.msg})") from None
+        # Also of numbers and lists within lists that are longer than Python reads.
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{where}: not JSON ({error})") from None
         if not isinstance(record, dict):
             raise ValueError(f"{where}: expected a JSON object, found {type(record).__name__}")
         yield where, record

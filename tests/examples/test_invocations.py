@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -41,6 +42,7 @@ def _leave(name: str) -> None:
         (lambda: _leave(".lamp-abcd"), "left "),
         (lambda: _leave("../../sound/clips/take.bvh"), "changed "),
         (lambda: print("x: RuntimeWarning: y", file=sys.stderr), "Warning:"),
+        (lambda: socket.create_connection(("192.0.2.1", 80)), "connects: "),
         (lambda: [None for _ in iter(int, 1)], "does not end"),
     ],
 )

@@ -93,3 +93,16 @@ def test_the_page_has_the_mesh_of_a_body_model_once(tmp_path: Path) -> None:
     for motion, surface, skin in zip(motions, surfaces, _drawn(page, (640, 480))["skins"], strict=True):
         fourth = list(surface.frames())[3] - motion.joints[0, 0] * [1, 0, 1]
         assert np.abs(np.reshape(skin, (-1, 3)) - fourth).max() < 0.005
+
+
+def test_no_title_is_read_as_a_part_of_the_page(tmp_path: Path) -> None:
+    titles = [
+        "</script><script>alert(1)</script>",
+        "<!-- <script>",
+        "/*VIEWER*/ & \u2028 <img onerror=x>",
+    ]
+    motions = [wandering(HUMANML3D, 5, k) for k in range(3)]
+    harmless, page = (
+        write_viewer(motions, 20.0, each, tmp_path / "page.html").read_text() for each in (["a"] * 3, titles)
+    )
+    assert page.count("<") == harmless.count("<") and "onerror=x>" in page
