@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
@@ -65,6 +65,10 @@ POSE_REACH = 0.6
 Result = TypeVar("Result")
 
 
+# Metres; no stage is larger.
+Metres = Annotated[float, Field(ge=-1000, le=1000)]
+
+
 class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -102,7 +106,7 @@ class AskedPose(_Asked):
 
     motion: str
     frame: int = Field(ge=0)
-    joints: list[tuple[float, float, float]]
+    joints: list[tuple[Metres, Metres, Metres]]
     text: str = Field("", max_length=LONGEST_TEXT)
     seed: int | None = Field(None, ge=0, lt=2**53)
 
@@ -111,7 +115,7 @@ class AskedPath(_Asked):
     """A path for a motion: x and z in metres."""
 
     motion: str
-    points: list[tuple[float, float]] = Field(min_length=2, max_length=2000)
+    points: list[tuple[Metres, Metres]] = Field(min_length=2, max_length=2000)
 
 
 class AskedSearch(_Asked):

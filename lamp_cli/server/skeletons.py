@@ -19,6 +19,8 @@ from ..motion.skeleton import HUMANML3D
 
 # A person's skeleton with all fingers and helper bones has some hundreds of joints.
 MOST_RIG_JOINTS = 1000
+# Metres, of any bone, and of the root's place.
+LONGEST_BONE = 1000.0
 # Where nothing says how long a bone at the tip of a limb is, this share of the one before it.
 TIP_SHARE = 0.5
 # Where toes lie from the ankle, in lengths of the shin, as in the reference body.
@@ -57,8 +59,11 @@ def rig_of(skeleton: Skeleton) -> Rig:
         np.array([joint.rest_rotation for joint in skeleton.joints], dtype=np.float64), 1, axis=-1
     )
     lengths = np.linalg.norm(turns, axis=-1, keepdims=True)
-    if not (np.isfinite(offsets).all() and np.isfinite(lengths).all() and (lengths > 1e-6).all()):
-        raise _refused("a rest translation or rotation that is no number, or a rotation of length 0")
+    if not ((np.abs(offsets) < LONGEST_BONE).all() and np.isfinite(lengths).all() and (lengths > 1e-6).all()):
+        raise _refused(
+            f"a rest translation or rotation that is no number, one of {LONGEST_BONE:g} m or more, "
+            "or a rotation of length 0"
+        )
     try:
         return _rig(tuple(numbers), parents, offsets, turns / lengths)
     except UnknownSkeletonError as error:

@@ -179,6 +179,8 @@ def test_what_cannot_be_done_is_said_in_the_envelope(url: str, walk: dict[str, A
     assert "no longer kept" in refusal(url, "span", motion="none", start=0, end=5)["message"]
     assert "expected a span" in refusal(url, "span", motion=number, start=9, end=9)["message"]
     assert "leaves something" in refusal(url, "span", motion=number, start=0, end=60, what="keep")["message"]
+    vast = [[0, 1e300, 0]] * 22
+    assert refusal(url, "pose", motion=number, frame=1, joints=vast)["code"] == "schema_validation"
     assert "22 joints" in refusal(url, "pose", motion=number, frame=1, joints=[[0, 0, 0]])["message"]
     assert (
         refusal(url, "path", motion=number, points=[[0, 0], [float("inf"), 1]])["code"] == "schema_validation"

@@ -272,7 +272,11 @@ def test_what_cannot_be_served_is_said_in_the_envelope(
 
 
 def test_broken_rest_poses_are_refused(url: str) -> None:
-    for name, offset, turn in (("lies", (0, 0, 100), [0.7, 0, 0, 0.7]), ("none", (0, 100, 0), [0, 0, 0, 0])):
+    for name, offset, turn in (
+        ("lies", (0, 0, 100), [0.7, 0, 0, 0.7]),
+        ("none", (0, 100, 0), [0, 0, 0, 0]),
+        ("vast", (0, 1e307, 0), [0, 0, 0, 1]),
+    ):
         skeleton = mixamo()
         skeleton["joints"][1] |= {"rest_translation": [x / 100 for x in offset], "rest_rotation": turn}
         with pytest.raises(client.MmcpError) as error:
