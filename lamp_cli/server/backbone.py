@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from motionmcp.backbone import Backbone, Limits, ModelSpec, MotionResult
@@ -11,9 +12,10 @@ from motionmcp.schemas import GenerateRequest
 from ..bundle.bundle import Bundle
 from ..files.bvh import written_name
 from ..inference.generate import check_prompt, frames_range, generate
+from ..motion.motion import Motion
 from ..motion.skeleton import HUMANML3D
 from .constraints import SUPPORTED
-from .protocol import DIALS, GUIDANCE_TYPES, asked_motion, motion_result, predicted_contacts
+from .protocol import DIALS, GUIDANCE_TYPES, AskedMotion, asked_motion, motion_result, predicted_contacts
 from .skeletons import offered_skeleton, rig_of
 from .worker import AbandonedError, TooManyWaitingError, Worker
 
@@ -64,10 +66,15 @@ class LampBackbone(Backbone):
         try:
             asked = asked_motion(self._bundle, request, rig)
             check_prompt(self._bundle, asked.prompt)
-            motions = list(generate(self._bundle, [asked.prompt], asked.options))
-            return motion_result(motions, asked, rig, request)
+            return motion_result(self._motions(asked), asked, rig, request)
         except ValueError as error:
             raise ProtocolError("invalid_request", str(error)) from None
+
+    def _motions(self, asked: AskedMotion) -> Iterator[Motion]:
+        """The samples; between two of them, whose constraints take seconds, work may end too."""
+        for motion in generate(self._bundle, [asked.prompt], asked.options):
+            self._worker.check()
+            yield motion
 
 
 def _spec(bundle: Bundle) -> ModelSpec:

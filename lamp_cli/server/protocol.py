@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -113,7 +113,7 @@ def asked_motion(bundle: Bundle, request: GenerateRequest, rig: Rig) -> AskedMot
 
 
 def motion_result(
-    motions: Sequence[Motion], asked: AskedMotion, rig: Rig, request: GenerateRequest
+    motions: Iterable[Motion], asked: AskedMotion, rig: Rig, request: GenerateRequest
 ) -> MotionResult:
     """The samples of a request on its skeleton."""
     moved = [_on_rig(motion, asked, rig) for motion in motions]
