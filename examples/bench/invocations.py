@@ -385,7 +385,7 @@ def wrong_of(call: Call, playground: Playground) -> tuple[str, int | None]:
         return f"raises {type(error).__name__}: {traceback.format_exc(limit=-4)}", None
     finally:
         os.chdir(here)
-    problem = _wrong(code, out, err, "--help" in call.words or "-h" in call.words)
+    problem = _wrong(code, out, err, not {"--help", "-h"}.isdisjoint(call.words or ["-h"]))
     return problem or _wrong_files(playground), code
 
 

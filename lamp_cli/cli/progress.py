@@ -14,7 +14,9 @@ from .common import note
 
 SECONDS_BETWEEN_LINES = 15.0
 LEAST_SECONDS_OF_A_RATE = 0.5
-Advance = Callable[[int, str], None]
+# Decimals in which the parts of a piece of work add up to the whole.
+EXACT = 6
+Advance = Callable[[float, str], None]
 
 
 @contextmanager
@@ -28,18 +30,18 @@ def progress(total: int, title: str) -> Iterator[Advance]:
         with _bar(total, title) as advance:
             yield advance
         return
-    done, shown = 0, time.monotonic()
+    done, shown = 0.0, time.monotonic()
     began = shown
 
-    def advance_plainly(count: int, detail: str) -> None:
+    def advance_plainly(count: float, detail: str) -> None:
         nonlocal done, shown
         done += count
         now = time.monotonic()
         if now - shown < SECONDS_BETWEEN_LINES:
             return
         shown = now
-        left = (now - began) / max(done, 1) * (total - done)
-        note(f"{title}: {done}/{total}, {duration(left)} left {detail}".rstrip())
+        left = f", {duration((now - began) / done * (total - done))} left" if done else ""
+        note(f"{title}: {int(round(done, EXACT))}/{total}{left} {detail}".rstrip())
 
     yield advance_plainly
 
@@ -58,6 +60,18 @@ def _is_pipe(stream: TextIO) -> bool:
         return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
     except (OSError, ValueError):
         return False
+
+
+def frames_of(advance: Advance) -> Callable[[int, int], None]:
+    """``show(done, total)`` for the frames of one of the motions that ``advance`` counts."""
+    before = 0.0
+
+    def show(done: int, total: int) -> None:
+        nonlocal before
+        advance(done / total - before, f"{done} of {total} frames")
+        before = done / total
+
+    return show
 
 
 def counted(stack: ExitStack, title: str, detail: str = "") -> Callable[[int, int], None]:
@@ -92,11 +106,14 @@ def _bar(total: int, title: str) -> Iterator[Advance]:
     shared = sys.stdout.isatty()
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=shared) as bar:
         task = bar.add_task(title, total=total, rate="", detail="")
-        began = time.monotonic()
+        done, began = 0.0, time.monotonic()
 
-        def advance(count: int, detail: str) -> None:
-            done = bar.tasks[0].completed + count
-            bar.update(task, advance=count, rate=_rate(done, time.monotonic() - began), detail=detail)
+        def advance(count: float, detail: str) -> None:
+            nonlocal done
+            done += count
+            bar.update(
+                task, completed=round(done, EXACT), rate=_rate(done, time.monotonic() - began), detail=detail
+            )
 
         yield advance
 

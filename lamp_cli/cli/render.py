@@ -26,7 +26,7 @@ from .inputs import (
     reading_option,
     stdin_inputs,
 )
-from .progress import progress
+from .progress import frames_of, progress
 
 if TYPE_CHECKING:
     from ..files.reading import Reading
@@ -167,7 +167,7 @@ def _each(
     from ..render.video import render_motions
 
     titles: set[str] = set()
-    with progress(total or 1, "rendering") as advance:
+    with progress((total or 1) * len(wanted), "rendering") as advance:
         for item in shown:
             if item.title not in titles:
                 note_missing_signs([item.title])
@@ -175,12 +175,13 @@ def _each(
             motion = item.motion
             drawn = [motion.joints], motion.fps, [item.title]
             meshes = drawing.meshes([motion])
-            writer = partial(render_motions, *drawn, options=drawing.options, surfaces=meshes)
-            paths = outputs.write(output, item.name, {f".{kind}": writer for kind in wanted})
+            draw = partial(render_motions, *drawn, options=drawing.options, surfaces=meshes)
+            shows = [frames_of(advance) if total else None for _ in wanted]
+            writers = {f".{k}": partial(draw, report=show) for k, show in zip(wanted, shows, strict=True)}
+            paths = outputs.write(output, item.name, writers)
             files = {"video" if kind == "mp4" else kind: str(paths[f".{kind}"]) for kind in wanted}
             record = {**item.record, **files, "frames": len(motion), "fps": motion.fps}
             emit(record, "  ".join(files.values()), as_json)
-            advance(1 if total else 0, "")
     if not titles:
         raise UsageError("no motion; the input is empty")
 
@@ -200,4 +201,6 @@ def _all(every: list[_Shown], key: str, drawing: _Drawing, path: Path) -> None:
         write_viewer(joints, rate, titles, path, drawing.meshes(motions))
     else:
         note_missing_signs(titles)
-        render_motions(joints, rate, titles, path, drawing.options, drawing.meshes(motions))
+        with progress(1, "rendering") as advance:
+            meshes = drawing.meshes(motions)
+            render_motions(joints, rate, titles, path, drawing.options, meshes, frames_of(advance))

@@ -61,7 +61,7 @@ def pictures(
     floor = _Floor(camera, size, float(targets[0, 1]))
     frames = joints.astype(np.float32)
     body = drawn_body(joints, skeleton, fps, options.style)
-    ends, surfaces = body.ends.astype(np.float32), _surfaces(camera.axes @ body.axes).tolist()
+    ends, surfaces = body.ends.astype(np.float32), _surfaces(camera.axes @ body.axes)
     shadow, radii = _shadow_of(body)
     light = ((LIGHT / np.linalg.norm(LIGHT)) @ camera.axes.T).tolist()
 
@@ -72,7 +72,7 @@ def pictures(
         _shade_ground(picture, camera.project(shadow[number], target, size), radii, camera.focal)
         if surface is None or vertices is None:
             canvas = Canvas(picture, np.full(picture.shape[1:], np.inf, np.float32), camera, light)
-            _draw_body(canvas, camera.project(ends[number], target, size), surfaces[number], body)
+            _draw_body(canvas, camera.project(ends[number], target, size), surfaces[number].tolist(), body)
         else:
             bright = vertex_brightness(vertices, surface.faces, camera.axes, np.array(light))
             colours = (255 * surface.colours * bright[:, None]).astype(np.float32)

@@ -35,10 +35,12 @@ def render_motions(
     path: Path,
     options: SceneOptions | None = None,
     surfaces: Sequence[Surface] = (),
+    report: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write motions, each (T, J, 3) metres, in a grid with their titles; the suffix is the format.
 
     surfaces: one for each motion, drawn in place of the body around its joints.
+    report: told how many of how many pictures are drawn, after each.
 
     Frames are drawn and encoded one by one, so that long clips need no more memory; those that the format
     does not show are not drawn. Raises
@@ -51,7 +53,14 @@ def render_motions(
     bodies = [np.asarray(motion) for motion in motions]
     for body in bodies:
         skeleton_to_render(body)
-    draw = partial(_panels, bodies, fps, titles, options or SceneOptions(), surfaces)
+
+    def draw(numbers: Sequence[int]) -> Iterator[np.ndarray]:
+        panels = _panels(bodies, fps, titles, options or SceneOptions(), surfaces, numbers)
+        for done, picture in enumerate(panels, 1):
+            yield picture
+            if report is not None:
+                report(done, len(numbers))
+
     with replacing(path) as temporary:
         footage = Footage(draw, max(map(len, bodies)), fps)
         ENCODERS[path.suffix.lower()](footage, temporary)

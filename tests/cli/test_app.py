@@ -17,7 +17,7 @@ from lamp_cli import __version__
 from lamp_cli.cli.app import COMMANDS
 from lamp_cli.cli.common import UsageError, motion_notes
 from lamp_cli.cli.inputs import read_records
-from lamp_cli.cli.progress import _rate, duration
+from lamp_cli.cli.progress import _rate, duration, frames_of, progress
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D
 from tests.command_line import lamp as lamp_within
@@ -384,6 +384,18 @@ def test_plain_progress_comes_at_intervals():
     lines = python(code).stderr.splitlines()
     assert [line.split(",")[0] for line in lines] == ["working: 0/4", "working: 3/4"]
     assert lines[1].endswith("s left loss 2")
+
+
+def test_a_long_piece_of_work_shows_its_frames(capsys, monkeypatch):
+    monkeypatch.setattr("lamp_cli.cli.progress.SECONDS_BETWEEN_LINES", -1)
+    with progress(2, "rendering") as advance:
+        for _ in range(2):
+            show = frames_of(advance)
+            for done in range(1, 4):
+                show(done, 3)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0].split()[1] for line in lines] == ["0/2", "0/2", "1/2", "1/2", "1/2", "2/2"]
+    assert "s left 1 of 3 frames" in lines[0] and lines[-1].endswith("2/2, 0 s left 3 of 3 frames")
 
 
 def test_records_are_text_lines_or_json_lines_with_other_keys_passed_through():
