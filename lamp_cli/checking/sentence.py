@@ -45,6 +45,25 @@ _FLOOR = re.compile(r"\b(?:floor|ground|bends?|bending|down)\b", re.I)
 # With a limb an action is done, with anything else two things are done at once.
 _LIMB = r"(?:\w+\s+){0,2}(?:hands?|arms?|fists?|legs?|foot|feet|knees?)\b"
 AT_ONCE = re.compile(rf"\b(?:while|as|whilst|with(?!\s+{_LIMB})|during|simultaneously)\b", re.I)
+# Wordings that may mean less than the check of an action asks for: there it does not deny. To the left may be
+# a viewer's left, who is sitting need not sit down, and who hits need not thrust a fist.
+_LOOSE = {
+    "sidestep": r"^(?!.*\bside(?:ways|\W?step))|side to side",
+    "walk in a curve": r"^(?!.*\b(?:curv|arc|bend))",
+    "walk": r"\b(?:mov|go|travel)|\baround\b",
+    "jog": r"\baround\b",
+    "run": r"\baround\b",
+    "sit down": r"\b(?:sitting|seated)\b",
+    "stand": r"\bone (?:leg|foot)\b",
+    "wave": r"\baround\b",
+    "punch": r"\bhit",
+    "arms out": r"^(?!.*(?:\bsides?\b|sideways|\bT\W?pose))",
+}
+# Of a limb that begins others may follow.
+_FIRST_OF_SEVERAL = re.compile(r"\b(?:start|begin|lead|first)", re.I)
+# What else happens may turn, count or use the other limb.
+_SOMETHING_ELSE = re.compile(r"\b(?:and|then|before|after|until)\b|,", re.I)
+_MORE_IS_SAID = "; but the sentence says more, or less, than the check knows"
 _TO_A_SIDE = ("sidestep", "sideways", "turn", "spin", "curve", "circle")
 _TURNING = {"clockwise": "right", "counterclockwise": "left"}
 # Actions whose checks tell limbs' sides, and those whose checks count, both at least 95 % on made-up clips;
@@ -218,7 +237,7 @@ def check_joints(m: Kinematics, text: str, every: bool = False) -> Checked:
         unread = unread if speed is None else [word for word in unread if word not in speed[1]]
         vague = bool(set(unread) & set(unread_words(re.split(r"\bwhile\b", text, maxsplit=1)[0])))
         vague |= "pick up" in parts[0].actions and not _FLOOR.search(text)
-        clauses = _single(m, parts[0], every, vague)
+        clauses = _single(m, parts[0], text, every, vague)
         if speed is not None:
             clauses.append(_speed(m, clauses[0], speed[0]))
     elif AT_ONCE.search(text):
@@ -244,7 +263,7 @@ def _name(claim: Claim) -> str:
     return min(claim.actions, key=lambda name: (len(name), name))
 
 
-def _single(m: Kinematics, claim: Claim, every: bool, vague: bool) -> list[CheckedClause]:
+def _single(m: Kinematics, claim: Claim, text: str, every: bool, vague: bool) -> list[CheckedClause]:
     """The clauses of one action; words that are not understood (``vague``) leave no room for a ``no``."""
     known = sorted(claim.actions & _answered(every), key=lambda name: (len(name), name))
     if not known:
@@ -252,11 +271,18 @@ def _single(m: Kinematics, claim: Claim, every: bool, vague: bool) -> list[Check
     done = next((name for name in known if does(m, {"action": name}).ok), None)
     name = done or known[0]
     asked = qualifiers(claim, name, every)
+    loose = name in _LOOSE and re.search(_LOOSE[name], text, re.I) is not None
+    several = _FIRST_OF_SEVERAL.search(text) or (_SOMETHING_ELSE.search(text) if vague else None)
+    vague |= loose
     first = _action(m, name, claim, known, done is not None)
     if first.verdict == NO and (vague or any(expected is None for _, expected in asked)):
         # On a treadmill, in place, there and back again: a walk all the same.
-        first = _clause(m, name, UNKNOWN, f"{first.reason}; but the sentence says more than the check knows")
-    return [first, *(_qualified(m, name, words, expected, first.verdict) for words, expected in asked)]
+        first = _clause(m, name, UNKNOWN, first.reason + _MORE_IS_SAID)
+    undecided = loose or several is not None
+    return [
+        first,
+        *(_qualified(m, name, words, expected, first.verdict, undecided) for words, expected in asked),
+    ]
 
 
 def _speed(m: Kinematics, action: CheckedClause, asked: str) -> CheckedClause:
@@ -346,7 +372,7 @@ def qualifiers(claim: Claim, action: str, every: bool = False) -> list[tuple[str
 
 
 def _qualified(
-    m: Kinematics, action: str, words: str, expected: Mapping[str, Any] | None, done: str
+    m: Kinematics, action: str, words: str, expected: Mapping[str, Any] | None, done: str, undecided: bool
 ) -> CheckedClause:
     asked = f"{action}, {words}"
     if expected is None:
@@ -357,6 +383,8 @@ def _qualified(
     reason = outcome.reason.removeprefix(f"{action}: ")
     takes = {"side": EVIDENCE[action].side_takes, "count": EVIDENCE[action].count_takes}
     evidence = source_of(takes.get(next(iter(expected)), 0))
+    if undecided and not outcome.ok:
+        return CheckedClause(asked, UNKNOWN, reason=reason + _MORE_IS_SAID, evidence=evidence)
     return CheckedClause(asked, YES if outcome.ok else NO, reason=reason, evidence=evidence)
 
 

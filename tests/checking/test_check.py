@@ -54,6 +54,33 @@ def test_side_and_count_are_clauses_of_their_own() -> None:
     assert told(clip, "a person kicks with the right leg").verdict == "no"
 
 
+@pytest.mark.parametrize(
+    ("action", "text"),
+    [
+        # A viewer's left, which joints do not know.
+        ("walk", "a man walks towards the left"),
+        ("walk", "a man walks from side to side"),
+        ("sidestep", "stick figure moving to the left"),
+        ("stand", "the person is sitting on the stool"),
+        ("stand", "a person hit something with the left hand"),
+        ("run", "the person moves forward"),
+        ("kick", "a person doing front kicks starting with the right leg"),
+        ("kick", "a person prepares himself and then kicks nine times"),
+        ("walk in a curve", "someone walks straight forward then takes a sharp left and continues"),
+        ("balance", "standing on one leg in place"),
+        ("stand", "a man stretches his arms out"),
+    ],
+)
+def test_wordings_that_leave_room_are_not_denied(action: str, text: str) -> None:
+    assert {told(clip_of(action, number), text).verdict for number in range(4)} <= {"yes", "unknown"}
+
+
+def test_wordings_that_leave_no_room_are_denied() -> None:
+    assert told(clip_of("walk"), "a person side steps to the left").verdict == "no"
+    assert told(clip_of("stand"), "a person walks forward").verdict == "no"
+    assert told(clip_of("stand"), "a person holds both arms out to the sides").verdict == "no"
+
+
 def test_the_measure_and_its_second_are_those_of_the_joints() -> None:
     clip = kick_with("left")
     first = told(clip, "a person kicks").clauses[0]
@@ -290,6 +317,8 @@ def test_a_turn_is_as_far_as_it_is_said_and_numbers_before_an_action_count_it() 
     clips = (clip_of("turn", number) for number in range(40))
     turned = next(clip for clip in clips if abs(clip.truth["angle"]) == 180)
     found = [verdicts(turned, f"a person turns {angle} degrees") for angle in (180, 90)]
+    # What was measured is no word that nobody reads.
+    assert "degrees" not in found[0] and set(found[0].values()) == {"yes"}
     assert [found[0]["turn, 180 degrees"], found[1]["turn, 90 degrees"]] == ["yes", "no"]
 
 

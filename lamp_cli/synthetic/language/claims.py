@@ -150,6 +150,8 @@ def unread_words(sentence: str) -> list[str]:
     read = {*re.findall(r"[a-z]{2,}", f"{patterns} {LIMB}"), *_READ.split(), *COUNTS} - set(
         _OF_MANNER.split()
     )
+    if any(part.angle is not None for part in claims(sentence).parts):
+        read |= {"degree", *re.findall("[0-9]+", sentence)}
     found = []
     for word in re.findall(r"[a-z]+|[0-9]+", sentence.lower().replace("'s", "")):
         form = base_form(word) or word
