@@ -246,6 +246,9 @@ def check_joints(m: Kinematics, text: str, every: bool = False) -> Checked:
         clauses = _in_a_row(m, parts, every)
     if parts:
         clauses += [_not_judged(word, "no check judges this word") for word in unread]
+    last = re.split(r"\bthen\b", text, flags=re.I)[-1].strip(" .,")
+    if len(parts) == 1 and last != text.strip(" .,") and not claims(last).parts:
+        clauses.append(_not_judged(last, "names no action that is known"))
     return Checked(_verdict(clauses), tuple(clauses))
 
 

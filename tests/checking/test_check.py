@@ -75,6 +75,12 @@ def test_wordings_that_leave_room_are_not_denied(action: str, text: str) -> None
     assert {told(clip_of(action, number), text).verdict for number in range(4)} <= {"yes", "unknown"}
 
 
+def test_what_comes_then_and_is_not_understood_is_not_affirmed() -> None:
+    assert told(clip_of("stand"), "he stays still").verdict == "yes"
+    assert told(clip_of("stand"), "he stays still, then moves.").verdict == "unknown"
+    assert told(clip_of("stand"), "a man then stands still").verdict == "yes"
+
+
 def test_wordings_that_leave_no_room_are_denied() -> None:
     assert told(clip_of("walk"), "a person side steps to the left").verdict == "no"
     assert told(clip_of("stand"), "a person walks forward").verdict == "no"
