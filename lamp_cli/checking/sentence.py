@@ -18,7 +18,7 @@ import numpy as np
 from ..files.load import load_motion
 from ..motion.motion import Motion, MotionPart
 from ..motion.skeleton import HUMANML3D
-from ..synthetic.corpus import Claim, claims, unread_words
+from ..synthetic.corpus import COMPANIONS, Claim, claims, unread_words
 from .agreement import ANSWERED, EVIDENCE, source_of
 from .asked import SIDE_NAMES
 from .checks import CHECKS, does
@@ -61,6 +61,7 @@ _LOOSE = {
 }
 # Of a limb that begins others may follow.
 _FIRST_OF_SEVERAL = re.compile(r"\b(?:start|begin|lead|first)", re.I)
+_ONE_HAND = re.compile(r"\b(?:one|a single) (?:hand|arm)\b", re.I)
 # What else happens may turn, count or use the other limb.
 _SOMETHING_ELSE = re.compile(r"\b(?:and|then|before|after|until)\b|,", re.I)
 _MORE_IS_SAID = "; but the sentence says more, or less, than the check knows"
@@ -246,6 +247,7 @@ def check_joints(m: Kinematics, text: str, every: bool = False) -> Checked:
         clauses = _in_a_row(m, parts, every)
     if parts:
         clauses += [_not_judged(word, "no check judges this word") for word in unread]
+        clauses += [_not_judged(hand, "no check counts hands") for hand in _ONE_HAND.findall(text)]
     last = re.split(r"\bthen\b", text, flags=re.I)[-1].strip(" .,")
     if len(parts) == 1 and last != text.strip(" .,") and not claims(last).parts:
         clauses.append(_not_judged(last, "names no action that is known"))
@@ -309,6 +311,11 @@ def _action(m: Kinematics, name: str, claim: Claim, known: Collection[str], done
         others = []
     if others:
         return _clause(m, name, UNKNOWN, f"{reason}; but it may be meant as {' or '.join(sorted(others))}")
+    seen = (
+        one for one in sorted(ANSWERED) if name in COMPANIONS.get(one, ()) and does(m, {"action": one}).ok
+    )
+    if (other := next(seen, None)) is not None:
+        return _clause(m, name, UNKNOWN, f"{reason}; but {other} is seen, which may be called so")
     return _clause(m, name, NO, reason)
 
 

@@ -69,10 +69,18 @@ def test_side_and_count_are_clauses_of_their_own() -> None:
         ("walk in a curve", "someone walks straight forward then takes a sharp left and continues"),
         ("balance", "standing on one leg in place"),
         ("stand", "a man stretches his arms out"),
+        ("jumping jacks", "somebody jumps"),
     ],
 )
 def test_wordings_that_leave_room_are_not_denied(action: str, text: str) -> None:
     assert {told(clip_of(action, number), text).verdict for number in range(4)} <= {"yes", "unknown"}
+
+
+def test_one_hand_is_not_affirmed_of_both() -> None:
+    clips = (clip_of("wave", number) for number in range(40))
+    both = next(clip for clip in clips if clip.truth["side"] == "both")
+    assert told(both, "a person waves").verdict == "yes"
+    assert told(both, "a person waves with one hand").verdict == "unknown"
 
 
 def test_what_comes_then_and_is_not_understood_is_not_affirmed() -> None:
