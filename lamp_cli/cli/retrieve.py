@@ -208,7 +208,11 @@ def _update_index(
     folder = folder or default_folder(library)
     with ExitStack() as stack:
         advance = counted(stack, "embedding", "files")
-        opened, report = update_index(bundle, library, folder, reading, advance, note)
+        try:
+            opened, report = update_index(bundle, library, folder, reading, advance, note)
+        except KeyboardInterrupt:
+            message = "stopped; the same command goes on from what is embedded"
+            raise KeyboardInterrupt(message) from None
     for name, reason in report.unreadable.items():
         note(f"left out: {name}: {reason}")
     for sentence, names in report.notes.items():

@@ -213,9 +213,10 @@ def _reranked(bundle: Bundle, index: MotionIndex, text: str, hits: list[Hit]) ->
 def _features_of_window(bundle: Bundle, index: MotionIndex, hit: Hit) -> np.ndarray:
     start = round(hit.window[0] * bundle.config.fps)
     windows = windows_of_file(hit.path, bundle.skeleton, index.reading)
-    return next(
-        w.features for w in windows if isinstance(w, Window) and (w.take, w.start) == (hit.take, start)
-    )
+    for window in windows:
+        if isinstance(window, Window) and (window.take, window.start) == (hit.take, start):
+            return window.features
+    raise ValueError(f"{hit.path}: has changed since the library was searched; search again")
 
 
 def joints_of_hit(bundle: Bundle, hit: Hit, reading: Reading = AS_STORED) -> np.ndarray:

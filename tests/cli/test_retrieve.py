@@ -167,3 +167,13 @@ def test_without_a_library_a_sample_is_searched(
     found = done.rows
     assert len(found) == 2 and all(r["caption"] for r in found)
     assert str(folder) in done.stderr
+
+
+def test_a_stopped_index_says_that_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lamp_cli.inference.index.index.update_index", stop)
+    done = lamp("retrieve", "a person walks", "--library", tmp_path)
+    assert done.returncode == 130
+    assert done.stderr == "lamp: stopped; the same command goes on from what is embedded\n"

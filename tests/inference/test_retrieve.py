@@ -6,6 +6,7 @@ import itertools
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from lamp_cli.inference.index.library import (
     motion_files,
     parts_beside,
     window_bounds,
+    windows_of_file,
     windows_of_motion,
 )
 from lamp_cli.inference.index.search import Block
@@ -116,6 +118,34 @@ def test_the_index_is_updated_not_rebuilt(library: Path, tmp_path: Path) -> None
     index, report = update_index(bundle, library, folder)
     assert (report.embedded, report.reused) == (1, 3)
     assert {w.path for w in index.windows} == {"many.npz", "moved.npy", "new.npy", "nested/clip2.npy"}
+
+
+def test_a_file_that_the_system_does_not_give_is_left_out_and_asked_for_again(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, folder, refused = tiny_bundle(), tmp_path / "index", "nested/clip0.npy"
+    for function in (content_hash, windows_of_file):
+
+        def refuse(path: Path, *more: Any, ask: Any = function) -> Any:
+            if path == library / refused:
+                raise PermissionError(13, "Permission denied", str(path))
+            return ask(path, *more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(f"lamp_cli.inference.index.index.{function.__name__}", refuse)
+            index, report = update_index(bundle, library, folder)
+        assert report.unreadable[refused] == "permission denied" and len({w.path for w in index.windows}) == 3
+    index, report = update_index(bundle, library, folder)
+    assert report.embedded == 1 and refused in {w.path for w in index.windows}
+
+
+def test_a_file_that_changed_since_the_search_is_named(library: Path, tmp_path: Path) -> None:
+    bundle = tiny_bundle()
+    index, _ = update_index(bundle, library, tmp_path / "index")
+    for path in library.rglob("*.np?"):
+        np.save(path, wandering(HUMANML3D, 3).astype(np.float32))
+    with pytest.raises(ValueError, match="has changed since the library was searched"):
+        search_index(bundle, index, "a", 2, rerank=2)
 
 
 def test_changed_content_of_equal_size_and_time_is_noticed(library: Path, tmp_path: Path) -> None:

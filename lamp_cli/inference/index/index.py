@@ -131,7 +131,10 @@ def update_index(
     root = library if library.is_dir() else library.parent
     report = IndexReport(files=len(paths))
     with _locked(folder, notify):
-        hashes = {str(path.relative_to(root)): content_hash(path) for path in paths}
+        hashes: dict[str, str] = {}
+        for path in paths:
+            with _reported(report, str(path.relative_to(root))):
+                hashes[str(path.relative_to(root))] = content_hash(path)
         # What the embeddings of given files, and the notes on them, depend on.
         parts = [INDEX_VERSION, LONGEST_CLIP, HOP, reading.fps, fingerprint(bundle), *reading.facts()]
         key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
@@ -140,7 +143,7 @@ def update_index(
         missing = {content: root / name for name, content in hashes.items() if content not in known}
         report.reused = len({*hashes.values()} & known)
         report.embedded = len(missing)
-        for done, shard in enumerate(_embed(bundle, missing, reading), 1):
+        for done, shard in enumerate(_embed(bundle, root, missing, reading, report), 1):
             _write_shard(folder, key, shard)
             shards.append(shard)
             advance(min(done * SHARD_WINDOWS, len(missing)), len(missing))
@@ -185,12 +188,26 @@ def _holder_name(holder: Path) -> str:
         return "another process"
 
 
-def _embed(bundle: Bundle, missing: dict[str, Path], reading: Reading) -> Iterator[_Shard]:
+@contextmanager
+def _reported(report: IndexReport, name: str) -> Iterator[None]:
+    """Leave out a file that the system does not give: it may do so next time, and nothing is remembered."""
+    try:
+        yield
+    except OSError as error:
+        report.unreadable[name] = (error.strerror or str(error)).lower()
+
+
+def _embed(
+    bundle: Bundle, root: Path, missing: dict[str, Path], reading: Reading, report: IndexReport
+) -> Iterator[_Shard]:
     """Shards of whole files, so that a file is either wholly in the index or not at all."""
     rows: list[Row] = []
     windows: list[Window] = []
     for content, path in missing.items():
-        for item in windows_of_file(path, bundle.skeleton, reading):
+        found: list[Window | UnreadableTake] = []
+        with _reported(report, str(path.relative_to(root))):
+            found = list(windows_of_file(path, bundle.skeleton, reading))
+        for item in found:
             if isinstance(item, UnreadableTake):
                 rows.append((content, item.take, 0, 0, item.reason, ()))
                 continue

@@ -129,13 +129,16 @@ def parts_beside(path: Path, fps: float) -> tuple[MotionPart, ...]:
 def windows_of_file(
     path: Path, skeleton: Skeleton, reading: Reading = AS_STORED
 ) -> Iterator[Window | UnreadableTake]:
-    """Windows of every take in a file; a take that does not serve is named with the reason."""
+    """Windows of every take in a file; a take that does not serve is named with the reason.
+
+    Raises ``OSError`` for a file that the system does not give.
+    """
     try:
         for take, motion in load_takes(path, reading):
             if isinstance(motion, Motion):
                 motion = replace(motion, parts=parts_beside(path, motion.fps))
             yield from _windows_of_take(motion, take, skeleton)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         yield UnreadableTake("", str(error).removeprefix(f"{path}: "))
 
 
