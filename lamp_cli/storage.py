@@ -5,6 +5,7 @@ Knows nothing of motions or models; every room writes through here.
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import json
@@ -65,11 +66,13 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except Exception as error:
-        # safetensors has an error of its own for what the system refuses, such as a full disk.
+        # safetensors and NumPy have errors of their own for what the system refuses, such as a full disk.
         refused = None if isinstance(error, OSError) else re.search(r"\(os error (\d+)\)", str(error))
-        if refused is None:
+        cut_short = isinstance(error, OSError) and re.fullmatch(r"\d+ requested and \d+ written", str(error))
+        if refused is None and not cut_short:
             raise
-        raise OSError(int(refused[1]), os.strerror(int(refused[1])), str(path)) from error
+        number = int(refused[1]) if refused else errno.ENOSPC
+        raise OSError(number, os.strerror(number), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

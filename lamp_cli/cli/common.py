@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -30,6 +31,8 @@ ModelName = Annotated[str, typer.Option("--model", help="Bundle: folder, hub nam
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 # Files or sentences named one by one for the same remark.
 MOST_NAMED = 5
+# What the system says of where results go: nothing that follows could be written either.
+NO_PLACE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class UsageError(ValueError):

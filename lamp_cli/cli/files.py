@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from .common import UsageError, note
+from .common import NO_PLACE, UsageError, note
 
 try:
     import fcntl
@@ -64,6 +64,11 @@ class OutputFiles:
             for suffix, writer in writers.items():
                 writer(sources[suffix])
             return self._publish(sources, folder, stem, tuple(companions))
+        except OSError as error:
+            if error.errno not in NO_PLACE:
+                raise
+            # People do not know the hidden folder.
+            raise OSError(error.errno, error.strerror, str(folder / stem)) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

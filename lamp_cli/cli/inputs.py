@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import UsageError, error_sentence, note
+from .common import NO_PLACE, UsageError, error_sentence, note
 
 if TYPE_CHECKING:
     from ..files.reading import Reading
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 # The first bytes of a motion file on stdin -> its suffix.
 MAGIC = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"HIERARCHY": ".bvh", b"glTF": ".glb"}
 FASTEST = 1000
-# What the system says of where results go: nothing that follows could be written either.
-NO_PLACE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 # Arguments and options of every command that reads motions.
 MotionNames = Annotated[

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lamp_cli.cli import files
 from lamp_cli.cli.common import UsageError
 from lamp_cli.cli.files import COMPANIONS, OutputFiles, require_writable
+from lamp_cli.storage import write_array
 
 
 def text(content: str):
@@ -129,3 +132,17 @@ def test_a_folder_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(files.tempfile, "mkdtemp", refuse)
     with pytest.raises(UsageError, match="cannot be written to"):
         require_writable(tmp_path / "new", "--output")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("3894 requested and 3040 written"), OSError(errno.ENOSPC, "No space left on device")]
+)
+def test_a_full_disk_names_the_file_that_people_know(tmp_path, monkeypatch, error):
+    def refuse(*given, **named):
+        raise error
+
+    monkeypatch.setattr("numpy.save", refuse)
+    with pytest.raises(OSError, match="No space left on device") as found:
+        OutputFiles().write(tmp_path / "out", "a", {".npy": lambda path: write_array(path, np.zeros(3))})
+    assert (found.value.errno, found.value.filename) == (errno.ENOSPC, str(tmp_path / "out" / "a"))
+    assert names(tmp_path / "out") == []
