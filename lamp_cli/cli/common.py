@@ -99,6 +99,17 @@ def reported_errors(debug: bool) -> Iterator[None]:
 
 
 @contextmanager
+def resumable() -> Iterator[None]:
+    """Ctrl-C and SIGTERM within the block lose nothing, and say so."""
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        if "the same command goes on" in str(interruption):
+            raise
+        raise KeyboardInterrupt("stopped; the same command goes on from what is saved") from None
+
+
+@contextmanager
 def sigterm_interrupts() -> Iterator[None]:
     """Within the block SIGTERM, as ``kill`` and ``timeout`` send it, ends the command like Ctrl-C.
 

@@ -17,7 +17,7 @@ from ..data.prepare.humanml3d import NAME, HumanML3DReport, prepare_humanml3d
 from ..data.prepare.prepare import PrepareOptions, PrepareReport, prepare, remove_prepared
 from ..data.prepare.takes import find_sources
 from ..data.sentences import read_sentences
-from .common import AsJson, UsageError, emit, note
+from .common import AsJson, UsageError, emit, note, resumable
 from .inputs import BodyModels, JointMap, reading_option
 from .progress import counted
 
@@ -122,7 +122,7 @@ def prepare_command(
         if motions is not None:
             find_sources(motions, output, reading)
         remove_prepared(output)
-    with ExitStack() as stack:
+    with ExitStack() as stack, resumable():
         report = prepare(motions, requests, output, options, counted(stack, "preparing"))
     _show(report)
     emit({"data": str(output), **asdict(report), "reasons": report.reasons()}, str(output), as_json)

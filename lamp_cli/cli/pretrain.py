@@ -6,7 +6,6 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum
@@ -16,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .common import UsageError, device_option, emit, note
+from .common import UsageError, device_option, emit, note, resumable
 from .progress import Advance, duration, progress
 
 # A rate of fewer seconds is that of the first steps.
@@ -233,7 +232,7 @@ def pretrain_command(
         options = replace(options, workers=drawing)
         display = _Display(stack, planned_steps(options, experiment))
         judge = partial(_judge, device=target)
-        with _interruption_says_how_to_go_on():
+        with resumable():
             report = pretrain(data, output, options, target, display, _note_once, judge)
     if not _is_first_process():
         return
@@ -258,17 +257,6 @@ def _check_anew(anew: tuple[str, ...], stages: tuple[str, ...], start_from: str 
     idle = [name for name in anew if name not in stages or name == StageName.evaluator.value]
     if idle:
         raise UsageError(f"--anew {idle[0]}: expected a stage that is trained here and that --start-from has")
-
-
-@contextmanager
-def _interruption_says_how_to_go_on() -> Iterator[None]:
-    """Ctrl-C and SIGTERM before a stage, after it or between two of them lose nothing either."""
-    try:
-        yield
-    except KeyboardInterrupt as interruption:
-        if "the same command goes on" in str(interruption):
-            raise
-        raise KeyboardInterrupt("stopped; the same command goes on from what is saved") from None
 
 
 def _is_first_process() -> bool:

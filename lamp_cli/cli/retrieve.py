@@ -26,6 +26,7 @@ from .common import (
     note,
     note_missing_signs,
     note_remarks,
+    resumable,
 )
 from .files import OutputFiles, require_place, require_writable
 from .inputs import (
@@ -208,11 +209,8 @@ def _update_index(
     folder = folder or default_folder(library)
     with ExitStack() as stack:
         advance = counted(stack, "embedding", "files")
-        try:
+        with resumable():
             opened, report = update_index(bundle, library, folder, reading, advance, note)
-        except KeyboardInterrupt:
-            message = "stopped; the same command goes on from what is embedded"
-            raise KeyboardInterrupt(message) from None
     for name, reason in report.unreadable.items():
         note(f"left out: {name}: {reason}")
     for sentence, names in report.notes.items():

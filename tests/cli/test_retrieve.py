@@ -176,4 +176,4 @@ def test_a_stopped_index_says_that_it_goes_on(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("lamp_cli.inference.index.index.update_index", stop)
     done = lamp("retrieve", "a person walks", "--library", tmp_path)
     assert done.returncode == 130
-    assert done.stderr == "lamp: stopped; the same command goes on from what is embedded\n"
+    assert done.stderr == "lamp: stopped; the same command goes on from what is saved\n"
