@@ -136,7 +136,8 @@ def test_a_prompt_far_from_training_is_doubted_on_stderr_alone(bundle: Path, tmp
 
 
 def test_neighbours_do_not_change_a_prompt(bundle: Path, tmp_path: Path) -> None:
-    rest = ["--model", bundle, "--seed", "1", "--format", "npy"]
+    # To a bundle of a few steps its sixteen candidates are so alike that rounding may choose.
+    rest = ["--model", bundle, "--seed", "1", "--format", "npy", "--candidates", "1"]
     alone = json.loads(lamp("generate", "a person walks", *rest, "--output", tmp_path / "a").stdout)
     lines = 'someone runs\n{"text": "a person walks", "mine": 7}\n\n'
     among = lamp("generate", *rest, "--output", tmp_path / "b", stdin=lines).rows
