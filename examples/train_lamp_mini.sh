@@ -14,8 +14,6 @@ set -euo pipefail
 data=$1
 output=$2
 people=(--captions "$data/captions_train.jsonl")
-# Spans, starts and ends are drawn to fit what is there (lamp edit).
-known=(--set generator.known_share=0.5)
 earlier=()
 if [ $# -gt 2 ]; then
     earlier=(--start-from "$3")
@@ -40,14 +38,14 @@ awk 'reading == "sequences" { weighty[$0]; next }
     reading=clips "$output/data/train.txt" > "$output/train.txt"
 mv "$output/train.txt" "$output/data/train.txt"
 
-lamp pretrain --data "$output/data" --output "$output/lamp-mini" ${earlier[@]+"${earlier[@]}"} "${people[@]}" "${known[@]}" \
+lamp pretrain --data "$output/data" --output "$output/lamp-mini" ${earlier[@]+"${earlier[@]}"} "${people[@]}" \
     --steps tokenizer=1400 --steps lamp=420 --steps generator=11500 --steps language=1000 --steps captioner=5300
 lamp pretrain --data "$output/data" --output "$output/lamp-mini" --stage evaluator --steps evaluator=1500
 
 # The generator, trained further and averaged with itself as it was before, is better than either; three times over.
 further() {
     local bundle=$1 round=$2 steps=$3 rate=$4 share=$5
-    lamp pretrain --data "$output/data" --output "$output/further-$round" --start-from "$bundle" "${people[@]}" "${known[@]}" \
+    lamp pretrain --data "$output/data" --output "$output/further-$round" --start-from "$bundle" "${people[@]}" \
         --stage generator --steps "generator=$steps" --learning-rate "generator=$rate" --seed "$round"
     python "$(dirname "$0")/average_generators.py" \
         "$bundle" "$output/further-$round" "$output/averaged-$round/lamp-mini" "$share"
