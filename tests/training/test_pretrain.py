@@ -258,14 +258,14 @@ def test_lamp_of_another_skeleton_reads_the_sentences_of_a_new_generator(data: P
 
 def test_what_a_network_was_trained_with_and_is_no_more_is_said(data: Path, tmp_path: Path) -> None:
     earlier, lines = tmp_path / "earlier", list[str]()
-    told = {**OPTIONS.settings, "generator.known_share": 0.5}
+    told = {**OPTIONS.settings, "generator.known_share": 0.25}
     pretrain(data, earlier, replace(OPTIONS, settings=told), CPU, _ignore)
     options = replace(OPTIONS, stages=("generator",), start_from=str(earlier))
     for settings, said in ((OPTIONS.settings, True), (told, False)):
         lines.clear()
         pretrain(data, tmp_path / str(said), replace(options, settings=settings), CPU, _ignore, lines.append)
         field = "generator.known_share"
-        keep = f"{field}: 0.5 in {earlier}, 0.0 here; --set {field}=0.5 goes on as before"
+        keep = f"{field}: 0.25 in {earlier}, 0.5 here; --set {field}=0.25 goes on as before"
         assert (keep in lines) is said
 
 
