@@ -35,6 +35,8 @@ from .spelling import as_read
 
 # Of a sentence of several actions that is to be of a given length no part is shorter.
 LEAST_PART_SECONDS = 1.0
+# More of them last longer than the check of joints looks for actions in a row.
+MOST_IN_A_ROW = 5
 
 
 @dataclass(frozen=True)
@@ -291,7 +293,9 @@ def _generate_in_a_row(bundle: Bundle, draw: Draw, options: GenerateOptions, mos
 
 
 def _divided(bundle: Bundle, prompt: Prompt, sentences: Sequence[str]) -> Prompt | None:
-    """A prompt with a part for each sentence, as long together; None where parts would be too short."""
+    """A prompt with a part for each sentence, as long together; None for too many or too short ones."""
+    if not 1 < len(sentences) <= MOST_IN_A_ROW:
+        return None
     counts: list[int | None] = [None] * len(sentences)
     if prompt.frames is not None:
         step = bundle.tokenizer.config.frames_per_token
@@ -300,7 +304,7 @@ def _divided(bundle: Bundle, prompt: Prompt, sentences: Sequence[str]) -> Prompt
         if each < LEAST_PART_SECONDS * bundle.config.fps:
             return None
     parts = [replace(prompt, text=t, frames=n) for t, n in zip(sentences, counts, strict=True)]
-    return replace(parts[0], then=tuple(parts[1:])) if len(parts) > 1 else None
+    return replace(parts[0], then=tuple(parts[1:]))
 
 
 @torch.no_grad()

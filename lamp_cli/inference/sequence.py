@@ -13,7 +13,7 @@ from ..synthetic.corpus import claims
 
 _DONE = r"(?:\s+(?:is|are|has|have)|'s)?(?:\s+(?:done|over|finished|stop(?:s|ped)?))*"
 _THEN = re.compile(
-    rf"""[\s,;:–—]*\b(?:and\s+|but\s+)?(?:
+    rf"""[\s,;:–—]{{0,8}}\b(?:and\s+|but\s+)?(?:
         (?:once|when|after)\s+(?:that|this|he|she|it|they){_DONE}\b(?!\s+\w+s\b)
         | after\s+(?:that|this|which) | afterwards? | then | next | subsequently | finally | lastly
         | followed\s+by | later
@@ -21,14 +21,14 @@ _THEN = re.compile(
     | \s*[;.!]+\s+""",
     re.I | re.X,
 )
-_BEFORE = re.compile(r"[\s,]*\bbefore\s+", re.I)
+_BEFORE = re.compile(r"[\s,]{0,8}\bbefore\s+", re.I)
 # "after a, b" tells last what comes last; where there is no comma, b begins with its article.
 _AFTER = re.compile(
     r"^(?:after|once|when|as soon as|having)\s+"
     r"(?:(?P<first>[^,]+),\s*|(?P<begin>.+)\s+(?=the\b|a\b))(?P<last>.+)$",
     re.I,
 )
-_FIRST = re.compile(r"^first(?:ly)?\b(?:\s+comes)?[\s,]*|[\s,]*\bfirst[\s,]*$", re.I)
+_FIRST = re.compile(r"^first(?:ly)?\b(?:\s+comes)?[\s,]*|[\s,]{0,8}\bfirst[\s,]*$", re.I)
 _AND = re.compile(r"\s*,?\s*\band\s+|\s*,\s+", re.I)
 _OWN = re.compile(r"^(?:he|she|it|they)\s+(?:has\s+|have\s+)?", re.I)
 _MOST_SUBJECT_WORDS = 4
@@ -41,9 +41,10 @@ def sentences_in_a_row(sentence: str) -> tuple[str, ...]:
     "After rising from the chair, the lady walks off" -> ("the lady is rising from the chair",
     "the lady walks off"). Where no action is known in a part, it stays with the one before.
     """
-    pieces = [p for part in _parts(" ".join(sentence.split()).strip(" .!")) for p in _AND.split(part)]
+    parts = _parts(" ".join(sentence.split()).strip(" .!"))
+    pieces = [piece.strip(" ,") for part in parts for piece in _AND.split(part)]
     rows: list[str] = []
-    for piece in pieces:
+    for piece in filter(None, pieces):
         if rows and not (claims(piece).parts and claims(rows[-1]).parts):
             rows[-1] = f"{rows[-1]} and {piece}" if _begins_with_verb(piece) else f"{rows[-1]}, {piece}"
         else:

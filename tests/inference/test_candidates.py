@@ -59,6 +59,7 @@ def test_actions_in_a_row_are_made_one_after_the_other_where_that_does_more(
     assert not _made(loaded, Prompt(text, 120)).parts
     judged(0)
     assert not _made(loaded, Prompt(text, 36)).parts
+    assert not _made(loaded, Prompt(text + ", then sits, then jumps, then waves, then claps", 196)).parts
     assert not next(generate.generate(loaded, [Prompt(text, 120)], GenerateOptions(1, candidates=1))).parts
 
 

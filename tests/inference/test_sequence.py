@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lamp_cli.inference.sequence import sentences_in_a_row
 
@@ -37,3 +39,13 @@ def test_every_action_in_a_row_has_a_sentence_in_its_order(sentence: str, parts:
 )
 def test_a_sentence_of_one_known_action_stays_as_it_is(sentence: str) -> None:
     assert sentences_in_a_row(sentence) == (sentence,)
+
+
+WORDS = "walks jumps he , and then ; . before after once a the first -- it has".split()
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=14))
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_written_every_part_has_words(words: list[str]) -> None:
+    parts = sentences_in_a_row(" ".join(words))
+    assert len(parts) == 1 or all(part.strip(" ,") for part in parts)
