@@ -179,13 +179,13 @@ def train(
 class _Clock:
     """When to read figures and to save, and how fast steps are."""
 
-    def __init__(self, begun: int, read_every: float, save_every: float):
-        self._begun, self._read_every, self._save_every = begun, read_every, save_every
+    def __init__(self, first_step: int, read_every: float, save_every: float):
+        self._first_step, self._read_every, self._save_every = first_step, read_every, save_every
         self._start = self._read = self._saved = time.monotonic()
 
     def rate(self, step: int) -> float:
         """Steps per second since the beginning."""
-        return (step - self._begun) / (time.monotonic() - self._start)
+        return (step - self._first_step) / (time.monotonic() - self._start)
 
     def is_time_to_read(self) -> bool:
         now = time.monotonic()
