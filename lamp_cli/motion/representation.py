@@ -143,7 +143,8 @@ def _true_turns(features: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     There the facing quaternion jumps to its negative and the released features hold the turn with
     the wrong sign, an error of twice the turn in the heading. Positions and displacements of the same
     frame give the true turn: positions(t) + displacements(t) are positions(t+1) turned back. A sign is
-    changed only where it is clearly wrong, so that noisy features stay as they are.
+    changed only where it is clearly wrong, and a small turn's only near the back, so that noisy features
+    stay as they are.
     """
     turns = features[..., 0].copy()
     if features.shape[-2] < 2:
@@ -160,8 +161,11 @@ def _true_turns(features: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     cosine = np.sum(moved[..., 0] * following[..., 0] + moved[..., 2] * following[..., 2], axis=-1)
     measured = np.arctan2(sine, cosine) / 2.0
     stored = turns[..., :-1]
-    wrong = (np.abs(stored) > 0.01) & (np.abs(measured + stored) < 0.3 * np.abs(stored))
-    turns[..., :-1] = np.where(wrong, -stored, stored)
+    opposite = np.abs(measured + stored) < 0.3 * np.abs(stored)
+    clear = np.where(opposite & (np.abs(stored) > 0.01), -stored, stored)
+    heading = 2.0 * (np.cumsum(clear, axis=-1) - clear)
+    at_the_back = np.cos(heading) < -np.cos(0.1)
+    turns[..., :-1] = np.where(opposite & at_the_back, -stored, clear)
     return turns
 
 

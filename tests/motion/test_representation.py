@@ -101,6 +101,13 @@ def test_a_body_turning_past_its_back_is_recovered():
     assert np.abs(recovered - expected).max() < 1e-3
 
 
+@pytest.mark.parametrize(("seed", "frames"), [(1548, 39), (4884, 20)])
+def test_a_body_turning_slowly_past_its_back_is_recovered(seed, frames):
+    joints = wandering(KIT, frames, seed)
+    back = features_to_joints(joints_to_features(joints, KIT), KIT)
+    np.testing.assert_allclose(back, canonical_joints(joints, KIT)[:-1], atol=1e-5)
+
+
 @pytest.mark.parametrize("skeleton", SKELETONS, ids=lambda s: s.name)
 def test_contacts_are_those_of_feet_slower_than_the_threshold(skeleton):
     threshold = np.sqrt(skeleton.contact_threshold) / skeleton.feature_units_per_metre
