@@ -27,6 +27,9 @@ from tests.training import test_captioner, test_evaluator, test_loop, test_train
 from tests.training.test_pretrain import OPTIONS as PRETRAINING
 from tests.training.test_pretrain import STEPS, dataset
 
+# Seconds; they need about 20 where nothing else runs.
+PATIENCE = 300.0
+
 
 def _evaluator_stage() -> Stage:
     stage = test_evaluator.stage()
@@ -122,7 +125,7 @@ def _rank(rank: int, folder: str) -> None:
 def _end_without_the_other(rank: int, folder: Path) -> None:
     """A training of which the second process is gone after two steps; what the first says of it."""
     found = {"WORLD_SIZE": "2", "RANK": str(rank), "MASTER_ADDR": "127.0.0.1"}
-    os.environ |= {**found, "MASTER_PORT": (folder / "port").read_text()}
+    os.environ |= {**found, "MASTER_PORT": _common_port(rank, folder / "port")}
 
     def leave(step: int, figures: object) -> None:
         if rank == 1 and step == 2:
@@ -135,15 +138,31 @@ def _end_without_the_other(rank: int, folder: Path) -> None:
         (folder / "left.txt").write_text(str(error))
 
 
+def _common_port(rank: int, file: Path) -> str:
+    """A free port that the first process finds just before it listens there: soon another may have it."""
+    if rank == 0:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            written = file.with_suffix(".new")
+            written.write_text(str(free.getsockname()[1]))
+        written.replace(file)
+    while not file.exists():
+        time.sleep(0.01)
+    return file.read_text()
+
+
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes left behind; started once, each imports torch anew."""
     folder = tmp_path_factory.mktemp("ranks")
     dataset(folder / "data", HUMANML3D)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        (folder / "port").write_text(str(free.getsockname()[1]))
-    torch.multiprocessing.spawn(_rank, args=(str(folder),), nprocs=2)
+    processes = torch.multiprocessing.spawn(_rank, args=(str(folder),), nprocs=2, join=False)
+    latest = time.monotonic() + PATIENCE
+    while not processes.join(timeout=1.0):
+        if time.monotonic() > latest:
+            for process in processes.processes:
+                process.kill()
+            pytest.fail(f"two processes were not done after {PATIENCE:.0f} s; see {folder}")
     return folder
 
 
