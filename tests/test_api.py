@@ -113,6 +113,22 @@ def test_moments_that_were_found_are_cut_and_joined(model: lamp.Model, folder: P
         lamp.join()
 
 
+def test_a_motion_is_edited_in_a_word(model: lamp.Model, folder: Path) -> None:
+    motion = lamp.load_motion(folder / "clips" / "clip0.npy")
+    span, how = (0.8, 1.6), {"seed": 3, "candidates": 1, "steps": 2}
+    made = motion.edit(span, "a person waves", model, **how)
+    same = model.edit(motion, "a person waves", between=span, **how)
+    np.testing.assert_array_equal(made.joints, same.joints)
+    np.testing.assert_array_equal(made.joints[:16], motion.joints[:16])
+    # By the name of a model it is loaded; a span may also be named as the command line does.
+    by_name = motion.edit(text="a person waves", model=folder / "tiny", before=0.5, samples=2, **how)
+    assert [len(each) for each in by_name] == [70, 70]
+    with pytest.raises(ValueError, match="no span; expected two times"):
+        motion.edit(text="a person waves", model=model)
+    with pytest.raises(ValueError, match="between and after: expected one of them"):
+        motion.edit(span, model=model, after=1.0)
+
+
 def test_a_timeline_gives_its_motions(model: lamp.Model, tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("a person jumps # 0 # 1\nsits # 1 # 12\n\na person jumps # 0 # 1\n")
     first, second = model.generate(timeline=tmp_path / "t.txt", seed=1, candidates=1)

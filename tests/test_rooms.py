@@ -29,8 +29,8 @@ ROOMS = (
     "cli",
 )
 SHARED = ("storage", "processes")
-# Imported within functions only, so that a motion in a notebook can be saved and shown in a word.
-LAZY = {("motion/motion.py", "files"), ("motion/motion.py", "render")}
+# Imported within functions only, so that a motion in a notebook can be saved, shown and edited in a word.
+LAZY = {("motion/motion.py", room) for room in ("files", "render", "notebook")}
 # Scoring and the command line stand beside training or above it; what runs a model must not need it.
 FORBIDDEN = {("scoring", "training")}
 

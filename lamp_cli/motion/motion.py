@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
+from typing import Any, Protocol, overload
 
 import numpy as np
 
@@ -22,6 +23,13 @@ class MotionPart:
     text: str
     start: int
     end: int
+
+
+class Editor(Protocol):
+    """What draws a span of a motion anew, as a model of ``lamp_cli.load`` does."""
+
+    def edit(self, motion: Motion, text: str = "", **options: Any) -> Any:
+        """The motion with the span drawn anew that ``options`` name."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -165,6 +173,51 @@ class Motion:
             return write_viewer([self.joints], self.fps, [self.text], path, meshes)
         options = SceneOptions(size, size, style=style)
         return render_motions([self.joints], self.fps, [self.text], path, options, meshes)
+
+    @overload
+    def edit(
+        self,
+        span: tuple[float, float] | None = None,
+        text: str = "",
+        model: Editor | str | Path = "lamp-mini",
+        *,
+        samples: None = None,
+        **options: Any,
+    ) -> Motion: ...
+
+    @overload
+    def edit(
+        self,
+        span: tuple[float, float] | None = None,
+        text: str = "",
+        model: Editor | str | Path = "lamp-mini",
+        *,
+        samples: int,
+        **options: Any,
+    ) -> list[Motion]: ...
+
+    def edit(
+        self,
+        span: tuple[float, float] | None = None,
+        text: str = "",
+        model: Editor | str | Path = "lamp-mini",
+        **options: Any,
+    ) -> Motion | list[Motion]:
+        """The motion with a span drawn anew by a model; all other frames are bit by bit its own.
+
+        span: begin and end in seconds; None where ``options`` name another: ``before``, ``after``, ``keep``.
+        text: what happens in the span; without it, it leads from one side to the other.
+        model: of ``lamp_cli.load``; or its name, a folder or hub name, which is loaded anew in every call.
+        options: those of ``lamp_cli.Model.edit``, with the same defaults: ``seed``, ``length`` and the rest.
+
+        Raises ``ValueError`` for a span that the motion does not have or the model cannot draw.
+        """
+        if isinstance(model, str | Path):
+            from ..notebook import load
+
+            model = load(model)
+        result: Motion | list[Motion] = model.edit(self, text, between=span, **options)
+        return result
 
     def _repr_html_(self) -> str:
         """A player for notebooks: the page of ``render``'s viewer in a frame."""
