@@ -10,7 +10,9 @@ import torch
 
 from lamp_cli.bundle.bundle import Bundle, load_bundle
 from lamp_cli.inference import edit as module
+from lamp_cli.inference.direct import join, loop
 from lamp_cli.inference.edit import EditOptions, SpanOptions, edit
+from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
 from lamp_cli.model.known_codes import UNKNOWN
 from lamp_cli.model.sampling import SamplingOptions, sample
 from lamp_cli.motion.gap import Gap
@@ -175,6 +177,25 @@ def test_two_frames_and_a_single_frame_are_served(loaded: Bundle) -> None:
     one = dataclasses.replace(motion, joints=motion.joints[:1])
     assert len(edited(loaded, one, WAVES, after=1.0)) == 21
     assert len(edited(loaded, one, WAVES, before=1.0)) == 21
+
+
+def test_kits_joints_are_edited_continued_and_closed() -> None:
+    bundle, few = tiny_bundle(KIT), dataclasses.replace(FEW, candidates=1)
+    motion = Motion(wandering(KIT, 60).astype(np.float32), KIT, 12.5)
+    made = edited(bundle, motion, "walks", few, between=(1.0, 2.0))
+    assert made.fps == 12.5 and made.joints.shape == motion.joints.shape and np.isfinite(made.joints).all()
+    outside = np.r_[0:12, 25:60]
+    assert made.joints[outside].tobytes() == motion.joints[outside].tobytes()
+    # Bodies are as large as they were: features of KIT are millimetres, joints metres.
+    bones = np.stack([made.joints, motion.joints])[..., 1:, :]
+    bones = bones - np.stack([made.joints, motion.joints])[..., KIT.parents[1:], :]
+    np.testing.assert_allclose(*np.linalg.norm(bones, axis=-1).mean(1), rtol=0.1)
+    after, kept = edited(bundle, motion, "", few, after=1.0), edited(bundle, motion, "", few, keep=(0.0, 2.0))
+    assert len(after) == 72 and np.array_equal(kept.joints[25], motion.joints[25])
+    parts = Prompt("walks", 24, (Prompt("sits", 24),))
+    [both] = generate(bundle, [parts], GenerateOptions(1, sampling=few.sampling, candidates=1))
+    assert both.skeleton is KIT and [part.text for part in both.parts] == ["walks", "sits"]
+    assert join(both, motion).skeleton is KIT and len(loop(motion)) > 12
 
 
 def test_other_skeletons_and_models_without_a_generator_are_refused(loaded: Bundle) -> None:

@@ -42,16 +42,17 @@ from lamp_cli.model.qformer import QFormerConfig
 from lamp_cli.model.tokenizer import TokenizerConfig
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.representation import joints_to_features
-from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
 from tests.conftest import wandering
 
 
-def tiny_bundle() -> Bundle:
+def tiny_bundle(skeleton: Skeleton = HUMANML3D) -> Bundle:
     """Networks of a few weights, not trained: enough for everything but the ranking's sense."""
+    size = skeleton.feature_size
     torch.manual_seed(0)
     vocabulary = Vocabulary([*ascii_pieces(), DECODER_TOKEN])
     model = ModelConfig(
-        TokenizerConfig(width=16, codes=16, code_width=8),
+        TokenizerConfig(size, skeleton.joints, width=16, codes=16, code_width=8),
         LampConfig(QFormerConfig(len(vocabulary), 16, 2, 2, 32, 49, 12, 8), 16, 24),
         GeneratorConfig(16, 16, 16, 1, 2, 32),
         LengthConfig(16, 16),
@@ -59,9 +60,9 @@ def tiny_bundle() -> Bundle:
     networks = build_networks(model, vocabulary.decoder)
     for network in networks:
         network.eval().requires_grad_(False)
-    config = BundleConfig("tiny", "humanml3d", 20.0, model)
-    statistics = Statistics(np.zeros(263, np.float32), np.ones(263, np.float32))
-    return Bundle(config, HUMANML3D, statistics, vocabulary, *networks, torch.device("cpu"))
+    config = BundleConfig("tiny", skeleton.name, skeleton.fps, model)
+    statistics = Statistics(np.zeros(size, np.float32), np.ones(size, np.float32))
+    return Bundle(config, skeleton, statistics, vocabulary, *networks, torch.device("cpu"))
 
 
 @pytest.fixture
