@@ -10,6 +10,7 @@ import torch
 
 from ..data.vocabulary import Vocabulary
 from ..model.captioner import Captioner
+from ..model.devices import on_device
 from ..model.hugging_face import HuggingFaceDecoder
 from ..model.qformer import Text
 
@@ -81,7 +82,7 @@ def caption_words(
     padded = [row + [decoder.end] * (longest - len(row)) for row in rows]
     lengths = torch.tensor([len(row) for row in rows])
     mask = torch.arange(longest) < lengths[:, None]
-    return Text(torch.tensor(padded).to(device), mask.to(device))
+    return Text(on_device(torch.tensor(padded), device), on_device(mask, device))
 
 
 def tidy(text: str) -> str:

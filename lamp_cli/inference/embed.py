@@ -15,6 +15,7 @@ from ..bundle.bundle import Bundle
 from ..data.batches import MotionBatch, collate
 from ..data.vocabulary import Vocabulary
 from ..data.word_tokens import WordBatch
+from ..model.devices import on_device
 from ..model.evaluator import TaggedWords
 from ..model.lamp import Lamp
 from ..model.qformer import Context, Text
@@ -87,8 +88,8 @@ def tokenize(
     tokenizer: MotionTokenizer, batch: MotionBatch, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Latents (B, L, C), codes (B, L * codebooks) and mask (B, L), True on real tokens; fp32 everywhere."""
-    features = torch.from_numpy(batch.features).to(device)
-    lengths = torch.from_numpy(batch.lengths).to(device)
+    features = on_device(torch.from_numpy(batch.features), device)
+    lengths = on_device(torch.from_numpy(batch.lengths), device)
     latents, codes = tokenizer.tokenize(features, lengths)
     tokens = lengths // tokenizer.config.frames_per_token
     return latents, codes, length_mask(tokens, latents.shape[1])
@@ -96,8 +97,7 @@ def tokenize(
 
 def encode_text(vocabulary: Vocabulary, texts: Sequence[str], limit: int, device: torch.device) -> Text:
     """Ids and mask of sentences on the device."""
-    ids, mask = vocabulary.encode(texts, limit)
-    return Text(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+    return _text_on_device(*vocabulary.encode(texts, limit), device)
 
 
 def encode_condition(
@@ -105,7 +105,11 @@ def encode_condition(
 ) -> Text:
     """Ids and mask on the device of sentences as the generator's condition reads them."""
     ids, mask = network.condition.tokens(texts, vocabulary, lamp.config.qformer.text_tokens)
-    return Text(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+    return _text_on_device(ids, mask, device)
+
+
+def _text_on_device(ids: np.ndarray, mask: np.ndarray, device: torch.device) -> Text:
+    return Text(on_device(torch.from_numpy(ids), device), on_device(torch.from_numpy(mask), device))
 
 
 def part_read(bundle: Bundle, text: str, generating: bool = False) -> str:
@@ -120,7 +124,6 @@ def part_read(bundle: Bundle, text: str, generating: bool = False) -> str:
 
 
 def words_on_device(batch: WordBatch, device: torch.device) -> TaggedWords:
-    """Word rows as tensors."""
-    return TaggedWords(
-        *(torch.from_numpy(array).to(device) for array in (batch.words, batch.tags, batch.lengths))
-    )
+    """Word rows as tensors; their lengths stay on the CPU, as the evaluator takes them."""
+    words, tags = (on_device(torch.from_numpy(array), device) for array in (batch.words, batch.tags))
+    return TaggedWords(words, tags, torch.from_numpy(batch.lengths))

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import distributed
+from .devices import on_device
 from .evaluator import EvaluatorConfig, MatchingBatch, TaggedWords
 from .lamp import negatives_allowed
 from .transformer import length_mask
@@ -47,11 +48,11 @@ class ContrastiveEvaluator(nn.Module):
 
     def embed_text(self, text: TaggedWords) -> Tensor:
         """Unit vectors (B, E) of sentences, read off at their last words; their tags do not count."""
-        size = text.words.shape[1]
+        size, lengths = text.words.shape[1], on_device(text.lengths, text.words.device)
         x = self.token_embedding(text.words) + self.positional_embedding[:size]
-        padding = None if self.config.padding_seen else ~length_mask(text.lengths, size)
+        padding = None if self.config.padding_seen else ~length_mask(lengths, size)
         x = self.text_ln(self.textTransEncoder(x, src_key_padding_mask=padding))
-        return F.normalize(self.out(x[torch.arange(len(x), device=x.device), text.lengths - 1]), dim=-1)
+        return F.normalize(self.out(x[torch.arange(len(x), device=x.device), lengths - 1]), dim=-1)
 
 
 class _MotionEncoder(nn.Module):
@@ -67,7 +68,7 @@ class _MotionEncoder(nn.Module):
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """What the query token, which stands first, has gathered (B, E) of frames (B, T, C)."""
-        query = self.query_token.expand(len(features), 1, -1)
+        query, lengths = self.query_token.expand(len(features), 1, -1), on_device(lengths, features.device)
         x = torch.cat([query, self.embed_motion(features)], 1)
         x = x + self.sequence_pos_encoder.pe[: x.shape[1]]
         x = self.transformer(x, src_key_padding_mask=~length_mask(lengths + 1, x.shape[1]))

@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from ..motion.clip_length import FRAMES_PER_TOKEN
 from . import distributed
+from .devices import on_device
 from .lamp import negatives_allowed
 from .transformer import length_mask
 
@@ -82,7 +83,7 @@ class EvaluatorConfig:
 
 @dataclass(frozen=True)
 class TaggedWords:
-    """Word numbers and tag numbers (B, T) and the count of real ones in each row, (B,)."""
+    """Word numbers and tag numbers (B, T) and the count of real ones in each row, (B,), best on the CPU."""
 
     words: Tensor
     tags: Tensor
@@ -94,7 +95,7 @@ class MatchingBatch:
     """Pairs of a motion and a sentence.
 
     features: normalised, (B, T, C), zero on padding.
-    lengths: of the motions, (B,), in frames.
+    lengths: of the motions, (B,), in frames; best on the CPU, where a GRU is told them.
     text: the sentences.
     captions: a number (B,) for every distinct sentence; a negative shares none with its anchor.
     clips: a number (B,) for every distinct clip; a negative shares none with its anchor.
@@ -165,11 +166,13 @@ class _GRUEncoder(nn.Module):
 
     def embed(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Embeddings (B, E) of sequences (B, T, I) of which ``lengths`` (B,) are real, in any order."""
+        # Sorted here: torch would wait until an accelerator has the order.
+        lengths, order = lengths.cpu().sort(descending=True)
+        sorted_rows, back = (on_device(each, inputs.device) for each in (order, order.argsort()))
+        rows = self.input_emb(inputs).index_select(0, sorted_rows)
         first = self.hidden.repeat(1, len(inputs), 1)
-        packed = pack_padded_sequence(
-            self.input_emb(inputs), lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        _, last = self.gru(packed, first)
+        _, last = self.gru(pack_padded_sequence(rows, lengths, batch_first=True), first)
+        last = last.index_select(1, back)
         return self.output_net(torch.cat([last[0], last[1]], dim=-1))
 
 
@@ -257,7 +260,7 @@ class EvaluatorTraining(nn.Module):
 
     def _autoencoder_loss(self, batch: MatchingBatch, movements: Tensor) -> Tensor:
         """L1 error of real frames, and small weights on the size and the steps of movements."""
-        frames = length_mask(batch.lengths, batch.features.shape[1])
+        frames = length_mask(on_device(batch.lengths, batch.features.device), batch.features.shape[1])
         decoded = self.decoder(movements)
         error = (decoded - batch.features[..., : decoded.shape[-1]]).abs().mean(-1)
         loss = distributed.global_mean((error * frames).sum(), frames.sum())

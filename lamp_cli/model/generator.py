@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..motion.clip_length import LONGEST_CLIP_TOKENS
 from . import distributed
+from .devices import on_device
 from .known_codes import UNKNOWN, draw_known, know_all_but
 from .transformer import PreNormBlock, attend, initialise_normal, join_heads, length_mask, split_heads
 
@@ -96,7 +97,7 @@ class Condition:
 
     def with_dropout(self, kept: Tensor) -> Condition:
         """The null condition, one vector of zeros, in all rows but the ``kept`` (B,)."""
-        kept = kept.to(self.mask.device)[:, None]
+        kept = on_device(kept, self.mask.device)[:, None]
         first = torch.arange(self.mask.shape[1], device=self.mask.device) == 0
         return Condition(self.vectors * kept[..., None].to(self.vectors), torch.where(kept, self.mask, first))
 
@@ -125,23 +126,26 @@ KeysValues = tuple[Tensor, Tensor]
 class Packing:
     """Padded sequences (B, S, W) without their padding (P, W), so that nothing is computed for it.
 
-    Attention alone needs the sequences; all else in a transformer works on one position at a time.
+    Attention alone needs the sequences; all else in a transformer works on one position at a time. On an
+    accelerator the padding stays: to know how many positions are real the processor would wait for it.
     """
 
     def __init__(self, real: Tensor):
         """``real`` (B, S), False on padding."""
         self._shape = real.shape
-        self._positions = real.flatten().nonzero().squeeze(1)
-        self._full = len(self._positions) == real.numel()
+        self._positions = None
+        if real.device.type == "cpu":
+            positions = real.flatten().nonzero().squeeze(1)
+            self._positions = positions if len(positions) < real.numel() else None
 
     def pack(self, x: Tensor) -> Tensor:
         """(B, S, W) -> (P, W)."""
         flat = x.flatten(0, 1)
-        return flat if self._full else flat.index_select(0, self._positions)
+        return flat if self._positions is None else flat.index_select(0, self._positions)
 
     def pad(self, packed: Tensor) -> Tensor:
         """(P, W) -> (B, S, W), zeros on padding."""
-        if not self._full:
+        if self._positions is not None:
             size = self._shape.numel(), packed.shape[1]
             packed = packed.new_zeros(size).index_copy(0, self._positions, packed)
         return packed.unflatten(0, self._shape)
@@ -300,7 +304,8 @@ class MaskedGenerator(nn.Module):
         """Masked modelling: ``loss`` and ``accuracy`` on the chosen of codes (B, N).
 
         ``lengths`` (B,) in tokens. Codes that are known are not chosen; the null condition leaves them. Where
-        a condition is about a span of the tokens alone, of ``spans`` (B, 2), all others are known.
+        a condition is about a span of the tokens alone, of ``spans`` (B, 2), all others are known. Lengths
+        and spans are best on the CPU, where the draws are made: no draw then waits for an accelerator.
         """
         codebooks, is_known, known = self.config.codebooks, None, None
         if self.config.known_share:
@@ -308,10 +313,11 @@ class MaskedGenerator(nn.Module):
             is_known = draw_known(lengths, length, codebooks, self.config.known_share, generator)
             if spans is not None:
                 is_known = know_all_but(spans, lengths, codebooks, is_known)
-            known = tokens.masked_fill(~is_known.to(tokens.device), UNKNOWN)
+            known = tokens.masked_fill(~on_device(is_known, tokens.device), UNKNOWN)
         inputs, chosen = corrupt(tokens, codebooks * lengths, self.mask_token, generator, is_known)
         kept = torch.rand(len(tokens), generator=generator) >= self.config.condition_dropout
-        return generator_loss(self(inputs, lengths, condition.with_dropout(kept), known), tokens, chosen)
+        logits = self(inputs, on_device(lengths, tokens.device), condition.with_dropout(kept), known)
+        return generator_loss(logits, tokens, chosen)
 
 
 def generator_loss(logits: Tensor, tokens: Tensor, chosen: Tensor) -> dict[str, Tensor]:
@@ -360,10 +366,10 @@ def corrupt(
     draw = torch.rand(size, length, generator=generator)
     codes = torch.randint(mask_token, (size, length), generator=generator)
     device = tokens.device
-    chosen, draw, codes = chosen.to(device), draw.to(device), codes.to(device)
+    chosen, draw, codes = (on_device(each, device) for each in (chosen, draw, codes))
     result = torch.where(chosen & (draw < 0.1), codes, tokens)
     result = torch.where(chosen & (draw >= 0.1) & (draw < 0.1 + 0.9 * 0.88), mask_token, result)
-    return result.masked_fill(~length_mask(lengths, length), mask_token), chosen
+    return result.masked_fill(~length_mask(on_device(lengths, device), length), mask_token), chosen
 
 
 def checked_lengths(lengths: Tensor, size: int, most: int) -> Tensor:

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import distributed
+from .devices import on_device
 from .qformer import Context, QFormer, QFormerConfig, SelfAttention, Text
 from .transformer import initialise_normal
 
@@ -306,7 +307,7 @@ def _matching(step: PretrainingStep) -> Tensor:
             torch.cat([own_mask, own_mask, text_mask[wrong_text]]),
         ),
     )
-    target = torch.cat([torch.ones(size), torch.zeros(2 * size)]).long().to(logits.device)
+    target = (torch.arange(3 * size, device=logits.device) < size).long()
     has_motion, has_text = has_motion[rows][:size], has_text[rows][:size]
     real = torch.cat([torch.ones_like(has_motion), has_motion, has_text])
     loss = F.cross_entropy(logits, target, reduction="none")
@@ -368,7 +369,8 @@ OBJECTIVES: dict[str, Objective] = {
 def with_positions(motion: Context) -> Context:
     """A motion's vectors with the encoding of their positions added."""
     positions = POSITION_AMPLITUDE * sinusoids(*motion.vectors.shape[1:])
-    return Context(motion.vectors + positions.to(motion.vectors), motion.mask)
+    positions = on_device(positions, motion.vectors.device).to(motion.vectors.dtype)
+    return Context(motion.vectors + positions, motion.mask)
 
 
 def sinusoids(length: int, width: int) -> Tensor:
@@ -404,7 +406,7 @@ def draw_hard_negatives(
     exists = allowed.any(1)
     scores = weights.float().masked_fill(~allowed, -torch.inf)
     # Gumbel-max on numbers drawn on the CPU: the same draw on every device and rank.
-    uniform = torch.rand(scores.shape, generator=generator).clamp_min(1e-20).to(scores.device)
+    uniform = on_device(torch.rand(scores.shape, generator=generator).clamp_min(1e-20), scores.device)
     drawn = (scores - (-uniform.log()).log()).masked_fill(~allowed, -torch.inf).argmax(1)
     return drawn, exists.float()
 

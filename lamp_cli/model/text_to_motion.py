@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .condition import SentenceEncoder, TextCondition, build_condition
+from .devices import on_device
 from .generator import GeneratorConfig, MaskedGenerator
 from .lamp import Lamp
 from .length import LengthConfig, LengthHead
@@ -46,11 +47,13 @@ class TextToMotion(nn.Module):
     ) -> dict[str, Tensor]:
         """Losses for codes (B, N) of ``lengths`` (B,) tokens; ``text`` are the condition's own tokens.
 
-        A sentence is about its ``spans`` (B, 2) of tokens, the second without. ``lamp`` must be frozen.
+        A sentence is about its ``spans`` (B, 2) of tokens, the second without; lengths and spans are best on
+        the CPU, see :meth:`MaskedGenerator.losses`. ``lamp`` must be frozen.
         """
         reading = self.condition(lamp, text)
         losses = self.generator.losses(codes, lengths, reading.condition, generator, spans)
         if self.length is None:
             return losses
-        length = self.length.loss(reading.feature, spans[:, 1] - spans[:, 0])
+        tokens = on_device(spans[:, 1] - spans[:, 0], codes.device)
+        length = self.length.loss(reading.feature, tokens)
         return {**losses, "loss": losses["loss"] + length, "length": length.detach()}

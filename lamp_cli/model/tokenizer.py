@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import distributed
+from .devices import on_device
 from .transformer import length_mask
 
 
@@ -151,19 +152,24 @@ class Encoder(nn.Module):
 class BodyPartEncoder(nn.Module):
     """An encoder for the root and the legs and one for the upper joints; their latents are concatenated."""
 
+    lower: Tensor
+    upper: Tensor
+
     def __init__(self, config: TokenizerConfig):
         super().__init__()
         upper = joint_columns(config.joints, config.upper_joints)
         lower = sorted(set(range(config.features)) - set(upper))
-        self.columns_of_parts = (lower, upper)
+        # On the device, where they are used, but no part of what is learned.
+        self.register_buffer("lower", torch.tensor(lower), persistent=False)
+        self.register_buffer("upper", torch.tensor(upper), persistent=False)
         self.parts = nn.ModuleList(
-            Encoder(config, len(columns), config.code_width // 2) for columns in self.columns_of_parts
+            Encoder(config, len(columns), config.code_width // 2) for columns in (lower, upper)
         )
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Features (B, C, T) -> latents (B, D, T/4); mask (B, 1, T) is 1 on real frames."""
-        parts = zip(self.parts, self.columns_of_parts, strict=True)
-        return torch.cat([part(x[:, columns], mask) for part, columns in parts], 1)
+        parts = zip(self.parts, (self.lower, self.upper), strict=True)
+        return torch.cat([part(x.index_select(1, columns), mask) for part, columns in parts], 1)
 
 
 def joint_columns(joints: int, chosen: Sequence[int]) -> list[int]:
@@ -222,6 +228,7 @@ class Codebook(nn.Module):
         super().__init__()
         self.decay = decay
         self.codebooks = codebooks
+        self._seen_started = False
         self.register_buffer("vectors", torch.zeros(codebooks * codes, width // codebooks))
         self.register_buffer("counts", torch.ones(codebooks * codes))
         self.register_buffer("sums", torch.zeros(codebooks * codes, width // codebooks))
@@ -259,7 +266,7 @@ class Codebook(nn.Module):
         self, latents: Tensor, vectors: Tensor, counts: Tensor, sums: Tensor, generator: torch.Generator
     ) -> None:
         """One codebook, in fp32; changes ``vectors`` (K, D), ``counts`` (K,) and ``sums`` (K, D)."""
-        if not self.started:
+        if not self._has_started():
             vectors.copy_(_random_rows(latents, len(vectors), generator))
             sums.copy_(vectors)
         chosen = F.one_hot(nearest_rows(latents, vectors), len(vectors)).to(latents.dtype)
@@ -270,6 +277,11 @@ class Codebook(nn.Module):
         vectors.copy_(torch.where(dead[:, None], resets, sums / counts[:, None]))
         sums.copy_(torch.where(dead[:, None], resets, sums))
         counts.clamp_(min=1)
+
+    def _has_started(self) -> bool:
+        """Whether the codes have been put on latents; once they have, an accelerator is not asked again."""
+        self._seen_started = self._seen_started or bool(self.started)
+        return self._seen_started
 
 
 def nearest_rows(points: Tensor, rows: Tensor) -> Tensor:
@@ -283,7 +295,7 @@ def nearest_rows(points: Tensor, rows: Tensor) -> Tensor:
 def _random_rows(latents: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Rows (``count``, D) drawn from the latents (N, D) of all ranks, the same on every rank."""
     draw = torch.randint(distributed.world_size() * len(latents), (count,), generator=generator)
-    owner, row = (each.to(latents.device) for each in (draw // len(latents), draw % len(latents)))
+    owner, row = (on_device(each, latents.device) for each in (draw // len(latents), draw % len(latents)))
     own = latents[row] * (owner == distributed.rank())[:, None]
     return distributed.sum_over_ranks(own)
 

@@ -21,6 +21,7 @@ from ...data.word_tokens import WordList
 from ...inference.embed import words_on_device
 from ...model import distributed
 from ...model.contrastive_evaluator import ContrastiveTraining
+from ...model.devices import on_device
 from ...model.evaluator import EvaluatorTraining, MatchingBatch
 from .lamp import recalls
 from .pairs import means_of
@@ -88,11 +89,11 @@ class EvaluatorStage:
         words = self._data.words.encode([p.caption for p in pairs[rows]])
         features, lengths = padded([p.features for p in pairs[rows]], self._data.statistics)
         return MatchingBatch(
-            torch.from_numpy(features).to(self._device),
-            torch.from_numpy(lengths).to(self._device),
+            on_device(torch.from_numpy(features), self._device),
+            torch.from_numpy(lengths),
             words_on_device(words, self._device),
-            torch.from_numpy(texts[rows]).to(self._device),
-            torch.tensor([p.number for p in pairs[rows]], device=self._device),
+            on_device(torch.from_numpy(texts[rows]), self._device),
+            on_device(torch.tensor([p.number for p in pairs[rows]]), self._device),
         )
 
     def validate(self) -> dict[str, float]:

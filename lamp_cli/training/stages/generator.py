@@ -59,19 +59,22 @@ class GeneratorStage(PairStage):
             self._true = TrueMotions(judge, [clip.features[:LONGEST_CLIP] for clip in self._val])
 
     def batch(self, drawn: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor, Tensor]:
-        """Sentences, codes, token counts and the tokens that a sentence is about, of one rank."""
+        """Sentences, codes, token counts and the tokens that a sentence is about, of one rank.
+
+        Counts and spans stay on the CPU, where what is masked is drawn.
+        """
         lamp, text, *tensors = self._inputs(drawn)
         rows = distributed.rows_of_rank(len(text.ids))
         codes, lengths, spans = (tensor[rows] for tensor in tensors)
         return lamp, Text(text.ids[rows], text.mask[rows]), codes, lengths, spans
 
     def _inputs(self, batch: MotionBatch) -> tuple[Lamp, Text, Tensor, Tensor, Tensor]:
-        _, codes, mask = tokenize(self._tokenizer, batch, self._device)
+        _, codes, _ = tokenize(self._tokenizer, batch, self._device)
         text = encode_condition(self.network, self._lamp, self._data.vocabulary, batch.texts, self._device)
         step = self._tokenizer.config.frames_per_token
         begin, end = torch.from_numpy(batch.spans).unbind(1)
-        spans = torch.stack([begin // step, -(-end // step)], 1).to(self._device)
-        return self._lamp, text, codes, mask.sum(1), spans
+        spans = torch.stack([begin // step, -(-end // step)], 1)
+        return self._lamp, text, codes, torch.from_numpy(batch.lengths) // step, spans
 
     def validate(self) -> dict[str, float]:
         """Loss, length loss and masked accuracy in percent on the validation split."""
@@ -98,7 +101,7 @@ class GeneratorStage(PairStage):
             streams = [_stream(self._seed, number, row) for row in range(len(tokens))]
             condition = self.network.condition(lamp, text).condition
             codes = sample(self.network.generator, condition, tokens, SamplingOptions(), streams)
-            features = self._tokenizer.decode(codes, tokens).float().cpu().numpy()
+            features = self._tokenizer.decode(codes, tokens.to(self._device)).float().cpu().numpy()
             counts = (step * tokens).tolist()
             made += [self._data.statistics.denormalise(f[:n]) for f, n in zip(features, counts, strict=True)]
         return made

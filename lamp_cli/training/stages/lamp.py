@@ -12,6 +12,7 @@ from torch import Tensor
 from ...data.batches import MotionBatch, PairSampler, ParaphraseSampler
 from ...inference.embed import encode_text, tokenize
 from ...model import distributed
+from ...model.devices import on_device
 from ...model.lamp import Lamp, PretrainingBatch, mean_word, motion_text_similarity
 from ...model.qformer import QFormer, Text
 from ...model.tokenizer import MotionTokenizer
@@ -84,10 +85,9 @@ class LampStage(PairStage):
         latents, codes, mask = tokenize(self._tokenizer, batch, self._device)
         text = self._encoded(batch.texts)
         captions = np.unique(np.array(batch.texts), return_inverse=True)[1]
-        clips = torch.from_numpy(np.asarray(batch.clip_numbers)).to(self._device)
-        return PretrainingBatch(
-            latents, mask, codes, text, torch.from_numpy(captions).to(self._device), clips
-        )
+        numbers = (torch.from_numpy(np.asarray(each)) for each in (captions, batch.clip_numbers))
+        captions, clips = (on_device(each, self._device) for each in numbers)
+        return PretrainingBatch(latents, mask, codes, text, captions, clips)
 
     def _encoded(self, texts: Sequence[str]) -> Text:
         return encode_text(

@@ -13,6 +13,7 @@ from ...data.batches import WindowSampler, evaluation_batch
 from ...data.layout import Clip
 from ...data.statistics import Statistics
 from ...model import distributed
+from ...model.devices import on_device
 from ...model.tokenizer import MotionTokenizer
 from ...motion.clip_length import LONGEST_CLIP
 from ...motion.representation import features_to_joints
@@ -70,7 +71,7 @@ class TokenizerStage:
     def batch(self, drawn: np.ndarray) -> tuple[Tensor]:
         """Windows (B, T, C) of one rank."""
         rows = distributed.rows_of_rank(len(drawn))
-        return (torch.from_numpy(drawn[rows]).to(self._device),)
+        return (on_device(torch.from_numpy(drawn[rows]), self._device),)
 
     def validate(self) -> dict[str, float]:
         """Root-relative error on the validation clips and on a sample of as many training clips."""
