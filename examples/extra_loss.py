@@ -16,7 +16,7 @@ from lamp_cli.model.lamp import OBJECTIVES, PretrainingStep
 
 def uniformity(step: PretrainingStep) -> Tensor:
     """Logarithm of the mean of exp(-2 d^2), d the distances between the unit vectors of the sentences."""
-    vectors = distributed.gather(step.lamp.project_words(step.words[0]))
+    vectors = distributed.gather(step.sentences[0])
     captions = distributed.gather(step.pairs.captions)
     # Equal sentences belong together.
     apart = captions[:, None] != captions[None]

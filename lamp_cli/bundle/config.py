@@ -28,7 +28,7 @@ RETIRED_FIELDS = frozenset({"contradiction", "word_condition"})
 FORMER_VALUES: dict[str, dict[str, Any]] = {"generator": {"candidates": 16}, "length": {"drawn_share": 0.5}}
 # Former switches of objectives, which have weights today.
 FORMER_OBJECTIVES = ("contrastive", "matching", "text_generation", "motion_generation")
-FORMER_WEIGHTS = {"paraphrase": 1.0, "retention": 10.0}
+FORMER_WEIGHTS = {"paraphrase": 1.0, "retention": 10.0, "order": 0.0}
 Config = TypeVar("Config")
 
 

@@ -51,7 +51,7 @@ class Vocabulary:
         for text in texts:
             ids = self._tokenizer.encode(_beginning(text, limit)).ids
             rows.append(ids if len(ids) <= limit else [*ids[: limit - 1], self.end])
-        longest = max(map(len, rows))
+        longest = max(map(len, rows), default=1)
         encoded = np.full((len(rows), longest), self.padding, np.int64)
         for row, ids in zip(encoded, rows, strict=True):
             row[: len(ids)] = ids

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from . import distributed
 from .devices import on_device
-from .qformer import Context, QFormer, QFormerConfig, SelfAttention, Text
+from .qformer import Attention, Context, QFormer, QFormerConfig, SelfAttention, Text
 from .transformer import initialise_normal
 
 IGNORED = -100
@@ -49,6 +49,12 @@ class LampConfig:
         without, as in the paper's release, from the word embeddings.
     motion_positions: latents carry their position in the motion; without, as in the paper's release, query
         tokens cannot tell the order of what lies further apart than the tokenizer's receptive field.
+    text_attention: a sentence's place in the shared space is read from all its words by one more attention;
+        without, as in the paper, from [CLS] alone, which hardly tells the order of events.
+    equal_sentences_match: motions of one sentence are no negatives of each other in the contrastive loss; in
+        the paper they are.
+    learns_text: the text transformer is trained; without, a generator that was trained on its words goes on
+        reading them as before.
 
     Raises ``ValueError`` for a weight that is negative or not finite.
     """
@@ -64,6 +70,9 @@ class LampConfig:
     codebooks: int = 1
     transformed_text: bool = False
     motion_positions: bool = False
+    text_attention: bool = False
+    equal_sentences_match: bool = False
+    learns_text: bool = True
 
     def __post_init__(self) -> None:
         for name, weight in self.weights.items():
@@ -87,6 +96,8 @@ class PretrainingBatch:
     clips: a number (B,) for every distinct clip; a hard negative shares none with its anchor.
     paraphrases: sentences without a motion; row i of the first says the same as row i of the second.
     retention_targets: the pretrained text encoder's mean words (B, W) of ``text`` and of the paraphrases.
+    orders: of motions whose sentences tell of several events, the sentence and one with the events in another
+        order; None without any.
     """
 
     latents: Tensor
@@ -97,6 +108,16 @@ class PretrainingBatch:
     clips: Tensor
     paraphrases: tuple[Text, Text] | None = None
     retention_targets: tuple[Tensor, ...] = ()
+    orders: Orders | None = None
+
+
+@dataclass(frozen=True)
+class Orders:
+    """K sentences with their events in order and in another one, and the ``rows`` (K,) of their motions."""
+
+    rows: Tensor
+    right: Text
+    wrong: Text
 
 
 class Lamp(nn.Module):
@@ -111,6 +132,9 @@ class Lamp(nn.Module):
         self.qformer = QFormer(config.qformer)
         self.motion_projection = nn.Linear(width, config.embedding_width)
         self.text_projection = nn.Linear(width, config.embedding_width)
+        if config.text_attention:
+            sizes = config.qformer
+            self.text_attention = Attention(width, width, sizes.heads, sizes.dropout)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(config.initial_temperature)))
         self.matching_head = nn.Linear(width, 2)
         self.word_transform = nn.Sequential(
@@ -120,6 +144,8 @@ class Lamp(nn.Module):
         self.text_context = nn.Linear(width, config.qformer.context_width)
         self.code_head = nn.Linear(width, config.codebooks * config.codes)
         self.apply(initialise_normal)
+        for parameter in self.qformer.text_parameters():
+            parameter.requires_grad_(config.learns_text)
 
     # -- features -------------------------------------------------------------------------------
 
@@ -137,12 +163,15 @@ class Lamp(nn.Module):
         return F.normalize(self.motion_projection(queries).float(), dim=-1)
 
     def embed_text(self, text: Text) -> Tensor:
-        """Unit vectors (B, E) of [CLS]: the text's side of the shared space."""
-        return self.project_words(self.qformer.text(text))
+        """Unit vectors (B, E) of sentences: the text's side of the shared space."""
+        return self.project_words(self.qformer.text(text), text.mask)
 
-    def project_words(self, words: Tensor) -> Tensor:
-        """Unit vectors (B, E) of the text transformer's output (B, T, W), by its [CLS]."""
-        return F.normalize(self.text_projection(words[:, 0]).float(), dim=-1)
+    def project_words(self, words: Tensor, mask: Tensor) -> Tensor:
+        """Unit vectors (B, E) of the text transformer's output (B, T, W) and the sentences' masks (B, T)."""
+        sentence = words[:, :1]
+        if self.config.text_attention:
+            sentence = self.text_attention(sentence, words, mask[:, None, None, :])
+        return F.normalize(self.text_projection(sentence[:, 0]).float(), dim=-1)
 
     def matching_logits(self, motion: Context, text: Text) -> Tensor:
         """Logits (B, 2), no match and match, of pairs whose tokens all attend to each other; query mean."""
@@ -159,6 +188,14 @@ class Lamp(nn.Module):
             logits.flatten(0, 1), target.flatten(), ignore_index=IGNORED, reduction="none"
         )
         return queries, -losses.view(target.shape).sum(1)
+
+    def order_similarities(self, motions: Tensor, orders: Orders) -> Tensor:
+        """Cosines (K, 2) of motions with their sentences and with the same events in another order.
+
+        ``motions`` (B, N, E) are unit vectors of query tokens.
+        """
+        sentences = torch.stack([self.embed_text(text) for text in (orders.right, orders.wrong)], 1)
+        return torch.einsum("kne,kce->kcn", motions[orders.rows], sentences).amax(-1)
 
     # -- training -------------------------------------------------------------------------------
 
@@ -191,15 +228,22 @@ class Lamp(nn.Module):
         """
         self.log_temperature.clamp_(*(math.log(limit) for limit in TEMPERATURES))
 
-    def contrastive(self, similarities: Tensor) -> Tensor:
-        """Contrastive loss (MTC) of this rank's rows of similarities (RB, RB), mean of both directions."""
+    def contrastive(self, similarities: Tensor, negatives: Tensor | None = None) -> Tensor:
+        """Contrastive loss (MTC) of this rank's rows of similarities (RB, RB), mean of both directions.
+
+        ``negatives`` (RB, RB), symmetric, is True on the pairs to be told apart; without it all are.
+        """
         rows = distributed.rows_of_rank(len(similarities))
-        target = torch.arange(len(similarities), device=similarities.device)[rows]
-        logits = similarities / self.temperature
-        smooth = self.config.label_smoothing
-        to_text = F.cross_entropy(logits[rows], target, label_smoothing=smooth)
-        to_motion = F.cross_entropy(logits.T[rows], target, label_smoothing=smooth)
-        return (to_text + to_motion) / 2
+        target = torch.arange(len(similarities), device=similarities.device)
+        own = target[rows, None] == target
+        allowed = torch.ones_like(own) if negatives is None else negatives[rows] | own
+        smooth, losses = self.config.label_smoothing, []
+        for direction in (similarities, similarities.T):
+            logits = (direction[rows] / self.temperature).masked_fill(~allowed, -torch.inf)
+            surprise = -logits.log_softmax(1).masked_fill(~allowed, 0.0)
+            right = surprise.gather(1, target[rows, None])[:, 0]
+            losses.append((1 - smooth) * right + smooth * surprise.sum(1) / allowed.sum(1))
+        return torch.cat(losses).mean()
 
     def teacher_forced_logits(self, motion: Context, text: Text) -> tuple[Tensor, Tensor, Tensor]:
         """Query outputs (B, N, W), next-word logits (B, T - 1, V) and the next words (B, T - 1)."""
@@ -270,7 +314,13 @@ class PretrainingStep:
     def similarities(self) -> Tensor:
         """Cosines (RB, RB) of the motions and the sentences of all ranks."""
         motions = distributed.gather(self.lamp.project_queries(self.queries))
-        return motion_text_similarity(motions, distributed.gather(self.lamp.project_words(self.words[0])))
+        return motion_text_similarity(motions, distributed.gather(self.sentences[0]))
+
+    @cached_property
+    def sentences(self) -> list[Tensor]:
+        """Unit vectors (B, E) of ``texts``."""
+        pairs = zip(self.words, self.texts, strict=True)
+        return [self.lamp.project_words(words, text.mask) for words, text in pairs]
 
 
 # A loss of the batch; None where the batch has nothing for it.
@@ -279,7 +329,10 @@ Objective = Callable[[PretrainingStep], Tensor | None]
 
 def _contrastive(step: PretrainingStep) -> Tensor:
     """Motion-text contrastive learning (MTC)."""
-    return step.lamp.contrastive(step.similarities)
+    if not step.lamp.config.equal_sentences_match:
+        return step.lamp.contrastive(step.similarities)
+    captions = distributed.gather(step.pairs.captions)
+    return step.lamp.contrastive(step.similarities, captions[:, None] != captions[None])
 
 
 def _matching(step: PretrainingStep) -> Tensor:
@@ -338,7 +391,7 @@ def _paraphrase(step: PretrainingStep) -> Tensor | None:
     """
     if step.pairs.paraphrases is None:
         return None
-    first, second = (distributed.gather(step.lamp.project_words(words)) for words in step.words[1:])
+    first, second = (distributed.gather(sentences) for sentences in step.sentences[1:])
     return step.lamp.contrastive(first @ second.T)
 
 
@@ -355,6 +408,21 @@ def _retention(step: PretrainingStep) -> Tensor | None:
     return (1 - F.cosine_similarity(torch.cat(means).float(), targets.float(), dim=-1)).mean()
 
 
+def _order(step: PretrainingStep) -> Tensor | None:
+    """Cross-entropy of each motion's choice between its sentence and the same events in another order.
+
+    Not in the paper; Fujiwara et al. (ECCV 2024) train with such negatives. In a batch of other motions'
+    sentences there is hardly one with the same events.
+    """
+    orders = step.pairs.orders
+    if orders is None:
+        return None
+    similarities = step.lamp.order_similarities(step.lamp.project_queries(step.queries), orders)
+    target = torch.zeros(len(similarities), dtype=torch.long, device=similarities.device)
+    loss = F.cross_entropy(similarities / step.lamp.temperature, target, reduction="sum")
+    return distributed.global_mean(loss, loss.new_tensor(float(len(target))))
+
+
 # What LaMP can be trained with, by name. A further objective needs its entry here and a weight.
 OBJECTIVES: dict[str, Objective] = {
     "contrastive": _contrastive,
@@ -363,6 +431,7 @@ OBJECTIVES: dict[str, Objective] = {
     "motion_generation": _motion_generation,
     "paraphrase": _paraphrase,
     "retention": _retention,
+    "order": _order,
 }
 
 

@@ -8,6 +8,7 @@ choice of ``SelfAttention``. Knows no objective and no motion beyond vectors to 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -166,6 +167,15 @@ class QFormer(nn.Module):
         """Word and position embeddings (B, T, W) of ids (B, T), T at most ``text_tokens``."""
         positions = self.positions.weight[: ids.shape[1]]
         return self.dropout(self.text_norm(self.words(ids) + positions))
+
+    def text_parameters(self) -> Iterator[nn.Parameter]:
+        """Those of the text transformer; the query tokens share its self-attention."""
+        parts: list[nn.Module] = [self.words, self.positions, self.text_norm]
+        for layer in self.layers:
+            assert isinstance(layer, Layer)
+            parts += [layer.attention, layer.text_feed]
+        for part in parts:
+            yield from part.parameters()
 
     def text(self, text: Text) -> Tensor:
         """The text transformer's output (B, T, W)."""

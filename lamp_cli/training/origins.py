@@ -66,12 +66,14 @@ def plan_stages(
     options: PretrainOptions,
     start_from: StartFrom | None,
     announce: Callable[[str], None],
+    text_stays: bool = False,
 ) -> dict[str, Origin]:
     """The origin of every stage of the core, of ``options.stages`` and of what they are built on.
 
-    ``training`` is the folder of the run's checkpoints. A later stage that an earlier call left unfinished,
-    or that was built on other weights, is left out and announced. Raises ``ValueError`` naming the first
-    that is needed and neither trained nor to be taken from the bundle to start from.
+    ``training`` is the folder of the run's checkpoints. Where ``text_stays``, all that the generator to start
+    from reads of LaMP is as it was, however LaMP is trained. A later stage that an earlier call left
+    unfinished, or that was built on other weights, is left out and announced. Raises ``ValueError`` naming
+    the first that is needed and neither trained nor to be taken from the bundle to start from.
     """
     origins: dict[str, Origin] = {}
     weights: dict[str, str | None] = {}
@@ -81,7 +83,8 @@ def plan_stages(
         problem = _problem(record, {each: weights.get(each) for each in FROZEN[name]})
         # LaMP's text side, which the generator reads, can stay where the skeleton and its tokenizer change.
         text_side = name == "lamp" and start_from is not None and not start_from.same_skeleton
-        below = text_side or all(origins.get(each) is Origin.START_FROM for each in FROZEN[name])
+        needs = [each for each in FROZEN[name] if not (text_stays and (name, each) == ("generator", "lamp"))]
+        below = text_side or all(origins.get(each) is Origin.START_FROM for each in needs)
         weights[name] = record.weights if record is not None and problem is None else None
         if name in options.stages:
             origins[name] = Origin.TRAINED_NOW

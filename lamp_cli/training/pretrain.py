@@ -50,6 +50,7 @@ from ..inference.familiarity import summarise_sentences
 from ..model import distributed
 from ..model.bert import initialise_from_bert, initialise_word_head, word_head_misfit
 from ..model.captioner import Captioner
+from ..model.condition import NO_QUERY, WORDS
 from ..model.lamp import Lamp
 from ..model.qformer import QFormer
 from ..model.text_to_motion import TextToMotion
@@ -82,6 +83,7 @@ _PARTS = ("tokenizer", "lamp", "generator", "length")
 _NO_SIZES = (
     *("dropout", "condition_dropout", "weights", "label_smoothing", "initial_temperature"),
     *("matching_share", "motion_generation_share", "guidance", "candidates", "drawn_share"),
+    *("learns_text", "equal_sentences_match"),
     *("codebook_decay", "commitment_weight", "position_weight", "condition_encoder"),
 )
 
@@ -208,7 +210,8 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
     experiment = experiment.with_vocabulary(len(vocabulary))
     model = with_condition(experiment.model(), *parse_condition(experiment.generator.condition))
     start_from = None if earlier is None else _start_from(earlier, options, corpus.skeleton, model)
-    origins = plan_stages(folder, options, start_from, context.announce)
+    text_stays = start_from is not None and _text_stays(start_from, model)
+    origins = plan_stages(folder, options, start_from, context.announce, text_stays)
     if start_from is not None:
         _announce_lamps_part(start_from, origins, context)
         _announce_other_settings(start_from, origins, model, context)
@@ -298,6 +301,15 @@ def _start_from(
     fitting = tuple(stage for stage in fitting if stage in taken)
     fingerprints = {stage: weights_fingerprint(networks[stage]) for stage in taken}
     return StartFrom(name, bundle, taken, fitting, fingerprints, same_skeleton)
+
+
+def _text_stays(start_from: StartFrom, model: ModelConfig) -> bool:
+    """Whether the generator to start from goes on reading the same of LaMP, which may learn the rest."""
+    bundle = start_from.bundle
+    if not isinstance(bundle, Bundle) or "lamp" not in start_from.taken or model.lamp.learns_text:
+        return False
+    reads_text_alone = model.generator is not None and model.generator.condition in (WORDS, NO_QUERY)
+    return reads_text_alone and _sizes(model.lamp.qformer) == _sizes(bundle.lamp.config.qformer)
 
 
 def _announce_lamps_part(start_from: StartFrom, origins: Mapping[str, Origin], context: RunContext) -> None:

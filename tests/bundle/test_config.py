@@ -54,7 +54,7 @@ def test_a_bundle_of_an_earlier_version_does_what_it_did(tmp_path: Path) -> None
     assert (model.generator.candidates, model.length.drawn_share) == (16, 0.5)
     assert model.tokenizer.mirrored_dilations and model.tokenizer.dropout == 0
     kept = {"contrastive": 1.0, "matching": 0.0, "text_generation": 1.0, "motion_generation": 1.0}
-    assert model.lamp.weights == {**kept, "paraphrase": 1.0, "retention": 10.0}
+    assert model.lamp.weights == {**kept, "paraphrase": 1.0, "retention": 10.0, "order": 0.0}
     # What today's version has written stays.
     config = read_config(tmp_path)
     today = replace(config, model=replace(model, generator=GeneratorConfig(codebooks=2)))

@@ -158,10 +158,7 @@ def test_a_further_objective_is_one_file(tmp_path: Path) -> None:
     assert log["loss"] == pytest.approx(sum(log[name] for name in own) + 0.25 * log["uniformity"], abs=1e-3)
     # By hand: two sentences at right angles, and one that is said twice.
     vectors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
-    lamp = SimpleNamespace(project_words=lambda words: words)
-    step = SimpleNamespace(
-        lamp=lamp, words=[vectors], pairs=SimpleNamespace(captions=torch.tensor([0, 1, 0]))
-    )
+    step = SimpleNamespace(sentences=[vectors], pairs=SimpleNamespace(captions=torch.tensor([0, 1, 0])))
     assert float(uniformity(step)) == pytest.approx(-4.0)  # type: ignore[arg-type]
 
 

@@ -16,6 +16,7 @@ from lamp_cli.model.lamp import (
     POSITION_BASE,
     Lamp,
     LampConfig,
+    Orders,
     PretrainingBatch,
     draw_hard_negatives,
     motion_text_similarity,
@@ -56,8 +57,9 @@ def _pairs(size: int = 4) -> PretrainingBatch:
     )
 
 
-def test_padding_of_motion_and_text_changes_nothing() -> None:
-    lamp = _lamp()
+@pytest.mark.parametrize("text_attention", [False, True])
+def test_padding_of_motion_and_text_changes_nothing(text_attention: bool) -> None:
+    lamp = _lamp(text_attention=text_attention)
     pairs = _pairs()
     motion = Context(pairs.latents, pairs.motion_mask)
     cut = Context(pairs.latents[1:2, :4], pairs.motion_mask[1:2, :4])
@@ -231,6 +233,57 @@ def test_the_paraphrase_loss_is_the_contrastive_loss_between_sentences() -> None
     by_hand = sum(-(smooth * table.log_softmax(1)).sum(1).mean() for table in (logits, logits.T)) / 2
     torch.testing.assert_close(losses["paraphrase"], by_hand)
     torch.testing.assert_close(losses["loss"], by_hand)
+
+
+def test_motions_of_one_sentence_may_be_no_negatives_of_each_other() -> None:
+    lamp, pairs = _lamp(equal_sentences_match=True).eval(), _pairs()
+    same = replace(pairs, captions=torch.tensor([0, 1, 0, 2]))
+    motions = lamp.embed_motion(lamp.motion_context(pairs.latents, pairs.motion_mask))
+    logits = motion_text_similarity(motions, lamp.embed_text(pairs.text)) / lamp.temperature
+    losses = []
+    for table in (logits, logits.T):
+        for row, allowed in enumerate(([0, 1, 3], [0, 1, 2, 3], [1, 2, 3], [0, 1, 2, 3])):
+            surprise = -table[row, allowed].log_softmax(0)
+            losses.append(0.9 * surprise[allowed.index(row)] + 0.1 * surprise.mean())
+    found = lamp(same, torch.Generator().manual_seed(0))["contrastive"]
+    torch.testing.assert_close(found, torch.stack(losses).mean())
+    other = _lamp().eval()(same, torch.Generator().manual_seed(0))["contrastive"]
+    assert float((found - other).abs()) > 1e-3
+
+
+def test_the_order_loss_is_a_choice_between_two_sentences() -> None:
+    lamp, pairs = _lamp(weights={"order": 2.0}).eval(), _pairs()
+    wrong = Text(pairs.text.ids[[1, 3]].flip(1), torch.ones(2, 7, dtype=torch.bool))
+    right = Text(pairs.text.ids[[1, 3]], pairs.text.mask[[1, 3]])
+    losses = lamp(replace(pairs, orders=Orders(torch.tensor([1, 3]), right, wrong)), torch.Generator())
+    motions = lamp.embed_motion(lamp.motion_context(pairs.latents, pairs.motion_mask))[[1, 3]]
+    either = [
+        motion_text_similarity(motions, lamp.embed_text(text)).diagonal() / lamp.temperature
+        for text in (right, wrong)
+    ]
+    by_hand = torch.nn.functional.softplus(either[1] - either[0]).mean()
+    torch.testing.assert_close(losses["order"], by_hand)
+    torch.testing.assert_close(losses["loss"], 2 * by_hand)
+    # A rank may have none where another has some.
+    none = Orders(torch.zeros(0, dtype=torch.long), *(Text(t.ids[:0], t.mask[:0]) for t in (right, wrong)))
+    assert float(lamp(replace(pairs, orders=none), torch.Generator())["order"]) == 0.0
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_the_text_transformer_learns_or_stays(learns: bool) -> None:
+    lamp, pairs = _lamp(learns_text=learns, text_attention=True).eval(), _pairs()
+    context = lamp.motion_context(pairs.latents, pairs.motion_mask)
+    features = (
+        lambda: lamp.qformer.text(pairs.text),
+        lambda: lamp.embed_text(pairs.text),
+        lambda: lamp.embed_motion(context),
+    )
+    before = [feature().detach() for feature in features]
+    optimizer = torch.optim.AdamW((p for p in lamp.parameters() if p.requires_grad), lr=1e-2)
+    lamp(pairs, torch.Generator().manual_seed(0))["loss"].backward()
+    optimizer.step()
+    stayed = [torch.equal(feature(), earlier) for feature, earlier in zip(features, before, strict=True)]
+    assert stayed == [not learns, False, False]
 
 
 def test_the_retention_loss_is_the_way_the_mean_word_has_gone() -> None:

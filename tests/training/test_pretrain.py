@@ -282,6 +282,32 @@ def test_lamp_of_another_skeleton_may_go_on_learning(data: Path, tmp_path: Path)
         torch.testing.assert_close(after[name], before[name], atol=1e-3, rtol=0)
 
 
+def test_a_generator_stays_where_lamp_learns_all_but_its_text(data: Path, tmp_path: Path) -> None:
+    earlier, output = tmp_path / "earlier", tmp_path / "out"
+    settings = {**OPTIONS.settings, "generator.condition": "words"}
+    options = replace(OPTIONS, settings=settings)
+    pretrain(data, earlier, options, CPU, _ignore)
+    change = {"lamp.learns_text": False, "lamp.text_attention": True, "lamp.motion_positions": True}
+    again = replace(options, stages=("lamp",), start_from=str(earlier), settings={**settings, **change})
+    report = pretrain(data, output, again, CPU, _ignore)
+    assert set(report.results) == set(OPTIONS.stages)
+    assert (output / "generator.safetensors").read_bytes() == (earlier / "generator.safetensors").read_bytes()
+    before, after = (load_file(folder / "lamp.safetensors") for folder in (earlier, output))
+    assert torch.equal(after["qformer.words.weight"], before["qformer.words.weight"])
+    assert not torch.equal(after["motion_projection.weight"], before["motion_projection.weight"])
+    motions = [
+        next(generate(load_bundle(each, CPU), [Prompt("he turns", 48)], GenerateOptions(1, candidates=1)))
+        for each in (earlier, output)
+    ]
+    assert np.array_equal(motions[0].joints, motions[1].joints)
+    # The paper's condition asks the query tokens, which learn.
+    asking = {**settings, "generator.condition": "query"}
+    pretrain(data, tmp_path / "asking", replace(options, settings=asking), CPU, _ignore)
+    again = replace(again, start_from=str(tmp_path / "asking"), settings={**asking, **change})
+    report = pretrain(data, tmp_path / "asks", again, CPU, _ignore)
+    assert set(report.results) == {"tokenizer", "lamp"}
+
+
 @pytest.mark.parametrize("anew", [(), ("generator",)])
 def test_a_network_may_be_drawn_anew_beside_those_of_a_bundle(
     anew: tuple[str, ...], data: Path, tmp_path: Path

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ from lamp_cli.training.loop import Stage, TrainingConfig, learning_rate, train
 from lamp_cli.training.options import PretrainOptions, PretrainReport
 from lamp_cli.training.pretrain import _same_networks, _take_over, _vocabulary
 from lamp_cli.training.run_record import claim
-from lamp_cli.training.stages.lamp import LampStage
+from lamp_cli.training.stages.lamp import LampStage, sentences_in_two_orders
 from lamp_cli.training.stages.pairs import PairData
 from lamp_cli.training.stages.tokenizer import TokenizerData, TokenizerStage
 from lamp_cli.training.training_set import Corpus
@@ -57,12 +58,12 @@ def _tokenizer() -> MotionTokenizer:
     return MotionTokenizer(TokenizerConfig(width=8, codes=16, code_width=8))
 
 
-def _lamp_stage(dropout: float = 0.1, text_encoder: QFormer | None = None) -> LampStage:
+def _lamp_stage(dropout: float = 0.1, text_encoder: QFormer | None = None, **settings: Any) -> LampStage:
     vocabulary = Vocabulary([*ascii_pieces(), DECODER_TOKEN])
     tokenizer = _tokenizer()
     qformer = QFormerConfig(len(vocabulary), 16, 2, 2, 32, 20, 12, 8, dropout=dropout)
-    weights = size_named("mini", HUMANML3D).lamp.weights
-    lamp = Lamp(LampConfig(qformer, 16, 8, weights=weights), vocabulary.decoder)
+    settings = {"weights": size_named("mini", HUMANML3D).lamp.weights, **settings}
+    lamp = Lamp(LampConfig(qformer, 16, 8, **settings), vocabulary.decoder)
     groups = [WORDS[:2], WORDS[2:4], WORDS[4:]]
     data = PairData(
         _clips(6, 0), _clips(3, 1), STATISTICS, vocabulary, groups if text_encoder is not None else ()
@@ -131,6 +132,25 @@ def test_batches_drawn_ahead_are_the_same_and_drawn_elsewhere(make, tmp_path: Pa
     ahead = load_file(tmp_path / "ahead" / "last.safetensors")
     assert all(torch.equal(alone[name], ahead[name]) for name in alone)
     assert len(drawn_by) == 2 and os.getpid() not in drawn_by
+
+
+def test_sentences_of_several_events_are_drawn_in_two_orders_too() -> None:
+    texts = ("a man walks, then sits down", "a man walks", "she jumps and turns")
+    found = sentences_in_two_orders(texts, np.random.default_rng(0))
+    assert found == {
+        0: ("a man walks, then sits down", "a man sits down, then walks"),
+        2: ("she jumps, then turns", "she turns, then jumps"),
+    }
+    stage = _lamp_stage(weights={"order": 1.0})
+    stage._sampler._sentences = [["he hops, then walks"], ["he waves"]] * 3  # type: ignore[list-item]
+    orders = stage.batch(stage.draw(0))[0].orders
+    assert orders is not None
+    assert [stage.draw(0).pairs.texts[row] for row in orders.rows] == ["he hops, then walks"] * len(
+        orders.rows
+    )
+    assert 0 < len(orders.rows) == len(orders.wrong.ids) < 4
+    # Without a weight nothing is drawn.
+    assert _lamp_stage().batch(_lamp_stage().draw(0))[0].orders is None
 
 
 def test_drawing_ahead_leaves_the_callers_random_stream_alone() -> None:

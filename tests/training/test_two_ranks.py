@@ -38,6 +38,14 @@ def _evaluator_stage() -> Stage:
     return stage
 
 
+def _ordered_stage() -> Stage:
+    """One sentence of the batch tells of two events, so one rank has nothing to tell the order of."""
+    stage = test_training._lamp_stage(dropout=0.0, weights={"contrastive": 1.0, "order": 1.0})
+    stage._sampler._sentences = [["he hops, then walks"], *[["he waves"]] * 5]  # type: ignore[list-item]
+    assert len(stage.draw(0).orders) == 1
+    return stage
+
+
 def _captioner_stage(kind: str) -> Stage:
     return test_captioner.undisturbed(test_captioner.stage_of(kind))
 
@@ -45,6 +53,7 @@ def _captioner_stage(kind: str) -> Stage:
 STAGES: dict[str, Callable[[], Stage]] = {
     "tokenizer": test_training._tokenizer_stage,
     "lamp": lambda: test_training._lamp_stage(dropout=0.0),
+    "ordered lamp": _ordered_stage,
     "evaluator": _evaluator_stage,
     "language": lambda: _captioner_stage("language"),
     "captioner": lambda: _captioner_stage("captioner"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -11,9 +11,10 @@ from torch import Tensor
 
 from ...data.batches import MotionBatch, PairSampler, ParaphraseSampler
 from ...inference.embed import encode_text, tokenize
+from ...language.events import in_another_order
 from ...model import distributed
 from ...model.devices import on_device
-from ...model.lamp import Lamp, PretrainingBatch, mean_word, motion_text_similarity
+from ...model.lamp import Lamp, Orders, PretrainingBatch, mean_word, motion_text_similarity
 from ...model.qformer import QFormer, Text
 from ...model.tokenizer import MotionTokenizer
 from .pairs import PairData, PairStage, means_of
@@ -21,10 +22,15 @@ from .pairs import PairData, PairStage, means_of
 
 @dataclass(frozen=True)
 class PairDraw:
-    """Motions with their sentences, and two lists of sentences that say the same, one by one."""
+    """Motions with their sentences, and what else is drawn for a step.
+
+    paraphrases: two lists of sentences that say the same, one by one.
+    orders: by row of the motion, its sentence with the events in their order and in another.
+    """
 
     pairs: MotionBatch
     paraphrases: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    orders: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
 
 class LampStage(PairStage):
@@ -63,10 +69,14 @@ class LampStage(PairStage):
 
     def draw(self, step: int) -> PairDraw:
         """Pairs and paraphrases of all ranks."""
-        batch = super().draw(step)
-        if self._paraphrases is None:
-            return PairDraw(batch)
-        return PairDraw(batch, self._paraphrases.batch(self._seed, step, self._batch_size))
+        drawn = PairDraw(super().draw(step))
+        if self._paraphrases is not None:
+            paraphrases = self._paraphrases.batch(self._seed, step, self._batch_size)
+            drawn = replace(drawn, paraphrases=paraphrases)
+        if self.network.config.trains("order"):
+            rng = np.random.default_rng([self._seed, 9, step])
+            drawn = replace(drawn, orders=sentences_in_two_orders(drawn.pairs.texts, rng))
+        return drawn
 
     def batch(self, drawn: PairDraw) -> tuple[PretrainingBatch]:
         """The pairs of one rank."""
@@ -74,6 +84,10 @@ class LampStage(PairStage):
         if drawn.paraphrases is not None:
             first, second = (self._share_of_text(self._encoded(texts)) for texts in drawn.paraphrases)
             pairs = replace(pairs, paraphrases=(first, second))
+        if drawn.orders:
+            size = len(drawn.pairs.texts)
+            rows = range(size)[distributed.rows_of_rank(size)]
+            pairs = replace(pairs, orders=self._orders(drawn.orders, rows))
         if self._text_encoder is not None:
             texts = (pairs.text, *(pairs.paraphrases or ()))
             with torch.no_grad():
@@ -88,6 +102,12 @@ class LampStage(PairStage):
         numbers = (torch.from_numpy(np.asarray(each)) for each in (captions, batch.clip_numbers))
         captions, clips = (on_device(each, self._device) for each in numbers)
         return PretrainingBatch(latents, mask, codes, text, captions, clips)
+
+    def _orders(self, orders: Mapping[int, tuple[str, str]], rows: range) -> Orders:
+        """Those of the motions ``rows``, counted from the first of them; may be none."""
+        own = {row - rows.start: pair for row, pair in orders.items() if row in rows}
+        right, wrong = (self._encoded([pair[side] for pair in own.values()]) for side in (0, 1))
+        return Orders(on_device(torch.tensor([*own], dtype=torch.long), self._device), right, wrong)
 
     def _encoded(self, texts: Sequence[str]) -> Text:
         return encode_text(
@@ -108,14 +128,20 @@ class LampStage(PairStage):
     def validate(self) -> dict[str, float]:
         """Retrieval in both directions over the whole validation split, and its mean losses.
 
-        R@1, 5 and 10, their mean and their sum, and the mean reciprocal rank, in percent.
+        R@1, 5 and 10, their mean and their sum, the mean reciprocal rank, and the share of the motions of
+        several events that are nearer to their sentence than to one in another order, in percent.
         """
-        motions, texts, losses, sizes = [], [], [], []
+        motions, texts, losses, sizes, ordered = [], [], [], [], []
         for batch in self._validation_batches():
             pairs = self._pairs(batch)
-            motions.append(
-                self.network.embed_motion(self.network.motion_context(pairs.latents, pairs.motion_mask))
-            )
+            context = self.network.motion_context(pairs.latents, pairs.motion_mask)
+            motions.append(self.network.embed_motion(context))
+            orders = sentences_in_two_orders(batch.texts, np.random.default_rng(self._seed))
+            if orders:
+                similarities = self.network.order_similarities(
+                    motions[-1], self._orders(orders, range(len(batch.texts)))
+                )
+                ordered.append(similarities[:, 0] > similarities[:, 1])
             texts.append(self.network.embed_text(pairs.text))
             losses.append(self.network(pairs, torch.Generator().manual_seed(self._seed)))
             sizes.append(len(pairs.clips))
@@ -126,7 +152,15 @@ class LampStage(PairStage):
         summed = float(sum(figures.values()))
         of_recalls = {"mean_recall": summed / len(figures), **figures, "r_sum": summed}
         reciprocal = (1 / (1 + wrong_before_right(each, equal)) for each in (scores.T, scores))
+        if ordered:
+            of_recalls["order_accuracy"] = 100 * float(torch.cat(ordered).float().mean())
         return {**of_recalls, "mrr": 100 * float(torch.cat([*reciprocal]).mean()), **means_of(losses, sizes)}
+
+
+def sentences_in_two_orders(texts: Sequence[str], rng: np.random.Generator) -> dict[int, tuple[str, str]]:
+    """By number, the sentences that tell of several events: in their order, and in another that is drawn."""
+    found = ((number, in_another_order(text, rng)) for number, text in enumerate(texts))
+    return {number: pair for number, pair in found if pair is not None}
 
 
 def recalls(direction: str, scores: Tensor, captions: Tensor) -> dict[str, float]:
