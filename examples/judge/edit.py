@@ -13,7 +13,8 @@ which a pose a second is kept. Prints for each way:
   the feet's slip in the span;
 - FID of the three seconds around the seams, of LaMP's embeddings: half of the motions against the other half
   as they were, and the other way round;
-- the share of sentences that the checker finds done in the span, and of spans without a sentence how far the
+- the share of sentences that the checker finds done in the span, of all and of each (who must be where the
+  motion goes on cannot walk or turn elsewhere), and of spans without a sentence how far the
   joints are from what was there, in the room and about the root's place.
 
 What is said "as it was" is of the same frames of the motions before.
@@ -256,7 +257,8 @@ def figures_of(one: Edited) -> dict[str, float]:
         result |= {} if slip is None else {f"slip (cm){name}": slip}
     if one.expected is not None:
         span = resample(one.joints[gap.start : gap.stop], fps, HUMANML3D.fps)
-        return result | {"done": float(does(span, one.expected).ok)}
+        done = float(does(span, one.expected).ok)
+        return result | {"done": done, f"done: {one.expected['action']}": done}
     drawn = [frame for frame in range(gap.start, gap.stop) if frame not in gap.kept]
     here, there = one.joints[drawn], own[drawn]
     about = np.array([1.0, 0.0, 1.0])
@@ -294,7 +296,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--motions", type=Path, nargs="*", default=[], help="folders or archives of motions")
     parser.add_argument("--most", type=int, default=200, help="motions that are taken of each")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of the span")
-    parser.add_argument("--context", default=str(EditOptions.context_tokens), help="tokens, with commas")
+    parser.add_argument("--context", type=int, nargs="*", default=[None], help="tokens; else lamp's own")
     parser.add_argument("--candidates", type=int, default=16)
     options = parser.parse_args(arguments)
     bundle = load_bundle(options.bundle, "cpu")
@@ -305,14 +307,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lines = [Edited(m, gap, by_line(m, gap)) for m, gap in zip(motions, gaps, strict=True)]
         show(f"{source}, line", bundle, lines)
         show(f"{source}, line, keyframes", bundle, list(around_keyframes(motions, by_line)))
-        for context in options.context.split(","):
-            how = EditOptions(candidates=options.candidates, context_tokens=int(context))
+        for context in options.context:
+            how = EditOptions(candidates=options.candidates, context_tokens=context)
             for name, both in ways(bundle).items():
-                way = f"{source}, {name}, context {context}"
+                way = f"{source}, {name}" if context is None else f"{source}, {name}, context {context}"
                 with told(bundle, both):
                     show(way, bundle, list(edits(bundle, motions, how, options.seconds, False)))
                     found = list(edits(bundle, motions, how, options.seconds, True))
                     show(f"{way}, under a sentence", bundle, found)
+                if both or len(ways(bundle)) == 1:
                     drawn = around_keyframes(motions, partial(by_generator, bundle, how))
                     show(f"{way}, keyframes", bundle, list(drawn))
 

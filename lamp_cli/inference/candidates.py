@@ -75,6 +75,14 @@ def undone_of(skeleton: Skeleton, joints: Sequence[np.ndarray], texts: Sequence[
 
 def best_candidates(undone: Sequence[int | None], fit: Tensor, candidates: int) -> list[int]:
     """Of every ``candidates`` rows in a row the one that leaves least undone; of equals that of best fit."""
+    firsts = range(0, len(undone), candidates)
+    return [
+        first + ranking(undone[first : first + candidates], fit[first : first + candidates])[0]
+        for first in firsts
+    ]
+
+
+def ranking(undone: Sequence[int | None], fit: Tensor) -> list[int]:
+    """Rows, first those that leave least undone, those that leave as much by their fit (B,)."""
     ranks = [(-(left or 0), one) for left, one in zip(undone, fit.tolist(), strict=True)]
-    firsts = range(0, len(ranks), candidates)
-    return [max(range(first, first + candidates), key=lambda row: ranks[row]) for first in firsts]
+    return sorted(range(len(ranks)), key=lambda row: ranks[row], reverse=True)

@@ -79,7 +79,7 @@ class DrawOptions:
     sampling: steps, guidance and temperature of the generator.
     candidates: draws per result, of which the best is kept; None is the generator's own number.
     precision: of the generator, which takes most of the time: fp32, or bf16 where the device has it.
-    context_tokens: of what lies beside, which the generator is told.
+    context_tokens: of what lies beside, which the generator is told; None: as many as suit.
 
     Raises ``ValueError`` for fewer than one sample or candidate, or context tokens below 0.
     """
@@ -89,10 +89,10 @@ class DrawOptions:
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     candidates: int | None = None
     precision: str = FP32
-    context_tokens: int = 1
+    context_tokens: int | None = None
 
     def __post_init__(self) -> None:
-        if self.context_tokens < 0:
+        if self.context_tokens is not None and self.context_tokens < 0:
             raise ValueError(f"context_tokens: expected 0 or more, found {self.context_tokens}")
         for name, number in (("samples", self.samples), ("candidates", self.candidates)):
             if number is not None and number < 1:
@@ -112,6 +112,7 @@ class GenerateOptions(DrawOptions):
         lamp-mini in what it did: its clips begin standing. The decoder smooths the seam.
     """
 
+    context_tokens: int = 1
     clean_up: bool = field(default=True, kw_only=True)
 
     def for_generator(self, config: GeneratorConfig | None) -> GenerateOptions:

@@ -132,7 +132,7 @@ class Packing:
 
     def __init__(self, real: Tensor):
         """``real`` (B, S), False on padding."""
-        self._shape = real.shape
+        self.real, self._shape = real, real.shape
         self._positions = None
         if real.device.type == "cpu":
             positions = real.flatten().nonzero().squeeze(1)
@@ -247,31 +247,57 @@ class MaskedGenerator(nn.Module):
         return cache
 
     def forward_cached(
-        self, cache: list[KeysValues], tokens: Tensor, lengths: Tensor, beginning_mask: Tensor
+        self, cache: list[KeysValues], tokens: Tensor, lengths: Tensor, cached: Tensor, first: int = 0
     ) -> Tensor:
-        """As ``forward`` of a causal generator, with the ``cache`` of a beginning and its mask (B, C)."""
-        embedded = self._embed_tokens(tokens, lengths)
-        packing = Packing(length_mask(lengths, embedded.shape[1]))
-        mask = self._attention_mask(lengths, embedded.shape[1], beginning_mask)[
-            :, :, beginning_mask.shape[1] :
-        ]
-        x = packing.pack(embedded)
-        for block, layer_cache in zip(self.blocks, cache, strict=True):
-            x, _ = block(x, packing, mask, layer_cache)
+        """As ``forward`` of a causal generator, with the ``cache`` of what stands before the codes.
+
+        ``cached`` (B, C) is True on what is real of that: a beginning's mask, and after it one for each token
+        before the ``first`` one, where :meth:`cache_tokens` has added those. ``lengths`` count all tokens.
+        """
+        x, packing, _ = self._through_blocks(cache, tokens, lengths, cached, first)
         return self._logits_of_codes(packing.pad(self.head(self.norm(x))))
 
-    def _embed_tokens(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """Tokens (B, L, W) of codes (B, N): the sum of their codes' embeddings and of their position's."""
+    def cache_tokens(
+        self, cache: list[KeysValues], tokens: Tensor, lengths: Tensor, cached: Tensor
+    ) -> tuple[list[KeysValues], Tensor]:
+        """The ``cache`` of a beginning and its mask (B, C) with the first tokens, codes (B, N), added.
+
+        Every clip has as many.
+        """
+        _, packing, added = self._through_blocks(cache, tokens, lengths, cached, 0)
+        both = [
+            (torch.cat([k, m], 2), torch.cat([v, n], 2)) for (k, v), (m, n) in zip(cache, added, strict=True)
+        ]
+        return both, torch.cat([cached, packing.real], 1)
+
+    def _through_blocks(
+        self, cache: list[KeysValues], tokens: Tensor, lengths: Tensor, cached: Tensor, first: int
+    ) -> tuple[Tensor, Packing, list[KeysValues]]:
+        """The last block's output (P, W), packed, and every layer's keys and values of the tokens."""
+        embedded, all_added = self._embed_tokens(tokens, lengths, first), []
+        packing = Packing(length_mask(lengths - first, embedded.shape[1]))
+        mask = self._attention_mask(lengths - first, embedded.shape[1], cached)[:, :, cached.shape[1] :]
+        x = packing.pack(embedded)
+        for block, layer_cache in zip(self.blocks, cache, strict=True):
+            x, added = block(x, packing, mask, layer_cache)
+            all_added.append(added)
+        return x, packing, all_added
+
+    def _embed_tokens(self, tokens: Tensor, lengths: Tensor, first: int = 0) -> Tensor:
+        """Tokens (B, L, W) of codes (B, N), the ``first`` of which has that number in its clip.
+
+        Each is the sum of its codes' embeddings, of its position's, and of how many remain after it.
+        """
         codes = tokens.unflatten(1, (-1, self.config.codebooks))
-        length = codes.shape[1]
+        length = first + codes.shape[1]
         if length > self.config.max_tokens:
             raise ValueError(f"{length} tokens; the generator was made for {self.config.max_tokens}")
         first_of_codebook = (self.config.codes + 1) * torch.arange(
             self.config.codebooks, device=tokens.device
         )
-        embedded = self.codes(codes + first_of_codebook).sum(2) + self.positions[:, 1 : length + 1]
+        embedded = self.codes(codes + first_of_codebook).sum(2) + self.positions[:, first + 1 : length + 1]
         if self.remaining is not None:
-            remaining = lengths[:, None] - 1 - torch.arange(length, device=lengths.device)
+            remaining = lengths[:, None] - 1 - torch.arange(first, length, device=lengths.device)
             embedded = embedded + self.remaining(remaining.clamp(min=0))
         return self.dropout(embedded)
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .generator import Condition, MaskedGenerator, checked_lengths, masked_share
+from .generator import Condition, KeysValues, MaskedGenerator, checked_lengths, masked_share
 from .known_codes import UNKNOWN
 from .transformer import length_mask
 
@@ -106,7 +106,7 @@ def sample(
         rank = confidence.argsort(stable=True, dim=1).argsort(stable=True, dim=1)
         masked = (rank < count[:, None]) & real
         inputs = tokens.masked_fill(masked, model.mask_token)
-        logits = guided(inputs) if number or known is not None else guided.first_round(inputs)
+        logits = guided(inputs) if number else guided.first_round(inputs)
         noise = _gumbel_noise(own, length, model.config.codes, generators).to(device)
         drawn = _draw_from_top(logits, noise, options)
         probability = logits.softmax(-1).gather(-1, drawn[..., None])[..., 0]
@@ -119,7 +119,9 @@ class _ClassifierFreeGuidance:
     """Guided logits l_u + s (l_c - l_u) of a conditional l_c and an unconditional l_u (Ho and Salimans 2022).
 
     Both are computed in one batch. A causal generator's keys and values of a condition, and its logits where
-    every code is masked, are the same for all samples of a condition and are computed once.
+    every code is masked, are the same for all samples of a condition and are computed once; so are those of
+    known codes before the first that is drawn. Those behind the last one, which does not see them there, are
+    left out.
     """
 
     def __init__(
@@ -140,43 +142,72 @@ class _ClassifierFreeGuidance:
             known = None if known is None else known.repeat(2, 1)
         self._lengths, self._known = lengths, known
         self._condition = condition.rows(condition_of_sample)
-        if known is not None:
-            # What is known may differ from sample to sample, and so does what stands before their codes.
-            condition, condition_of_sample = self._condition, torch.arange(len(lengths))
-        self._rows = condition_of_sample
-        if model.config.causal:
-            self._beginning = model.begin(condition, lengths, known)
-            self._cache = model.cache_beginning(self._beginning)
-            self._mask_of_samples = self._beginning.mask[self._rows]
-            self._cache_of_samples = [(keys[self._rows], values[self._rows]) for keys, values in self._cache]
+        self._rows, size = condition_of_sample, len(condition.vectors)
+        own, told = lengths[:1].expand(size), None if known is None else known[:1].expand(size, -1)
+        self._one_beginning = known is None or _all_alike(known, lengths)
+        if not self._one_beginning:
+            # What is known differs from sample to sample, and so does what stands before their codes.
+            condition, own, told = self._condition, lengths, known
+            self._rows = torch.arange(len(lengths))
+        self._first, self._last = 0, int(lengths.max())
+        if not model.config.causal:
+            return
+        self._beginning = model.begin(condition, own, told)
+        self._cache, self._mask = model.cache_beginning(self._beginning), self._beginning.mask
+        if known is not None and told is not None:
+            self._first, self._last = self._drawn(known, lengths)
+            before = told[:, : self._first * model.config.codebooks]
+            self._cache, self._mask = model.cache_tokens(self._cache, before, own, self._mask)
+        self._mask_of_samples = self._mask[self._rows]
+        self._cache_of_samples = [(keys[self._rows], values[self._rows]) for keys, values in self._cache]
+
+    def _drawn(self, known: Tensor, lengths: Tensor) -> tuple[int, int]:
+        """The first token of which, in any sample, a code is drawn, and the one after the last."""
+        codebooks = self._model.config.codebooks
+        drawn = (known == UNKNOWN).unflatten(1, (-1, codebooks)).any(2) & length_mask(
+            lengths, known.shape[1] // codebooks
+        )
+        at = drawn.any(0).nonzero()
+        return int(at[0]), int(at[-1]) + 1
 
     def __call__(self, tokens: Tensor) -> Tensor:
         """Logits (B, N, codes) for codes (B, N), some of them [MASK]."""
         if self._guidance is not None:
             tokens = tokens.repeat(2, 1)
         if self._model.config.causal:
-            logits = self._model.forward_cached(
-                self._cache_of_samples, tokens, self._lengths, self._mask_of_samples
-            )
+            logits = self._logits(self._cache_of_samples, tokens, self._lengths, self._mask_of_samples)
         else:
             logits = self._model(tokens, self._lengths, self._condition, self._known)
         return self._combined(logits)
 
     def first_round(self, tokens: Tensor) -> Tensor:
-        """Logits (B, N, codes) for codes (B, N) that are all [MASK]."""
-        if not self._model.config.causal or self._model.config.remaining_tokens:
+        """Logits (B, N, codes) for codes (B, N) of which all that are to be drawn are [MASK]."""
+        config = self._model.config
+        lengths_tell = config.remaining_tokens and self._known is None
+        if not config.causal or not self._one_beginning or lengths_tell:
             return self(tokens)
-        masked = tokens[:1].expand(len(self._beginning.mask), -1)
+        masked = tokens[:1].expand(len(self._mask), -1)
         # Causal attention sees nothing later, so the logits of the longest motion hold for shorter ones.
         lengths = self._lengths.max().expand(len(masked))
-        logits = self._model.forward_cached(self._cache, masked, lengths, self._beginning.mask)
-        return self._combined(logits[self._rows])
+        return self._combined(self._logits(self._cache, masked, lengths, self._mask)[self._rows])
+
+    def _logits(self, cache: list[KeysValues], tokens: Tensor, lengths: Tensor, cached: Tensor) -> Tensor:
+        """Logits (B, N, codes) for codes (B, N) by a causal generator; zeros for what it leaves out."""
+        codebooks = self._model.config.codebooks
+        drawn = slice(self._first * codebooks, self._last * codebooks)
+        found = self._model.forward_cached(cache, tokens[:, drawn], lengths, cached, self._first)
+        return F.pad(found, (0, 0, drawn.start, tokens.shape[1] - drawn.stop))
 
     def _combined(self, logits: Tensor) -> Tensor:
         if self._guidance is None:
             return logits
         conditional, unconditional = logits.chunk(2)
         return unconditional + self._guidance * (conditional - unconditional)
+
+
+def _all_alike(known: Tensor, lengths: Tensor) -> bool:
+    """Whether all samples know the same codes (B, N) and are as long (B,)."""
+    return bool((known == known[:1]).all() and (lengths == lengths[:1]).all())
 
 
 def _draw_from_top(logits: Tensor, noise: Tensor, options: SamplingOptions) -> Tensor:

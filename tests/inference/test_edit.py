@@ -15,7 +15,7 @@ from lamp_cli.inference.edit import EditOptions, SpanOptions, edit
 from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
 from lamp_cli.model.known_codes import UNKNOWN
 from lamp_cli.model.sampling import SamplingOptions, sample
-from lamp_cli.motion.gap import Gap
+from lamp_cli.motion.gap import Gap, fill_gap
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
@@ -93,11 +93,16 @@ def test_more_draws_meet_both_sides_better(loaded: Bundle, monkeypatch: pytest.M
     [next(edit(loaded, motion, gap, "", dataclasses.replace(FEW, candidates=count))) for count in (1, 6)]
     costs = np.array(seen) @ [module.PLACE_WEIGHT, module.HEADING_WEIGHT, module.POSE_WEIGHT]
     # The first draw of six is the only one of one.
-    assert costs[0] == pytest.approx(costs[1], abs=1e-3) and costs[1:].min() < costs[0] - 0.5
+    assert costs[0] == pytest.approx(costs[1], abs=1e-3) and costs[1:].min() < costs[0] - 0.1
 
 
 def told_by(
-    bundle: Bundle, motion: Motion, gap: Gap, monkeypatch: pytest.MonkeyPatch, known_share: float
+    bundle: Bundle,
+    motion: Motion,
+    gap: Gap,
+    monkeypatch: pytest.MonkeyPatch,
+    known_share: float,
+    text: str = WAVES,
 ) -> list[list[bool]]:
     """Of every token whether the generator knows it, in a run of one draw."""
     told = []
@@ -113,23 +118,49 @@ def told_by(
         return sample(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "sample", noted)
-    next(edit(bundle, motion, gap, "", dataclasses.replace(FEW, candidates=1)))
+    next(edit(bundle, motion, gap, text, dataclasses.replace(FEW, candidates=1)))
     return told
 
 
 def test_the_generator_is_told_what_lies_beside_the_gap_and_kept_poses(
     loaded: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    motion, near = clip(), FEW.context_tokens
+    motion, near = clip(), 4
     span = Gap(40, 60, 20)
     assert told_by(loaded, motion, span, monkeypatch, 0.0) == [[True] * near + [False] * 5]
     assert told_by(loaded, motion, span, monkeypatch, 0.5) == [[True] * near + [False] * 5 + [True] * near]
     assert told_by(loaded, motion, Gap(0, 0, 20), monkeypatch, 0.5) == [[False] * 5 + [True] * near]
+    # Where nothing is said, all that there is says it.
+    assert told_by(loaded, motion, span, monkeypatch, 0.5, "") == [[True] * 10 + [False] * 5 + [True] * 10]
     kept = Gap(0, 24, 24, (0, 13))
     assert told_by(loaded, motion, kept, monkeypatch, 0.5)[0][:6] == [True, False, False, True, False, False]
     # A long gap leaves less room beside it.
     long = told_by(loaded, motion, Gap(40, 40, 4 * 46), monkeypatch, 0.5)[0]
     assert len(long) == 49 and sum(long) == 3 and not any(long[1:-2])
+
+
+def test_a_draw_that_both_sides_undo_gives_way_to_one_that_still_does_it(
+    loaded: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    motion, gap = clip(), Gap(40, 60, 20)
+    judged: list[int] = []
+
+    def undone(skeleton: object, joints: list[np.ndarray], texts: list[str]) -> list[int]:
+        judged.append(len(joints))
+        # All draws do it, and between the motion's own frames the second of those that are tried.
+        return [0] * len(joints) if len(joints) > 1 else [int(judged.count(1) < 2)]
+
+    filled: list[np.ndarray] = []
+
+    def noted(*given: object) -> np.ndarray:
+        filled.append(fill_gap(*given))  # type: ignore[arg-type]
+        return filled[-1]
+
+    monkeypatch.setattr(module, "undone_of", undone)
+    monkeypatch.setattr(module, "fill_gap", noted)
+    made = next(edit(loaded, motion, gap, WAVES, dataclasses.replace(FEW, candidates=4)))
+    assert judged == [4, 1, 1] and len(filled) == 2
+    np.testing.assert_array_equal(made.joints, filled[1])
 
 
 def test_tokens_beside_a_gap_are_nearly_those_of_the_whole_motion(loaded: Bundle) -> None:

@@ -104,6 +104,10 @@ def test_reading_what_is_known_once_changes_nothing() -> None:
     whole = model(tokens, lengths, _condition(3), known)
     real = (torch.arange(10) < lengths[:, None]).repeat_interleave(2, 1)
     torch.testing.assert_close(cached[real], whole[real])
+    # The first tokens too may be read once.
+    cache, mask = model.cache_tokens(model.cache_beginning(beginning), tokens[:, :6], lengths, beginning.mask)
+    later = model.forward_cached(cache, tokens[:, 6:16], lengths, mask, first=3)
+    torch.testing.assert_close(later[real[:, 6:16]], whole[:, 6:16][real[:, 6:16]])
 
 
 @pytest.mark.parametrize("guidance", [1.0, 2.5])
