@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..model.captioner import CaptionerConfig, LanguageModelConfig
+from ..model.captioner import CaptionerConfig
 from ..model.generator import GeneratorConfig
 from ..model.lamp import LampConfig
 from ..model.length import LengthConfig
@@ -22,13 +22,6 @@ from ..motion.skeleton import skeleton_named
 FORMAT = 1
 # Networks as the authors' code has them.
 RELEASED = "released"
-# Fields of former versions that change nothing about trained networks, or are other fields today.
-RETIRED_FIELDS = frozenset({"contradiction", "word_condition"})
-# What former versions did where a bundle's config has a field today.
-FORMER_VALUES: dict[str, dict[str, Any]] = {"generator": {"candidates": 16}, "length": {"drawn_share": 0.5}}
-# Former switches of objectives, which have weights today.
-FORMER_OBJECTIVES = ("contrastive", "matching", "text_generation", "motion_generation")
-FORMER_WEIGHTS = {"paraphrase": 1.0, "retention": 10.0, "order": 0.0}
 Config = TypeVar("Config")
 
 
@@ -131,7 +124,6 @@ def from_json(kind: type[Config], data: Any, where: str = "config") -> Config:
     """
     if not isinstance(data, dict):
         raise ValueError(f"{where}: expected an object, found {type(data).__name__}")
-    data = _as_written_today(kind, data)
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(data.keys() - fields.keys()):
@@ -175,25 +167,6 @@ def read_config_file(path: Path, kind: type[Config], what: str) -> Config:
         return from_json(kind, data)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-def _as_written_today(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a config that an earlier version may have written, as today's."""
-    if "word_condition" in data:
-        # Once a switch between two of today's conditions.
-        data = {**data, "condition": "words" if data["word_condition"] is True else "query"}
-    data = {name: value for name, value in data.items() if name not in RETIRED_FIELDS}
-    if kind is ModelConfig:
-        for part, values in FORMER_VALUES.items():
-            if isinstance(data.get(part), dict):
-                data[part] = {**values, **data[part]}
-    if kind is LampConfig and "weights" not in data:
-        switches = {name: data.pop(name) for name in FORMER_OBJECTIVES if name in data}
-        if switches:
-            data["weights"] = {name: float(on is True) for name, on in switches.items()} | FORMER_WEIGHTS
-    if kind is LanguageModelConfig and "targets" not in data:
-        data["targets"] = ["all-linear"]
-    return data
 
 
 def checked_value(hint: Any, value: Any, where: str) -> Any:

@@ -308,9 +308,6 @@ def _filled(tree: dict[str, Any], skeleton: Skeleton) -> dict[str, Any]:
     tree["length"] |= {"text_width": width}
     tree["evaluator"] |= {"features": skeleton.feature_size}
     captioner |= {"query_width": width}
-    if captioner["language_model"] is not None:
-        # Configs of earlier versions did not say it: there its absence means something else.
-        captioner["language_model"].setdefault("targets", [])
     if captioner["embedded"] is not None:
         captioner["embedded"] |= {"vocabulary": 1}
     if captioner["adapter"] is not None:

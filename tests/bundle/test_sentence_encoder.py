@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from lamp_cli.bundle.bundle import find_bundle, load_bundle, read_config
+from lamp_cli.bundle.bundle import load_bundle, read_config
 from lamp_cli.bundle.language_model import load_language_model
 from lamp_cli.bundle.sentence_encoder import ClipSentenceEncoder, parse_condition
 from lamp_cli.model.qformer import Text
@@ -131,17 +131,6 @@ def test_a_text_encoder_without_clips_projection_is_refused(tmp_path: Path) -> N
     done = train(data, tmp_path / "out", "--condition", f"clip:{data}")
     assert done.returncode == 2 and f"condition clip:{data}: no text encoder of CLIP there (" in done.stderr
     assert not (tmp_path / "out").exists()
-
-
-def test_the_switch_of_former_versions_is_read_as_a_condition(tmp_path: Path) -> None:
-    shipped = json.loads((find_bundle("lamp-mini") / "config.json").read_text())
-    assert shipped["model"]["generator"]["word_condition"] is True
-    found = []
-    for switch in (True, False):
-        shipped["model"]["generator"]["word_condition"] = switch
-        (tmp_path / "config.json").write_text(json.dumps(shipped))
-        found.append(read_config(tmp_path).model.generator.condition)
-    assert found == ["words", "query"]
 
 
 def test_each_condition_of_lamps_own_is_trained_and_generates(tmp_path: Path) -> None:
