@@ -23,6 +23,7 @@ from .lamp import IGNORED, Lamp, with_positions
 from .motion_adapter import MotionAdapter, MotionAdapterConfig
 from .qformer import Context, MotionTransformer, QFormerConfig, Text
 from .state import first_misfit
+from .transformer import Packing
 
 TUNINGS = ("frozen", "lora", "full")
 
@@ -121,8 +122,9 @@ class Captioner(nn.Module):
         logits, target = self.teacher_forced_logits(queries, captions)
         real = target != IGNORED
         smooth = self.config.label_smoothing if self.training else 0.0
-        flat = logits.flatten(0, 1).float(), target.flatten()
-        total = F.cross_entropy(*flat, ignore_index=IGNORED, label_smoothing=smooth, reduction="sum")
+        total = F.cross_entropy(
+            logits.float(), target, ignore_index=IGNORED, label_smoothing=smooth, reduction="sum"
+        )
         right = ((logits.argmax(-1) == target) & real).sum()
         return {
             "loss": distributed.global_mean(total, real.sum()),
@@ -130,19 +132,18 @@ class Captioner(nn.Module):
         }
 
     def teacher_forced_logits(self, queries: Tensor | None, captions: Text) -> tuple[Tensor, Tensor]:
-        """Logits (B, T', V) of every token after the begin, each given the true ones before it, and targets.
+        """Logits (P, V) of the tokens after the begin, each given the true ones before it, and targets (P,).
 
-        ``captions`` are ids and mask (B, T): the decoder's begin, a sentence, its end. The targets (B, T')
-        are ``IGNORED`` on padding.
+        ``captions`` are ids and mask (B, T): the decoder's begin, a sentence, its end. Where padding is not
+        left out, its targets are ``IGNORED``.
         """
         begin = len(self.decoder.begin)
         x = self.decoder.embed(captions.ids[:, :-1])
-        prefix = 0
         if queries is not None:
             x = torch.cat([self.projection(queries).to(x.dtype), x], 1)
-            prefix = queries.shape[1]
+        real = captions.mask[:, begin:]
         target = captions.ids.masked_fill(~captions.mask, IGNORED)[:, begin:]
-        return self.decoder.logits(x, prefix + begin - 1), target
+        return self.decoder.logits(x, real), Packing(real).pack(target[..., None])[:, 0]
 
     def captions(
         self,

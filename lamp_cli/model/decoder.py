@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .transformer import PreNormBlock, attend, initialise_normal, join_heads, split_heads
+from .transformer import Packing, PreNormBlock, attend, initialise_normal, join_heads, split_heads
 
 
 class Cache(Protocol):
@@ -42,8 +43,11 @@ class CausalDecoder(nn.Module, ABC):
         """Vectors (B, T, W) of ids (B, T)."""
 
     @abstractmethod
-    def logits(self, x: Tensor, first: int) -> Tensor:
-        """Next-token logits (B, S - first, V) at the positions from ``first`` on of vectors (B, S, W)."""
+    def logits(self, x: Tensor, real: Tensor) -> Tensor:
+        """Next-token logits (P, V) of vectors (B, S, W), at the last R positions of each row.
+
+        Those that are ``real`` (B, R) are packed; the positions before them all are.
+        """
 
     @abstractmethod
     def start(self, x: Tensor) -> tuple[Tensor, Cache]:
@@ -134,11 +138,12 @@ class DecoderBlock(PreNormBlock):
     """A causal layer with rotary positions."""
 
     def forward(
-        self, x: Tensor, rotary: tuple[Tensor, Tensor], cache: LayerCache | None
+        self, x: Tensor, packing: Packing, rotary: tuple[Tensor, Tensor], cache: LayerCache | None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """(B, S, W) and its keys and values; a ``cache`` takes them in, and S must be 1."""
+        """Packed (P, W) -> (P, W), and its keys and values; a ``cache`` takes them in, and S must be 1."""
         q, k, v = (
-            split_heads(t, self.heads) for t in self.query_key_value(self.attention_norm(x)).chunk(3, dim=-1)
+            split_heads(t, self.heads)
+            for t in packing.pad(self.query_key_value(self.attention_norm(x))).chunk(3, dim=-1)
         )
         q, k = _rotated(q, rotary), _rotated(k, rotary)
         if cache is None:
@@ -147,7 +152,7 @@ class DecoderBlock(PreNormBlock):
         else:
             cache.add(k, v)
             attended = cache.attend(q)
-        return self.add_and_feed_forward(x, join_heads(attended)), (k, v)
+        return self.add_and_feed_forward(x, packing.pack(join_heads(attended))), (k, v)
 
 
 class EmbeddedDecoder(CausalDecoder):
@@ -171,9 +176,11 @@ class EmbeddedDecoder(CausalDecoder):
         """Vectors (B, T, W) of ids (B, T)."""
         return self.words(ids)
 
-    def logits(self, x: Tensor, first: int) -> Tensor:
-        """Logits (B, S - first, V)."""
-        return self._hidden(x)[0][:, first:] @ self.words.weight.T
+    def logits(self, x: Tensor, real: Tensor) -> Tensor:
+        """Logits (P, V)."""
+        first = x.shape[1] - real.shape[1]
+        hidden = self._hidden(x, real=F.pad(real, (first, 0), value=True))[0]
+        return Packing(real).pack(hidden[:, first:]) @ self.words.weight.T
 
     def start(self, x: Tensor) -> tuple[Tensor, Cache]:
         """Logits (B, V) after (B, S, W)."""
@@ -188,17 +195,23 @@ class EmbeddedDecoder(CausalDecoder):
         return hidden[:, -1] @ self.words.weight.T
 
     def _hidden(
-        self, x: Tensor, cache: KeyValueCache | None = None
+        self, x: Tensor, cache: KeyValueCache | None = None, real: Tensor | None = None
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Hidden states (B, S, W) of vectors (B, S, W), and every layer's keys and values of them."""
+        """Hidden states (B, S, W) of vectors (B, S, W), and every layer's keys and values of them.
+
+        Without ``real`` (B, S) there is no padding.
+        """
+        if real is None:
+            real = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        packing = Packing(real)
         begin, head_width = cache.length if cache else 0, self.width // self.config.heads
         rotary = _rotary_angles(begin, x.shape[1], head_width, x.device)
-        x, keys_and_values = self.dropout(x), []
+        x, keys_and_values = packing.pack(self.dropout(x)), []
         caches: Sequence[LayerCache | None] = cache.layers if cache else [None] * len(self.blocks)
         for block, layer_cache in zip(self.blocks, caches, strict=True):
-            x, added = block(x, rotary, layer_cache)
+            x, added = block(x, packing, rotary, layer_cache)
             keys_and_values.append(added)
-        return self.norm(x), keys_and_values
+        return packing.pad(self.norm(x)), keys_and_values
 
 
 def _rotary_angles(begin: int, length: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:

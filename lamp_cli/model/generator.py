@@ -18,7 +18,15 @@ from ..motion.clip_length import LONGEST_CLIP_TOKENS
 from . import distributed
 from .devices import on_device
 from .known_codes import UNKNOWN, draw_known, know_all_but
-from .transformer import PreNormBlock, attend, initialise_normal, join_heads, length_mask, split_heads
+from .transformer import (
+    Packing,
+    PreNormBlock,
+    attend,
+    initialise_normal,
+    join_heads,
+    length_mask,
+    split_heads,
+)
 
 
 @dataclass(frozen=True)
@@ -121,34 +129,6 @@ class Beginning:
 
 # Keys and values (B, H, S, D) of one layer.
 KeysValues = tuple[Tensor, Tensor]
-
-
-class Packing:
-    """Padded sequences (B, S, W) without their padding (P, W), so that nothing is computed for it.
-
-    Attention alone needs the sequences; all else in a transformer works on one position at a time. On an
-    accelerator the padding stays: to know how many positions are real the processor would wait for it.
-    """
-
-    def __init__(self, real: Tensor):
-        """``real`` (B, S), False on padding."""
-        self.real, self._shape = real, real.shape
-        self._positions = None
-        if real.device.type == "cpu":
-            positions = real.flatten().nonzero().squeeze(1)
-            self._positions = positions if len(positions) < real.numel() else None
-
-    def pack(self, x: Tensor) -> Tensor:
-        """(B, S, W) -> (P, W)."""
-        flat = x.flatten(0, 1)
-        return flat if self._positions is None else flat.index_select(0, self._positions)
-
-    def pad(self, packed: Tensor) -> Tensor:
-        """(P, W) -> (B, S, W), zeros on padding."""
-        if self._positions is not None:
-            size = self._shape.numel(), packed.shape[1]
-            packed = packed.new_zeros(size).index_copy(0, self._positions, packed)
-        return packed.unflatten(0, self._shape)
 
 
 class GeneratorBlock(PreNormBlock):

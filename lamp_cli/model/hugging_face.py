@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from .captioner import LanguageModelConfig
 from .decoder import Cache, CausalDecoder
+from .transformer import Packing
 
 ALL_LINEAR = "all-linear"
 
@@ -66,10 +67,11 @@ class HuggingFaceDecoder(CausalDecoder):
         """Vectors (B, T, W) of ids (B, T)."""
         return self.model.get_input_embeddings()(ids)  # type: ignore[operator]
 
-    def logits(self, x: Tensor, first: int) -> Tensor:
-        """Logits (B, S - first, V)."""
-        kept = x.shape[1] - first
-        return self.model(inputs_embeds=x, use_cache=False, **self._only_last(kept)).logits[:, -kept:]
+    def logits(self, x: Tensor, real: Tensor) -> Tensor:
+        """Logits (P, V)."""
+        kept = real.shape[1]
+        logits = self.model(inputs_embeds=x, use_cache=False, **self._only_last(kept)).logits
+        return Packing(real).pack(logits[:, -kept:])
 
     def start(self, x: Tensor) -> tuple[Tensor, Cache]:
         """Logits (B, V) after (B, S, W)."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from . import distributed
 from .devices import on_device
 from .qformer import Attention, Context, QFormer, QFormerConfig, SelfAttention, Text
-from .transformer import initialise_normal
+from .transformer import Packing, initialise_normal
 
 IGNORED = -100
 # Least and greatest temperature of the contrastive loss.
@@ -247,13 +247,17 @@ class Lamp(nn.Module):
 
     def teacher_forced_logits(self, motion: Context, text: Text) -> tuple[Tensor, Tensor, Tensor]:
         """Query outputs (B, N, W), next-word logits (B, T - 1, V) and the next words (B, T - 1)."""
+        queries, words, target = self.teacher_forced(motion, text)
+        return queries, self.word_logits(words), target
+
+    def teacher_forced(self, motion: Context, text: Text) -> tuple[Tensor, Tensor, Tensor]:
+        """Query outputs (B, N, W), text outputs (B, T - 1, W) and the next words (B, T - 1)."""
         ids = self._with_decoder_token(text.ids)
         queries, words = self.qformer.both(motion, Text(ids, text.mask), SelfAttention.MULTIMODAL_CAUSAL)
-        logits = self.word_logits(words[:, :-1])
-        return queries, logits, text.ids[:, 1:].masked_fill(~text.mask[:, 1:], IGNORED)
+        return queries, words[:, :-1], text.ids[:, 1:].masked_fill(~text.mask[:, 1:], IGNORED)
 
     def word_logits(self, outputs: Tensor) -> Tensor:
-        """Logits over the vocabulary (B, T, V) of text outputs; the weights are the word embeddings'."""
+        """Logits over the vocabulary (..., V) of text outputs (..., W); the weights are the words' own."""
         return F.linear(self.word_transform(outputs), self.qformer.words.weight, self.word_bias).float()
 
     def code_logits(self, text: Text, words: Tensor) -> Tensor:
@@ -299,8 +303,8 @@ class PretrainingStep:
 
     @cached_property
     def teacher_forced(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Query outputs (B, N, W), next-word logits (B, T - 1, V) and the next words (B, T - 1)."""
-        return self.lamp.teacher_forced_logits(self.motion, self.pairs.text)
+        """Query outputs (B, N, W), text outputs (B, T - 1, W) and the next words (B, T - 1)."""
+        return self.lamp.teacher_forced(self.motion, self.pairs.text)
 
     @cached_property
     def queries(self) -> Tensor:
@@ -369,7 +373,10 @@ def _matching(step: PretrainingStep) -> Tensor:
 
 def _text_generation(step: PretrainingStep) -> Tensor:
     """Motion-grounded text generation (MGT)."""
-    _, logits, target = step.teacher_forced
+    _, words, target = step.teacher_forced
+    # A vocabulary is wide: its logits are computed where there is a word to predict.
+    packing = Packing(target != IGNORED)
+    logits, target = step.lamp.word_logits(packing.pack(words)), packing.pack(target[..., None])
     return _smoothed_mean(logits, target, step.lamp.config.label_smoothing)
 
 
@@ -420,7 +427,7 @@ def _order(step: PretrainingStep) -> Tensor | None:
     similarities = step.lamp.order_similarities(step.lamp.project_queries(step.queries), orders)
     target = torch.zeros(len(similarities), dtype=torch.long, device=similarities.device)
     loss = F.cross_entropy(similarities / step.lamp.temperature, target, reduction="sum")
-    return distributed.global_mean(loss, loss.new_tensor(float(len(target))))
+    return distributed.global_mean(loss, torch.full_like(loss, len(target)))
 
 
 # What LaMP can be trained with, by name. A further objective needs its entry here and a weight.
@@ -487,7 +494,7 @@ def _gathered(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 def _smoothed_mean(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
     """Label-smoothed cross-entropy averaged over the real positions of all ranks."""
     total = F.cross_entropy(
-        logits.flatten(0, 1),
+        logits.flatten(0, -2),
         target.flatten(),
         ignore_index=IGNORED,
         label_smoothing=smoothing,

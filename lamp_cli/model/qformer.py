@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..motion.clip_length import LONGEST_CLIP_TOKENS
-from .transformer import attend, checked_heads, initialise_normal, join_heads, split_heads
+from .transformer import Packing, attend, checked_heads, initialise_normal, join_heads, split_heads
 
 
 @dataclass(frozen=True)
@@ -84,16 +84,21 @@ class Attention(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-12)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, context: Tensor, mask: Tensor | None, packing: Packing | None = None
+    ) -> Tensor:
         """``x`` (B, S, W) after attention to ``context`` (B, K, C).
 
-        ``mask`` broadcasts to (B, heads, S, K), True where a token may attend.
+        ``mask`` broadcasts to (B, heads, S, K), True where a token may attend. With a ``packing`` both are
+        packed, (P, W) and (P, C).
         """
-        q, k, v = (
-            split_heads(t, self.heads) for t in (self.query(x), self.key(context), self.value(context))
-        )
+        parts = self.query(x), self.key(context), self.value(context)
+        if packing is not None:
+            parts = packing.pad(parts[0]), packing.pad(parts[1]), packing.pad(parts[2])
         # No dropout on the attention weights: with it torch has no fused kernel on a CPU.
-        out = self.output(join_heads(attend(q, k, v, mask)))
+        q, k, v = (split_heads(part, self.heads) for part in parts)
+        out = join_heads(attend(q, k, v, mask))
+        out = self.output(out if packing is None else packing.pack(out))
         return self.norm(x + self.dropout(out))
 
 
@@ -108,7 +113,7 @@ class FeedForward(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, S, W) -> (B, S, W)."""
+        """(..., W) -> (..., W)."""
         return self.norm(x + self.dropout(self.down(F.gelu(self.up(x)))))
 
 
@@ -135,13 +140,15 @@ class Layer(nn.Module):
     ) -> Tensor:
         """``x`` (B, queries + T, W), the query tokens first."""
         x = self.attention(x, x, mask)
-        if not queries:
-            return self.text_feed(x)
         q, text = x[:, :queries], x[:, queries:]
         if self.cross is not None and context is not None:
             q = self.cross(q, context, context_mask)
         q = self.query_feed(q)
         return torch.cat([q, self.text_feed(text)], 1) if text.shape[1] else q
+
+    def words(self, x: Tensor, packing: Packing, mask: Tensor) -> Tensor:
+        """Packed text alone (P, W) -> (P, W); ``mask`` broadcasts to (B, heads, T, T)."""
+        return self.text_feed(self.attention(x, x, mask, packing))
 
 
 class QFormer(nn.Module):
@@ -177,12 +184,16 @@ class QFormer(nn.Module):
         for part in parts:
             yield from part.parameters()
 
-    def text(self, text: Text) -> Tensor:
-        """The text transformer's output (B, T, W)."""
-        x = self.embed(text.ids)
+    def text(self, text: Text, padding: bool = False) -> Tensor:
+        """The text transformer's output (B, T, W), of ``padding`` too where it is asked for."""
+        # Most sentences are half as long as the longest of their batch.
+        packing = Packing(torch.ones_like(text.mask) if padding else text.mask)
+        mask = text.mask[:, None, None, :]
+        x = packing.pack(self.embed(text.ids))
         for layer in self.layers:
-            x = layer(x, 0, text.mask[:, None, None, :], None, None)
-        return x
+            assert isinstance(layer, Layer)
+            x = layer.words(x, packing, mask)
+        return packing.pad(x)
 
     def motion(self, context: Context) -> Tensor:
         """The motion transformer's query outputs (B, N, W)."""

@@ -19,12 +19,12 @@ from ..motion.clip_length import LONGEST_CLIP, LONGEST_CLIP_TOKENS
 from .captioner import Captioner, CaptionerConfig
 from .condition import TextCondition, TextReading
 from .decoder import CausalDecoder
-from .generator import Condition, GeneratorConfig, KeysValues, MaskedGenerator, Packing
+from .generator import Condition, GeneratorConfig, KeysValues, MaskedGenerator
 from .lamp import Lamp, LampConfig
 from .qformer import Context, QFormer, QFormerConfig, Text
 from .text_to_motion import TextToMotion
 from .tokenizer import Encoder, MotionTokenizer, TokenizerConfig
-from .transformer import PreNormBlock, join_heads, length_mask, split_heads
+from .transformer import Packing, PreNormBlock, join_heads, length_mask, split_heads
 
 # The generator reads sentences longer than LaMP does, as many tokens as a motion may have.
 CONDITION_TOKENS = LONGEST_CLIP_TOKENS
@@ -97,7 +97,7 @@ class ReleasedCondition(TextCondition):
 
     def forward(self, lamp: Lamp, text: Text) -> TextReading:
         """One vector (B, W); ``lamp`` is not used."""
-        words = self.qformer.text(text)
+        words = self.qformer.text(text, padding=True)
         queries = self.qformer.motion(Context(self.projection(words), torch.ones_like(text.mask)))
         return TextReading(Condition.single(queries.mean(1)), words[:, 0])
 

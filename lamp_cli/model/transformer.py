@@ -1,4 +1,4 @@
-"""What the transformers are made of: attention, the pre-norm block, masks of padding, initial weights.
+"""What the transformers are made of: attention, the pre-norm block, masks and packing, initial weights.
 
 Sources: Vaswani et al. 2017 (attention, equation 1), Xiong et al. 2020 (pre-norm), Devlin et al. 2019 (BERT's
 initial weights).
@@ -46,6 +46,34 @@ def join_heads(x: Tensor) -> Tensor:
 def length_mask(lengths: Tensor, size: int) -> Tensor:
     """(B, ``size``), True on the first ``lengths`` (B,) positions of each row, False on padding."""
     return torch.arange(size, device=lengths.device) < lengths[:, None]
+
+
+class Packing:
+    """Padded sequences (B, S, W) without their padding (P, W), so that nothing is computed for it.
+
+    Attention alone needs the sequences; all else in a transformer works on one position at a time. On an
+    accelerator the padding stays: to know how many positions are real the processor would wait for it.
+    """
+
+    def __init__(self, real: Tensor):
+        """``real`` (B, S), False on padding."""
+        self.real, self._shape = real, real.shape
+        self._positions = None
+        if real.device.type == "cpu":
+            positions = real.flatten().nonzero().squeeze(1)
+            self._positions = positions if len(positions) < real.numel() else None
+
+    def pack(self, x: Tensor) -> Tensor:
+        """(B, S, W) -> (P, W)."""
+        flat = x.flatten(0, 1)
+        return flat if self._positions is None else flat.index_select(0, self._positions)
+
+    def pad(self, packed: Tensor) -> Tensor:
+        """(P, W) -> (B, S, W), zeros on padding."""
+        if self._positions is not None:
+            size = self._shape.numel(), packed.shape[1]
+            packed = packed.new_zeros(size).index_copy(0, self._positions, packed)
+        return packed.unflatten(0, self._shape)
 
 
 class PreNormBlock(nn.Module):

@@ -66,7 +66,7 @@ class TrainingConfig:
         The pairs of a contrastive objective are told apart within each batch alone.
     average_decay: share of the averaged weights that a step keeps; the averaged weights are validated and
         kept. 0: the weights themselves.
-    precision: of matrix products; auto is bf16 where the processor computes in it, else fp32.
+    precision: of matrix products; auto is bf16 where the device computes faster in it, else fp32.
     select: figure on the validation split by which the best weights are kept, see ``training.selection``.
 
     Raises ``ValueError`` for an ``accumulate``, ``average_decay`` or ``precision`` out of its range.

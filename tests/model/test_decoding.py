@@ -14,9 +14,10 @@ from lamp_cli.model.captioner import Captioner, CaptionerConfig, LanguageModelCo
 from lamp_cli.model.decoder import CausalDecoder, DecoderConfig, EmbeddedDecoder
 from lamp_cli.model.decoding import DecodingOptions, Sentence, beam_search, nucleus_sampling
 from lamp_cli.model.hugging_face import HuggingFaceDecoder
-from lamp_cli.model.lamp import IGNORED
 from lamp_cli.model.qformer import Text
 
+# The last position of one row.
+LAST = torch.ones(1, 1, dtype=torch.bool)
 FAMILIES = ("opt", "llama")
 WORDS = ["<s>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz", *(f"w{k}" for k in range(11))]
 
@@ -103,7 +104,7 @@ def log_probability(decoder: CausalDecoder, x: Tensor, ids: tuple[int, ...]) -> 
     total = 0.0
     for place, token in enumerate(ids):
         read = decoder.embed(torch.tensor([ids[:place]], dtype=torch.long))
-        logits = decoder.logits(torch.cat([x[None], read], 1), 0)[0, -1]
+        logits = decoder.logits(torch.cat([x[None], read], 1), LAST)[0]
         total += float(logits.double().log_softmax(-1)[token])
     return total
 
@@ -116,7 +117,7 @@ def slow_beam_search(decoder: EmbeddedDecoder, x: Tensor, beams: int, most: int)
         grown = []
         for total, ids in running:
             read = decoder.embed(torch.tensor([ids], dtype=torch.long))
-            logits = decoder.logits(torch.cat([x[None], read], 1), 0)[0, -1]
+            logits = decoder.logits(torch.cat([x[None], read], 1), LAST)[0]
             shares = logits.double().log_softmax(-1).tolist()
             grown += [(total + share, (*ids, word)) for word, share in enumerate(shares)]
         ranked = sorted(grown, reverse=True)[: 2 * beams]
@@ -163,13 +164,13 @@ def test_the_cache_changes_nothing(kind: str, rows: list[int], tmp_path: Path) -
     close = {"rtol": 1e-4, "atol": 1e-4}
     with torch.no_grad():
         first, cache = decoder.start(x)
-        torch.testing.assert_close(first, decoder.logits(x, x.shape[1] - 1)[:, 0], **close)
+        torch.testing.assert_close(first, decoder.logits(x, LAST.expand(3, 1)), **close)
         cache.select(torch.tensor(rows))
         whole = x[rows]
         for place in range(3):
             stepped = decoder.step(ids[:, place], cache)
             whole = torch.cat([whole, decoder.embed(ids[:, place : place + 1])], 1)
-            torch.testing.assert_close(stepped, decoder.logits(whole, whole.shape[1] - 1)[:, 0], **close)
+            torch.testing.assert_close(stepped, decoder.logits(whole, LAST.expand(len(rows), 1)), **close)
             # As when a beam outlives another: rows change places between the steps.
             cache.select(order)
             whole = whole[order]
@@ -185,7 +186,7 @@ def test_a_sentence_reads_the_same_wherever_it_stands() -> None:
     torch.testing.assert_close(near @ near.mT, far @ far.mT, atol=1e-4, rtol=1e-4)
     ids = torch.tensor([[2, 3, 4]])
     assert not torch.allclose(
-        decoder.logits(decoder.embed(ids), 2), decoder.logits(decoder.embed(ids.flip(1)), 2)
+        decoder.logits(decoder.embed(ids), LAST), decoder.logits(decoder.embed(ids.flip(1)), LAST)
     )
 
 
@@ -195,12 +196,16 @@ def test_the_embedded_decoder_is_causal_and_padding_changes_no_loss() -> None:
     queries = torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(1))
     ids = torch.tensor([[2, 5, 6, 1, 9, 9], [2, 7, 8, 4, 3, 1]])
     mask = torch.tensor([[True] * 4 + [False] * 2, [True] * 6])
+    rows: list[int] = []
+    decoder.blocks[0].register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0])))
     both, target = captioner.teacher_forced_logits(queries, Text(ids, mask))
-    assert target.tolist() == [[5, 6, 1, IGNORED, IGNORED], [7, 8, 4, 3, 1]]
+    assert target.tolist() == [5, 6, 1, 7, 8, 4, 3, 1]
+    # Nothing is computed for padding, nor for the end, after which nothing comes.
+    assert rows == [2 * 5 + 3 + 5]
     alone, _ = captioner.teacher_forced_logits(queries[:1], Text(ids[:1, :4], mask[:1, :4]))
-    torch.testing.assert_close(both[:1, :3], alone, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(both[:3], alone, atol=1e-5, rtol=1e-5)
     losses = captioner(queries, Text(ids, mask), torch.Generator())
-    by_hand = -torch.cat([both[0, :3], both[1]]).log_softmax(-1)[range(8), [5, 6, 1, 7, 8, 4, 3, 1]].mean()
+    by_hand = -both.log_softmax(-1)[range(8), target].mean()
     torch.testing.assert_close(losses["loss"], by_hand)
 
 

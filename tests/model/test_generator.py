@@ -14,7 +14,6 @@ from lamp_cli.model.generator import (
     Condition,
     GeneratorConfig,
     MaskedGenerator,
-    Packing,
     corrupt,
     generator_loss,
     masked_share,
@@ -381,16 +380,6 @@ def test_samples_of_one_condition_share_what_is_made_of_it(causal: bool, guidanc
         assert torch.equal(shared[row, :own], each[row, :own])
     with pytest.raises(ValueError, match="found 3 conditions, 4 lengths and 4 generators"):
         sample(model, condition, lengths, options, _streams(4), rows[:3])
-
-
-def test_packed_positions_come_back_to_their_places() -> None:
-    real = torch.tensor([[True, False, True], [False, True, True]])
-    x = torch.arange(12.0).reshape(2, 3, 2)
-    packing = Packing(real)
-    assert packing.pack(x).tolist() == [[0, 1], [4, 5], [8, 9], [10, 11]]
-    assert torch.equal(packing.pad(packing.pack(x)), x * real[..., None])
-    full = Packing(torch.ones(2, 3, dtype=torch.bool))
-    assert torch.equal(full.pad(full.pack(x)), x)
 
 
 def test_nothing_is_computed_for_padding() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from lamp_cli.model.lamp import (
     OBJECTIVES,
@@ -55,6 +56,21 @@ def _pairs(size: int = 4) -> PretrainingBatch:
         torch.arange(size),
         torch.arange(size),
     )
+
+
+def test_nothing_is_computed_for_the_padding_of_sentences() -> None:
+    lamp, pairs, rows = _lamp(label_smoothing=0.1, weights={"text_generation": 1.0}), _pairs(), []
+    lamp.qformer.layers[0].text_feed.register_forward_pre_hook(lambda _, inputs: rows.append(inputs[0].shape))
+    words = lamp.qformer.text(pairs.text)
+    assert rows == [(2 * 7 + 2 * 5, 16)]
+    assert not words[~pairs.text.mask].any()
+    # Words to predict are counted without the first, which is given.
+    lamp.word_transform.register_forward_pre_hook(lambda _, inputs: rows.append(inputs[0].shape))
+    losses = lamp(pairs, torch.Generator())
+    assert rows[-1] == (2 * 6 + 2 * 4, 16)
+    _, logits, target = lamp.teacher_forced_logits(Context(pairs.latents, pairs.motion_mask), pairs.text)
+    expected = F.cross_entropy(logits.flatten(0, 1), target.flatten(), label_smoothing=0.1)
+    torch.testing.assert_close(losses["loss"], expected)
 
 
 @pytest.mark.parametrize("text_attention", [False, True])

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lamp_cli.model.transformer import attend
+from lamp_cli.model.transformer import Packing, attend
 
 
 @pytest.mark.parametrize("masked", [True, False])
@@ -37,3 +37,13 @@ def test_what_is_masked_counts_for_nothing() -> None:
     assert k.grad is not None and v.grad is not None
     assert not k.grad[0, 0, 2].any() and not v.grad[0, 0, 2].any()
     assert v.grad[0, 0, :2].any()
+
+
+def test_packed_positions_come_back_to_their_places() -> None:
+    real = torch.tensor([[True, False, True], [False, True, True]])
+    x = torch.arange(12.0).reshape(2, 3, 2)
+    packing = Packing(real)
+    assert packing.pack(x).tolist() == [[0, 1], [4, 5], [8, 9], [10, 11]]
+    assert torch.equal(packing.pad(packing.pack(x)), x * real[..., None])
+    full = Packing(torch.ones(2, 3, dtype=torch.bool))
+    assert torch.equal(full.pad(full.pack(x)), x)

@@ -41,7 +41,7 @@ from tests.training.test_evaluator import stage as evaluator_stage
 from tests.training.test_training import CONFIG, WORDS, _lamp_stage, _tokenizer
 
 META = torch.device("meta")
-EVERY_OBJECTIVE = {**PAPER_WEIGHTS, "paraphrase": 1.0, "retention": 1.0}
+EVERY_OBJECTIVE = {**PAPER_WEIGHTS, "paraphrase": 1.0, "retention": 1.0, "order": 1.0}
 
 
 class _WaitingCopies(TorchDispatchMode):
@@ -73,7 +73,9 @@ def _waits(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: 
 @pytest.fixture(scope="module")
 def data() -> PairData:
     made = _lamp_stage()._data
-    return replace(made, paraphrases=[WORDS[:2], WORDS[2:4], WORDS[4:]], reworded_share=0.5)
+    # Some tell of two events, whose order LaMP learns.
+    train = [replace(clip, captions=("a man walks, then jumps", *clip.captions)) for clip in made.train]
+    return replace(made, train=train, paraphrases=[WORDS[:2], WORDS[2:4], WORDS[4:]], reworded_share=0.5)
 
 
 @pytest.fixture

@@ -125,8 +125,10 @@ def _figures(network: Captioner, batches: Iterator[tuple[Tensor | None, Text]]) 
     total, right, count = 0.0, 0, 0
     for queries, words in batches:
         logits, target = network.teacher_forced_logits(queries, words)
-        flat = logits.flatten(0, 1).float(), target.flatten()
-        total += float(torch.nn.functional.cross_entropy(*flat, ignore_index=IGNORED, reduction="sum"))
+        losses = torch.nn.functional.cross_entropy(
+            logits.float(), target, ignore_index=IGNORED, reduction="sum"
+        )
+        total += float(losses)
         right += int(((logits.argmax(-1) == target) & (target != IGNORED)).sum())
         count += int((target != IGNORED).sum())
     loss = total / count

@@ -1,0 +1,24 @@
+"""In which numbers networks compute by default."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lamp_cli.inference.precision import autocast, has_bf16
+
+
+@pytest.mark.parametrize(
+    ("instructions", "faster"),
+    [((), False), (("avx512_bf16",), False), (("avx512_bf16", "amx_bf16"), True)],
+)
+def test_a_processor_trains_in_half_precision_where_that_is_faster(
+    instructions: tuple[str, ...], faster: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without AMX products in bf16 take longer than in fp32, whatever instructions there are for vectors."""
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: dict.fromkeys(instructions, True))
+    cpu = torch.device("cpu")
+    assert has_bf16(cpu) == bool(instructions)
+    with autocast(cpu):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if faster else torch.float32)
