@@ -113,6 +113,23 @@ def test_moments_that_were_found_are_cut_and_joined(model: lamp.Model, folder: P
         lamp.join()
 
 
+def test_a_model_draws_the_transition(model: lamp.Model, folder: Path) -> None:
+    first, second = (lamp.load_motion(folder / "clips" / f"clip{number}.npy") for number in range(2))
+    plain, few = lamp.join(first, second, transition=0.5), {"seed": 1, "candidates": 1, "steps": 2}
+    drawn = lamp.join(first, second, transition=0.5, model=model, **few)
+    span = np.arange(len(first), len(first) + 10)
+    assert np.flatnonzero((drawn.joints != plain.joints).any((1, 2))).tolist() == span.tolist()
+    # A generator needs some room, where no length is given.
+    wave, squat = (synthetic_clip_of(action, np.random.default_rng(3)).joints for action in ("wave", "squat"))
+    apart = [lamp.Motion(joints, HUMANML3D, 20.0) for joints in (wave, squat[40:])]
+    lengths = [
+        len(lamp.join(*apart, trim=0.0, model=each, **how)) for each, how in ((None, {}), (model, few))
+    ]
+    assert lengths[0] < lengths[1] == len(wave) + 16 + len(squat[40:])
+    with pytest.raises(ValueError, match="seed: for a model that draws; expected a model too"):
+        lamp.join(first, second, seed=1)
+
+
 def test_a_motion_is_edited_in_a_word(model: lamp.Model, folder: Path) -> None:
     motion = lamp.load_motion(folder / "clips" / "clip0.npy")
     span, how = (0.8, 1.6), {"seed": 3, "candidates": 1, "steps": 2}

@@ -208,7 +208,12 @@ def jerk_figures(found: Sequence[Edited]) -> dict[str, float]:
 
 
 def transition_figures(bundle: Bundle, found: Sequence[Edited]) -> dict[str, float]:
-    """FID of the windows around seams, half of the motions against the other half as they were."""
+    """FID of the windows around seams, half of the motions against the other half as they were.
+
+    None of kept poses, which are everywhere, nor of a few windows.
+    """
+    if any(one.gap.kept for one in found):
+        return {}
     halves = [[embedded_windows(bundle, found[half::2], made) for made in (True, False)] for half in (0, 1)]
     if min(len(rows) for both in halves for rows in both) < FEWEST_WINDOWS:
         return {}

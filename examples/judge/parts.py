@@ -2,11 +2,11 @@
 
 Generates every prompt of ``joints/parts.jsonl`` with the end of the part before as context, of so many
 tokens each time, and beside that its sentences alone: as they are, blended over eight frames where the next
-is placed behind the one before, and joined by ``lamp.join``. Prints the share of parts that pass the checker,
-by the number of parts, and how the three seconds around the seams are by FlowMDM's definitions
-(``lamp_cli.metrics.sequences``): peak jerk, the area under the jerk, and the FID of LaMP's embeddings of
-these windows; of motions elsewhere too, and of real ones (``--real``: a file or a folder), with which the
-others are then compared.
+is placed behind the one before, and joined by ``lamp.join``, without a model and with one. Prints the share
+of parts that pass the checker, by the number of parts, and how the three seconds around the seams are by
+FlowMDM's definitions (``lamp_cli.metrics.sequences``): peak jerk, the area under the jerk, and the FID of
+LaMP's embeddings of these windows; of motions elsewhere too, and of real ones (``--real``: a file or a
+folder), with which the others are then compared.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ from typing import Any
 
 import numpy as np
 
-from lamp_cli.bundle.bundle import Bundle, load_bundle
+from lamp_cli.bundle.bundle import Bundle
 from lamp_cli.checking.checks import does
 from lamp_cli.files.load import load_motions
+from lamp_cli.inference.direct import join
 from lamp_cli.inference.embed import embed_motions
 from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
 from lamp_cli.inference.index.library import motion_files
 from lamp_cli.metrics.distribution import frechet_inception_distance
 from lamp_cli.metrics.sequences import TRANSITION_SECONDS, area_under_jerk, jerk_curve, peak_jerk
 from lamp_cli.motion import rotation
-from lamp_cli.motion.joining import joined_motions
+from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.representation import facing_direction, joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import resample
+from lamp_cli.notebook import Model, load
 
 PROMPTS = Path(__file__).parent / "joints" / "parts.jsonl"
 BLEND, WINDOW = 8, round(TRANSITION_SECONDS * HUMANML3D.fps)
@@ -78,16 +80,19 @@ def blended(motions: dict[str, np.ndarray], asked: Sequence[Parts]) -> list[Join
     return found
 
 
-def joined_by_steps(motions: dict[str, np.ndarray], asked: Sequence[Parts]) -> list[Joined]:
-    """Motions made alone, as ``lamp.join`` joins them; a part begins with the transition that leads to it."""
+def joined(
+    motions: dict[str, np.ndarray], asked: Sequence[Parts], model: Model | None = None
+) -> list[Joined]:
+    """Motions made alone, as ``lamp.join`` joins them; a part begins with the transition that leads to it.
+
+    A model draws the transitions; without one, poses turn into each other with a step of each foot.
+    """
+    options: dict[str, Any] = {} if model is None else {"model": model, "seed": 0}
     found = []
     for parts in asked:
-        joints = motions[parts[0][0]].astype(np.float64)
-        bounds = [0, len(joints)]
-        for text, _ in parts[1:]:
-            both = joined_motions(joints, motions[text].astype(np.float64), HUMANML3D, None, 0.3)
-            joints, bounds = both.joints, [*bounds[:-1], both.first, len(both.joints)]
-        found.append(Joined(joints, bounds))
+        several = [Motion(motions[text], HUMANML3D, HUMANML3D.fps, text=text) for text, _ in parts]
+        both = join(*several, **options)
+        found.append(Joined(both.joints, [0, *(part.end for part in both.parts)]))
     return found
 
 
@@ -156,13 +161,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--real", type=Path, help="real motions, a file or a folder; else those made alone")
     parser.add_argument("--seeds", type=int, default=1, help="generations of each prompt")
     options = parser.parse_args(arguments)
-    bundle = load_bundle(options.bundle, "cpu")
+    model = load(options.bundle, "cpu")
+    bundle = model.bundle
     lines = PROMPTS.read_text(encoding="utf-8").splitlines()
     asked = [[(text, expected) for text, expected in json.loads(line)["parts"]] for line in lines]
     how = [GenerateOptions(seed, candidates=options.candidates) for seed in range(options.seeds)]
     singles = [alone(bundle, asked, one) for one in how]
     made = {"alone, blended": [m for each in singles for m in blended(each, asked)]}
-    made["alone, joined"] = [m for each in singles for m in joined_by_steps(each, asked)]
+    made["alone, joined"] = [m for each in singles for m in joined(each, asked)]
+    made["alone, joined by the model"] = [m for each in singles for m in joined(each, asked, model)]
     each_part = [[part] for parts in asked for part in parts]
     own = [Joined(each[text], [0, len(each[text])]) for each in singles for [(text, _)] in each_part]
     _say("alone", verdicts(own, each_part * options.seeds))

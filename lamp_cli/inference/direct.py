@@ -5,7 +5,7 @@ What may be asked together, at which rate it is done, and what is said of it; th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,14 @@ import numpy as np
 
 from ..files.path_file import read_path
 from ..motion.floor_path import FloorPath, bent_along, floor_path
-from ..motion.joining import joined_motions
+from ..motion.joining import JoinedMotion, joined_motions
 from ..motion.looping import closed_loop, repeated, without_path
-from ..motion.motion import Motion, MotionPart
+from ..motion.motion import Editor, Motion, MotionPart
+from ..motion.skeleton import Skeleton
 from ..motion.transform import resample
+
+# Seconds at least in which a model leads from one motion to another, where its length is not given.
+SHORTEST_DRAWN = 0.8
 
 
 @dataclass(frozen=True)
@@ -94,32 +98,64 @@ def loop(motion: Motion) -> Motion:
     return directed(motion, Direction(is_loop=True))[0]
 
 
-def join(*motions: Motion, transition: float | None = None, trim: float = 0.3) -> Motion:
+def join(
+    *motions: Motion,
+    transition: float | None = None,
+    trim: float = 0.3,
+    model: Editor | None = None,
+    **options: Any,
+) -> Motion:
     """Motions one behind the other, each moved and turned to where the one before ends.
 
     transition: seconds between two; 0 for none; None: none where their poses agree, else what the way needs.
     trim: seconds at a motion's end and at the next one's beginning, of which some may be left out so that
         their poses agree.
+    model: of ``lamp_cli.load``, which draws what comes between, told what both do; None: one pose turns into
+        the other, with a step of each foot. Drawn ones are less abrupt, and feet slip more in them.
+    options: of ``lamp_cli.Model.edit``, for a model: ``seed``, ``candidates`` and the like.
 
     All get the first one's frame rate; ``parts`` says which frames are whose. Raises ``ValueError`` for no
-    motion, motions of two skeletons, or seconds below 0.
+    motion, motions of two skeletons, seconds below 0, or what the model cannot draw.
     """
     if not motions:
         raise ValueError("nothing to join; expected motions")
     if not (0 <= trim < np.inf and 0 <= (transition or 0.0) < np.inf):
         raise ValueError(f"transition {transition}, trim {trim}: expected seconds, 0 or more")
+    if options and model is None:
+        raise ValueError(f"{', '.join(options)}: for a model that draws; expected a model too")
     result = motions[0]
     for motion in motions[1:]:
-        result = _joined(result, motion, transition, trim)
+        result = _joined(result, motion, transition, trim, _Transition(model, options))
     return result
 
 
-def _joined(before: Motion, after: Motion, transition: float | None, trim: float) -> Motion:
+@dataclass(frozen=True)
+class _Transition:
+    """What draws the frames between two motions; without a model they stay as they are."""
+
+    model: Editor | None
+    options: Mapping[str, Any]
+
+    def between(
+        self, before: np.ndarray, after: np.ndarray, skeleton: Skeleton, seconds: float | None, trim: float
+    ) -> JoinedMotion:
+        """Both motions (T, J, 3) as one, as :func:`joined_motions` joins them."""
+        found = joined_motions(before, after, skeleton, seconds, trim)
+        if self.model is None or not found.between:
+            return found
+        if seconds is None and found.between < SHORTEST_DRAWN * skeleton.fps:
+            found = joined_motions(before, after, skeleton, SHORTEST_DRAWN, trim)
+        motion = Motion(found.joints.astype(np.float32), skeleton, skeleton.fps)
+        span = found.first / skeleton.fps, (found.first + found.between) / skeleton.fps
+        return replace(found, joints=self.model.edit(motion, between=span, **self.options).joints)
+
+
+def _joined(before: Motion, after: Motion, transition: float | None, trim: float, how: _Transition) -> Motion:
     skeleton = before.skeleton
     if after.skeleton.name != skeleton.name:
         raise ValueError(f"a {skeleton.name} motion and a {after.skeleton.name} motion cannot be joined")
     first, second = (resample(m.joints, m.fps, skeleton.fps).astype(np.float64) for m in (before, after))
-    found = joined_motions(first, second, skeleton, transition, trim)
+    found = how.between(first, second, skeleton, transition, trim)
     joints = resample(found.joints, skeleton.fps, before.fps).astype(np.float32)
     seam = round(found.first * before.fps / skeleton.fps)
     # Where the second motion's first frame is, or would be were it not left out, in seconds.

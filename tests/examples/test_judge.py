@@ -15,7 +15,7 @@ from examples.judge.generation import PROMPTS, read_prompts
 from examples.judge.parts import (
     BLEND,
     Joined,
-    joined_by_steps,
+    joined,
     place_behind,
     transitions,
     verdicts,
@@ -267,6 +267,6 @@ def test_verdicts_are_told_by_the_number_of_parts() -> None:
     twice = Joined(np.concatenate([stand, stand]), [0, len(stand), 2 * len(stand)])
     asked = [("stands", {"action": "stand"}), ("jumps", {"action": "jump"})]
     assert verdicts([twice], [asked]) == {"later parts": 0.0, "of 2": 0.5, "parts": 0.5}
-    [joined] = joined_by_steps({"stands": stand, "jumps": clips("jump")[0].joints}, [asked])
-    assert joined.bounds[0] == 0 and joined.bounds[-1] == len(joined.joints) and len(joined.seams) == 1
-    assert verdicts([joined], [asked])["parts"] == 1.0
+    [both] = joined({"stands": stand, "jumps": clips("jump")[0].joints}, [asked])
+    assert both.bounds[0] == 0 and both.bounds[-1] == len(both.joints) and len(both.seams) == 1
+    assert verdicts([both], [asked])["parts"] == 1.0
