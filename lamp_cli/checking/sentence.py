@@ -8,7 +8,7 @@ Of a motion made from several sentences each is judged in the frames that are it
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ LEAST_FRAMES = 8
 IN_A_ROW = ", then "
 # Longest motion that is searched for actions in a row, frames at 20 fps.
 MOST_FRAMES = 400
+# Way of a single side step, metres for a body of usual size.
+LEAST_SIDE_STEP, LONGEST_SIDE_STEP = 0.25, 1.0
 # A kick of any kind lifts one ankle farther than this over the other, metres.
 LEAST_KICK = 0.15
 
@@ -65,6 +67,7 @@ _ONE_HAND = re.compile(r"\b(?:one|a single) (?:hand|arm)\b", re.I)
 # What else happens may turn, count or use the other limb.
 _SOMETHING_ELSE = re.compile(r"\b(?:and|then|before|after|until)\b|,", re.I)
 _MORE_IS_SAID = "; but the sentence says more, or less, than the check knows"
+_FEW_REAL_TAKES = "; but the check was compared with too few real takes to deny it"
 _TO_A_SIDE = ("sidestep", "sideways", "turn", "spin", "curve", "circle")
 _TURNING = {"clockwise": "right", "counterclockwise": "left"}
 # Actions whose checks tell limbs' sides, and those whose checks count, both at least 95 % on made-up clips;
@@ -129,6 +132,12 @@ _IMPLIED = {
 }
 # Ways that the check of an action judges when they are asked for.
 _JUDGED = {"walk": "forward", "jog": "forward", "run": "forward", "jump": "up"}
+# What people call by an action's name though its check does not hold: jumping jacks of the arms alone, and
+# the short side step of a fighter, who stands side on.
+_NEARLY: dict[str, Callable[[Kinematics], bool]] = {
+    "jumping jacks": lambda m: does(m, {"action": "raise arms"}).ok,
+    "sidestep": lambda m: LEAST_SIDE_STEP < m.path / m.scale < LONGEST_SIDE_STEP,
+}
 
 
 @dataclass(frozen=True)
@@ -316,6 +325,10 @@ def _action(m: Kinematics, name: str, claim: Claim, known: Collection[str], done
     )
     if (other := next(seen, None)) is not None:
         return _clause(m, name, UNKNOWN, f"{reason}; but {other} is seen, which may be called so")
+    if "action" not in EVIDENCE[name].denies:
+        return _clause(m, name, UNKNOWN, reason + _FEW_REAL_TAKES)
+    if name in _NEARLY and _NEARLY[name](m):
+        return _clause(m, name, UNKNOWN, f"{reason}; but people call what is nearly so by this name")
     return _clause(m, name, NO, reason)
 
 
@@ -392,10 +405,14 @@ def _qualified(
     outcome = does(m, {"action": action, **expected})
     reason = outcome.reason.removeprefix(f"{action}: ")
     takes = {"side": EVIDENCE[action].side_takes, "count": EVIDENCE[action].count_takes}
-    evidence = source_of(takes.get(next(iter(expected)), 0))
-    if undecided and not outcome.ok:
-        return CheckedClause(asked, UNKNOWN, reason=reason + _MORE_IS_SAID, evidence=evidence)
-    return CheckedClause(asked, YES if outcome.ok else NO, reason=reason, evidence=evidence)
+    kind = next(iter(expected))
+    evidence = source_of(takes.get(kind, 0))
+    if outcome.ok:
+        return CheckedClause(asked, YES, reason=reason, evidence=evidence)
+    if undecided or kind not in EVIDENCE[action].denies:
+        reason += _MORE_IS_SAID if undecided else _FEW_REAL_TAKES
+        return CheckedClause(asked, UNKNOWN, reason=reason, evidence=evidence)
+    return CheckedClause(asked, NO, reason=reason, evidence=evidence)
 
 
 def _in_a_row(m: Kinematics, parts: Collection[Claim], every: bool) -> list[CheckedClause]:

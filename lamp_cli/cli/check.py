@@ -127,12 +127,12 @@ def _list_actions(as_json: bool) -> None:
     from ..checking.agreement import EVIDENCE
 
     for one in EVIDENCE.values():
-        answer = f"yes, by {one.source}" if one.answered else "no"
-        record = {**asdict(one), "answered": one.answered, "source": one.source}
+        verdicts = ", ".join(one.verdicts)
+        record = {**asdict(one), "answered": one.answered, "verdicts": one.verdicts, "source": one.source}
         emit(
             record,
-            f"{one.action:26s} answered: {answer:22s} real takes {one.real}/{one.real_takes}, made-up clips "
-            f"{one.made}/{one.made_clips}, false alarms {one.false_alarms}/{one.other_takes}, "
+            f"{one.action:26s} {f'{verdicts} (by {one.source})':33s} real takes {one.real}/{one.real_takes}, "
+            f"made-up clips {one.made}/{one.made_clips}, false alarms {one.false_alarms}/{one.other_takes}, "
             f"sides {one.sides}/{one.side_takes}, counts {one.counts}/{one.count_takes}",
             as_json,
         )

@@ -1,10 +1,10 @@
 """What captions say that is not true of their motion, and what is true that they do not say.
 
 A caption is taken apart by the reader of ``check``; what it says of actions, sides, ways, counts and order is
-looked for in the joints by the checks that may answer (``check.agreement``). Hallucinated is what no piece of
-the motion does. Omitted is what the references say, the joints confirm, and the caption does not say. What no
-check judges counts in neither. Source of the terms: Rohrbach et al., "Object Hallucination in Image
-Captioning", EMNLP 2018 (CHAIR), with joints instead of annotated objects.
+looked for in the joints by the checks that may answer (``checking.agreement``). Hallucinated is what no piece
+of the motion does, of what may be denied. Omitted is what the references say, the joints confirm, and the
+caption does not say. What no check judges counts in neither. Source of the terms: Rohrbach et al., "Object
+Hallucination in Image Captioning", EMNLP 2018 (CHAIR), with joints instead of annotated objects.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checking.agreement import ANSWERED
+from ..checking.agreement import ANSWERED, EVIDENCE
 from ..checking.checks import does
 from ..checking.kinematics import Kinematics
 from ..checking.sentence import AT_ONCE, NEGATIONS, qualifiers
@@ -89,8 +89,8 @@ def _facts_of_part(part: Claim, motion: JudgedMotion, found: dict[Fact, bool]) -
     known = sorted(part.actions & ANSWERED, key=lambda name: (len(name), name))
     name = next((one for one in known if motion.shows({"action": one})), "")
     if not name:
-        # What may be meant otherwise is not denied.
-        if known and len(known) == len(part.actions):
+        # What may be meant otherwise is not denied, nor what no real takes show the check to see.
+        if known and len(known) == len(part.actions) and "action" in EVIDENCE[known[0]].denies:
             found[Fact("action", known[0])] = False
         return ""
     found[Fact("action", name)] = True
@@ -99,7 +99,9 @@ def _facts_of_part(part: Claim, motion: JudgedMotion, found: dict[Fact, bool]) -
             kind = next(iter(expected))
             limbs = part.sides | part.supports | {"both"}
             kind = "direction" if kind == "side" and words not in limbs else kind
-            found[Fact(kind, name, words)] = motion.shows({"action": name, **expected})
+            shown = motion.shows({"action": name, **expected})
+            if shown or next(iter(expected)) in EVIDENCE[name].denies:
+                found[Fact(kind, name, words)] = shown
     return name
 
 

@@ -39,7 +39,8 @@ def test_the_table_counts_agreement_and_false_alarms(
     main([str(tmp_path), str(tmp_path / "labels.jsonl")])
     rows = capsys.readouterr().out.splitlines()
     assert ["jump", "2", "1", "1", "0"] in [row.split() for row in rows]
-    assert ["stand", "1", "0", "1", "0"] in [row.split() for row in rows]
+    # There are too few real takes of standing to deny it.
+    assert ["stand", "1", "0", "0", "1"] in [row.split() for row in rows]
     assert "jump: 1/2 0/0 1/1 0/0 0/0" in rows
     # The second take was labelled as a jump and stands.
     assert "stand: 0/1 0/0 1/2 0/0 0/0" in rows
