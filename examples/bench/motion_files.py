@@ -4,7 +4,9 @@ Prints a table with a row for every file of a folder and every format: read, and
 error of reading is the distance, in millimetres, to the true joints where an archive of ``--truth`` has the
 take (integers in millimetres or metres at 20 frames per second, under a name that the file's ends with); that
 of a round trip the distance to the motion that was written. Means over joints and frames: as the file lies,
-and as well as it can be laid over the truth by moving it as a whole and by up to two frames.
+and as well as it can be laid over the truth by moving it as a whole and by up to two frames. Last how much
+bones differ in length: a file of another body than the truth's, as one that was retargeted to a figure (Daz's
+has the same bones in every take), cannot come nearer than that.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ import numpy as np
 
 from lamp_cli.files.load import MOTION_SUFFIXES, load_motion
 from lamp_cli.motion.motion import Motion
-from lamp_cli.motion.skeleton import HUMANML3D
+from lamp_cli.motion.plausibility import bone_lengths
+from lamp_cli.motion.skeleton import HUMANML3D, Skeleton
 from lamp_cli.motion.transform import resample
 
 WRITTEN = (".bvh", ".glb", ".npz", ".npy")
@@ -30,23 +33,25 @@ MOST_SHIFT = 2
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table; errors in millimetres, None where there is no truth."""
+    """A line of the table; errors and differences of bones in millimetres, None where there is no truth."""
 
     sample: str
     format: str
     direction: str
     error: float | None
     laid_over: float | None
+    bones: float | None
     seconds: float
 
     def __str__(self) -> str:
-        errors = ("" if value is None else f"{value:.1f}" for value in (self.error, self.laid_over))
+        figures = (self.error, self.laid_over, self.bones)
+        errors = ("" if value is None else f"{value:.1f}" for value in figures)
         cells = (self.sample, self.format, self.direction, *errors, f"{self.seconds:.3f}")
         return f"| {' | '.join(cells)} |"
 
 
-def distances(joints: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-    """Mean distance (mm) of joints (T, 22, 3) from the truth: as they lie, and laid over it."""
+def distances(joints: np.ndarray, truth: np.ndarray, skeleton: Skeleton) -> tuple[float, float, float]:
+    """Mean distance (mm) of joints (T, J, 3) from the truth, as they lie and laid over it; and of bones."""
     found = []
     for shift in range(-MOST_SHIFT, MOST_SHIFT + 1):
         first, second = joints[max(shift, 0) :], truth[max(-shift, 0) :]
@@ -55,7 +60,9 @@ def distances(joints: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
         centred = gap - gap.mean((0, 1))
         found.append((np.linalg.norm(centred, axis=-1).mean(), np.linalg.norm(gap, axis=-1).mean(), shift))
     as_it_lies = next(gap for _, gap, shift in found if shift == 0)
-    return 1000.0 * float(as_it_lies), 1000.0 * float(min(found)[0])
+    lengths = [np.median(bone_lengths(each, skeleton), axis=0) for each in (joints, truth)]
+    bones = np.abs(lengths[0] - lengths[1]).mean()
+    return 1000.0 * float(as_it_lies), 1000.0 * float(min(found)[0]), 1000.0 * float(bones)
 
 
 def rows_of(path: Path, truths: dict[str, np.ndarray], folder: Path) -> Iterator[Row]:
@@ -65,13 +72,13 @@ def rows_of(path: Path, truths: dict[str, np.ndarray], folder: Path) -> Iterator
         motion = load_motion(path)
     except ValueError as error:
         reason = str(error).removeprefix(f"{path}: ")
-        yield Row(f"{path.name}: {reason}", path.suffix[1:], "in", None, None, 0.0)
+        yield Row(f"{path.name}: {reason}", path.suffix[1:], "in", None, None, None, 0.0)
         return
     seconds = time.perf_counter() - begun
     truth = truth_of(path.stem, truths)
-    errors: tuple[float | None, float | None] = (None, None)
+    errors: tuple[float | None, float | None, float | None] = (None, None, None)
     if truth is not None and motion.skeleton is HUMANML3D:
-        errors = distances(resample(motion.joints, motion.fps, HUMANML3D.fps), truth)
+        errors = distances(resample(motion.joints, motion.fps, HUMANML3D.fps), truth, HUMANML3D)
     yield Row(path.name, path.suffix[1:], "in", *errors, seconds)
     for suffix in WRITTEN:
         row, again = _round_trip(motion, path.name, folder / f"copy{suffix}")
@@ -99,9 +106,10 @@ def _round_trip(motion: Motion, sample: str, path: Path) -> tuple[Row, Motion | 
         motion.save(path)
         again = load_motion(path, fps=motion.fps if kind == "npy" else None)
     except ValueError as error:
-        return Row(f"{sample}: {error}", kind, "out and in", None, None, 0.0), None
+        return Row(f"{sample}: {error}", kind, "out and in", None, None, None, 0.0), None
     seconds = time.perf_counter() - begun
-    return Row(sample, kind, "out and in", *distances(again.joints, motion.joints), seconds), again
+    figures = distances(again.joints, motion.joints, motion.skeleton)
+    return Row(sample, kind, "out and in", *figures, seconds), again
 
 
 def true_joints(paths: list[Path]) -> dict[str, np.ndarray]:
@@ -123,7 +131,8 @@ def main() -> None:
     arguments = parser.parse_args()
     truths = true_joints(arguments.truth)
     print(
-        "| sample | format | direction | error (mm) | laid over (mm) | seconds |\n|---|---|---|---|---|---|"
+        "| sample | format | direction | error (mm) | laid over (mm) | bones (mm) | seconds |\n"
+        "|---|---|---|---|---|---|---|"
     )
     files = sorted(p for p in arguments.folder.rglob("*") if p.suffix.lower() in MOTION_SUFFIXES)
     with tempfile.TemporaryDirectory() as name:

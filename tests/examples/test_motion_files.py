@@ -9,16 +9,19 @@ import pytest
 
 from examples.bench.motion_files import distances, rows_of, truth_of
 from lamp_cli.motion.motion import Motion
+from lamp_cli.motion.plausibility import bone_lengths
 from lamp_cli.motion.skeleton import HUMANML3D
 from tests.conftest import wandering
 
 
 def test_errors_are_distances_as_files_lie_and_laid_over() -> None:
     joints = wandering(HUMANML3D, 40)
-    assert distances(joints, joints) == (0.0, 0.0)
-    error, laid_over = distances(joints + np.array([0.03, 0.0, 0.04]), joints)
-    assert error == pytest.approx(50.0) and laid_over == pytest.approx(0.0, abs=1e-6)
-    assert distances(joints[1:], joints[:-1])[1] == pytest.approx(0.0, abs=1e-6)
+    assert distances(joints, joints, HUMANML3D) == (0.0, 0.0, 0.0)
+    error, laid_over, bones = distances(joints + np.array([0.03, 0.0, 0.04]), joints, HUMANML3D)
+    assert (error, laid_over, bones) == pytest.approx((50.0, 0.0, 0.0), abs=1e-6)
+    assert distances(joints[1:], joints[:-1], HUMANML3D)[1] == pytest.approx(0.0, abs=1e-6)
+    lengths = np.median(bone_lengths(joints, HUMANML3D), axis=0)
+    assert distances(1.1 * joints, joints, HUMANML3D)[2] == pytest.approx(100.0 * lengths.mean(), rel=1e-3)
 
 
 def test_a_file_belongs_to_the_take_that_its_name_ends_with() -> None:
@@ -49,7 +52,7 @@ def test_a_row_for_reading_and_every_format(tmp_path: Path) -> None:
         ("npz", "and again"),
         ("npy", "out and in"),
     ]
-    assert rows[0].error == rows[-1].error == 0.0 and "| 0.0 | 0.0 |" in str(rows[0])
+    assert rows[0].error == rows[-1].error == 0.0 and "| 0.0 | 0.0 | 0.0 |" in str(rows[0])
     (tmp_path / "no.npy").write_bytes(b"nothing")
     (row,) = rows_of(tmp_path / "no.npy", {}, tmp_path)
     assert "not a .npy" in str(row) or "cannot be read" in str(row)
