@@ -113,6 +113,16 @@ def test_moments_that_were_found_are_cut_and_joined(model: lamp.Model, folder: P
         lamp.join()
 
 
+def test_nobody_grows_where_motions_of_two_bodies_are_joined() -> None:
+    joints = synthetic_clip_of("walk", np.random.default_rng(3)).joints.astype(np.float32)
+    walk, child = (lamp.Motion(size * joints, HUMANML3D, 20.0) for size in (1.0, 0.7))
+    for first, second in ((walk, child), (child, walk)):
+        joined = lamp.join(first, second)
+        head, feet = joined.joints[:, 15, 1], joined.joints[:, HUMANML3D.feet, 1].min(1)
+        assert np.ptp(head) < 1.5 * np.ptp(first.joints[:, 15, 1]) and np.percentile(np.abs(feet), 90) < 0.06
+    assert np.array_equal(lamp.join(walk, walk).joints[:20], walk.joints[:20])
+
+
 def test_a_model_draws_the_transition(model: lamp.Model, folder: Path) -> None:
     first, second = (lamp.load_motion(folder / "clips" / f"clip{number}.npy") for number in range(2))
     plain, few = lamp.join(first, second, transition=0.5), {"seed": 1, "candidates": 1, "steps": 2}

@@ -13,15 +13,19 @@ from typing import Any
 import numpy as np
 
 from ..files.path_file import read_path
+from ..motion.clean_up import of_this_body
 from ..motion.floor_path import FloorPath, bent_along, floor_path
 from ..motion.joining import JoinedMotion, joined_motions
 from ..motion.looping import closed_loop, repeated, without_path
 from ..motion.motion import Editor, Motion, MotionPart
+from ..motion.representation import retarget
 from ..motion.skeleton import Skeleton
 from ..motion.transform import resample
 
 # Seconds at least in which a model leads from one motion to another, where its length is not given.
 SHORTEST_DRAWN = 0.8
+# Metres by which bones of one body may differ from motion to motion.
+SAME_BODY = 0.01
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,9 @@ def join(
         the other, with a step of each foot. Drawn ones are less abrupt, and feet slip more in them.
     options: of ``lamp_cli.Model.edit``, for a model: ``seed``, ``candidates`` and the like.
 
-    All get the first one's frame rate; ``parts`` says which frames are whose. Raises ``ValueError`` for no
-    motion, motions of two skeletons, seconds below 0, or what the model cannot draw.
+    All get the first one's frame rate and, where theirs is another one, its body; ``parts`` says which frames
+    are whose. Raises ``ValueError`` for no motion, motions of two skeletons, seconds below 0, or what the
+    model cannot draw.
     """
     if not motions:
         raise ValueError("nothing to join; expected motions")
@@ -155,6 +160,7 @@ def _joined(before: Motion, after: Motion, transition: float | None, trim: float
     if after.skeleton.name != skeleton.name:
         raise ValueError(f"a {skeleton.name} motion and a {after.skeleton.name} motion cannot be joined")
     first, second = (resample(m.joints, m.fps, skeleton.fps).astype(np.float64) for m in (before, after))
+    second = _with_body_of(first, second, skeleton)
     found = how.between(first, second, skeleton, transition, trim)
     joints = resample(found.joints, skeleton.fps, before.fps).astype(np.float32)
     seam = round(found.first * before.fps / skeleton.fps)
@@ -170,6 +176,16 @@ def _joined(before: Motion, after: Motion, transition: float | None, trim: float
     text = ", then ".join(motion.text for motion in (before, after) if motion.text)
     kept = replace(before, joints=joints, features=None, poses=None, text=text, candidates=None)
     return replace(kept, parts=parts if any(texts) else (), notes=(*before.notes, *after.notes))
+
+
+def _with_body_of(first: np.ndarray, second: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """The second motion (T, J, 3) with the bone lengths of the first, where they are others: nobody grows."""
+    body, own = (of_this_body(skeleton, joints) for joints in (first, second))
+    if np.abs(np.array(body.bone_lengths) - np.array(own.bone_lengths)).max() < SAME_BODY:
+        return second
+    feet, moved = list(skeleton.feet), retarget(second, body)
+    lowest = [np.percentile(joints[:, feet, 1].min(1), 5) for joints in (second, moved)]
+    return np.asarray(moved + np.array([0.0, lowest[0] - lowest[1], 0.0]))
 
 
 def _parts_or_whole(motion: Motion) -> tuple[MotionPart, ...]:
