@@ -137,18 +137,17 @@ class Layer(nn.Module):
         mask: Tensor | None,
         context: Tensor | None,
         context_mask: Tensor | None,
+        packing: Packing | None = None,
     ) -> Tensor:
-        """``x`` (B, queries + T, W), the query tokens first."""
-        x = self.attention(x, x, mask)
+        """``x`` (B, queries + T, W), the query tokens first; text alone may be packed, (P, W)."""
+        x = self.attention(x, x, mask, packing)
+        if not queries:
+            return self.text_feed(x)
         q, text = x[:, :queries], x[:, queries:]
         if self.cross is not None and context is not None:
             q = self.cross(q, context, context_mask)
         q = self.query_feed(q)
         return torch.cat([q, self.text_feed(text)], 1) if text.shape[1] else q
-
-    def words(self, x: Tensor, packing: Packing, mask: Tensor) -> Tensor:
-        """Packed text alone (P, W) -> (P, W); ``mask`` broadcasts to (B, heads, T, T)."""
-        return self.text_feed(self.attention(x, x, mask, packing))
 
 
 class QFormer(nn.Module):
@@ -191,8 +190,7 @@ class QFormer(nn.Module):
         mask = text.mask[:, None, None, :]
         x = packing.pack(self.embed(text.ids))
         for layer in self.layers:
-            assert isinstance(layer, Layer)
-            x = layer.words(x, packing, mask)
+            x = layer(x, 0, mask, None, None, packing)
         return packing.pad(x)
 
     def motion(self, context: Context) -> Tensor:

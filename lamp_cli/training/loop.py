@@ -33,6 +33,7 @@ from .checkpoint import (
     save_best,
     save_state,
 )
+from .compiled import COMPILES, NONE, compile_repeated_parts
 from .draws import drawn_ahead
 from .log import LOG, TrainingLog
 from .stopping import StopSignals, TrainingStopped
@@ -68,8 +69,11 @@ class TrainingConfig:
         kept. 0: the weights themselves.
     precision: of matrix products; auto is bf16 where the device computes faster in it, else fp32.
     select: figure on the validation split by which the best weights are kept, see ``training.selection``.
+    compile: ``default`` compiles the blocks of the networks (``torch.compile``), for long runs on an
+        accelerator: it joins what would otherwise be many small kernels. A resumed run is then the same but
+        for rounding. ``none``: the processor's matrix products, most of a step there, are none the faster.
 
-    Raises ``ValueError`` for an ``accumulate``, ``average_decay`` or ``precision`` out of its range.
+    Raises ``ValueError`` for an ``accumulate``, ``average_decay``, ``precision`` or ``compile`` out of range.
     """
 
     steps: int
@@ -85,8 +89,11 @@ class TrainingConfig:
     average_decay: float = 0.0
     precision: str = AUTO
     select: str = "loss"
+    compile: str = NONE
 
     def __post_init__(self) -> None:
+        if self.compile not in COMPILES:
+            raise ValueError(f"compile: expected {' or '.join(COMPILES)}, found {self.compile!r}")
         if self.accumulate < 1:
             raise ValueError(f"accumulate: expected at least 1 batch, found {self.accumulate}")
         if not 0 <= self.average_decay < 1:
@@ -222,6 +229,8 @@ class _Training:
         self.progress = restore_state(folder, self._state, announce)
         if self.progress.step > config.steps:
             raise ValueError(too_few_steps(stage.name, self.progress.step))
+        if config.compile != NONE:
+            compile_repeated_parts(self.network)
         self._parallel = _parallel(self.network, device)
         self._log = TrainingLog(folder / LOG, self.progress.step) if distributed.rank() == 0 else None
         self._losses: dict[str, Tensor] = {}

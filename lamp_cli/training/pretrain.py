@@ -58,6 +58,8 @@ from ..model.tokenizer import MotionTokenizer
 from ..motion.skeleton import Skeleton
 from ..storage import remove_temporaries, write_text
 from .checkpoint import BEST, TrainingResult, load_best_weights
+from .compiled import NONE as NOT_COMPILED
+from .compiled import require_compiler
 from .curves import draw_curves
 from .estimate import planned_steps
 from .experiment import CAPTIONER, CORE, LANGUAGE, DataConfig, Experiment
@@ -109,9 +111,12 @@ def pretrain(
     require_bundle_folder(output)
     skeleton = open_dataset(data).skeleton
     experiment = read_experiment(options.size, options.config, options.settings, skeleton)
-    for stage in planned_steps(options, experiment):
+    planned = planned_steps(options, experiment)
+    for stage in planned:
         # Before any stage is trained, for hours perhaps.
         distributed.rows_of_rank(experiment.training.of(stage).batch_size, f"{stage}: a batch")
+    if any(experiment.training.of(stage).compile != NOT_COMPILED for stage in planned):
+        require_compiler(device)
     if options.text_encoder != AUTO:
         # A folder must be found again from wherever the experiment is read.
         folder = Path(options.text_encoder)

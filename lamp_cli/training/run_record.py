@@ -31,6 +31,8 @@ from .options import RunContext
 from .selection import selected_figure
 
 RUN, STAGE, LOCK = "run.json", "stage.json", ".lock"
+# How a stage is trained that may change between two calls: how long, and what decides rounding alone.
+MAY_CHANGE = ("steps", "compile")
 # What lies beside the folders of stages.
 FILES = (RUN, "vocab.txt", "curves.png")
 
@@ -52,14 +54,14 @@ class StageRecord:
 def claim(path: Path, identity: dict[str, Any]) -> None:
     """Remember what the run is; raises ``ValueError`` for a folder that holds another one.
 
-    Only the steps of its stages may be others than before.
+    Only what ``MAY_CHANGE`` of its stages may be other than before.
     """
     identity = json.loads(json.dumps(identity))
     before = read_object(path) if path.exists() else None
     # No rank may find the file changed before it has looked.
     distributed.barrier()
-    if before is not None and _without_steps(before) != _without_steps(identity):
-        changed = first_difference(_without_steps(before), _without_steps(identity))
+    if before is not None and _lasting(before) != _lasting(identity):
+        changed = first_difference(_lasting(before), _lasting(identity))
         raise ValueError(
             f"{path}: this folder holds a run with another {changed}; choose another --output, with "
             "--start-from to go on with the networks of a bundle"
@@ -97,13 +99,18 @@ def alone_in(folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
-def _without_steps(identity: dict[str, Any]) -> dict[str, Any]:
-    """What a run is but for how long its stages, or its only one, are trained."""
+def _lasting(identity: dict[str, Any]) -> dict[str, Any]:
+    """What a run is but for what may change of its stages, or of its only one."""
     training = identity.get("training")
     if not isinstance(training, dict):
         return identity
-    stages = {k: {**v, "steps": 0} if isinstance(v, dict) else v for k, v in training.items() if k != "steps"}
-    return {**identity, "training": stages}
+    return {**identity, "training": {k: _kept(v) for k, v in _kept(training).items()}}
+
+
+def _kept(fields: Any) -> Any:
+    if not isinstance(fields, dict):
+        return fields
+    return {name: value for name, value in fields.items() if name not in MAY_CHANGE}
 
 
 def first_difference(before: Any, now: Any) -> str:
