@@ -39,7 +39,7 @@ from .card import is_model_card, model_card
 from .config import RELEASED, BundleConfig, ModelConfig, object_in, read_config_file, to_json
 from .device import torch_device
 from .language_model import build_captioner, save_architecture
-from .sentence_encoder import load_sentence_encoder
+from .sentence_encoder import load_length_encoder, load_sentence_encoder
 from .trained_tokenizer import is_tokenizer
 from .training_sentences import TrainingSentences, load_training_sentences, save_training_sentences
 from .weights import SkipInitialisation, load_weights, save_weights
@@ -102,16 +102,19 @@ def build_networks(
 
 
 def _released_networks(
-    model: ModelConfig, decoder_token: int
+    model: ModelConfig, decoder_token: int, length_encoder: SentenceEncoder | None
 ) -> tuple[MotionTokenizer, Lamp, TextToMotion | None]:
     """The networks of the authors' code, in their sizes."""
     from ..model.released import ReleasedLamp, ReleasedTextToMotion, ReleasedTokenizer
 
-    generator = model.generator
+    text_to_motion = None
+    if model.generator is not None:
+        given = model.lamp.qformer, model.generator, model.length
+        text_to_motion = ReleasedTextToMotion(*given, length_encoder)
     return (
         ReleasedTokenizer(model.tokenizer),
         ReleasedLamp(model.lamp, decoder_token, model.tokenizer.code_width),
-        None if generator is None else ReleasedTextToMotion(model.lamp.qformer, generator),
+        text_to_motion,
     )
 
 
@@ -183,11 +186,11 @@ def load_bundle(name: str | Path, device: str | torch.device, captioner: bool = 
             f"config.json says {config.model.lamp.qformer.vocabulary}"
         )
     released = config.model.compat == RELEASED
-    encoder = None if released else _sentence_encoder(folder, config)
+    encoder = _sentence_encoder(folder, config)
     networks: tuple[MotionTokenizer, Lamp, TextToMotion | None]
     with SkipInitialisation(folder):
         if released:
-            networks = _released_networks(config.model, vocabulary.decoder)
+            networks = _released_networks(config.model, vocabulary.decoder, encoder)
         else:
             networks = build_networks(config.model, vocabulary.decoder, encoder)
     for file, network in zip(("tokenizer", "lamp", "generator"), networks, strict=True):
@@ -207,12 +210,15 @@ def load_bundle(name: str | Path, device: str | torch.device, captioner: bool = 
 
 
 def _sentence_encoder(folder: Path, config: BundleConfig) -> SentenceEncoder | None:
-    """The encoder that the bundle's generator reads sentences with, when that is not LaMP."""
+    """The encoder beside LaMP that the bundle's generator, or the release's length head, reads with."""
+    released = config.model.compat == RELEASED
+    place = "length.encoder" if released else "generator.condition_encoder"
     try:
+        if released:
+            return load_length_encoder(config.model.length)
         return load_sentence_encoder(config.model.generator)
     except ValueError as error:
-        where = "its place is generator.condition_encoder in config.json"
-        raise ValueError(f"{folder}: {error}; {where}") from None
+        raise ValueError(f"{folder}: {error}; its place is {place} in config.json") from None
 
 
 def add_captioner(bundle: Bundle, name: str | Path) -> Bundle:

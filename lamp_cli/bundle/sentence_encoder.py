@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..model.condition import OF_LAMP, SentenceEncoder
 from ..model.generator import GeneratorConfig
+from ..model.length import LengthConfig
 from ..model.qformer import Text
 from .config import ModelConfig
 from .language_model import others_files, quiet_transformers
@@ -119,14 +120,28 @@ def load_sentence_encoder(generator: GeneratorConfig | None) -> SentenceEncoder 
         return None
     if kind not in ENCODERS:
         raise ValueError(f"condition {kind}: expected one of {', '.join(CONDITIONS)}")
+    return _same_encoder(f"condition {kind}", kind, name, generator.condition_digest)
+
+
+def load_length_encoder(length: LengthConfig | None) -> SentenceEncoder | None:
+    """The frozen encoder that a length head reads sentences with; None when it has none of its own.
+
+    Raises ``ValueError`` when the encoder is not there or has other weights than the head was trained with.
+    """
+    if length is None or not length.encoder:
+        return None
+    return _same_encoder("length clip", "clip", length.encoder, length.encoder_digest)
+
+
+def _same_encoder(what: str, kind: str, name: str, digest: str) -> SentenceEncoder:
+    """The encoder that ``what`` reads with, its weights those of the ``digest``, if that is known."""
     try:
         encoder = ENCODERS[kind](name)
     except ValueError as error:
-        raise ValueError(f"condition {kind}:{name}: {error}") from None
-    expected = generator.condition_digest
-    if expected and encoder.digest != expected:
-        found = f"expected weights of digest {expected}, found {encoder.digest}"
-        raise ValueError(f"condition {kind}:{name}: is not the encoder it was trained with; {found}")
+        raise ValueError(f"{what}:{name}: {error}") from None
+    if digest and encoder.digest != digest:
+        found = f"expected weights of digest {digest}, found {encoder.digest}"
+        raise ValueError(f"{what}:{name}: is not the encoder it was trained with; {found}")
     return encoder
 
 

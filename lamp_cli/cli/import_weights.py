@@ -48,6 +48,19 @@ def import_command(
             "fetches it; else from the Hugging Face cache."
         ),
     ] = None,
+    length_estimator: Annotated[
+        Path | None,
+        typer.Option(
+            help="MoMask's length estimator (length_estimator/model/finest.tar), which LaMP's code asks; "
+            "without it a length must be given."
+        ),
+    ] = None,
+    clip: Annotated[
+        str,
+        typer.Option(
+            help="The CLIP ViT-B/32 that --length-estimator reads with, a Hugging Face folder or hub name."
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     r"""Import published weights: LaMP's own, or the motion tokenizers of T2M-GPT and MoMask.
@@ -58,16 +71,21 @@ def import_command(
     lamp import --tokenizer net_last.pth --mean mean.npy --std std.npy -o t2m-gpt
     """
     heads = {"generator": generator, "captioner": captioner}
+    if (length_estimator is None) == bool(clip):
+        raise UsageError("--length-estimator, --clip: expected both, or neither")
+    if length_estimator is not None and generator is None:
+        raise UsageError("--length-estimator: needs --generator too, whose motions it is about")
     _check_options(tokenizer, lamp, heads, vocabulary)
     if (captioner is None) == bool(llm):
         raise UsageError("--captioner, --llm: expected both, the adapters and what they adapt, or neither")
     # A folder must be found again from wherever the bundle is used.
-    llm = str(Path(llm).resolve()) if Path(llm).is_dir() else llm
+    llm, clip = (str(Path(each).resolve()) if each and Path(each).is_dir() else each for each in (llm, clip))
     from ..bundle.released.bundle import ReleasedFiles, import_bundle, import_tokenizer
 
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise UsageError(f"--output {output}: is there already; expected a new folder")
-    files = ReleasedFiles(mean, std, tokenizer, lamp, generator, captioner, llm, vocabulary)
+    given = mean, std, tokenizer, lamp, generator, captioner, llm, vocabulary, length_estimator, clip
+    files = ReleasedFiles(*given)
     name = output.resolve().name
     imported = import_tokenizer(files, name) if lamp is None else import_bundle(files, name)
     _save(output, imported)
@@ -75,7 +93,8 @@ def import_command(
     assert provenance is not None
     if provenance.left_out:
         note(f"left out: {provenance.left_out}")
-    parts = ["tokenizer", *(part for part, path in {"lamp": lamp, **heads}.items() if path is not None)]
+    optional = {"lamp": lamp, **heads, "length estimator": length_estimator}
+    parts = ["tokenizer", *(part for part, path in optional.items() if path is not None)]
     record: dict[str, Any] = {"model": str(output), "skeleton": imported.skeleton.name, "parts": parts}
     record |= {"source": provenance.source, "files": provenance.files, "left_out": provenance.left_out}
     emit(record, f"{output}: {', '.join(parts)} of {imported.skeleton.name}", as_json)

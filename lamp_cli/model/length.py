@@ -27,6 +27,9 @@ class LengthConfig:
     drawn_share: share of the distribution, around its median, that lengths are drawn from. A motion much
         shorter than is usual for its sentence has no room for what the sentence says; 1, the field's way,
         draws from all of it.
+    encoder: folder or hub name of the CLIP text encoder that reads sentences for the head alone, as in the
+        authors' release; empty where it is told the generator's text feature.
+    encoder_digest: of that encoder's weights; empty without one.
 
     Raises ``ValueError`` when no count lies between them, or for a share that is none.
     """
@@ -37,6 +40,8 @@ class LengthConfig:
     max_tokens: int = LONGEST_CLIP_TOKENS
     dropout: float = 0.2
     drawn_share: float = 1.0
+    encoder: str = ""
+    encoder_digest: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_tokens <= self.max_tokens:

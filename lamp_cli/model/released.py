@@ -6,6 +6,7 @@ that code gives for a clip or a sentence by itself; ours are the paper's. Import
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,10 +18,11 @@ from torch import Tensor, nn
 from ..data.vocabulary import Vocabulary
 from ..motion.clip_length import LONGEST_CLIP, LONGEST_CLIP_TOKENS
 from .captioner import Captioner, CaptionerConfig
-from .condition import TextCondition, TextReading
+from .condition import SentenceEncoder, TextCondition, TextReading
 from .decoder import CausalDecoder
 from .generator import Condition, GeneratorConfig, KeysValues, MaskedGenerator
 from .lamp import Lamp, LampConfig
+from .length import LengthConfig, LengthHead
 from .qformer import Context, QFormer, QFormerConfig, Text
 from .text_to_motion import TextToMotion
 from .tokenizer import Encoder, MotionTokenizer, TokenizerConfig
@@ -76,30 +78,47 @@ class ReleasedLamp(Lamp):
 
 
 class ReleasedCondition(TextCondition):
-    """The query tokens' mean, by the generator's own copy of LaMP; padding is attended to like words."""
+    """The query tokens' mean, by the generator's own copy of LaMP; padding is attended to like words.
 
-    def __init__(self, qformer: QFormerConfig):
+    How long a motion is, the release asks another encoder, whose tokens follow LaMP's.
+    """
+
+    def __init__(self, qformer: QFormerConfig, length_encoder: SentenceEncoder | None = None):
         super().__init__()
+        self.length_encoder = length_encoder
         self.qformer = QFormer(replace(qformer, text_tokens=CONDITION_TOKENS))
         self.projection = nn.Linear(qformer.width, qformer.context_width)
 
     def tokens(
         self, texts: Sequence[str], vocabulary: Vocabulary, limit: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Ids (B, 49) and mask (B, 49) of sentences, whatever the ``limit`` of LaMP's own."""
+        """Ids (B, 49) and mask (B, 49) of sentences, whatever the ``limit`` of LaMP's own.
+
+        Those of the other encoder follow.
+        """
         ids, mask = vocabulary.encode(texts, CONDITION_TOKENS)
         missing = ((0, 0), (0, CONDITION_TOKENS - ids.shape[1]))
-        return np.pad(ids, missing, constant_values=vocabulary.padding), np.pad(mask, missing)
+        ids, mask = np.pad(ids, missing, constant_values=vocabulary.padding), np.pad(mask, missing)
+        if self.length_encoder is None:
+            return ids, mask
+        pairs = zip((ids, mask), self.length_encoder.tokens(texts), strict=True)
+        ids, mask = (np.concatenate(pair, 1) for pair in pairs)
+        return ids, mask
 
     def part_read(self, text: str, vocabulary: Vocabulary, limit: int) -> str:
         """The sentence, or its beginning of 49 tokens, whatever the ``limit`` of LaMP's own."""
         return vocabulary.truncated(text, CONDITION_TOKENS)
 
     def forward(self, lamp: Lamp, text: Text) -> TextReading:
-        """One vector (B, W); ``lamp`` is not used."""
-        words = self.qformer.text(text, padding=True)
-        queries = self.qformer.motion(Context(self.projection(words), torch.ones_like(text.mask)))
-        return TextReading(Condition.single(queries.mean(1)), words[:, 0])
+        """One vector (B, W), and the other encoder's, if there is one; ``lamp`` is not used."""
+        own, others = (
+            Text(text.ids[:, part], text.mask[:, part])
+            for part in (slice(CONDITION_TOKENS), slice(CONDITION_TOKENS, None))
+        )
+        words = self.qformer.text(own, padding=True)
+        queries = self.qformer.motion(Context(self.projection(words), torch.ones_like(own.mask)))
+        feature = words[:, 0] if self.length_encoder is None else self.length_encoder.vectors(others)
+        return TextReading(Condition.single(queries.mean(1)), feature)
 
 
 class ReleasedBlock(PreNormBlock):
@@ -138,17 +157,46 @@ class ReleasedGenerator(MaskedGenerator):
         )
 
 
+class ReleasedLengthEstimator(LengthHead):
+    """MoMask's length estimator, four layers of falling width on CLIP's vector.
+
+    Its counts begin at 0; a motion of no tokens is not drawn.
+    """
+
+    def __init__(self, config: LengthConfig):
+        nn.Module.__init__(self)
+        self.config = config
+        widths = config.text_width, config.width, config.width // 2, config.width // 4
+        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths[1:])
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(widths[-1], config.max_tokens + 1)
+
+    def forward(self, text: Tensor) -> Tensor:
+        """Logits (B, counts) of CLIP's vectors (B, W)."""
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            text = self.dropout(F.leaky_relu(norm(layer(text)), 0.2))
+        return self.output(text)[:, self.config.min_tokens :].float()
+
+
 class ReleasedTextToMotion(TextToMotion):
     """The generator and its condition; how long a motion is, the release asks CLIP, not LaMP."""
 
     condition: ReleasedCondition
     generator: ReleasedGenerator
 
-    def __init__(self, qformer: QFormerConfig, generator: GeneratorConfig):
+    def __init__(
+        self,
+        qformer: QFormerConfig,
+        generator: GeneratorConfig,
+        length: LengthConfig | None = None,
+        length_encoder: SentenceEncoder | None = None,
+    ):
+        """Without a ``length`` and the encoder that it names, no lengths are predicted."""
         nn.Module.__init__(self)
-        self.condition = ReleasedCondition(qformer)
+        self.condition = ReleasedCondition(qformer, length_encoder)
         self.generator = ReleasedGenerator(generator)
-        self.length = None
+        self.length = None if length is None else ReleasedLengthEstimator(length)
 
 
 class ReleasedCaptioner(Captioner):

@@ -45,6 +45,8 @@ FOLLOWS = {
     "generator.condition_encoder": "generator.condition",
     "generator.condition_digest": "generator.condition",
     "length.text_width": "lamp.qformer.width",
+    "length.encoder": "lamp import",
+    "length.encoder_digest": "lamp import",
     "captioner.query_width": "lamp.qformer.width",
     "captioner.embedded.vocabulary": "data.word_pieces",
     "captioner.adapter.qformer": "lamp.qformer",

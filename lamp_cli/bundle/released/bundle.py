@@ -23,6 +23,7 @@ from ..word_pieces import find_word_pieces
 from .captioner import read_released_captioner
 from .generator import read_released_generator
 from .lamp import read_released_lamp
+from .length import read_length_estimator
 from .state_dict import name_some
 from .tokenizer import read_released_tokenizer
 
@@ -44,6 +45,8 @@ class ReleasedFiles:
     captioner: checkpoint of LaMP's captioner; None leaves it out.
     llm: folder or hub name of the language model that the captioner adapts.
     vocabulary: file, folder or hub name of BERT's word pieces, see ``find_word_pieces``.
+    length_estimator: checkpoint of the length estimator; None leaves it out.
+    clip: folder or hub name of the CLIP that it reads sentences with.
     """
 
     mean: Path
@@ -54,11 +57,13 @@ class ReleasedFiles:
     captioner: Path | None = None
     llm: str = ""
     vocabulary: str | None = None
+    length_estimator: Path | None = None
+    clip: str = ""
 
     def digests(self) -> dict[str, str]:
         """The SHA-256 of each file, by what it is and its name: trainers name many files alike."""
-        parts = ("tokenizer", "lamp", "generator", "captioner", "mean", "std")
-        found = {part: getattr(self, part) for part in parts}
+        parts = ("tokenizer", "lamp", "generator", "length_estimator", "captioner", "mean", "std")
+        found = {part.replace("_", " "): getattr(self, part) for part in parts}
         return {f"{part} {path.name}": file_digest(path) for part, path in found.items() if path is not None}
 
 
@@ -93,6 +98,11 @@ def import_bundle(files: ReleasedFiles, name: str) -> Bundle:
         codes, qformer = tokenizer.network.config.codes, lamp.lamp.config.qformer
         generator, rest = read_released_generator(files.generator, codes, qformer, tokenizer.skeleton)
         unused[files.generator] = rest
+        if files.length_estimator is not None:
+            most = generator.generator.config.max_tokens
+            generator.length, generator.condition.length_encoder = read_length_estimator(
+                files.length_estimator, files.clip, most
+            )
     if files.captioner is not None:
         captioner, rest = read_released_captioner(
             files.captioner, files.llm, lamp.lamp, lamp.tokenizer, vocabulary
@@ -102,7 +112,7 @@ def import_bundle(files: ReleasedFiles, name: str) -> Bundle:
         tokenizer=lamp.tokenizer.config,
         lamp=lamp.lamp.config,
         generator=None if generator is None else generator.generator.config,
-        length=None,
+        length=None if generator is None or generator.length is None else generator.length.config,
         captioner=None if captioner is None else captioner.config,
         compat=RELEASED,
     )
