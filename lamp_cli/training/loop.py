@@ -71,7 +71,8 @@ class TrainingConfig:
     select: figure on the validation split by which the best weights are kept, see ``training.selection``.
     compile: ``default`` compiles the blocks of the networks (``torch.compile``), for long runs on an
         accelerator: it joins what would otherwise be many small kernels. A resumed run is then the same but
-        for rounding. ``none``: the processor's matrix products, most of a step there, are none the faster.
+        for rounding. ``none``, also because it does not pay on a CPU: a step of mini's generator takes as
+        long, after half a minute of compiling.
 
     Raises ``ValueError`` for an ``accumulate``, ``average_decay``, ``precision`` or ``compile`` out of range.
     """
