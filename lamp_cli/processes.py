@@ -61,3 +61,23 @@ def compute_in_one_thread() -> None:
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
+
+
+def expect_little_memory() -> None:
+    """Where this process may take so much memory only (``ulimit -v``), let a lack of it be an error.
+
+    Without any left, kernels of oneDNN end the process by a segmentation fault, and OpenBLAS waits for its
+    buffer forever: networks are computed without the former, which needs less memory too, and the latter is
+    asked while there is some.
+    """
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return
+    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        return
+    import numpy
+    import torch
+
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
+    numpy.linalg.inv(numpy.eye(2))

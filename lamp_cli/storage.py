@@ -27,6 +27,8 @@ from typing import IO, Any
 import numpy as np
 
 SAVING = ".saving-"
+# Of Windows, which takes no file of these names whatever its suffix.
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")
 # What reading a damaged file raises.
 DAMAGE = (
     ValueError,
@@ -57,7 +59,11 @@ def replacing(path: Path) -> Iterator[Path]:
     when the block fails, so that a full disk or Ctrl-C leaves neither a half file nor litter.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
+    except OSError as error:
+        # People know the file, not the temporary one.
+        raise OSError(error.errno, error.strerror, str(path)) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -282,12 +288,14 @@ def file_digest(path: Path) -> str:
 def safe_stem(text: str, limit: int = 60) -> str:
     """A file name (without suffix) for any text: letters, digits and underscores, never empty.
 
-    Nothing of a path survives, so a name from a prompt or a file cannot leave the output folder.
+    Nothing of a path survives, so a name from a prompt or a file cannot leave the output folder, and none is
+    what Windows calls its devices.
     """
     stem = re.sub(r"[^\w]+", "_", text.strip().lower(), flags=re.UNICODE).strip("_")
     while len(stem.encode()) > 3 * limit or len(stem) > limit:
         stem = stem[:-1]
-    return stem.strip("_") or "motion"
+    stem = stem.strip("_") or "motion"
+    return f"{stem}_" if RESERVED.fullmatch(stem) else stem
 
 
 def _umask() -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -27,3 +29,18 @@ def test_workers_compute_in_one_thread_each_and_answer_in_order() -> None:
 def test_one_worker_is_this_process() -> None:
     found = list(in_parallel(_threads_of_a_product, range(3), workers=1, jobs_at_once=2))
     assert {process for _, process, _ in found} == {os.getpid()}
+
+
+def test_networks_of_a_process_with_little_memory_fail_in_a_way_that_can_be_said() -> None:
+    code = """
+import resource
+from lamp_cli.processes import expect_little_memory
+import torch
+expect_little_memory()
+print(torch.backends.mkldnn.enabled)
+resource.setrlimit(resource.RLIMIT_AS, (1 << 44, resource.RLIM_INFINITY))
+expect_little_memory()
+print(torch.backends.mkldnn.enabled)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["True", "False"], done.stderr

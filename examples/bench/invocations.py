@@ -1,20 +1,23 @@
 """Random calls of every command: ``python -m examples.bench.invocations [--count 5000] [--seed 0]``.
 
-Calls ``lamp`` within this process with options, files and lines of stdin that were changed by chance: options
-left out, added and given odd values, damaged motion files, bundles, data sets and folders of training.
-Whatever is asked, a call ends within twenty seconds of the processor with exit code 0, 1 or 2, says what was
-wrong without a traceback or a warning of Python's, writes nowhere but where it was told to, leaves nothing
-temporary, asks no other machine for anything. Prints the calls that did anything else, and a line of counts;
-exit code 1 when there were any. Call N of a seed is the same whatever the count is, and ``--only N`` makes it
-alone. Names of commands limit the calls to these.
+Calls ``lamp`` with options, files and lines of stdin that were changed by chance: options left out, added
+and given odd values, damaged motion files, bundles, indexes, data sets and folders of training. Each call has
+a process of its own, forked from this one, which has imported what takes seconds; every tenth (``--whole``)
+begins anew as the shell's do. Whatever is asked, a call ends within twenty seconds of the processor with exit
+code 0, 1 or 2, says what was wrong without a traceback or a warning of Python's, writes nowhere but where it
+was told to, leaves nothing temporary, asks no other machine for anything. ``lamp serve`` is told to end when
+it serves. Prints the calls that did anything else, and a line of counts; exit code 1 when there were any.
+Call N of a seed is the same whatever the count is, and ``--only N`` makes it alone. Names of commands limit
+the calls to these.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
+import importlib
 import json
 import os
+import pkgutil
 import random
 import re
 import shutil
@@ -22,26 +25,30 @@ import signal
 import socket
 import sys
 import tempfile
-import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import typer
 
-from lamp_cli.cli.app import app
-from lamp_cli.cli.app import main as lamp
+import lamp_cli
+from lamp_cli.cli.app import COMMANDS, app
 
+from .calls import OUT_OF_TIME, RAISED, Caller, Ended
 from .mutations import mutated, samples
+from .offline.sitecustomize import NETWORK
 
-NETWORK = ((socket.socket, "connect"), (socket.socket, "connect_ex"), (socket, "getaddrinfo"))
 CONFIG = Path(__file__).parent.parent / "ablations_tiny.toml"
+BAD_ENDS = {OUT_OF_TIME: "does not end", NETWORK: "asks for the network", RAISED: "raises"}
+# What stderr never holds; the first one but where it was asked for.
+BAD_SIGNS = ("Traceback", "internal error", "Warning:")
+# Words by which people, not programs, are answered on stdout.
+HELP = {"help", "--help", "-h", "--version", "-V", "--show-completion"}
+IMPORTS = ("torch._dynamo", "matplotlib.pyplot", "transformers")
 STAGES = ("tokenizer", "lamp", "generator", "language", "captioner")
-MOST_SECONDS = 20.0
 TEXTS = ("", " ", "nan", "-1", "0", "1e400", "99999999999999999999", "a\nb", "-", "--", "é ü ß", "人が歩く")
 TEXTS += ("../../x", "/dev/null", "/", ".", "x" * 300, "\udcff", "\x1b[31m", "[red]a[/]", "{", "%s", "a,b")
 NUMBERS = ("-1", "0", "1", "2", "3", "7", "1.5", "nan", "inf", "1e9", "", "two")
@@ -53,8 +60,10 @@ LONG = ("--samples", "--synthetic", "--recombine", "--candidates", "--workers", 
 LONG += ("--frames", "--seconds", "--beams", "--size", "--width", "--height", "--supersample", "--max-frames")
 # Temporary files and folders of ours, of safetensors and of NumPy.
 TEMPORARY = re.compile(r"\.lamp-(?!index$)|\.saving-|\.tmp|\..*-[a-z0-9_]{8}(\.\w+)?$")
+# Folders that calls write to: each call has a copy of its own.
+CHANGED = ("RUN", "STOPPED", "INDEX")
 # Words of a call that need a bundle or a data set.
-TRAINED = "BUNDLE|RUN|DATA|WEIGHTS"
+TRAINED = "BUNDLE|RUN|DATA|WEIGHTS|STOPPED|INDEX"
 BASES: dict[str, tuple[str, ...]] = {
     "generate": (
         "generate SENTENCE --model BUNDLE --format npy --seconds 2 --output OUT",
@@ -67,6 +76,7 @@ BASES: dict[str, tuple[str, ...]] = {
         "retrieve MOTION --library CLIPS --model BUNDLE -k 3",
         "retrieve MOTION --texts PROMPTS --model BUNDLE",
         "retrieve --library CLIPS --model BUNDLE --index OUT/index < LINES",
+        "retrieve SENTENCE --library CLIPS --model BUNDLE --index INDEX",
     ),
     "caption": (
         "caption MOTION --model BUNDLE",
@@ -102,17 +112,25 @@ BASES: dict[str, tuple[str, ...]] = {
     "pretrain": (
         "pretrain --data DATA --output OUT/model --config CONFIG TRAINING --stage tokenizer",
         "pretrain --data DATA --output RUN --config CONFIG TRAINING",
+        "pretrain --data DATA --output STOPPED --config CONFIG TRAINING",
         "pretrain --data DATA --output OUT/model --start-from BUNDLE --config CONFIG TRAINING --stage lamp",
     ),
     "edit": (
         "edit MOTION SENTENCE --between 0.5 1.5 --model BUNDLE --format npy --output OUT",
         "edit MOTION SENTENCE --after 1 --model BUNDLE --output OUT",
     ),
-    "info": ("info BUNDLE", "info RUN", "info lamp-mini --json"),
+    "info": ("info BUNDLE", "info RUN", "info STOPPED", "info lamp-mini --json"),
     "import": (
         "import --tokenizer WEIGHTS --mean MEAN --std STD --output OUT/model",
         "import --lamp WEIGHTS --tokenizer WEIGHTS --vocabulary VOCABULARY --mean MEAN --std STD",
     ),
+    "serve": (
+        "serve --port 0 --model BUNDLE",
+        "serve --port 0 --model BUNDLE --library CLIPS",
+        "serve --port TAKEN --model BUNDLE",
+        "serve --host 127.0.0.2 --port 0 --model BUNDLE",
+    ),
+    "help": ("help SENTENCE", "help info", "info --help", "--version", "infp BUNDLE", "--debug info BUNDLE"),
 }
 
 
@@ -122,14 +140,6 @@ class Call:
 
     words: list[str]
     stdin: bytes
-
-
-class _OutOfTimeError(BaseException):
-    """A call that does not end."""
-
-
-class _NetworkError(BaseException):
-    """A call that connects to another machine."""
 
 
 class Playground:
@@ -153,9 +163,13 @@ class Playground:
         }
         for name, text in texts.items():
             (self.sound / name).write_text(text)
+        (self.call / "here").mkdir()
+        self.caller = Caller(root, self.call / "here")
+        self._taken = socket.create_server(("127.0.0.1", 0))
         if trained:
             self._train()
         pairs = {"BUNDLE": "bundle", "RUN": "bundle", "DATA": "data", "CLIPS": "clips"}
+        pairs |= {"STOPPED": "stopped", "INDEX": "index"}
         self._folders = {key: self.sound / name for key, name in pairs.items()}
         names = {"PROMPTS": "prompts.txt", "CAPTIONS": "captions.jsonl", "PAIRS": "pairs.jsonl"}
         names |= {"BASELINE": "baseline.jsonl", "WEIGHTS": "bundle/tokenizer.safetensors"}
@@ -163,32 +177,27 @@ class Playground:
         self._files = {key: self.sound / name for key, name in names.items()} | {"CONFIG": CONFIG}
         self.before = self.state()
 
-    def _train(self) -> None:
-        data, bundle = self.sound / "data", self.sound / "bundle"
-        self.lamp(["prepare", "--synthetic", "40", "--output", str(data)])
-        words = ["--data", str(data), "--output", str(bundle), "--config", str(CONFIG), *_training()]
-        code, _, said = self.lamp(["pretrain", *words])
-        if code:
-            raise RuntimeError(f"no bundle to call with: {said}")
+    def close(self) -> None:
+        """Free the port that is taken."""
+        self._taken.close()
 
-    def lamp(self, words: Sequence[str], stdin: bytes = b"") -> tuple[int, str, str]:
-        """Exit code, stdout and stderr of a call within this process."""
-        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
-        given = io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin)), "utf-8")
-        before, code = sys.stdin, 0
-        sys.stdin = given
-        try:
-            with redirect_stdout(out), redirect_stderr(err), _in_time(), _alone():
-                lamp(words)
-        except SystemExit as end:
-            code = int(end.code or 0)
-        finally:
-            sys.stdin = before
-        texts = []
-        for stream in (out, err):
-            stream.flush()
-            texts.append(stream.buffer.getvalue().decode("utf-8", "replace"))  # type: ignore[attr-defined]
-        return code, texts[0], texts[1]
+    def _train(self) -> None:
+        """A data set, a bundle, a training that was stopped in its third stage, and an index."""
+        data, bundle = self.sound / "data", self.sound / "bundle"
+        self._done("prepare", "--synthetic", "40", "--output", data)
+        training = ("pretrain", "--data", data, "--config", CONFIG, *_training(), "--output")
+        self._done(*training, bundle)
+        stopped = self.caller.forked(
+            [*map(str, training), str(self.sound / "stopped")], begin=_stop_in_generator
+        )
+        if stopped.code != 130:
+            raise RuntimeError(f"no stopped training to call with: {stopped}")
+        library = ("--library", self.sound / "clips", "--index", self.sound / "index")
+        self._done("retrieve", "a person walks", *library, "--model", bundle)
+
+    def _done(self, *words: str | Path) -> None:
+        if (ended := self.caller.forked(list(map(str, words)))).code:
+            raise RuntimeError(f"nothing to call with: {ended.err}")
 
     def state(self) -> dict[str, tuple[int, int]]:
         """Size and time of everything that no call may change."""
@@ -198,7 +207,7 @@ class Playground:
     def begin(self) -> None:
         """Empty the folder of the call."""
         shutil.rmtree(self.call)
-        self.call.mkdir()
+        (self.call / "here").mkdir(parents=True)
         shutil.rmtree(self.sound / "clips" / ".lamp-index", ignore_errors=True)
 
     def place(self, name: str, rng: random.Random) -> list[str]:
@@ -209,6 +218,8 @@ class Playground:
             return [rng.choice(SENTENCES)]
         if name == "TRAINING":
             return _training()
+        if name == "TAKEN":
+            return [str(self._taken.getsockname()[1])]
         if name == "MOTION":
             return [str(self._damaged(rng.choice(self._motions), rng))]
         if name in self._files:
@@ -246,7 +257,7 @@ class Playground:
 
     def _folder(self, name: str, rng: random.Random) -> Path:
         folder = self._folders[name]
-        if (name != "RUN" and rng.random() < 0.6) or not folder.exists():
+        if (name not in CHANGED and rng.random() < 0.6) or not folder.exists():
             return folder
         copy = self.call / f"folder_{rng.randrange(10**6)}"
         shutil.copytree(folder, copy, copy_function=os.link)
@@ -257,9 +268,10 @@ class Playground:
             if rng.random() < 0.8:
                 cut = rng.random() < 0.3
                 path.write_bytes(content[: len(content) // 2] if cut else mutated(content, rng))
-        # What is not replaced is a link to a sound file, which a call must not write to.
+        # What is not replaced is a link to a sound file, which a call must not write to. Weights are never
+        # written in place, and would take long to copy.
         for path in copy.rglob("*"):
-            if path.is_file() and path.stat().st_nlink > 1:
+            if path.is_file() and path.stat().st_nlink > 1 and path.suffix != ".safetensors":
                 content = path.read_bytes()
                 path.unlink()
                 path.write_bytes(content)
@@ -273,8 +285,23 @@ def _training() -> list[str]:
     return words
 
 
+def _stop_in_generator() -> None:
+    """Let the training in this process be told to stop by its display, in its third stage."""
+    display: Any = importlib.import_module("lamp_cli.cli.pretrain")._Display
+    show = display.__call__
+
+    def show_and_stop(self: Any, stage: str, *figures: Any) -> None:
+        show(self, stage, *figures)
+        if stage == "generator":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    display.__call__ = show_and_stop
+
+
 def options_of(command: str) -> list[tuple[str, bool]]:
     """The options of a command, and whether each takes a value."""
+    if command not in COMMANDS:
+        return [("--help", False), ("--version", False), ("--debug", False)]
     group: Any = typer.main.get_command(app)
     found = group.get_command(typer.Context(group), command)
     every = [each for each in found.params if each.param_type_name == "option"]
@@ -289,6 +316,9 @@ def call_of(rng: random.Random, command: str, playground: Playground) -> Call:
         plain = word.upper() == word and word.strip("-/") and not word.startswith("-") and word[0].isalpha()
         words += playground.place(word, rng) if plain or word.startswith("OUT") else [word]
     lines = playground.lines(rng) if stdin or rng.random() < 0.1 else b""
+    if command == "generate":
+        # Every line of a motion file is a sentence.
+        lines = lines[:600]
     for _ in range(rng.choice([0, 0, 1, 1, 2, 3])):
         words = rng.choice(CHANGES)(words, rng, command, playground)
     return Call(words, lines)
@@ -332,67 +362,22 @@ Change = Callable[[list[str], random.Random, str, Playground], list[str]]
 CHANGES: tuple[Change, ...] = (_left_out, _twice, _other_value, _other_value, _more, _more, _more)
 
 
-@contextmanager
-def _in_time() -> Iterator[None]:
-    """End the block with ``_OutOfTimeError`` after so many seconds of the processor, or ten times as many."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise _OutOfTimeError
-
-    timers = ((signal.SIGPROF, signal.ITIMER_PROF, 1), (signal.SIGALRM, signal.ITIMER_REAL, 30))
-    before = [signal.signal(number, stop) for number, _, _ in timers]
-    for _, timer, times in timers:
-        signal.setitimer(timer, times * MOST_SECONDS)
-    try:
-        yield
-    finally:
-        for (number, timer, _), handler in zip(timers, before, strict=True):
-            signal.setitimer(timer, 0)
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Within the block ``_NetworkError`` ends what connects to another machine or asks for its address."""
-
-    def refuse(*given: object, **named: object) -> None:
-        raise _NetworkError(str(given[-1]))
-
-    before = [(owner, name, getattr(owner, name)) for owner, name in NETWORK]
-    for owner, name, _ in before:
-        setattr(owner, name, refuse)
-    try:
-        yield
-    finally:
-        for owner, name, function in before:
-            setattr(owner, name, function)
-
-
-def wrong_of(call: Call, playground: Playground) -> tuple[str, int | None]:
+def wrong_of(call: Call, playground: Playground, whole: bool = False) -> tuple[str, int]:
     """What a call did that no call may, empty for nothing; and its exit code."""
-    here = Path.cwd()
-    (playground.call / "here").mkdir()
-    os.chdir(playground.call / "here")
-    try:
-        code, out, err = playground.lamp(call.words, call.stdin)
-    except _NetworkError:
-        # A name that is no folder may be one of the hub's, where BERTScore's encoders are looked for.
-        problem = f"connects: {traceback.format_exc(limit=-3)}"
-        return "" if "--bertscore-encoder" in call.words else problem, None
-    except _OutOfTimeError:
-        return "does not end: " + traceback.format_exc(limit=-3), None
-    except BaseException as error:
-        return f"raises {type(error).__name__}: {traceback.format_exc(limit=-4)}", None
-    finally:
-        os.chdir(here)
-    problem = _wrong(code, out, err, not {"--help", "-h"}.isdisjoint(call.words or ["-h"]))
-    return problem or _wrong_files(playground), code
+    ended = (playground.caller.whole if whole else playground.caller.forked)(call.words, call.stdin)
+    # A name that is no folder may be one of the hub's, where BERTScore's encoders are looked for.
+    if ended.code == NETWORK and "--bertscore-encoder" in call.words:
+        return "", NETWORK
+    signs = BAD_SIGNS[1:] if "--debug" in call.words else BAD_SIGNS
+    problem = _wrong(ended, signs, not HELP.isdisjoint(call.words or ["-h"]))
+    return problem or _wrong_files(playground), ended.code
 
 
-def _wrong(code: int, out: str, err: str, is_help: bool) -> str:
+def _wrong(ended: Ended, signs: Sequence[str], is_help: bool) -> str:
+    code, out, err = ended.code, ended.out, ended.err
     if code not in (0, 1, 2):
-        return f"exit code {code}: {err[-300:]}"
-    for sign in ("Traceback", "internal error", "Warning:"):
+        return f"{BAD_ENDS.get(code, f'exit code {code}')}: {err[-1500:]}"
+    for sign in signs:
         if sign in err:
             return f"{sign}: {err[-500:]}"
     if code and not err.strip():
@@ -422,14 +407,35 @@ def _wrong_files(playground: Playground) -> str:
     return ""
 
 
+def _import_what_takes_seconds(commands: Sequence[str]) -> None:
+    """Import, once for all calls, what they would import each; as far as it is installed."""
+    slow = [COMMANDS[command][0] for command in commands if command in COMMANDS]
+    if set(commands) == set(BASES):
+        rooms = pkgutil.walk_packages(lamp_cli.__path__, "lamp_cli.")
+        slow += [*IMPORTS, *(each.name for each in rooms if not each.name.endswith("__main__"))]
+    for name in slow:
+        with suppress(ModuleNotFoundError):
+            importlib.import_module(name)
+
+
 def attack(
-    folder: Path, count: int, seed: int, commands: Sequence[str] = tuple(BASES), first: int = 0
+    folder: Path,
+    count: int,
+    seed: int,
+    commands: Sequence[str] = tuple(BASES),
+    first: int = 0,
+    whole: int = 0,
 ) -> tuple[Counter[str], list[str]]:
-    """How ``count`` calls ended, by command and exit code, and what was wrong of which."""
+    """How ``count`` calls ended, by command and exit code, and what was wrong of which.
+
+    Each ``whole`` th has a process that begins anew; 0: none.
+    """
     outcomes: Counter[str] = Counter()
     wrong: list[str] = []
-    tempfile.tempdir = str(folder / "tmp")
+    # Read at the import of what asks the hub: a name that is no folder may be one of the hub's.
     os.environ["HF_HUB_OFFLINE"] = "1"
+    _import_what_takes_seconds(commands)
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder / "tmp")
     trained = any(re.search(TRAINED, base) for command in commands for base in BASES[command])
     playground = Playground(folder, trained)
     for number in range(first, first + count):
@@ -437,11 +443,14 @@ def attack(
         playground.begin()
         command = rng.choice(list(commands))
         call = call_of(rng, command, playground)
-        problem, code = wrong_of(call, playground)
+        problem, code = wrong_of(call, playground, bool(whole) and number % whole == 0)
         outcomes[f"{command} {code}"] += 1
         if problem:
             wrong.append(f"{number}: {call.words} {call.stdin[:300]!r}: {problem}")
             print(json.dumps({"call": number, "words": call.words, "wrong": problem}), flush=True)
+        if number % 100 == 99:
+            print(f"{number + 1 - first} of {count} calls", file=sys.stderr, flush=True)
+    playground.close()
     return outcomes, wrong
 
 
@@ -451,12 +460,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="the number of one call")
+    parser.add_argument("--whole", type=int, default=10, help="each that manieth call begins anew; 0: none")
     parser.add_argument("commands", nargs="*")
     options = parser.parse_args()
     first, count = (0, options.count) if options.only is None else (options.only, 1)
     commands = tuple(options.commands) or tuple(BASES)
     with tempfile.TemporaryDirectory() as name:
-        outcomes, wrong = attack(Path(name), count, options.seed, commands, first)
+        outcomes, wrong = attack(Path(name), count, options.seed, commands, first, options.whole)
     print(json.dumps({"calls": count, "wrong": len(wrong), "outcomes": dict(sorted(outcomes.items()))}))
     sys.exit(bool(wrong))
 

@@ -198,6 +198,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=20, help="of every stage")
+    parser.add_argument("--stage", action="append", choices=CORE, help="only this one; repeatable")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         data = Path(name) / "data"
@@ -207,7 +208,8 @@ def main() -> None:
         )
         process.start()
         process.join()
-        made, wrong = kill_often(data, Path(name), options.kills, options.seed, options.steps)
+        stages = options.stage or CORE
+        made, wrong = kill_often(data, Path(name), options.kills, options.seed, options.steps, stages=stages)
     report = {
         "kills": len(made),
         "by stage": Counter(kill.stage or "none" for kill in made),

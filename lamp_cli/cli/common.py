@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -33,6 +34,15 @@ DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mp
 MOST_NAMED = 5
 # What the system says of where results go: nothing that follows could be written either.
 NO_PLACE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+# What it says while a command that goes on by itself writes: called again with more room, it goes on.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOMEM)
+# How torch, its kernels, NumPy and the dynamic linker say that there is no more memory.
+NO_MEMORY = re.compile(
+    r"allocate memory|out of memory|Unable to allocate|could not (create|execute) a primitive$|"
+    r"failed to map segment",
+    re.IGNORECASE,
+)
+GOES_ON = "the same command goes on from what is saved"
 
 
 class UsageError(ValueError):
@@ -100,13 +110,17 @@ def reported_errors(debug: bool) -> Iterator[None]:
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """Ctrl-C and SIGTERM within the block lose nothing, and say so."""
+    """Ctrl-C, SIGTERM and a system without more room within the block lose nothing, and say so."""
     try:
         yield
     except KeyboardInterrupt as interruption:
         if "the same command goes on" in str(interruption):
             raise
-        raise KeyboardInterrupt("stopped; the same command goes on from what is saved") from None
+        raise KeyboardInterrupt(f"stopped; {GOES_ON}") from None
+    except (OSError, RuntimeError, MemoryError) as error:
+        if not (_lacks_memory(error) or getattr(error, "errno", None) in NO_ROOM):
+            raise
+        raise RuntimeError(f"{error_sentence(error)}; {GOES_ON}") from error
 
 
 @contextmanager
@@ -147,7 +161,17 @@ def error_sentence(error: BaseException) -> str:
     message = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         message = f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror
+    elif _lacks_memory(error):
+        asked = re.search(r"allocate (\d[\d.]* \w+)", message)
+        message = "not enough memory" + (f", {asked[1]} more were asked for" if asked else "")
     return " ".join(message.split())
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Whether an error is that the system gave no more memory; libraries have words of their own for it."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or NO_MEMORY.search(str(error)) is not None
 
 
 def _leave(code: int) -> None:
@@ -210,7 +234,9 @@ def motion_notes() -> Iterator[Callable[[Motion], None]]:
 def device_option(name: str) -> Any:
     """The ``torch.device`` of an option; raises ``UsageError`` when it is not on this machine."""
     from ..bundle.device import torch_device
+    from ..processes import expect_little_memory
 
+    expect_little_memory()
     try:
         return torch_device(name)
     except ValueError as error:

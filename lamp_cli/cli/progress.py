@@ -40,10 +40,21 @@ def progress(total: int, title: str) -> Iterator[Advance]:
         if now - shown < SECONDS_BETWEEN_LINES:
             return
         shown = now
-        left = f", {duration((now - began) / done * (total - done))} left" if done else ""
-        note(f"{title}: {int(round(done, EXACT))}/{total}{left} {detail}".rstrip())
+        note(f"{title}: {_so_far(done, total, now - began)} {detail}".rstrip())
 
     yield advance_plainly
+
+
+def _so_far(done: float, total: int, seconds: float) -> str:
+    """How much is done after so many seconds; how much is left where that is known.
+
+    There may be more than the total said: a file holds several motions.
+    """
+    whole = int(round(done, EXACT))
+    if done > total:
+        return str(whole)
+    left = f", {duration(seconds / done * (total - done))} left" if done else ""
+    return f"{whole}/{total}{left}"
 
 
 def duration(seconds: float) -> str:
@@ -111,9 +122,8 @@ def _bar(total: int, title: str) -> Iterator[Advance]:
         def advance(count: float, detail: str) -> None:
             nonlocal done
             done += count
-            bar.update(
-                task, completed=round(done, EXACT), rate=_rate(done, time.monotonic() - began), detail=detail
-            )
+            completed, rate = round(done, EXACT), _rate(done, time.monotonic() - began)
+            bar.update(task, completed=completed, total=max(total, completed), rate=rate, detail=detail)
 
         yield advance
 

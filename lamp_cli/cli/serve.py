@@ -56,10 +56,13 @@ def serve_command(
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{found}"
         record = {"url": url, "model": bundle.config.name, "device": str(bundle.device), "token": token}
-        emit(record, f"{bundle.config.name} at {url}" + (f"/#token={token}" if token else ""), as_json)
-        if sys.stdout.isatty():
-            note("Ctrl-C stops it")
+
+        def ready() -> None:
+            emit(record, f"{bundle.config.name} at {url}" + (f"/#token={token}" if token else ""), as_json)
+            if sys.stdout.isatty():
+                note("Ctrl-C stops it")
+
         try:
-            run_server(app, listening)
+            run_server(app, listening, ready)
         finally:
             worker.close()

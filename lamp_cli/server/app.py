@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,8 +72,8 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return found
 
 
-def run_server(app: App, listening: socket.socket) -> None:
-    """Answer until interrupted."""
+def run_server(app: App, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+    """Answer until interrupted; ``ready`` is called when it does, and ends as it should from then on."""
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -80,7 +81,20 @@ def run_server(app: App, listening: socket.socket) -> None:
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=3,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, ready).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it has taken over signals and answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]):
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
 
 def _add_health(app: FastAPI, worker: Worker) -> None:

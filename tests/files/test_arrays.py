@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -264,10 +265,13 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
     assert target.read_text() == "old" and os.listdir(tmp_path) == ["x.txt"]
 
 
-@pytest.mark.parametrize("text", ["../../etc/passwd", "/", "a\x00b", "", "a" * 500, "ä person: jumps!"])
+@pytest.mark.parametrize(
+    "text", ["../../etc/passwd", "/", "a\x00b", "", "a" * 500, "ä person: jumps!", "CON", "C:\\x"]
+)
 def test_file_names_from_text_stay_in_their_folder(tmp_path, text):
     stem = safe_stem(text)
     assert stem and len(stem) <= 60 and (tmp_path / stem).parent == tmp_path
+    assert not re.search(r"[\\/:]", stem) and stem != "con"
     (tmp_path / f"{stem}.npy").touch()
 
 

@@ -104,8 +104,9 @@ def test_a_full_disk_is_said_in_a_sentence_and_what_was_saved_stays(
     with monkeypatch.context() as patch:
         patch.setattr("lamp_cli.training.checkpoint.save_file", full)
         done = tokenizer(data, output, 6)
-    said = f"lamp: {last.with_name('best.safetensors')}: no space left on device"
-    also = f"lamp: {last}: no space left on device"
+    lost = "no space left on device; the same command goes on from what is saved"
+    said = f"lamp: {last.with_name('best.safetensors')}: {lost}"
+    also = f"lamp: {last}: {lost}"
     assert done.returncode == 1 and done.stderr.splitlines()[-1] in (said, also)
     assert not list(output.rglob(".*-*")) and load_file(last)
     assert tokenizer(data, output, 6).returncode == 0
