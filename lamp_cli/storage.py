@@ -49,6 +49,9 @@ DAMAGE = (
 # Of one array, in bytes: five hours of 22 joints at 120 frames a second. What claims more is no motion, and
 # may be made to fill the memory.
 LARGEST_ARRAY = 2 << 30
+# An array of more bytes that packs denser is made to fill the memory: zeros pack a thousandfold, what was
+# measured of people hardly at all.
+LARGE_ARRAY, DENSEST = 64 << 20, 200
 
 
 @contextmanager
@@ -238,6 +241,9 @@ class ArrayArchive:
             member = packed.getinfo(name if name in packed.NameToInfo else f"{name}.npy")
             with packed.open(member) as stream:
                 declared_shape(stream, member.file_size)
+            if member.file_size > max(LARGE_ARRAY, DENSEST * member.compress_size):
+                packed_into = f"{member.file_size >> 20} MiB packed into {member.compress_size / 2**20:.2g}"
+                raise ValueError(f"{packed_into}, as no motion is")
             array: np.ndarray = self._archive[name]
         return array
 

@@ -171,7 +171,10 @@ def _lacks_memory(error: BaseException) -> bool:
     """Whether an error is that the system gave no more memory; libraries have words of their own for it."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or NO_MEMORY.search(str(error)) is not None
+    # A ``ValueError`` names the input that asks for too much.
+    if isinstance(error, MemoryError):
+        return True
+    return not isinstance(error, ValueError) and NO_MEMORY.search(str(error)) is not None
 
 
 def _leave(code: int) -> None:

@@ -151,15 +151,20 @@ def _is_one_motion(path: Path) -> bool:
 
 
 def _smpl_archive(path: Path) -> dict[str, np.ndarray] | None:
-    """The arrays of a zip archive of SMPL poses; None for any other archive."""
+    """The arrays of a zip archive of SMPL poses; None for any other archive.
+
+    Raises :class:`MotionFileError` for poses that cannot be read.
+    """
+    poses = False
     try:
         with array_archive(path) as archive:
-            if not holds_poses(archive.files):
-                return None
+            poses = holds_poses(archive.files)
             wanted = {"poses", "root_orient", "pose_body", "trans", "betas", "gender"}
             wanted |= {*ESTIMATED, "transl", *RATES}
-            return {name: archive[name] for name in archive.files if name in wanted}
-    except DAMAGE:
+            return {name: archive[name] for name in archive.files if name in wanted} if poses else None
+    except DAMAGE as error:
+        if poses:
+            raise MotionFileError(f"{path}: SMPL poses that cannot be read ({error})") from None
         # What is no archive is said by the reader of arrays.
         return None
 

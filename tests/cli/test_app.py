@@ -218,6 +218,11 @@ def test_debug_shows_the_traceback_and_keeps_the_code(work):
         ("RuntimeError('could not create a primitive')", 1, "lamp: not enough memory\n"),
         ("MemoryError()", 1, "lamp: not enough memory\n"),
         (
+            "ValueError('x.npz: Unable to allocate 8 GiB')",
+            2,
+            "lamp: x.npz: Unable to allocate 8 GiB\n",
+        ),
+        (
             "RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has none')",
             1,
             "lamp: not enough memory, 2.00 GiB more were asked for\n",

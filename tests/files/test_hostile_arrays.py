@@ -122,6 +122,24 @@ def test_a_claim_is_refused_before_memory_is_taken(shape: tuple[int, ...], said:
         load_array(plain)
 
 
+def test_an_honest_bomb_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    bomb, piece = tmp_path / "bomb.npz", bytes(22 * 3 * 4 * 10_000)
+    with (
+        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("joints.npy", "w") as stream,
+    ):
+        stream.write(npy((300_000, 22, 3)))
+        for _ in range(30):
+            stream.write(piece)
+    with little_memory():
+        assert f"{bomb}: " in (said := refused("check", "he walks", bomb)) and "as no motion is" in said
+
+
+def test_poses_that_claim_too_much_are_named_as_poses(tmp_path: Path) -> None:
+    claims = zipped(tmp_path / "claims.npz", poses__npy=npy((10**10, 156)), trans__npy=npy((10**10, 3)))
+    assert "SMPL poses that cannot be read (an array of" in refused("check", "he walks", claims)
+
+
 def test_a_zip_bomb_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.npz"
     frames = LARGEST_ARRAY // (22 * 3 * 4) + 1
