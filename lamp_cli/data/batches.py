@@ -150,6 +150,10 @@ class PairSampler:
         """The clips of a step."""
         return [self._clips[number].id for number in self._clip_numbers(seed, step, size)]
 
+    def clip(self, number: int) -> Clip:
+        """The clip of a number in a batch."""
+        return self._clips[number]
+
     def _clip_numbers(self, seed: int, step: int, size: int) -> np.ndarray:
         """The clips (B,) of a step, by the epoch's order."""
         size = min(size, len(self._clips))

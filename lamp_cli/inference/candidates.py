@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..bundle.bundle import Bundle
 from ..checking.sentence import undone
-from ..model.lamp import motion_text_similarity
+from ..model.lamp import Lamp, motion_text_similarity
 from ..model.qformer import Text
 from ..motion.skeleton import HUMANML3D, Skeleton
 from .embed import encode_text
@@ -50,14 +50,15 @@ def fits(bundle: Bundle, sentences: EmbeddedText, features: Tensor, tokens: Tens
     mask = torch.arange(features.shape[1] // bundle.tokenizer.config.frames_per_token, device=tokens.device)
     motion = bundle.lamp.motion_context(bundle.tokenizer.latents(features, lengths), mask < tokens[:, None])
     lamp = bundle.lamp
+    if not lamp.config.trains("text_generation"):
+        return _logits(lamp, lamp.embed_motion(motion), sentences)
     queries, likelihood = lamp.log_likelihood(motion, sentences.text)
-    fit = (
-        motion_text_similarity(lamp.project_queries(queries), sentences.embedding).diagonal()
-        / lamp.temperature
-    )
-    if lamp.config.trains("text_generation"):
-        fit = fit + LIKELIHOOD_SHARE * likelihood
-    return fit
+    return _logits(lamp, lamp.project_queries(queries), sentences) + LIKELIHOOD_SHARE * likelihood
+
+
+def _logits(lamp: Lamp, motions: Tensor, sentences: EmbeddedText) -> Tensor:
+    """The contrastive logit (B,) of each row's motion, unit vectors (B, N, E) of query tokens."""
+    return motion_text_similarity(motions, sentences.embedding).diagonal() / lamp.temperature
 
 
 def undone_of(skeleton: Skeleton, joints: Sequence[np.ndarray], texts: Sequence[str]) -> list[int | None]:

@@ -9,6 +9,7 @@ words.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -59,14 +60,16 @@ def in_another_order(sentence: str, rng: np.random.Generator) -> tuple[str, str]
     if found is None:
         return None
     subject, events = found
+    right, wrong = in_two_orders(events, rng)
+    return f"{subject} {right}", f"{subject} {wrong}"
+
+
+def in_two_orders(events: Sequence[str], rng: np.random.Generator) -> tuple[str, str]:
+    """Two events or more linked in their order, and in another one that is drawn."""
     order = np.arange(len(events))
     while (order == np.arange(len(events))).all():
         order = rng.permutation(len(events))
-    return _sentence(subject, events), _sentence(subject, [events[place] for place in order])
-
-
-def _sentence(subject: str, events: tuple[str, ...] | list[str]) -> str:
-    return f"{subject} {LINK.join(events)}"
+    return LINK.join(events), LINK.join(events[place] for place in order)
 
 
 def _pieces(text: str) -> list[str]:

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from lamp_cli.training.loop import Stage, TrainingConfig, learning_rate, train
 from lamp_cli.training.options import PretrainOptions, PretrainReport
 from lamp_cli.training.pretrain import _same_networks, _take_over, _vocabulary
 from lamp_cli.training.run_record import claim
-from lamp_cli.training.stages.lamp import LampStage, sentences_in_two_orders
+from lamp_cli.training.stages.lamp import LampStage, parts_in_two_orders, sentences_in_two_orders
 from lamp_cli.training.stages.pairs import PairData
 from lamp_cli.training.stages.tokenizer import TokenizerData, TokenizerStage
 from lamp_cli.training.training_set import Corpus
@@ -151,6 +152,16 @@ def test_sentences_of_several_events_are_drawn_in_two_orders_too() -> None:
     assert 0 < len(orders.rows) == len(orders.wrong.ids) < 4
     # Without a weight nothing is drawn.
     assert _lamp_stage().batch(_lamp_stage().draw(0))[0].orders is None
+
+
+def test_sentences_about_parts_that_follow_each_other_are_drawn_in_two_orders() -> None:
+    walks, waves = PartCaption("He walks.", 0, 40), PartCaption("a man waves", 40, 60)
+    clip = Clip("1", np.zeros((60, 263), np.float32), ("he walks and waves",), parts=(waves, walks))
+    overlapping = replace(clip, parts=(walks, replace(waves, start=30)))
+    alone = replace(clip, parts=(walks, replace(walks, text="he strolls")))
+    long = replace(clip, features=np.zeros((197, 263), np.float32))
+    found = parts_in_two_orders([overlapping, clip, alone, long], np.random.default_rng(0))
+    assert found == {1: ("he walks, then a man waves", "a man waves, then he walks")}
 
 
 def test_drawing_ahead_leaves_the_callers_random_stream_alone() -> None:

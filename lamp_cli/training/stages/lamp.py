@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...data.batches import MotionBatch, PairSampler, ParaphraseSampler
+from ...data.layout import Clip
 from ...inference.embed import encode_text, tokenize
-from ...language.events import in_another_order
+from ...language.events import in_another_order, in_two_orders
 from ...model import distributed
 from ...model.devices import on_device
 from ...model.lamp import Lamp, Orders, PretrainingBatch, mean_word, motion_text_similarity
 from ...model.qformer import QFormer, Text
 from ...model.tokenizer import MotionTokenizer
+from ...motion.clip_length import LONGEST_CLIP
 from .pairs import PairData, PairStage, means_of
 
 
@@ -75,7 +78,9 @@ class LampStage(PairStage):
             drawn = replace(drawn, paraphrases=paraphrases)
         if self.network.config.trains("order"):
             rng = np.random.default_rng([self._seed, 9, step])
-            drawn = replace(drawn, orders=sentences_in_two_orders(drawn.pairs.texts, rng))
+            clips = [self._sampler.clip(int(number)) for number in drawn.pairs.clip_numbers]
+            orders = sentences_in_two_orders(drawn.pairs.texts, rng) | parts_in_two_orders(clips, rng)
+            drawn = replace(drawn, orders=orders)
         return drawn
 
     def batch(self, drawn: PairDraw) -> tuple[PretrainingBatch]:
@@ -161,6 +166,30 @@ def sentences_in_two_orders(texts: Sequence[str], rng: np.random.Generator) -> d
     """By number, the sentences that tell of several events: in their order, and in another that is drawn."""
     found = ((number, in_another_order(text, rng)) for number, text in enumerate(texts))
     return {number: pair for number, pair in found if pair is not None}
+
+
+def parts_in_two_orders(clips: Sequence[Clip], rng: np.random.Generator) -> dict[int, tuple[str, str]]:
+    """By number, clips with sentences about several parts that follow each other: one of each part, linked.
+
+    In their order, and in another that is drawn. Clips too long to be seen whole are left out.
+    """
+    found = {}
+    for number, clip in enumerate(clips):
+        if len(clip.features) > LONGEST_CLIP or len(spans := _following_parts(clip)) < 2:
+            continue
+        texts = [several[rng.integers(len(several))] for several in spans]
+        found[number] = in_two_orders([text.strip(" .").lower() for text in texts], rng)
+    return found
+
+
+def _following_parts(clip: Clip) -> list[list[str]]:
+    """The sentences about each part, in the parts' order; none where parts overlap."""
+    spans: dict[tuple[int, int], list[str]] = {}
+    for part in clip.parts:
+        spans.setdefault((part.start, part.end), []).append(part.text)
+    ordered = sorted(spans)
+    overlap = any(end > begin for (_, end), (begin, _) in pairwise(ordered))
+    return [] if overlap else [spans[span] for span in ordered]
 
 
 def recalls(direction: str, scores: Tensor, captions: Tensor) -> dict[str, float]:
