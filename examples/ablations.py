@@ -72,7 +72,7 @@ def lamp(*words: str | Path) -> None:
 def train(row: Row, data: Path, output: Path, more: list[str]) -> Path:
     """The bundle of a row, trained on what it shares with the full model."""
     stages = [word for name in row.stages for word in ("--stage", name)]
-    start = [] if row is FULL else ["--start-from", output / FULL.folder]
+    start: list[str | Path] = [] if row is FULL else ["--start-from", output / FULL.folder]
     anew = [] if row is FULL else [word for name in row.stages for word in ("--anew", name)]
     folder = output / row.folder
     lamp("pretrain", "--data", data, "--output", folder, *start, *stages, *anew, *row.options, *more)

@@ -28,8 +28,11 @@ def main(one: str, other: str, output: str, share: str = "0.5") -> None:
     described = read_config(find_bundle(one)).model.captioner is not None
     first = load_bundle(one, torch.device("cpu"), captioner=described)
     second = load_bundle(other, torch.device("cpu"))
-    sizes, guidance = second.config.model.generator, first.config.model.generator.guidance
-    if first.config.model.generator != dataclasses.replace(sizes, guidance=guidance):
+    own, further = first.text_to_motion, second.text_to_motion
+    if own is None or further is None:
+        raise ValueError(f"{one if own is None else other}: has no generator")
+    sizes, guidance = further.generator.config, own.generator.config.guidance
+    if own.generator.config != dataclasses.replace(sizes, guidance=guidance):
         raise ValueError(f"{other}: its generator has other sizes than that of {one}")
     for part in ("tokenizer", "lamp"):
         weights, others = (bundle.networks()[part].state_dict() for bundle in (first, second))
@@ -37,10 +40,11 @@ def main(one: str, other: str, output: str, share: str = "0.5") -> None:
             raise ValueError(
                 f"{other}: has another {part} than {one}; only generators on the same one average"
             )
-    further = second.text_to_motion.state_dict()
-    own = first.text_to_motion.state_dict()
-    mean = {name: torch.lerp(weight, further[name], weight_of_other) for name, weight in own.items()}
-    first.text_to_motion.load_state_dict(mean)
+    others = further.state_dict()
+    mean = {
+        name: torch.lerp(weight, others[name], weight_of_other) for name, weight in own.state_dict().items()
+    }
+    own.load_state_dict(mean)
     # What was measured of the first generator is not true of this one.
     figures = {stage: each for stage, each in first.config.figures.items() if stage != "generator"}
     config = dataclasses.replace(first.config, name=Path(output).name, figures=figures)

@@ -250,13 +250,16 @@ class Model:
         """The moments of a folder of motion files that are nearest to a sentence or a motion, best first.
 
         top: how many.
-        rerank: that many, at least ``top``, are ordered with the matching head; 0 for none.
+        rerank: that many, at least ``top``, are ordered with the matching head, which is told a motion's
+            sentence or caption; 0 for none.
 
         Each has ``motion`` (its file), ``start`` and ``end`` in seconds and ``score``, the cosine similarity.
         The index of the folder is brought up to date first. Raises ``ValueError`` for a folder without
         motions.
         """
-        return find(self.bundle, query, library, top, rerank=rerank)
+        captions = rerank > 0 and self.bundle.config.model.captioner is not None
+        bundle = self._with_captioner() if captions else self.bundle
+        return find(bundle, query, library, top, rerank=rerank)
 
     @overload
     def similarity(self, motion: MotionOrFile, sentences: str) -> float: ...

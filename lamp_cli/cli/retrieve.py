@@ -79,7 +79,11 @@ def retrieve_command(
     joint_map: JointMap = None,
     threshold: Annotated[float | None, typer.Option(help="Leave out matches that score lower.")] = None,
     rerank: Annotated[
-        int, typer.Option(min=0, help="Order this many, at least -k, with the matching head too.")
+        int,
+        typer.Option(
+            min=0,
+            help="Order this many, at least -k, with the matching head too, which reads examples' captions.",
+        ),
     ] = 0,
     index: Annotated[Path | None, typer.Option(help="Folder of the index; default: in the library.")] = None,
     build_only: Annotated[bool, typer.Option("--build-only", help="Only update the index.")] = False,
@@ -115,7 +119,7 @@ def retrieve_command(
         require_writable(copy_to, "--copy-to")
     sentences = None if texts is None else read_sentences(texts)
     skipped = Skipped()
-    requests = [] if build_only else _requests(query, reading, rerank, count, sentences is None, skipped)
+    requests = [] if build_only else _requests(query, reading, rerank, count, skipped)
     if render is not None and len(requests) > 1:
         raise UsageError(f"--render shows the matches of one query; found {len(requests)}")
 
@@ -134,6 +138,8 @@ def retrieve_command(
         note(f"no --library: searching the sample of synthetic motions in {library}")
     opened = _update_index(bundle, library, index, reading, strict, build_only)
     remarks = _remarks(bundle, [r.asked for r in requests if isinstance(r.asked, str)], "the matches are")
+    if rerank:
+        bundle, requests = _with_sentences(bundle, model, requests)
     kept: list[Hit] = []
     for request in requests:
         found = search_index(bundle, opened, request.asked, count, rerank)
@@ -158,7 +164,7 @@ def _refuse(reason: str, given: dict[str, bool]) -> None:
 
 
 def _requests(
-    query: str | None, reading: Reading, rerank: int, count: int, searching: bool, skipped: Skipped
+    query: str | None, reading: Reading, rerank: int, count: int, skipped: Skipped
 ) -> list[_Request]:
     """Every query with the sentence or motion that it is; of stdin bad lines are left out and named."""
     from ..inference.query import check_rerank, read_query
@@ -169,8 +175,6 @@ def _requests(
         for words, record in _given(query, stack, skipped):
             try:
                 asked = read_query(words, reading.at(rate_of(record)))
-                if searching:
-                    check_rerank(rerank, count, asked)
             except (ValueError, OSError) as error:
                 if not record:
                     raise
@@ -230,6 +234,23 @@ def _remarks(bundle: Bundle, texts: Sequence[str], guess: str) -> dict[str, Rema
     remarks = remarks_on(bundle, texts)
     note_remarks(remarks, guess)
     return remarks
+
+
+def _with_sentences(bundle: Bundle, model: str, requests: list[_Request]) -> tuple[Bundle, list[_Request]]:
+    """The motions among the requests with the sentence by which the matching head judges; says which."""
+    from ..bundle.bundle import add_captioner
+    from ..inference.retrieve import example_sentence
+
+    several = []
+    for request in requests:
+        if not isinstance(request.asked, str):
+            if not request.asked.text and bundle.captioner is None:
+                bundle = add_captioner(bundle, model)
+            sentence = example_sentence(bundle, request.asked)
+            note(f"{request.query}: the matching head is told {sentence!r}")
+            request = replace(request, asked=replace(request.asked, text=sentence))
+        several.append(request)
+    return bundle, several
 
 
 def _rank_texts(

@@ -32,10 +32,8 @@ def looks_like_path(query: str) -> bool:
     return len(text.split()) == 1 and ("/" in text or "\\" in text)
 
 
-def check_rerank(rerank: int, top: int, query: str | Motion = "") -> None:
+def check_rerank(rerank: int, top: int) -> None:
     """Raise ``ValueError`` when hits cannot all be ordered by the matching head as asked."""
-    if rerank and isinstance(query, Motion):
-        raise ValueError("re-ranking needs a sentence; the query is a motion")
     if 0 < rerank < top:
         raise ValueError(f"re-ranking {rerank} of {top} matches; expected at least as many")
 

@@ -17,6 +17,7 @@ from ..bundle.bundle import Bundle
 from ..files.load import load_takes
 from ..files.reading import AS_STORED, Reading
 from ..motion.motion import Motion
+from .caption import CaptionOptions, caption
 from .embed import embed_motions, embed_texts, matching_probabilities, similarity
 from .familiarity import Remark, remarks_on
 from .index.index import MotionIndex, WindowSource, default_folder, update_index
@@ -91,12 +92,12 @@ def find(
     """The ``top`` moments of a library nearest to a sentence or a motion, the best first.
 
     Brings the library's index up to date first. ``query`` may name a motion file. ``rerank``, at least
-    ``top``, hits are ordered with the matching head. Warns of takes that cannot be read, of what reading
-    assumed, and of a sentence unlike those of training. Raises ``ValueError`` when the library is no folder
-    or holds no motion, or for a query that looks like a path and is none.
+    ``top``, hits are ordered with the matching head, as :func:`search_index` does. Warns of takes that cannot
+    be read, of what reading assumed, and of a sentence unlike those of training. Raises ``ValueError`` when
+    the library is no folder or holds no motion, or for a query that looks like a path and is none.
     """
     asked = read_query(query, reading) if isinstance(query, str) else query
-    check_rerank(rerank, top, asked)
+    check_rerank(rerank, top)
     root = Path(library)
     index, report = update_index(bundle, root, default_folder(root), reading, notify=_warn)
     for name, reason in report.unreadable.items():
@@ -127,14 +128,31 @@ def search_index(
     """The ``top`` moments of an index; windows of one take that overlap are merged into one.
 
     Ordered by ``score``; when ``rerank`` are re-ranked, by ``score`` plus ``matching`` as in BLIP-2's
-    retrieval. Of a long motion the best window counts.
+    retrieval. Of a long motion the best window counts; the matching head, which judges motions by a sentence,
+    is told :func:`example_sentence` it.
     """
     if isinstance(query, Motion):
         scores = motion_similarities(index.blocks, embed_motions(bundle, _windows(bundle, query)))
-        return _merged(index, scores, top, bundle.config.fps)
-    scores = text_similarities(index.blocks, embed_texts(bundle, as_read(bundle, [query]))[0])
+    else:
+        scores = text_similarities(index.blocks, embed_texts(bundle, as_read(bundle, [query]))[0])
     hits = _merged(index, scores, max(top, rerank), bundle.config.fps)
-    return (_reranked(bundle, index, query, hits) if rerank else hits)[:top]
+    if not rerank:
+        return hits
+    sentence = query if isinstance(query, str) else example_sentence(bundle, query)
+    return _reranked(bundle, index, sentence, hits)[:top]
+
+
+def example_sentence(bundle: Bundle, motion: Motion) -> str:
+    """The sentence that a motion has, else what the captioner says of it.
+
+    Raises ``ValueError`` when it has none and no captioner is loaded.
+    """
+    if motion.text:
+        return motion.text
+    if bundle.captioner is None:
+        raise ValueError("re-ranking by example needs a captioner, or a motion with a sentence of its own")
+    [[moment]] = caption(bundle, [motion], CaptionOptions())
+    return moment.text
 
 
 def rank_texts(bundle: Bundle, motion: Motion, texts: Sequence[str], rerank: int = 0) -> list[RankedSentence]:

@@ -7,7 +7,7 @@ from .options import PretrainOptions
 from .stages.evaluator import EVALUATOR
 
 # Work of a step in relation to the tokenizer's, roughly the same in every size.
-STEP_WORK = {EVALUATOR: 1.0, "tokenizer": 1.0, "lamp": 4.8, "generator": 1.2, LANGUAGE: 0.4, CAPTIONER: 1.9}
+STEP_WORK = {EVALUATOR: 1.0, "tokenizer": 1.0, "lamp": 4.0, "generator": 1.2, LANGUAGE: 0.2, CAPTIONER: 1.7}
 
 
 def planned_steps(options: PretrainOptions, experiment: Experiment) -> dict[str, int]:

@@ -115,7 +115,7 @@ def test_pictures_and_copies_replace_nothing(library: Path, model: Path, tmp_pat
         (["a", "--fps", "0"], "--fps 0: expected frames per second above 0"),
         (["a", "--force"], "--force overwrites"),
         (["a", "--rerank", "2"], "re-ranking 2 of 5 matches"),
-        (["{walk}", "--rerank", "9"], "re-ranking needs a sentence"),
+        (["{walk}", "--rerank", "2"], "re-ranking 2 of 5 matches"),
         (["{walk}", "--texts", "{texts}", "--threshold", "0.5"], "--threshold has no effect"),
         (["{walk}", "--texts", "{texts}", "--rerank", "2"], "re-ranking 2 of 5 matches"),
         (["--build-only", "--library", ".", "--rerank", "9"], "--rerank has no effect"),
@@ -131,6 +131,15 @@ def test_what_has_no_effect_or_no_meaning_is_refused(
     refused = lamp("retrieve", *(word.format(**names) for word in words))
     assert refused.returncode == 2 and refused.stdout == ""
     assert sentence in refused.stderr and "Traceback" not in refused.stderr
+
+
+def test_an_example_is_reranked_by_its_caption(library: Path, model: Path) -> None:
+    rest = ["--library", library, "-k", "2", "--rerank", "3"]
+    refused = lamp("retrieve", library / "walk.npy", *rest, "--model", model)
+    assert refused.returncode == 2 and "this bundle has no captioner" in refused.stderr
+    done = lamp("retrieve", library / "walk.npy", *rest)
+    assert [row["ranked_by"] for row in done.rows] == ["score + matching"] * 2
+    assert "walk.npy: the matching head is told '" in done.stderr
 
 
 def test_sentences_are_ranked_for_a_motion_file_only(library: Path, model: Path, tmp_path: Path) -> None:

@@ -366,8 +366,26 @@ def test_reranked_hits_keep_their_scores_and_have_one_order(library: Path, tmp_p
     assert len(sums) == len(hits) and sums == sorted(sums, reverse=True)
     with pytest.raises(ValueError, match="re-ranking 3 of 5"):
         find(bundle, "a man jumps", library, top=5, rerank=3)
-    with pytest.raises(ValueError, match="needs a sentence"):
+    with pytest.raises(ValueError, match="needs a captioner, or a motion with a sentence of its own"):
         find(bundle, str(library / "nested/clip1.npy"), library, rerank=9)
+
+
+def test_hits_of_an_example_are_judged_by_its_sentence(library: Path, tmp_path: Path) -> None:
+    bundle = tiny_bundle()
+    index, _ = update_index(bundle, library, tmp_path / "index")
+    example = motion_of_array(np.load(library / "nested/clip1.npy"), "clip1")
+    plain = {(h.motion, h.window): h.score for h in search_index(bundle, index, example, 9)}
+    of_words = search_index(bundle, index, "a man jumps", 9, rerank=9)
+    matching = {(h.motion, h.window): h.matching for h in of_words}
+    hits = search_index(bundle, index, replace(example, text="a man jumps"), 9, rerank=9)
+    assert {(h.motion, h.window): h.score for h in hits} == plain
+    found = {(h.motion, h.window): h.matching for h in hits}
+    both = found.keys() & matching.keys()
+    assert len(both) > 2
+    for place in both:
+        assert found[place] == pytest.approx(matching[place], abs=1e-5)
+    sums = [h.score + h.matching for h in hits if h.matching is not None]
+    assert len(sums) == len(hits) and sums == sorted(sums, reverse=True)
 
 
 @pytest.mark.parametrize(
