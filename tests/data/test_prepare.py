@@ -619,3 +619,24 @@ def test_further_wordings_stand_beside_training_clips_and_go_with_them(tmp_path:
     assert contents(output) == written
     remove_prepared(output)
     assert not contents(output)
+
+
+@pytest.mark.parametrize("gone_at", ["copies_of", "_facts", "_write_motion"])
+def test_a_file_that_vanishes_meanwhile_costs_its_own_clips_alone(
+    gone_at: str, motions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules["lamp_cli.data.prepare.prepare"]
+    function = getattr(module, gone_at)
+    (motions / "take2.npy").write_bytes((motions / "take1.npy").read_bytes())
+
+    def after_a_loss(*given: object) -> object:
+        (motions / "take1.npy").unlink(missing_ok=True)
+        return function(*given)
+
+    monkeypatch.setattr(module, gone_at, after_a_loss)
+    report = prepare(
+        motions, whole("take0", "take1", "take3"), tmp_path / "out", PrepareOptions(val_fraction=0)
+    )
+    assert report.clips["train"] > 0 and "take1" in report.dropped
+    assert "no such file" in report.dropped["take1"].lower()
+    assert not any(name.startswith("take0") or name.startswith("take3") for name in report.dropped)

@@ -301,8 +301,19 @@ def _facts(sources: list[MotionSource], requests: list[ClipRequest], options: Pr
 
 
 def facts_of_files(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
-    """Place, size and time of files, which tell whether they are the same as before."""
-    return sorted((str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
+    """Place, size and time of files, which tell whether they are the same as before.
+
+    Of a file that is gone since it was found size and time are those of none.
+    """
+    return sorted((str(path.resolve()), *_size_and_time(path)) for path in paths)
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        state = path.stat()
+    except OSError:
+        return -1, -1
+    return state.st_size, state.st_mtime_ns
 
 
 def claim_folder(output: Path, facts: list[object]) -> None:
@@ -372,7 +383,7 @@ def _write_motion(job: _MotionJob) -> list[WrittenExample]:
     if missing:
         try:
             motion = source.load(fps)
-        except (MotionFileError, OSError) as error:
+        except MotionFileError as error:
             return [WrittenExample(clip.id, clip.split, 0, reason=str(error)) for clip in clips]
         written = [_write_clip(clip, motion, output, options) for clip in missing]
         # Once for the motion, not for each of its clips.

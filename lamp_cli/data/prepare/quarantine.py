@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,12 +67,18 @@ def stands_still(joints: np.ndarray) -> bool:
 
 
 def copies_of(sources: Sequence[MotionSource]) -> dict[str, str]:
-    """Motions whose files are byte for byte those of others, and the first such motion, by name."""
+    """Motions whose files are byte for byte those of others, and the first such motion, by name.
+
+    A file that is gone since it was found is a copy of none.
+    """
     of_size: dict[int, set[Path]] = defaultdict(set)
     for source in sources:
-        of_size[source.path.stat().st_size].add(source.path)
-    alike = [path for paths in of_size.values() if len(paths) > 1 for path in paths]
-    digests = {path: file_digest(path) for path in alike}
+        with suppress(OSError):
+            of_size[source.path.stat().st_size].add(source.path)
+    digests: dict[Path, str] = {}
+    for path in (path for paths in of_size.values() if len(paths) > 1 for path in paths):
+        with suppress(OSError):
+            digests[path] = file_digest(path)
     first: dict[tuple[str, str, int], str] = {}
     copies: dict[str, str] = {}
     for source in sources:

@@ -55,7 +55,7 @@ class MotionSource:
     reading: Reading = AS_STORED
 
     def load(self, fps: float | None) -> Motion:
-        """Read the motion; raises :class:`MotionFileError` without the file's name, or ``OSError``."""
+        """Read the motion; raises :class:`MotionFileError` without the file's name."""
         one = self.shape is not None and self.shape.count == 1
         try:
             if one and not self.entry:
@@ -66,8 +66,9 @@ class MotionSource:
                 return self._motion(archive[self.entry], fps)
         except MotionFileError as error:
             raise MotionFileError(str(error).removeprefix(f"{self.path}: ")) from None
-        except DAMAGE:
-            raise MotionFileError("unreadable motion") from None
+        except DAMAGE as error:
+            system = error.strerror if isinstance(error, OSError) else None
+            raise MotionFileError((system or "unreadable motion").lower()) from None
 
     def _motion(self, array: np.ndarray, fps: float | None) -> Motion:
         batch = self.shape is not None and self.shape.count > 1
@@ -128,8 +129,9 @@ def _entries_or_reason(job: _FileJob) -> tuple[list[MotionSource], str]:
         found += _entries(job.file, job.name, job.reading)
     except MotionFileError as error:
         return found, str(error).removeprefix(f"{job.file}: ")
-    except DAMAGE:
-        return found, "unreadable file"
+    except DAMAGE as error:
+        system = error.strerror if isinstance(error, OSError) else None
+        return found, (system or "unreadable file").lower()
     return found, ""
 
 
