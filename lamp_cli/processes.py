@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TypeVar
 
+# OpenBLAS takes a buffer of 32 MiB a thread when it is first called.
+BYTES_OF_LINEAR_ALGEBRA = 64 << 20
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -63,21 +65,36 @@ def compute_in_one_thread() -> None:
     threadpool_limits(1)
 
 
-def expect_little_memory() -> None:
-    """Where this process may take so much memory only (``ulimit -v``), let a lack of it be an error.
+def reserve_for_linear_algebra() -> None:
+    """Take the memory of NumPy's linear algebra while there is some, where this process may take little.
 
-    Without any left, kernels of oneDNN end the process by a segmentation fault, and OpenBLAS waits for its
-    buffer forever: networks are computed without the former, which needs less memory too, and the latter is
-    asked while there is some.
+    Without any, OpenBLAS would wait for its buffer forever, which no signal ends. Raises ``MemoryError``
+    where there is too little from the beginning.
     """
-    try:
-        import resource
-    except ModuleNotFoundError:
-        return
-    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+    if not _memory_is_limited():
         return
     import numpy
+
+    bytearray(BYTES_OF_LINEAR_ALGEBRA)
+    numpy.linalg.inv(numpy.eye(2))
+
+
+def compute_without_onednn() -> None:
+    """Let torch compute without oneDNN, where this process may take little memory.
+
+    Without any, oneDNN's kernels end the process by a segmentation fault; torch's own need less, too.
+    """
+    if not _memory_is_limited():
+        return
     import torch
 
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
-    numpy.linalg.inv(numpy.eye(2))
+
+
+def _memory_is_limited() -> bool:
+    """Whether there is a limit of this process's memory, as ``ulimit -v`` sets one."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return False
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY

@@ -31,16 +31,22 @@ def test_one_worker_is_this_process() -> None:
     assert {process for _, process, _ in found} == {os.getpid()}
 
 
-def test_networks_of_a_process_with_little_memory_fail_in_a_way_that_can_be_said() -> None:
+def test_a_process_with_little_memory_fails_in_a_way_that_can_be_said() -> None:
     code = """
 import resource
-from lamp_cli.processes import expect_little_memory
+from lamp_cli.processes import compute_without_onednn, reserve_for_linear_algebra
 import torch
-expect_little_memory()
+compute_without_onednn()
 print(torch.backends.mkldnn.enabled)
 resource.setrlimit(resource.RLIMIT_AS, (1 << 44, resource.RLIM_INFINITY))
-expect_little_memory()
+compute_without_onednn()
 print(torch.backends.mkldnn.enabled)
+pages = int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (20 << 20), resource.RLIM_INFINITY))
+try:
+    reserve_for_linear_algebra()
+except MemoryError:
+    print("no memory")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.stdout.split() == ["True", "False"], done.stderr
+    assert done.stdout.split("\n") == ["True", "False", "no memory", ""], done.stderr

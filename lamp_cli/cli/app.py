@@ -18,6 +18,7 @@ from typer.core import CompletionItem, TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from .. import __version__
+from ..processes import reserve_for_linear_algebra
 from .common import note, reported_errors, sigterm_interrupts
 from .inputs import readable, set_encodings
 
@@ -56,6 +57,7 @@ class LazyGroup(TyperGroup):
         # The import takes seconds where it brings torch: an error in it is reported like any other.
         with reported_errors(_debug(ctx)):
             module = importlib.import_module(COMMANDS[cmd_name][0])
+            reserve_for_linear_algebra()
         function = getattr(module, f"{cmd_name}_command")
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(cmd_name, cls=PanelCommand, help=function.__doc__)(function)

@@ -237,9 +237,9 @@ def motion_notes() -> Iterator[Callable[[Motion], None]]:
 def device_option(name: str) -> Any:
     """The ``torch.device`` of an option; raises ``UsageError`` when it is not on this machine."""
     from ..bundle.device import torch_device
-    from ..processes import expect_little_memory
+    from ..processes import compute_without_onednn
 
-    expect_little_memory()
+    compute_without_onednn()
     try:
         return torch_device(name)
     except ValueError as error:
