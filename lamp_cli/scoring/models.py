@@ -113,9 +113,17 @@ class Models:
 
     @cached_property
     def digest(self) -> str:
-        """Eight digits that change with any weight of the bundle."""
-        bundle = self.bundle
-        return weights_digest(bundle.networks().values(), bundle.statistics)
+        """Eight digits that change with any weight of the bundle but its captioner's, loaded or not."""
+        networks = self.bundle.networks()
+        return weights_digest(
+            [networks[name] for name in networks if name != "captioner"], self.bundle.statistics
+        )
+
+    @cached_property
+    def captioner_digest(self) -> str | None:
+        """Eight digits that change with any weight of the bundle's captioner; None without one."""
+        captioner = self.bundle.captioner
+        return None if captioner is None else weights_digest([captioner], self.bundle.statistics)
 
     @property
     def name(self) -> str | None:

@@ -81,7 +81,7 @@ def motions_signature(count: int, options: ScoreOptions, models: Models | None =
 
 
 def _networks(models: Models, options: ScoreOptions) -> dict[str, str]:
-    """The evaluators that are asked, and who reads sentences."""
+    """The evaluators that are asked, who reads sentences, and who writes them."""
     names: list[str] = []
     judged = options.wants(*MATCHING, MULTIMODALITY, CAPTIONS, SEQUENCES, CONTRASTS)
     for asked, metric in ((judged, FID), (options.wants(RETRIEVAL), RETRIEVAL)):
@@ -92,6 +92,8 @@ def _networks(models: Models, options: ScoreOptions) -> dict[str, str]:
     found = {"evaluator": "+".join(dict.fromkeys(names))} if names else {}
     if options.wants(BERTSCORE, CAPTIONS):
         found["bertscore"] = models.encoder.name
+        if (digest := models.captioner_digest) is not None:
+            found["captioner"] = f"{models.config.name}#{digest}"
     return found
 
 

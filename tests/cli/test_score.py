@@ -354,6 +354,11 @@ def test_a_signature_says_how_figures_are_measured_and_is_told_without_them(work
     assert (parts["draws"], parts["repetitions"], parts["seed"]) == ("1", "2", "1")
     assert lamp(*words, "--signature").stdout == signature + "\n"
     assert f"signature: {signature}" in lamp(*words, terminal=True).stdout
+    more = lamp(*words, "--captions", "--signature").stdout.strip()
+    with_captions = dict(part.split(":", 1) for part in more.split("|"))
+    # The model has one name, whether its captioner is at work or not; that has its own.
+    assert with_captions["model"] == parts["model"] and "captioner" not in parts
+    assert re.fullmatch(r"tiny#[0-9a-f]{8}", with_captions["captioner"])
     files = ["score", "--physics", work / "data/new_joints/c000.npy"]
     [alone] = {row["signature"] for row in lamp(*files).rows}
     assert lamp(*files, "--signature").stdout == alone + "\n" and alone.endswith("data:motions|clips:1")
