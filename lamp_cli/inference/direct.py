@@ -115,7 +115,7 @@ def join(
     trim: seconds at a motion's end and at the next one's beginning, of which some may be left out so that
         their poses agree.
     model: of ``lamp_cli.load``, which draws what comes between, told what both do; None: one pose turns into
-        the other, with a step of each foot. Drawn ones are less abrupt, and feet slip more in them.
+        the other, with a step of each foot.
     options: of ``lamp_cli.Model.edit``, for a model: ``seed``, ``candidates`` and the like.
 
     All get the first one's frame rate and, where theirs is another one, its body; ``parts`` says which frames
