@@ -192,7 +192,14 @@ class _Moment:
 
 
 def _merged(index: MotionIndex, scores: np.ndarray, count: int, fps: float) -> list[Hit]:
-    """At most ``count`` hits, the best first, ties in the index's order."""
+    """At most ``count`` hits, the best first, ties in the index's order.
+
+    Raises ``ValueError`` for embeddings that were damaged.
+    """
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            f"{index.root}: its index, or the model, holds no numbers; a deleted index is made again"
+        )
     moments: list[_Moment] = []
     for row in np.argsort(-scores, kind="stable").tolist():
         window, score = index.windows[row], float(scores[row])

@@ -248,6 +248,24 @@ def test_shards_that_nothing_uses_are_deleted(library: Path, tmp_path: Path) -> 
     assert not (folder / "files.json").exists()
 
 
+def test_embeddings_that_are_no_numbers_are_said_not_ranked(library: Path, tmp_path: Path) -> None:
+    bundle = tiny_bundle()
+    index, _ = update_index(bundle, library, tmp_path / "index")
+    damaged = [Block(np.full_like(block.embeddings, np.nan), block.rows) for block in index.blocks]
+    with pytest.raises(ValueError, match="a deleted index is made again"):
+        search_index(bundle, replace(index, blocks=damaged), "walk", 2)
+
+
+def test_nothing_is_noted_of_a_file_that_is_gone(library: Path, tmp_path: Path) -> None:
+    bundle, gone = tiny_bundle(), library / "gone.npz"
+    np.savez(gone, joints=wandering(HUMANML3D, 60) * 100, fps=20.0)
+    first = update_index(bundle, library, tmp_path / "index")[1].notes
+    assert "gone.npz" in str(first)
+    gone.unlink()
+    second = update_index(bundle, library, tmp_path / "index")[1].notes
+    assert all(second.values()) and "gone.npz" not in str(second)
+
+
 def test_who_waits_for_another_process_is_told(
     library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -294,7 +294,8 @@ def _open(
             if reason:
                 report.unreadable.update(dict.fromkeys(takes, reason))
                 continue
-            for sentence in notes:
+            # Of a file that is gone its rows are left, and nothing is to be said.
+            for sentence in notes if takes else ():
                 report.notes.setdefault(sentence, []).extend(takes)
             windows += [WindowSource(name, take, start, end) for name in found]
             rows += [number] * len(found)
