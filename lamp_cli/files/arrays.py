@@ -6,6 +6,7 @@ models.
 
 from __future__ import annotations
 
+import errno
 import math
 import zipfile
 from collections.abc import Iterator
@@ -200,6 +201,8 @@ def _read_entries(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     try:
         yield "", load_array(path)
     except DAMAGE as error:
+        if _is_the_systems(error):
+            raise
         raise MotionFileError(f"{path}: {_why_unreadable(error, 'an array')}") from None
 
 
@@ -209,9 +212,16 @@ def _archive(path: Path) -> Iterator[tuple[str, np.ndarray]]:
             for name in motion_entries(archive.files, path):
                 yield name, archive[name]
     except DAMAGE as error:
-        if isinstance(error, MotionFileError):
+        if isinstance(error, MotionFileError) or _is_the_systems(error):
             raise
         raise MotionFileError(f"{path}: {_why_unreadable(error, 'an archive')}") from None
+
+
+def _is_the_systems(error: BaseException) -> bool:
+    """Whether the file was not given, which says nothing of what it holds; a damaged archive asks for places
+    that no file has (EINVAL).
+    """
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
 
 
 def _require_motion(array: np.ndarray, source: str) -> ArrayShape:

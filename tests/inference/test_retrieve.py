@@ -29,7 +29,6 @@ from lamp_cli.inference.index.library import (
     motion_files,
     parts_beside,
     window_bounds,
-    windows_of_file,
     windows_of_motion,
 )
 from lamp_cli.inference.index.search import Block
@@ -43,6 +42,7 @@ from lamp_cli.model.tokenizer import TokenizerConfig
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.representation import joints_to_features
 from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
+from lamp_cli.storage import load_array
 from tests.conftest import wandering
 
 
@@ -125,7 +125,7 @@ def test_a_file_that_the_system_does_not_give_is_left_out_and_asked_for_again(
     library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle, folder, refused = tiny_bundle(), tmp_path / "index", "nested/clip0.npy"
-    for function in (content_hash, windows_of_file):
+    for module, function in (("inference.index.index", content_hash), ("files.arrays", load_array)):
 
         def refuse(path: Path, *more: Any, ask: Any = function) -> Any:
             if path == library / refused:
@@ -133,7 +133,7 @@ def test_a_file_that_the_system_does_not_give_is_left_out_and_asked_for_again(
             return ask(path, *more)
 
         with monkeypatch.context() as patch:
-            patch.setattr(f"lamp_cli.inference.index.index.{function.__name__}", refuse)
+            patch.setattr(f"lamp_cli.{module}.{function.__name__}", refuse)
             index, report = update_index(bundle, library, folder)
         assert report.unreadable[refused] == "permission denied" and len({w.path for w in index.windows}) == 3
     index, report = update_index(bundle, library, folder)
