@@ -30,30 +30,33 @@ def progress(total: int, title: str) -> Iterator[Advance]:
         with _bar(total, title) as advance:
             yield advance
         return
-    done, shown = 0.0, time.monotonic()
-    began = shown
+    done, began = 0.0, time.monotonic()
+    shown, first = began, (began, 0.0)
 
     def advance_plainly(count: float, detail: str) -> None:
-        nonlocal done, shown
+        nonlocal done, shown, first
         done += count
         now = time.monotonic()
+        # Before a part of the first piece there was reading, which says nothing of the rate.
+        if first[0] == began and done < 1:
+            first = now, done
         if now - shown < SECONDS_BETWEEN_LINES:
             return
         shown = now
-        note(f"{title}: {_so_far(done, total, now - began)} {detail}".rstrip())
+        note(f"{title}: {_so_far(done - first[1], now - first[0], done, total)} {detail}".rstrip())
 
     yield advance_plainly
 
 
-def _so_far(done: float, total: int, seconds: float) -> str:
-    """How much is done after so many seconds; how much is left where that is known.
+def _so_far(measured: float, seconds: float, done: float, total: int) -> str:
+    """How much is done, and how much is left where that is known from what was ``measured`` in ``seconds``.
 
     There may be more than the total said: a file holds several motions.
     """
     whole = int(round(done, EXACT))
     if done > total:
         return str(whole)
-    left = f", {duration(seconds / done * (total - done))} left" if done else ""
+    left = f", {duration(seconds / measured * (total - done))} left" if measured else ""
     return f"{whole}/{total}{left}"
 
 

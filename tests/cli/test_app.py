@@ -405,7 +405,10 @@ def test_a_long_piece_of_work_shows_its_frames(capsys, monkeypatch):
                 show(done, 3)
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(",")[0].split()[1] for line in lines] == ["0/2", "0/2", "1/2", "1/2", "1/2", "2/2"]
-    assert "s left 1 of 3 frames" in lines[0] and lines[-1].endswith("2/2, 0 s left 3 of 3 frames")
+    assert lines[0] == "rendering: 0/2 1 of 3 frames" and "s left 2 of 3 frames" in lines[1]
+    assert lines[-1].endswith("2/2, 0 s left 3 of 3 frames")
+    advance(1, "")
+    assert capsys.readouterr().err == "rendering: 3\n"
 
 
 def test_records_are_text_lines_or_json_lines_with_other_keys_passed_through():
