@@ -320,7 +320,8 @@ def call_of(rng: random.Random, command: str, playground: Playground) -> Call:
         # Every line of a motion file is a sentence.
         lines = lines[:600]
     for _ in range(rng.choice([0, 0, 1, 1, 2, 3])):
-        words = rng.choice(CHANGES)(words, rng, command, playground)
+        # Of a call of one word there may be none left.
+        words = rng.choice(CHANGES)(words, rng, command, playground) if words else words
     return Call(words, lines)
 
 
