@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import re
+import sys
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -332,11 +334,22 @@ def _process_group(device: str):  # type: ignore[no-untyped-def]
         # Backends say it in words of their own, of kinds that mean other things too.
         if not re.search("gloo|nccl|connection", str(error), re.IGNORECASE):
             raise
-        raise RuntimeError(
-            "another process of this training has ended; the same command goes on from what is saved"
-        ) from error
+        _leave_broken_group()
     finally:
         torch.distributed.destroy_process_group()
+
+
+def _leave_broken_group() -> NoReturn:
+    """Say that another process is gone, and end this one without cleaning up.
+
+    Where an exchange was under way, torch's gloo waits at its end for a thread that waits for the
+    interpreter, which waits for gloo: a process that ends in the usual way may never end.
+    """
+    note("lamp: another process of this training has ended; the same command goes on from what is saved")
+    for child in multiprocessing.active_children():
+        child.terminate()
+    sys.stdout.flush()
+    os._exit(1)
 
 
 def _drawing_processes(device: str) -> int:
