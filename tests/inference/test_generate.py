@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from lamp_cli.bundle.bundle import Bundle, find_bundle, load_bundle, read_config
-from lamp_cli.inference.candidates import LIKELIHOOD_SHARE, undone_of
-from lamp_cli.inference.embed import embed_motions, embed_texts, encode_text, motion_context, similarity
+from lamp_cli.inference.candidates import undone_of
+from lamp_cli.inference.embed import embed_motions, embed_texts, similarity
 from lamp_cli.inference.familiarity import remarks_on
 from lamp_cli.inference.generate import (
     GenerateOptions,
@@ -23,6 +23,7 @@ from lamp_cli.inference.generate import (
     in_pieces,
 )
 from lamp_cli.model.generator import GeneratorConfig
+from lamp_cli.model.lamp import PAPER_WEIGHTS
 from lamp_cli.model.sampling import SamplingOptions, sample
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D
@@ -47,12 +48,10 @@ def _kept(bundle: Bundle, candidates: int, samples: int = 1) -> list[Motion]:
 
 @torch.no_grad()
 def _nearness(bundle: Bundle, motion: Motion) -> float:
-    """Contrastive logit and a share of the likelihood, from the features that were handed out."""
-    text = motion.text
-    cosine = similarity(embed_motions(bundle, [motion.features]), embed_texts(bundle, [text]))[0, 0]
-    tokens = encode_text(bundle.vocabulary, [text], 32, bundle.device)
-    _, likelihood = bundle.lamp.log_likelihood(motion_context(bundle, [motion.features]), tokens)
-    return float(cosine) / float(bundle.lamp.temperature) + LIKELIHOOD_SHARE * float(likelihood)
+    """Contrastive logit, from the features that were handed out; lamp-mini's LaMP generates no sentences."""
+    assert not bundle.lamp.config.trains("text_generation")
+    cosine = similarity(embed_motions(bundle, [motion.features]), embed_texts(bundle, [motion.text]))[0, 0]
+    return float(cosine) / float(bundle.lamp.temperature)
 
 
 def test_of_more_candidates_one_is_kept_that_does_more_or_comes_nearer(loaded: Bundle) -> None:
@@ -189,13 +188,13 @@ def test_a_batch_of_prompts_keeps_what_each_keeps_alone(
 def test_the_likelihood_has_a_part_only_where_sentences_were_to_be_generated(
     loaded: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    untaught = copy.copy(loaded.lamp)
-    untaught.config = dataclasses.replace(loaded.lamp.config, weights={"contrastive": 1.0})
-    without = dataclasses.replace(loaded, lamp=untaught)
+    taught = copy.copy(loaded.lamp)
+    taught.config = dataclasses.replace(loaded.lamp.config, weights=PAPER_WEIGHTS)
+    bundles = dataclasses.replace(loaded, lamp=taught), loaded
     kept = {}
     for share in (0.0, 100.0):
         monkeypatch.setattr("lamp_cli.inference.candidates.LIKELIHOOD_SHARE", share)
-        kept[share] = [[motion.features for motion in _kept(bundle, 4)] for bundle in (loaded, without)]
+        kept[share] = [[motion.features for motion in _kept(bundle, 4)] for bundle in bundles]
     same = [
         all(np.array_equal(a, b) for a, b in zip(*which, strict=True))
         for which in zip(kept[0.0], kept[100.0], strict=True)
