@@ -69,7 +69,7 @@ def in_two_orders(events: Sequence[str], rng: np.random.Generator) -> tuple[str,
     order = np.arange(len(events))
     while (order == np.arange(len(events))).all():
         order = rng.permutation(len(events))
-    return LINK.join(events), LINK.join(events[place] for place in order)
+    return LINK.join(events), LINK.join(events[place] for place in order.tolist())
 
 
 def _pieces(text: str) -> list[str]:

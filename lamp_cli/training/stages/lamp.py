@@ -103,8 +103,8 @@ class LampStage(PairStage):
     def _pairs(self, batch: MotionBatch) -> PretrainingBatch:
         latents, codes, mask = tokenize(self._tokenizer, batch, self._device)
         text = self._encoded(batch.texts)
-        captions = np.unique(np.array(batch.texts), return_inverse=True)[1]
-        numbers = (torch.from_numpy(np.asarray(each)) for each in (captions, batch.clip_numbers))
+        sentences = np.unique(np.array(batch.texts), return_inverse=True)[1]
+        numbers = (torch.from_numpy(np.asarray(each)) for each in (sentences, batch.clip_numbers))
         captions, clips = (on_device(each, self._device) for each in numbers)
         return PretrainingBatch(latents, mask, codes, text, captions, clips)
 
