@@ -50,6 +50,7 @@ class GeneratorConfig:
     condition_digest: of that encoder's weights, so that no other is taken for it; empty for LaMP.
     codebooks: of the tokenizer. A token has one code of each; they follow each other, N codes for
         N / codebooks tokens, and are masked and drawn one by one.
+    quantizers: of the tokenizer. All codes of the coarsest one are drawn first, those of the finest last.
     guidance: scale s of classifier-free guidance, l_u + s (l_c - l_u), unless another is asked for. The
         paper's (1 + alpha) l_c - alpha l_u is the same with s = alpha + 1; the release has s = 4, for KIT 2.
     remaining_tokens: every token is told how many come after it, which causal attention does not show, so
@@ -77,6 +78,7 @@ class GeneratorConfig:
     condition_encoder: str = ""
     condition_digest: str = ""
     codebooks: int = 1
+    quantizers: int = 1
     guidance: float = 4.0
     remaining_tokens: bool = False
     known_share: float = 0.0
@@ -89,6 +91,15 @@ class GeneratorConfig:
             raise ValueError(f"known_share: expected a share from 0 to 1, found {self.known_share}")
         if not math.isfinite(self.guidance):
             raise ValueError(f"guidance: expected a finite number, found {self.guidance}")
+
+    @property
+    def parts(self) -> int:
+        """Parts of the body that have codebooks of their own."""
+        return self.codebooks // self.quantizers
+
+    def fineness(self, count: int) -> Tensor:
+        """The quantizer (``count``,), 0 the coarsest, of each of so many codes that follow each other."""
+        return torch.arange(count) % self.codebooks // self.parts
 
 
 @dataclass(frozen=True)
@@ -314,13 +325,16 @@ class MaskedGenerator(nn.Module):
         and spans are best on the CPU, where the draws are made: no draw then waits for an accelerator.
         """
         codebooks, is_known, known = self.config.codebooks, None, None
+        fineness = self.config.fineness(tokens.shape[1])
         if self.config.known_share:
             length = tokens.shape[1] // codebooks
-            is_known = draw_known(lengths, length, codebooks, self.config.known_share, generator)
+            is_known = draw_known(
+                lengths, length, codebooks, self.config.known_share, generator, self.config.parts
+            )
             if spans is not None:
                 is_known = know_all_but(spans, lengths, codebooks, is_known)
             known = tokens.masked_fill(~on_device(is_known, tokens.device), UNKNOWN)
-        inputs, chosen = corrupt(tokens, codebooks * lengths, self.mask_token, generator, is_known)
+        inputs, chosen = corrupt(tokens, codebooks * lengths, self.mask_token, generator, is_known, fineness)
         kept = torch.rand(len(tokens), generator=generator) >= self.config.condition_dropout
         logits = self(inputs, on_device(lengths, tokens.device), condition.with_dropout(kept), known)
         return generator_loss(logits, tokens, chosen)
@@ -352,12 +366,16 @@ def corrupt(
     mask_token: int,
     generator: torch.Generator,
     known: Tensor | None = None,
+    fineness: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Input of masked modelling (B, N) and which of the codes (B, N) are to be predicted.
 
     A drawn share of each clip's own ``lengths`` (B,) codes is chosen, of those alone that are not ``known``
     (B, N, on the CPU); of the chosen 10 % become random codes, 88 % of the rest [MASK] (79.2 %), and the
-    others (10.8 %) stay. Raises ``ValueError`` for a length outside 1..N.
+    others (10.8 %) stay. With several quantizers, of which ``fineness`` (N,) tells every code's, fine codes
+    are chosen before coarse ones, as they are drawn after them: of a clip of whose coarse codes some are
+    chosen those are predicted alone, and all finer ones are [MASK]. Raises ``ValueError`` for a length
+    outside 1..N.
     """
     size, length = tokens.shape
     own = checked_lengths(lengths, size, length)
@@ -367,14 +385,22 @@ def corrupt(
     share = masked_share(torch.rand(size, generator=generator))
     count = (share * open_codes.sum(1)).round().clamp(min=1)
     order = torch.rand(size, length, generator=generator)
+    if fineness is not None:
+        order = order - fineness
     order[~open_codes] = 2.0
-    chosen = order.argsort(1).argsort(1) < count[:, None]
+    hidden = order.argsort(1).argsort(1) < count[:, None]
+    chosen = hidden
+    if fineness is not None:
+        finest = int(fineness.max())
+        coarsest_hidden = torch.where(hidden, fineness, finest).amin(1, keepdim=True)
+        chosen = hidden & (fineness == coarsest_hidden)
     draw = torch.rand(size, length, generator=generator)
     codes = torch.randint(mask_token, (size, length), generator=generator)
     device = tokens.device
-    chosen, draw, codes = (on_device(each, device) for each in (chosen, draw, codes))
+    hidden, chosen, draw, codes = (on_device(each, device) for each in (hidden, chosen, draw, codes))
     result = torch.where(chosen & (draw < 0.1), codes, tokens)
-    result = torch.where(chosen & (draw >= 0.1) & (draw < 0.1 + 0.9 * 0.88), mask_token, result)
+    masked = (chosen & (draw >= 0.1) & (draw < 0.1 + 0.9 * 0.88)) | (hidden & ~chosen)
+    result = torch.where(masked, mask_token, result)
     return result.masked_fill(~length_mask(on_device(lengths, device), length), mask_token), chosen
 
 

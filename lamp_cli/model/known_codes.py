@@ -13,16 +13,24 @@ from torch import Tensor
 UNKNOWN = -1
 
 # How often a clip in training is told what, where it is told something.
-_PATTERNS = {"before": 0.2, "after": 0.15, "both": 0.4, "keyframes": 0.15, "codebook": 0.1}
+_PATTERNS = {"before": 0.2, "after": 0.15, "both": 0.4, "keyframes": 0.15, "part": 0.1}
 # Of keyframes, at most this share of a clip's tokens.
 _MOST_KEYFRAMES = 0.3
 
 
-def draw_known(lengths: Tensor, length: int, codebooks: int, share: float, draw: torch.Generator) -> Tensor:
+def draw_known(
+    lengths: Tensor,
+    length: int,
+    codebooks: int,
+    share: float,
+    draw: torch.Generator,
+    parts: int | None = None,
+) -> Tensor:
     """Which codes (B, N) of clips of ``lengths`` (B,) tokens, of at most ``length``, are known in training.
 
     N is ``length`` tokens of ``codebooks`` codes each. Of a ``share`` of the clips something is known: what
-    comes before a span, what comes after it, both, single tokens (keyframes), or all codes of one codebook.
+    comes before a span, what comes after it, both, single tokens (keyframes), or all codes of one of the
+    ``parts`` of the body, which are as many as ``codebooks`` unless there are several quantizers.
     At least one code of each clip stays unknown. Drawn and returned on the CPU.
     """
     own = lengths.cpu()
@@ -37,12 +45,13 @@ def draw_known(lengths: Tensor, length: int, codebooks: int, share: float, draw:
     keyframes = torch.rand(len(own), length, generator=draw) < keyframe_share
     span = before & (is_pattern["before"] | is_pattern["both"])
     span |= after & (is_pattern["after"] | is_pattern["both"])
-    # A generator of one codebook has no other that could be known: it learns spans instead.
-    one_codebook = is_pattern["codebook"] & (codebooks > 1)
-    span |= (before | after) & is_pattern["codebook"] & (codebooks == 1)
+    # A generator of one part has no other that could be known: it learns spans instead.
+    parts = codebooks if parts is None else parts
+    one_part = is_pattern["part"] & (parts > 1)
+    span |= (before | after) & is_pattern["part"] & (parts == 1)
     tokens = span | (keyframes & is_pattern["keyframes"])
-    codebook = torch.randint(codebooks, (len(own), 1, 1), generator=draw)
-    known = tokens[..., None] | (one_codebook[..., None] & (torch.arange(codebooks) == codebook))
+    part = torch.randint(parts, (len(own), 1, 1), generator=draw)
+    known = tokens[..., None] | (one_part[..., None] & (torch.arange(codebooks) % parts == part))
     told = torch.rand(len(own), generator=draw) < share
     known = known & told[:, None, None] & (positions < own[:, None])[..., None]
     # One token, at least, is left to be drawn: it is one that keyframes may all have taken.

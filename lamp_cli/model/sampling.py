@@ -65,7 +65,8 @@ def sample(
     ``lengths`` count their tokens too, and the rounds are about the others.
 
     Every round masks the least confident codes by the cosine schedule, all of them in the first
-    and at least one in the last, and draws them again; a code that was once kept stays. Each sample
+    and at least one in the last, and draws them again; a code that was once kept stays. Of several quantizers
+    no code of a finer one is kept before all of a coarser one are. Each sample
     draws from its own CPU generator, so its neighbours in the batch do not change it. The model must
     be in evaluation mode. Raises ``ValueError`` for a length outside 1..``max_tokens``, a condition
     that is not finite, known codes that leave none to draw, or when conditions, lengths and generators differ
@@ -85,6 +86,7 @@ def sample(
     real = length_mask(codes, length)
     tokens = torch.full((size, length), model.mask_token, device=device)
     confidence = torch.zeros(size, length, device=device).masked_fill(~real, torch.inf)
+    fineness = model.config.fineness(length).to(device)
     to_draw = codes
     if known is not None:
         # As long as the codes: what is beyond them is left out, what is missing unknown.
@@ -111,7 +113,7 @@ def sample(
         drawn = _draw_from_top(logits, noise, options)
         probability = logits.softmax(-1).gather(-1, drawn[..., None])[..., 0]
         tokens = torch.where(masked, drawn, tokens)
-        confidence = torch.where(masked, probability, torch.inf)
+        confidence = torch.where(masked, probability - fineness, torch.inf)
     return tokens
 
 

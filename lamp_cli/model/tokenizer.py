@@ -3,12 +3,15 @@
 Source: van den Oord et al. 2017 (VQ-VAE), as Zhang et al. 2023 (T2M-GPT) set it up for motion:
 1-D convolutions, exponential moving averages for the codebook, reset of dead codes. With ``upper_joints``
 the upper body has an encoder and a codebook of its own, as body parts have in ParCo (Zou et al. 2024), so
-that a gait needs no codes for everything that arms can do meanwhile; one decoder reads both codes.
+that a gait needs no codes for everything that arms can do meanwhile; one decoder reads both codes. With
+several ``quantizers`` every code is followed by codes of what those before it leave (residual quantisation:
+Zeghidour et al. 2021, SoundStream; MoMask, Guo et al. 2024).
 Works on normalised features; knows no files, no text and no skeleton beyond column numbers.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,9 +44,12 @@ class TokenizerConfig:
     upper_joints: joints with an encoder and a codebook of their own; none: the paper's one codebook.
     encoder_width: of the encoders' hidden layers; None: ``width``.
     dropout: probability, in training, in residual blocks; 0.2 in the release and MoMask.
+    quantizers: codes, coarse to fine, that one latent has of each part of the body; 1: the paper's.
+    quantizer_dropout: share of the windows in training of which the decoder reads a part of the quantizers,
+        the coarsest ones; 0.2 in MoMask.
 
-    Raises ``ValueError`` for more than 16 blocks, other joints than the skeleton's, or a ``code_width`` that
-    cannot be shared.
+    Raises ``ValueError`` for more than 16 blocks, other joints than the skeleton's, a ``code_width`` that
+    cannot be shared, no quantizer, or a share outside 0..1.
     """
 
     features: int = 263
@@ -61,8 +67,16 @@ class TokenizerConfig:
     upper_joints: tuple[int, ...] = ()
     encoder_width: int | None = None
     dropout: float = 0.0
+    quantizers: int = 1
+    quantizer_dropout: float = 0.2
 
     def __post_init__(self) -> None:
+        if self.quantizers < 1:
+            raise ValueError(f"quantizers: expected at least 1, found {self.quantizers}")
+        if not 0 <= self.quantizer_dropout <= 1:
+            raise ValueError(
+                f"quantizer_dropout: expected a share from 0 to 1, found {self.quantizer_dropout}"
+            )
         # Dilation grows with every block: beyond, it is more than any motion's frames.
         if not 0 <= self.residual_blocks <= 16:
             raise ValueError(f"residual_blocks: expected 0 to 16, found {self.residual_blocks}")
@@ -70,15 +84,20 @@ class TokenizerConfig:
             raise ValueError(
                 f"upper_joints: expected joints from 1 to {self.joints - 1}, found {self.upper_joints}"
             )
-        if self.code_width % self.codebooks:
+        if self.code_width % self.parts:
             raise ValueError(
                 f"code_width: expected an even number for two codebooks, found {self.code_width}"
             )
 
     @property
-    def codebooks(self) -> int:
-        """Codes that one token has: one of each codebook."""
+    def parts(self) -> int:
+        """Parts of the body that have codebooks of their own."""
         return 2 if self.upper_joints else 1
+
+    @property
+    def codebooks(self) -> int:
+        """Codes that one token has: one of each codebook, of every part the coarsest first."""
+        return self.parts * self.quantizers
 
     @property
     def frames_per_token(self) -> int:
@@ -215,8 +234,9 @@ class Decoder(nn.Module):
 class Codebook(nn.Module):
     """Nearest-code quantiser, learned by exponential moving averages (no gradients).
 
-    ``codebooks`` of ``codes`` codes each quantise equal parts of a latent; the codes of one latent follow
-    each other. ``vectors`` has the first codebook's rows, then the second's.
+    ``parts`` codebooks of ``codes`` codes each quantise equal parts of a latent; as many further ones for
+    every further one of ``quantizers`` quantise what those before leave. The codes of one latent follow each
+    other, and so do the codebooks' rows in ``vectors``.
     """
 
     vectors: Tensor
@@ -224,42 +244,58 @@ class Codebook(nn.Module):
     sums: Tensor
     started: Tensor
 
-    def __init__(self, codes: int, width: int, decay: float, codebooks: int = 1):
+    def __init__(self, codes: int, width: int, decay: float, parts: int = 1, quantizers: int = 1):
         super().__init__()
         self.decay = decay
-        self.codebooks = codebooks
+        self.parts = parts
+        self.codebooks = parts * quantizers
         self._seen_started = False
-        self.register_buffer("vectors", torch.zeros(codebooks * codes, width // codebooks))
-        self.register_buffer("counts", torch.ones(codebooks * codes))
-        self.register_buffer("sums", torch.zeros(codebooks * codes, width // codebooks))
+        self.register_buffer("vectors", torch.zeros(self.codebooks * codes, width // parts))
+        self.register_buffer("counts", torch.ones(self.codebooks * codes))
+        self.register_buffer("sums", torch.zeros(self.codebooks * codes, width // parts))
         self.register_buffer("started", torch.zeros((), dtype=torch.bool))
 
     def nearest(self, latents: Tensor) -> Tensor:
         """Indices (..., L * codebooks) of the codes closest to latents (..., L, D)."""
-        parts = zip(latents.chunk(self.codebooks, -1), self.vectors.chunk(self.codebooks), strict=True)
-        found = [nearest_rows(part, vectors) for part, vectors in parts]
+        rests, found = list(latents.float().chunk(self.parts, -1)), []
+        for number, vectors in enumerate(self.vectors.chunk(self.codebooks)):
+            part = number % self.parts
+            found.append(nearest_rows(rests[part], vectors))
+            rests[part] = rests[part] - vectors[found[-1]]
         return torch.stack(found, -1).flatten(-2)
 
     def lookup(self, codes: Tensor) -> Tensor:
         """Vectors (..., L, D) of codes (..., L * codebooks)."""
+        return self.lookup_coarse_to_fine(codes)[-1]
+
+    def lookup_coarse_to_fine(self, codes: Tensor) -> list[Tensor]:
+        """Vectors (..., L, D) of codes (..., L * codebooks) by the first quantizer alone, by the first two
+        and so on.
+        """
         codes_by_codebook = codes.unflatten(-1, (-1, self.codebooks)).unbind(-1)
         tables = zip(self.vectors.chunk(self.codebooks), codes_by_codebook, strict=True)
-        return torch.cat([vectors[chosen] for vectors, chosen in tables], -1)
+        looked_up = [vectors[chosen] for vectors, chosen in tables]
+        by_quantizer = [
+            torch.cat(looked_up[first : first + self.parts], -1)
+            for first in range(0, self.codebooks, self.parts)
+        ]
+        return list(itertools.accumulate(by_quantizer))
 
     @torch.no_grad()
     def learn(self, latents: Tensor, generator: torch.Generator) -> None:
-        """Move the codes towards the latents (N, D) that chose them.
+        """Move the codes towards what they are to quantise of the latents (N, D) that chose them.
 
         Codes that fewer than one latent chooses (on average) are put on latents of this batch.
         """
-        parts = zip(
-            latents.float().chunk(self.codebooks, -1),
-            *(table.chunk(self.codebooks) for table in (self.vectors, self.counts, self.sums)),
-            strict=True,
+        rests = list(latents.float().chunk(self.parts, -1))
+        tables = zip(
+            *(table.chunk(self.codebooks) for table in (self.vectors, self.counts, self.sums)), strict=True
         )
         with torch.autocast(latents.device.type, enabled=False):
-            for part, vectors, counts, sums in parts:
-                self._learn(part, vectors, counts, sums, generator)
+            for number, (vectors, counts, sums) in enumerate(tables):
+                part = number % self.parts
+                self._learn(rests[part], vectors, counts, sums, generator)
+                rests[part] = rests[part] - vectors[nearest_rows(rests[part], vectors)]
         self.started.fill_(True)
 
     def _learn(
@@ -315,7 +351,9 @@ class MotionTokenizer(nn.Module):
             if config.upper_joints
             else Encoder(config, config.features, config.code_width)
         )
-        self.codebook = Codebook(config.codes, config.code_width, config.codebook_decay, config.codebooks)
+        self.codebook = Codebook(
+            config.codes, config.code_width, config.codebook_decay, config.parts, config.quantizers
+        )
         self.decoder = Decoder(config)
 
     def latents(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -353,14 +391,15 @@ class MotionTokenizer(nn.Module):
         latents = self.latents(features)
         if self.training:
             self.codebook.learn(latents.detach().reshape(-1, latents.shape[-1]), generator)
-        vectors = self.codebook.lookup(self.codebook.nearest(latents.detach()))
+        coarse_to_fine = self.codebook.lookup_coarse_to_fine(self.codebook.nearest(latents.detach()))
+        vectors = self._without_some_quantizers(coarse_to_fine, generator)
         # Straight-through: the decoder gets the code, the encoder gets the decoder's gradient.
         passed = latents + (vectors - latents).detach()
         output = self.decoder(passed.transpose(1, 2), None).transpose(1, 2).float()
         positions = slice(4, 4 + 3 * (self.config.joints - 1))
         reconstruction = F.smooth_l1_loss(output, features)
         position = F.smooth_l1_loss(output[..., positions], features[..., positions])
-        commitment = F.mse_loss(latents.float(), vectors)
+        commitment = torch.stack([F.mse_loss(latents.float(), each) for each in coarse_to_fine]).mean()
         loss = (
             reconstruction
             + self.config.position_weight * position
@@ -372,6 +411,18 @@ class MotionTokenizer(nn.Module):
             "position": position.detach(),
             "commitment": commitment.detach(),
         }
+
+    def _without_some_quantizers(self, coarse_to_fine: list[Tensor], generator: torch.Generator) -> Tensor:
+        """Vectors (B, L, D) that the decoder reads in training, by all quantizers save in some windows."""
+        count = len(coarse_to_fine)
+        if not self.training or count == 1 or not self.config.quantizer_dropout:
+            return coarse_to_fine[-1]
+        size = len(coarse_to_fine[0])
+        dropped = torch.rand(size, generator=generator) < self.config.quantizer_dropout
+        fewer = torch.randint(count - 1, (size,), generator=generator)
+        last = torch.where(dropped, fewer, count - 1)
+        device = coarse_to_fine[0].device
+        return torch.stack(coarse_to_fine)[on_device(last, device), on_device(torch.arange(size), device)]
 
 
 def _convolution_mask(lengths: Tensor, size: int) -> Tensor:

@@ -41,6 +41,7 @@ FOLLOWS = {
     "lamp.codebooks": "tokenizer.upper_joints",
     "generator.codes": "tokenizer.codes",
     "generator.codebooks": "tokenizer.upper_joints",
+    "generator.quantizers": "tokenizer.quantizers",
     "generator.condition_width": "lamp.qformer.width",
     "generator.condition_encoder": "generator.condition",
     "generator.condition_digest": "generator.condition",
@@ -306,7 +307,7 @@ def _filled(tree: dict[str, Any], skeleton: Skeleton) -> dict[str, Any]:
     width = lamp["qformer"]["width"]
     lamp |= codes
     lamp["qformer"] |= {"vocabulary": 1, "context_width": sizes.code_width}
-    tree["generator"] |= {**codes, "condition_width": width}
+    tree["generator"] |= {**codes, "quantizers": sizes.quantizers, "condition_width": width}
     tree["length"] |= {"text_width": width}
     tree["evaluator"] |= {"features": skeleton.feature_size}
     captioner |= {"query_width": width}

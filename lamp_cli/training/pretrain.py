@@ -244,9 +244,11 @@ def _prepare_run(corpus: Corpus, folder: Path, context: RunContext) -> _Run:
     networks, text_encoder = _networks(model, vocabulary, encoder, kept, options.seed)
     statistics = corpus.statistics
     if start_from is not None:
+        earlier_networks = start_from.bundle.networks()
+        has_further_codebooks = _adds_quantizers(networks[0], earlier_networks.get("tokenizer"))
         for name, network in zip(CORE, networks, strict=True):
             if name in start_from.taken:
-                _take_over(network, start_from.bundle.networks()[name])
+                _take_over(network, earlier_networks[name], has_further_codebooks)
         if "tokenizer" in start_from.taken:
             statistics = start_from.bundle.statistics
     # Groups of one sentence say nothing about wording.
@@ -385,14 +387,31 @@ def _announce_text_side(encoder: PretrainedTextEncoder | None, goes_on: bool, co
         )
 
 
-def _take_over(network: nn.Module, earlier: nn.Module) -> None:
-    """Give a network the weights of an earlier one, as far as their names and shapes agree."""
+def _take_over(network: nn.Module, earlier: nn.Module, has_further_codebooks: bool) -> None:
+    """Give a network the weights of an earlier one, as far as their names and shapes agree.
+
+    What is about further codebooks, behind the earlier one's, begins anew.
+    """
     own = network.state_dict()
-    fitting = {k: v for k, v in earlier.state_dict().items() if k in own and own[k].shape == v.shape}
+    fitting = {}
+    for name, given in earlier.state_dict().items():
+        if name in own and own[name].shape == given.shape:
+            fitting[name] = given
+        elif name in own and has_further_codebooks and own[name].shape[1:] == given.shape[1:]:
+            fitting[name] = torch.cat([given, own[name][len(given) :]])
     if any(k.startswith("codebook.") and k not in fitting for k in own):
         # How often codes are chosen says nothing of other codes.
         fitting = {k: v for k, v in fitting.items() if not k.startswith("codebook.")}
     network.load_state_dict(fitting, strict=False)
+
+
+def _adds_quantizers(tokenizer: MotionTokenizer, earlier: nn.Module | None) -> bool:
+    """Whether a tokenizer's codebooks are an earlier one's with further ones behind them."""
+    if not isinstance(earlier, MotionTokenizer):
+        return False
+    now, before = tokenizer.config, earlier.config
+    same = now == dataclasses.replace(before, quantizers=now.quantizers)
+    return same and now.quantizers > before.quantizers
 
 
 def _stage(name: str, run: _Run) -> Stage:

@@ -18,7 +18,6 @@ import torch
 from examples import ablations
 from examples.bench import training
 from lamp_cli.bundle.bundle import build_networks, load_bundle, save_bundle
-from lamp_cli.model import tokenizer
 from lamp_cli.model.lamp import OBJECTIVES
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.synthetic.corpus import synthetic_clip_of
@@ -160,33 +159,6 @@ def test_a_further_objective_is_one_file(tmp_path: Path) -> None:
     vectors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
     step = SimpleNamespace(sentences=[vectors], pairs=SimpleNamespace(captions=torch.tensor([0, 1, 0])))
     assert float(uniformity(step)) == pytest.approx(-4.0)  # type: ignore[arg-type]
-
-
-def test_another_tokenizer_is_one_file(tmp_path: Path) -> None:
-    data, output = dataset(tmp_path / "data", HUMANML3D), tmp_path / "out"
-    words = ["pretrain", "--data", data, "--output", output, "--text-encoder", "none", "--config", SMALL]
-    for stage in ("tokenizer", "lamp", "generator"):
-        words += ["--stage", stage, "--steps", f"{stage}=1", "--batch-size", f"{stage}=4"]
-    words += ["--set", "tokenizer.upper_joints=[]"]
-    script = str(EXAMPLES / "residual_codes.py")
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()):
-        # What the script sets is as before after the test.
-        patch.setattr(tokenizer, "Codebook", tokenizer.Codebook)
-        patch.setattr(tokenizer.TokenizerConfig, "codebooks", tokenizer.TokenizerConfig.codebooks)
-        patch.setattr(sys, "argv", [script, *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            runpy.run_path(script, run_name="__main__")
-        assert not end.value.code
-        bundle = load_bundle(output, torch.device("cpu"))
-        assert bundle.tokenizer.encode(torch.randn(2, 16, 263)).shape == (2, 2 * 4)
-        codebook = tokenizer.Codebook(8, 4, 0.9)
-    latents, draws = torch.randn(400, 4), torch.Generator().manual_seed(0)
-    for _ in range(20):
-        codebook.learn(latents, draws)
-    codes = codebook.nearest(latents[None])
-    fine = codebook.lookup(codes)[0]
-    coarse = codebook.vectors[: len(codebook.vectors) // 2][codes[0, ::2]]
-    assert (fine - latents).square().mean() < 0.7 * (coarse - latents).square().mean()
 
 
 def test_what_is_there_stays(first: Path, further: Path) -> None:

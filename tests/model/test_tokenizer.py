@@ -196,7 +196,7 @@ def test_sizes_that_fit_no_body_are_refused() -> None:
 
 def test_two_codebooks_learn_as_one_each_would() -> None:
     latents = torch.randn(256, 6, generator=torch.Generator().manual_seed(0))
-    both, first = Codebook(8, 6, 0.9, codebooks=2), Codebook(8, 3, 0.9)
+    both, first = Codebook(8, 6, 0.9, parts=2), Codebook(8, 3, 0.9)
     for step in range(5):
         both.learn(latents, torch.Generator().manual_seed(step))
         first.learn(latents[:, :3], torch.Generator().manual_seed(step))

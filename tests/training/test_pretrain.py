@@ -256,6 +256,27 @@ def test_lamp_of_another_skeleton_reads_the_sentences_of_a_new_generator(data: P
     assert not read_config(tmp_path / "again").lamp_reads_motions
 
 
+def test_further_quantizers_begin_behind_what_was_learned(data: Path, tmp_path: Path) -> None:
+    earlier, output = tmp_path / "earlier", tmp_path / "out"
+    pretrain(data, earlier, OPTIONS, CPU, _ignore)
+    once = of_stages(steps=dict.fromkeys(STEPS, 1), learning_rate=dict.fromkeys(STEPS, 0.0))
+    settings = {**OPTIONS.settings, **once, "tokenizer.quantizers": 2}
+    pretrain(data, output, replace(OPTIONS, start_from=str(earlier), settings=settings), CPU, _ignore)
+    before, after = load_bundle(earlier, CPU), load_bundle(output, CPU)
+    codes = before.tokenizer.config.codes * before.tokenizer.config.codebooks
+    for name, rows in (
+        ("generator.codes.weight", codes + before.tokenizer.config.codebooks),
+        ("generator.head.weight", codes),
+    ):
+        given = before.networks()["generator"].state_dict()[name]
+        found = after.networks()["generator"].state_dict()[name]
+        assert len(given) == rows and len(found) == 2 * rows
+        torch.testing.assert_close(found[:rows], given)
+    assert after.tokenizer.codebook.vectors[codes:].any()
+    clip = next(generate(after, [Prompt("he turns", 40)], GenerateOptions(1)))
+    assert np.isfinite(clip.joints).all()
+
+
 def test_what_a_network_was_trained_with_and_is_no_more_is_said(data: Path, tmp_path: Path) -> None:
     earlier, lines = tmp_path / "earlier", list[str]()
     told = {**OPTIONS.settings, "generator.known_share": 0.25}
