@@ -7,6 +7,7 @@ import io
 import json
 import runpy
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
@@ -209,5 +210,29 @@ def test_every_row_of_the_ablations_is_trained_on_what_it_shares_and_stands_in_t
 
 
 def test_the_benchmark_of_training_times_every_stage(tmp_path: Path) -> None:
-    found = training.seconds_per_step(dataset(tmp_path / "data", HUMANML3D), 3, config=SMALL)
-    assert list(found) == list(training.STAGES) and min(found.values()) > 0
+    data = dataset(tmp_path / "data", HUMANML3D)
+    found = training.seconds_of_steps(data, 3, ["--config", str(SMALL.resolve())])
+    assert list(found) == list(training.STAGES)
+    assert all(len(times) == 2 and min(times) > 0 for times in found.values())
+
+
+def test_the_benchmark_of_training_sets_two_versions_side_by_side(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Sequence[str], Path | None]] = []
+
+    def seconds(
+        data: Path, steps: int, options: Sequence[str] = (), checkout: Path | None = None
+    ) -> dict[str, list[float]]:
+        asked.append((options, checkout))
+        return {stage: [9.0, 0.5, 0.1] if checkout is None else [0.6, 0.7] for stage in training.STAGES}
+
+    monkeypatch.setattr(training, "seconds_of_steps", seconds)
+    changed = ["--set", "training.generator.steps=12"]
+    training.main(["--data", "d", "--size", "mini", "--beside", "old", *changed])
+    mini = ["--size", "mini"]
+    assert asked == [([*mini, *changed], None), (mini, Path("old"))] * 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "tokenizer       0.500 s of the processor a step; the other 0.650, 1.30 times as many"
+    # 2400 steps of the tokenizer, 600, 12, 3000 and 1000.
+    assert lines[5] == "all steps       0.974 hours of the processor; the other 1.266, 1.30 times as many"
