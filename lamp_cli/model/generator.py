@@ -19,6 +19,7 @@ from . import distributed
 from .devices import on_device
 from .known_codes import UNKNOWN, draw_known, know_all_but
 from .transformer import (
+    PackedAttention,
     Packing,
     PreNormBlock,
     attend,
@@ -145,7 +146,12 @@ KeysValues = tuple[Tensor, Tensor]
 class GeneratorBlock(PreNormBlock):
     """A layer that computes nothing for padding."""
 
-    def forward(
+    def forward(self, x: Tensor, attention: PackedAttention) -> Tensor:
+        """Packed (P, W) -> (P, W)."""
+        q, k, v = self.query_key_value(self.attention_norm(x)).chunk(3, dim=-1)
+        return self.add_and_feed_forward(x, attention(q, k, v, self.heads))
+
+    def forward_cached(
         self, x: Tensor, packing: Packing, mask: Tensor, cache: KeysValues | None = None
     ) -> tuple[Tensor, KeysValues]:
         """Packed (P, W) -> (P, W), and the keys and values of ``x``.
@@ -204,10 +210,10 @@ class MaskedGenerator(nn.Module):
         beginning, embedded = self.begin(condition, lengths, known), self._embed_tokens(tokens, lengths)
         length = embedded.shape[1]
         packing = Packing(torch.cat([beginning.mask, length_mask(lengths, length)], 1))
-        mask = self._attention_mask(lengths, length, beginning.mask)
+        attention = PackedAttention(packing, self._attention_mask(lengths, length, beginning.mask))
         x = packing.pack(torch.cat([beginning.embedded, embedded], 1))
         for block in self.blocks:
-            x, _ = block(x, packing, mask)
+            x = block(x, attention)
         return self._logits_of_codes(self.head(self.norm(packing.pad(x)[:, beginning.mask.shape[1] :])))
 
     def begin(self, condition: Condition, lengths: Tensor, known: Tensor | None = None) -> Beginning:
@@ -233,7 +239,8 @@ class MaskedGenerator(nn.Module):
         mask = beginning.mask[:, None, None, :].expand(-1, 1, beginning.mask.shape[1], -1)
         x = packing.pack(beginning.embedded)
         for block in self.blocks:
-            x, added = block(x, packing, mask)
+            assert isinstance(block, GeneratorBlock)
+            x, added = block.forward_cached(x, packing, mask)
             cache.append(added)
         return cache
 
@@ -270,7 +277,8 @@ class MaskedGenerator(nn.Module):
         mask = self._attention_mask(lengths - first, embedded.shape[1], cached)[:, :, cached.shape[1] :]
         x = packing.pack(embedded)
         for block, layer_cache in zip(self.blocks, cache, strict=True):
-            x, added = block(x, packing, mask, layer_cache)
+            assert isinstance(block, GeneratorBlock)
+            x, added = block.forward_cached(x, packing, mask, layer_cache)
             all_added.append(added)
         return x, packing, all_added
 

@@ -17,7 +17,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..motion.clip_length import LONGEST_CLIP_TOKENS
-from .transformer import Packing, attend, checked_heads, initialise_normal, join_heads, split_heads
+from .transformer import (
+    PackedAttention,
+    Packing,
+    attend,
+    checked_heads,
+    in_product_type,
+    initialise_normal,
+    join_heads,
+    split_heads,
+)
 
 
 @dataclass(frozen=True)
@@ -85,21 +94,22 @@ class Attention(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Tensor, context: Tensor, mask: Tensor | None, packing: Packing | None = None
+        self, x: Tensor, context: Tensor, mask: Tensor | None = None, packed: PackedAttention | None = None
     ) -> Tensor:
         """``x`` (B, S, W) after attention to ``context`` (B, K, C).
 
-        ``mask`` broadcasts to (B, heads, S, K), True where a token may attend. With a ``packing`` both are
-        packed, (P, W) and (P, C).
+        ``mask`` broadcasts to (B, heads, S, K), True where a token may attend. Where they are ``packed``,
+        ``x`` (P, W) attends to itself.
         """
-        parts = self.query(x), self.key(context), self.value(context)
-        if packing is not None:
-            parts = packing.pad(parts[0]), packing.pad(parts[1]), packing.pad(parts[2])
-        # No dropout on the attention weights: with it torch has no fused kernel on a CPU.
-        q, k, v = (split_heads(part, self.heads) for part in parts)
-        out = join_heads(attend(q, k, v, mask))
-        out = self.output(out if packing is None else packing.pack(out))
-        return self.norm(x + self.dropout(out))
+        read = in_product_type(context)
+        parts = self.query(read if x is context else x), self.key(read), self.value(read)
+        if packed is not None:
+            out = packed(*parts, self.heads)
+        else:
+            # No dropout on the attention weights: with it torch has no fused kernel on a CPU.
+            q, k, v = (split_heads(part, self.heads) for part in parts)
+            out = join_heads(attend(q, k, v, mask))
+        return self.norm(x + self.dropout(self.output(out)))
 
 
 class FeedForward(nn.Module):
@@ -131,23 +141,21 @@ class Layer(nn.Module):
         self.query_feed = FeedForward(width, config.feed_forward, dropout)
 
     def forward(
-        self,
-        x: Tensor,
-        queries: int,
-        mask: Tensor | None,
-        context: Tensor | None,
-        context_mask: Tensor | None,
-        packing: Packing | None = None,
+        self, x: Tensor, motion: Context | None = None, packed: PackedAttention | None = None
     ) -> Tensor:
-        """``x`` (B, queries + T, W), the query tokens first; text alone may be packed, (P, W)."""
-        x = self.attention(x, x, mask, packing)
-        if not queries:
+        """Query tokens (B, N, W) of a ``motion``; packed text (P, W); or, packed, both, the queries first."""
+        x = self.attention(x, x, packed=packed)
+        if motion is None:
             return self.text_feed(x)
-        q, text = x[:, :queries], x[:, queries:]
-        if self.cross is not None and context is not None:
-            q = self.cross(q, context, context_mask)
-        q = self.query_feed(q)
-        return torch.cat([q, self.text_feed(text)], 1) if text.shape[1] else q
+        if packed is None:
+            return self._read(x, motion)
+        queries, text = packed.packing.split(x)
+        return packed.packing.join(self._read(queries, motion), self.text_feed(text))
+
+    def _read(self, queries: Tensor, motion: Context) -> Tensor:
+        if self.cross is not None:
+            queries = self.cross(queries, motion.vectors, motion.mask[:, None, None, :])
+        return self.query_feed(queries)
 
 
 class QFormer(nn.Module):
@@ -187,27 +195,31 @@ class QFormer(nn.Module):
         """The text transformer's output (B, T, W), of ``padding`` too where it is asked for."""
         # Most sentences are half as long as the longest of their batch.
         packing = Packing(torch.ones_like(text.mask) if padding else text.mask)
-        mask = text.mask[:, None, None, :]
+        packed = PackedAttention(packing, text.mask[:, None, None, :])
         x = packing.pack(self.embed(text.ids))
         for layer in self.layers:
-            x = layer(x, 0, mask, None, None, packing)
+            x = layer(x, packed=packed)
         return packing.pad(x)
 
     def motion(self, context: Context) -> Tensor:
         """The motion transformer's query outputs (B, N, W)."""
         x = self._query_tokens(len(context.vectors))
+        motion = Context(in_product_type(context.vectors), context.mask)
         for layer in self.layers:
-            x = layer(x, x.shape[1], None, context.vectors, context.mask[:, None, None, :])
+            x = layer(x, motion)
         return x
 
     def both(self, context: Context, text: Text, attention: SelfAttention) -> tuple[Tensor, Tensor]:
         """Query outputs (B, N, W) and text outputs (B, T, W) of a motion and a text together."""
         queries = self._query_tokens(len(context.vectors))
         count = queries.shape[1]
-        x = torch.cat([queries, self.embed(text.ids)], 1)
-        mask = self_attention_mask(count, text.mask, attention)
+        motion = Context(in_product_type(context.vectors), context.mask)
+        packing = Packing(F.pad(text.mask, (count, 0), value=True), count)
+        x = packing.pack(torch.cat([queries, self.embed(text.ids)], 1))
+        packed = PackedAttention(packing, self_attention_mask(count, text.mask, attention))
         for layer in self.layers:
-            x = layer(x, count, mask, context.vectors, context.mask[:, None, None, :])
+            x = layer(x, motion, packed)
+        x = packing.pad(x)
         return x[:, :count], x[:, count:]
 
     def _query_tokens(self, size: int) -> Tensor:

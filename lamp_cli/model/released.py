@@ -20,13 +20,13 @@ from ..motion.clip_length import LONGEST_CLIP, LONGEST_CLIP_TOKENS
 from .captioner import Captioner, CaptionerConfig
 from .condition import SentenceEncoder, TextCondition, TextReading
 from .decoder import CausalDecoder
-from .generator import Condition, GeneratorConfig, KeysValues, MaskedGenerator
+from .generator import Condition, GeneratorConfig, MaskedGenerator
 from .lamp import Lamp, LampConfig
 from .length import LengthConfig, LengthHead
 from .qformer import Context, QFormer, QFormerConfig, Text
 from .text_to_motion import TextToMotion
 from .tokenizer import Encoder, MotionTokenizer, TokenizerConfig
-from .transformer import Packing, PreNormBlock, join_heads, length_mask, split_heads
+from .transformer import PackedAttention, PreNormBlock, join_heads, length_mask, split_heads
 
 # The generator reads sentences longer than LaMP does, as many tokens as a motion may have.
 CONDITION_TOKENS = LONGEST_CLIP_TOKENS
@@ -124,10 +124,9 @@ class ReleasedCondition(TextCondition):
 class ReleasedBlock(PreNormBlock):
     """A post-norm layer; all positions attend to each other, to earlier ones with 1 added to the score."""
 
-    def forward(
-        self, x: Tensor, packing: Packing, mask: Tensor, cache: KeysValues | None = None
-    ) -> tuple[Tensor, KeysValues]:
-        """Packed (P, W) -> (P, W), and its keys and values; ``mask`` (B, 1, S, S), ``cache`` is None."""
+    def forward(self, x: Tensor, attention: PackedAttention) -> Tensor:
+        """Packed (P, W) -> (P, W)."""
+        packing, mask = attention.packing, attention.mask
         q, k, v = (split_heads(t, self.heads) for t in packing.pad(self.query_key_value(x)).chunk(3, dim=-1))
         earlier = torch.ones(mask.shape[-2:], dtype=x.dtype, device=x.device).tril()
         attended = F.scaled_dot_product_attention(
@@ -135,7 +134,7 @@ class ReleasedBlock(PreNormBlock):
         )
         x = self.attention_norm(x + self.dropout(self.output(packing.pack(join_heads(attended)))))
         feed = self.down(self.dropout(F.gelu(self.up(x))))
-        return self.feed_norm(x + self.dropout(feed)), (k, v)
+        return self.feed_norm(x + self.dropout(feed))
 
 
 class ReleasedGenerator(MaskedGenerator):

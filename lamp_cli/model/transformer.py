@@ -6,6 +6,8 @@ initial weights).
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,14 +18,42 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = 
 
     ``mask`` broadcasts to (B, H, S, K), True where a query may attend, which is somewhere for every query.
     """
-    learning = torch.is_grad_enabled() and queries.requires_grad
-    if not (learning and queries.device.type == "cpu" and queries.dtype == torch.bfloat16):
-        return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
-    # In bf16 on a CPU torch's fused kernel runs backwards more slowly than these products.
-    scores = queries @ keys.mT * queries.shape[-1] ** -0.5
-    if mask is not None:
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-    return scores.softmax(-1).to(values.dtype) @ values
+    if queries.device.type == "cpu" and queries.dtype == torch.bfloat16:
+        attended: Tensor = _HalfPrecisionAttention.apply(queries, keys, values, mask)
+        return attended
+    return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+
+
+class _HalfPrecisionAttention(torch.autograd.Function):
+    """Attention in bf16 on a CPU, where torch's fused kernel takes twice as long, five times backwards."""
+
+    @staticmethod
+    def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+        # Heads lie apart in memory, and every product here and backwards would copy them together.
+        keys, values = keys.contiguous(), values.contiguous()
+        queries = (queries * queries.shape[-1] ** -0.5).contiguous()
+        scores = queries @ keys.mT
+        if mask is not None:
+            # Of a mask's size, not of the scores': theirs has all heads.
+            least = torch.finfo(scores.dtype).min
+            scores += torch.zeros_like(mask, dtype=scores.dtype).masked_fill_(~mask, least)
+        shares = scores.float().softmax(-1).to(values.dtype)
+        ctx.save_for_backward(queries, keys, values, shares)
+        return shares @ values
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        queries, keys, values, shares = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        of_scores = torch._softmax_backward_data(gradient @ values.mT, shares, -1, shares.dtype)
+        of_queries = of_scores @ keys * queries.shape[-1] ** -0.5
+        return of_queries, of_scores.mT @ queries, shares.mT @ gradient, None
+
+
+def in_product_type(x: Tensor) -> Tensor:
+    """``x`` as autocast's matrix products read it: what several would each convert is converted once."""
+    device = x.device.type
+    return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
 
 
 def checked_heads(heads: int, width: int) -> int:
@@ -55,25 +85,93 @@ class Packing:
     accelerator the padding stays: to know how many positions are real the processor would wait for it.
     """
 
-    def __init__(self, real: Tensor):
-        """``real`` (B, S), False on padding."""
-        self.real, self._shape = real, real.shape
-        self._positions = None
+    def __init__(self, real: Tensor, first: int = 0):
+        """``real`` (B, S), False on padding; the ``first`` positions of every sequence all are.
+
+        Packed, these come first, where there is padding. ``positions`` (P,) are the packed ones' of B * S.
+        """
+        self.real, self._shape, self._first = real, real.shape, first
+        self.positions: Tensor | None = None
         if real.device.type == "cpu":
-            positions = real.flatten().nonzero().squeeze(1)
-            self._positions = positions if len(positions) < real.numel() else None
+            places = torch.arange(real.numel()).view(real.shape)
+            positions = torch.cat([places[:, :first].flatten(), places[:, first:][real[:, first:]]])
+            self.positions = positions if len(positions) < real.numel() else None
 
     def pack(self, x: Tensor) -> Tensor:
         """(B, S, W) -> (P, W)."""
         flat = x.flatten(0, 1)
-        return flat if self._positions is None else flat.index_select(0, self._positions)
+        return flat if self.positions is None else flat.index_select(0, self.positions)
 
     def pad(self, packed: Tensor) -> Tensor:
         """(P, W) -> (B, S, W), zeros on padding."""
-        if self._positions is not None:
+        if self.positions is not None:
             size = self._shape.numel(), packed.shape[1]
-            packed = packed.new_zeros(size).index_copy(0, self._positions, packed)
+            packed = packed.new_zeros(size).index_copy(0, self.positions, packed)
         return packed.unflatten(0, self._shape)
+
+    def split(self, packed: Tensor) -> tuple[Tensor, Tensor]:
+        """The ``first`` positions (B, F, W) and the others, in an order of their own that ``join`` knows."""
+        if self.positions is None:
+            x = packed.unflatten(0, self._shape)
+            return x[:, : self._first], x[:, self._first :]
+        count = self._shape[0] * self._first
+        return packed[:count].unflatten(0, (self._shape[0], self._first)), packed[count:]
+
+    def join(self, first: Tensor, others: Tensor) -> Tensor:
+        """What ``split`` has parted, (P, W)."""
+        if self.positions is None:
+            return torch.cat([first, others], 1).flatten(0, 1)
+        return torch.cat([first.flatten(0, 1), others])
+
+
+# Sequences that attention takes at once: fewer waste less on the longest of them, and are more calls.
+_TOGETHER = 16
+
+
+class PackedAttention:
+    """Attention among the positions of packed sequences: on a CPU of some sequences of like length at once.
+
+    Its work is the square of the length that the longest of them has.
+    """
+
+    def __init__(self, packing: Packing, mask: Tensor):
+        """``mask`` broadcasts to (B, 1, S, S), True where a position may attend."""
+        self.packing, self.mask = packing, mask
+        self._places: Tensor | None = None
+        if packing.positions is not None and len(packing.real) > _TOGETHER:
+            self._sort()
+
+    def _sort(self) -> None:
+        """Where packed positions stand among sequences that are sorted by length, without gaps in them."""
+        real, size = self.packing.real, self.packing.real.shape[1]
+        counts = real.sum(1)
+        mask = self.mask.expand(len(real), 1, size, size)
+        # Real positions first, in their order.
+        order = real.int().argsort(stable=True, dim=1, descending=True)
+        starts, begin = torch.empty_like(counts), 0
+        self._masks: list[Tensor] = []
+        for rows in counts.argsort(stable=True).split(_TOGETHER):
+            kept = order[rows, : int(counts[rows].max())]
+            pairs = mask[rows[:, None, None], 0, kept[:, :, None], kept[:, None, :]]
+            self._masks.append((pairs & real[rows].gather(1, kept)[:, None, :])[:, None])
+            starts[rows] = begin + kept.shape[1] * torch.arange(len(rows))
+            begin += kept.numel()
+        self._size = begin
+        self._places = (starts[:, None] + real.cumsum(1) - 1).flatten()[self.packing.positions]
+
+    def __call__(self, queries: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor:
+        """What positions (P, W) attend to, (P, W)."""
+        parts = queries, keys, values
+        if self._places is None:
+            q, k, v = (split_heads(self.packing.pad(part), heads) for part in parts)
+            return self.packing.pack(join_heads(attend(q, k, v, self.mask)))
+        places, sizes = self._places, [mask.shape[0] * mask.shape[-1] for mask in self._masks]
+        spread = [part.new_zeros(self._size, part.shape[1]).index_copy(0, places, part) for part in parts]
+        attended = []
+        for mask, *group in zip(self._masks, *(part.split(sizes) for part in spread), strict=True):
+            q, k, v = (split_heads(part.unflatten(0, (len(mask), -1)), heads) for part in group)
+            attended.append(join_heads(attend(q, k, v, mask)).flatten(0, 1))
+        return torch.cat(attended).index_select(0, places)
 
 
 class PreNormBlock(nn.Module):

@@ -73,6 +73,22 @@ def test_nothing_is_computed_for_the_padding_of_sentences() -> None:
     torch.testing.assert_close(losses["loss"], expected)
 
 
+def test_nothing_is_computed_for_the_padding_of_a_sentence_beside_a_motion() -> None:
+    lamp, pairs, rows = _lamp(), _pairs(), []
+    motion = Context(pairs.latents, pairs.motion_mask)
+    lamp.qformer.layers[0].text_feed.register_forward_pre_hook(lambda _, inputs: rows.append(inputs[0].shape))
+    for attention in SelfAttention:
+        rows.clear()
+        queries, words = lamp.qformer.both(motion, pairs.text, attention)
+        assert rows == [(2 * 7 + 2 * 5, 16)] and not words[~pairs.text.mask].any()
+        for k, count in enumerate(pairs.text.mask.sum(1)):
+            own = Context(motion.vectors[k : k + 1], motion.mask[k : k + 1])
+            text = Text(pairs.text.ids[k : k + 1, :count], pairs.text.mask[k : k + 1, :count])
+            alone = lamp.qformer.both(own, text, attention)
+            torch.testing.assert_close(queries[k : k + 1], alone[0])
+            torch.testing.assert_close(words[k : k + 1, :count], alone[1])
+
+
 @pytest.mark.parametrize("text_attention", [False, True])
 def test_padding_of_motion_and_text_changes_nothing(text_attention: bool) -> None:
     lamp = _lamp(text_attention=text_attention)

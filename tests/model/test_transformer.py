@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from lamp_cli.model.transformer import Packing, attend
+from lamp_cli.model.transformer import PackedAttention, Packing, attend, join_heads, split_heads
 
 
 @pytest.mark.parametrize("masked", [True, False])
@@ -47,3 +48,40 @@ def test_packed_positions_come_back_to_their_places() -> None:
     assert torch.equal(packing.pad(packing.pack(x)), x * real[..., None])
     full = Packing(torch.ones(2, 3, dtype=torch.bool))
     assert torch.equal(full.pad(full.pack(x)), x)
+    first, others = Packing(real.roll(1, 1), 1), Packing(torch.ones(2, 3, dtype=torch.bool), 1)
+    x = torch.arange(12.0).reshape(2, 3, 2)
+    # The first of every sequence, then what else is real.
+    assert first.pack(x).tolist() == [[0, 1], [6, 7], [2, 3], [10, 11]]
+    for packing in (first, others):
+        assert torch.equal(packing.split(packing.pack(x))[0], x[:, :1])
+        assert torch.equal(packing.join(*packing.split(packing.pack(x))), packing.pack(x))
+
+
+@pytest.mark.parametrize("first", [0, 2])
+def test_sequences_sorted_by_length_attend_as_padded_ones(first: int) -> None:
+    """Forwards and backwards, with gaps within the sequences and a mask of their own."""
+    stream = torch.Generator().manual_seed(0)
+    real = torch.rand(40, 9, generator=stream) < 0.5
+    real[:, : max(first, 1)] = True
+    mask = (torch.rand(40, 1, 9, 9, generator=stream) < 0.7) & real[:, None, None]
+    mask[..., 0] = True
+    packing = Packing(real, first)
+    packed = PackedAttention(packing, mask)
+    found, expected = [], []
+    padded = [torch.randn(40, 9, 8, generator=stream) for _ in range(3)]
+    weights = packing.pack(torch.randn(40, 9, 8, generator=stream))
+    for results, compute in (
+        (found, lambda parts: packed(*map(packing.pack, parts), 2)),
+        (expected, lambda parts: packing.pack(_attended(*parts, mask))),
+    ):
+        parts = [part.clone().requires_grad_() for part in padded]
+        results.append(compute(parts))
+        (results[0] * weights).sum().backward()
+        results += [part.grad for part in parts]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def _attended(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    q, k, v = (split_heads(part, 2) for part in (queries, keys, values))
+    return join_heads(attend(q, k, v, mask))
