@@ -227,3 +227,12 @@ def test_convolutions_in_channels_last_order_are_torchs_own(
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, rtol=2e-2, atol=2e-2 * float(other.detach().abs().max()))
     torch.testing.assert_close(ours(x), own(x), rtol=0, atol=1e-6)
+
+
+def test_a_pointwise_convolution_in_half_precision_is_that_in_full() -> None:
+    torch.manual_seed(0)
+    convolution, x = ChannelsLastConv(8, 6, 1), torch.randn(2, 8, 5)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = convolution(x)
+    assert half.dtype == torch.bfloat16 and half.shape == (2, 6, 5)
+    torch.testing.assert_close(half.float(), convolution(x), atol=0.03, rtol=0.03)
