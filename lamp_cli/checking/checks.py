@@ -43,7 +43,8 @@ def does(joints: np.ndarray | Kinematics, expected: Expected) -> Outcome:
 
     ``expected`` has ``action`` and, where they are asked for, ``side``, ``direction``, ``count``, ``angle``
     (degrees, left positive), ``parts`` (for ``sequence``: what happens in a row) and ``while`` (what happens
-    at the same time). A key left out is not judged; other keys are ignored. Raises ``ValueError`` for an
+    at the same time). A key left out is not judged; other keys are ignored; a part without any key asks for
+    nothing. Raises ``ValueError`` for an
     action without a check or joints that are no motion.
     """
     motion = joints if isinstance(joints, Kinematics) else Kinematics.of(joints)
@@ -53,13 +54,22 @@ def does(joints: np.ndarray | Kinematics, expected: Expected) -> Outcome:
     return _judge(motion, expected)
 
 
+def is_seen(motion: Kinematics, expected: Expected) -> bool:
+    """Whether some piece of the motion does it, on a coarse grid."""
+    return any(_judge(motion.cut(a, b), expected).ok for a, b in _spans(len(motion)))
+
+
 def _all_actions(expected: Expected) -> list[str]:
+    if not expected:
+        return []
     if expected["action"] == "sequence":
         return [name for part in expected["parts"] for name in _all_actions(part)]
     return [expected["action"], *(_all_actions(expected["while"]) if "while" in expected else [])]
 
 
 def _judge(motion: Kinematics, expected: Expected) -> Outcome:
+    if not expected:
+        return Outcome(True)
     if expected["action"] == "sequence":
         return _sequence(motion, expected["parts"])
     for holds, words in CHECKS[expected["action"]](motion, expected):

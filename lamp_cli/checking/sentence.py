@@ -8,12 +8,10 @@ Of a motion made from several sentences each is judged in the frames that are it
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..files.load import load_motion
 from ..motion.motion import Motion, MotionPart
@@ -191,20 +189,6 @@ def check(motion: Motion | str | Path, text: str | None = None) -> Checked:
     return check_joints(_kinematics(motion), text)
 
 
-def undone(joints: np.ndarray, text: str) -> int | None:
-    """How many clauses of a sentence joints (T, 22, 3) at 20 fps do not do; None where none is judged.
-
-    To choose between draws of one sentence: the checks of all actions answer, also of those for which no
-    verdict is given because theirs agree too seldom with real takes.
-    """
-    if len(joints) < LEAST_FRAMES:
-        return None
-    judged = [c for c in check_joints(Kinematics.of(joints), text, every=True).clauses if c.judged]
-    # Of actions in a row that are not found together, one clause names them all.
-    missing = [1 + clause.asked.count(IN_A_ROW) for clause in judged if clause.verdict != YES]
-    return sum(missing) if judged else None
-
-
 def _check_parts(m: Kinematics, parts: Sequence[MotionPart], fps: float) -> Checked:
     """Every part's sentence over its own frames; seconds are those of the whole motion."""
     clauses: list[CheckedClause] = []
@@ -234,8 +218,8 @@ def _kinematics(motion: Motion) -> Kinematics:
     return Kinematics.of(joints)
 
 
-def check_joints(m: Kinematics, text: str, every: bool = False) -> Checked:
-    """As :func:`check`; ``every``: the checks answer too that agree too seldom with real takes."""
+def check_joints(m: Kinematics, text: str) -> Checked:
+    """As :func:`check`, of a motion at 20 fps."""
     parts, unread = claims(text).parts, unread_words(text)
     clauses: list[CheckedClause]
     if NEGATIONS.search(text):
@@ -247,13 +231,13 @@ def check_joints(m: Kinematics, text: str, every: bool = False) -> Checked:
         unread = unread if speed is None else [word for word in unread if word not in speed[1]]
         vague = bool(set(unread) & set(unread_words(re.split(r"\bwhile\b", text, maxsplit=1)[0])))
         vague |= "pick up" in parts[0].actions and not _FLOOR.search(text)
-        clauses = _single(m, parts[0], text, every, vague)
+        clauses = _single(m, parts[0], text, vague)
         if speed is not None:
             clauses.append(_speed(m, clauses[0], speed[0]))
     elif AT_ONCE.search(text):
         clauses = [_not_judged(_name(part), "several actions at once are not judged") for part in parts]
     else:
-        clauses = _in_a_row(m, parts, every)
+        clauses = _in_a_row(m, parts)
     if parts:
         clauses += [_not_judged(word, "no check judges this word") for word in unread]
         clauses += [_not_judged(hand, "no check counts hands") for hand in _ONE_HAND.findall(text)]
@@ -277,14 +261,14 @@ def _name(claim: Claim) -> str:
     return min(claim.actions, key=lambda name: (len(name), name))
 
 
-def _single(m: Kinematics, claim: Claim, text: str, every: bool, vague: bool) -> list[CheckedClause]:
+def _single(m: Kinematics, claim: Claim, text: str, vague: bool) -> list[CheckedClause]:
     """The clauses of one action; words that are not understood (``vague``) leave no room for a ``no``."""
-    known = sorted(claim.actions & _answered(every), key=lambda name: (len(name), name))
+    known = sorted(claim.actions & ANSWERED, key=lambda name: (len(name), name))
     if not known:
         return [_not_judged(_name(claim), _unanswered(_name(claim)))]
     done = next((name for name in known if does(m, {"action": name}).ok), None)
     name = done or known[0]
-    asked = qualifiers(claim, name, every)
+    asked = qualifiers(claim, name)
     loose = name in _LOOSE and re.search(_LOOSE[name], text, re.I) is not None
     several = _FIRST_OF_SEVERAL.search(text) or (_SOMETHING_ELSE.search(text) if vague else None)
     vague |= loose
@@ -358,28 +342,21 @@ def _unanswered(action: str) -> str:
     )
 
 
-def _answered(every: bool) -> Set[str]:
-    return set(CHECKS if every else ANSWERED)
-
-
-def qualifiers(claim: Claim, action: str, every: bool = False) -> list[tuple[str, Mapping[str, Any] | None]]:
-    """What is said of an action in words, with what its check is told; None for what it cannot judge.
-
-    ``every``: the check is told too what it agrees on too seldom with real takes.
-    """
+def qualifiers(claim: Claim, action: str) -> list[tuple[str, Mapping[str, Any] | None]]:
+    """What is said of an action in words, with what its check is told; None for what it cannot judge."""
     found: list[tuple[str, Mapping[str, Any] | None]] = []
     to_a_side = any(word in action for word in _TO_A_SIDE)
     lateral = {way for way in claim.directions if way in (*SIDE_NAMES, *_TURNING)}
     limbs = set(claim.supports) if action == "balance" and claim.supports else set(claim.sides)
     if limbs:
         side = limbs.copy().pop() if len(limbs) == 1 else "both"
-        judged = action in _OF_A_LIMB and (every or EVIDENCE[action].sides_agree)
+        judged = action in _OF_A_LIMB and EVIDENCE[action].sides_agree
         judged &= side != "both" or action not in _NOT_BOTH
         judged |= action == "balance" and bool(claim.supports)
         found.append((side, {"side": side} if judged else None))
     if lateral:
         sides = {_TURNING.get(way, way) for way in lateral}
-        judged = to_a_side and len(sides) == 1 and (every or EVIDENCE[action].sides_agree)
+        judged = to_a_side and len(sides) == 1 and EVIDENCE[action].sides_agree
         found.append((" and ".join(sorted(lateral)), {"side": sides.copy().pop()} if judged else None))
     if action == "turn" and claim.angle is not None:
         found.append((f"{claim.angle} degrees", {"angle": claim.angle}))
@@ -389,7 +366,7 @@ def qualifiers(claim: Claim, action: str, every: bool = False) -> list[tuple[str
         found.append((" and ".join(sorted(ways)), {"direction": _JUDGED[action]} if judged else None))
     if claim.count is not None:
         words = "once" if claim.count == 1 else f"{claim.count} times"
-        judged = action in _COUNTED and (every or EVIDENCE[action].counts_agree)
+        judged = action in _COUNTED and EVIDENCE[action].counts_agree
         found.append((words, {"count": claim.count} if judged else None))
     return found
 
@@ -415,9 +392,9 @@ def _qualified(
     return CheckedClause(asked, NO, reason=reason, evidence=evidence)
 
 
-def _in_a_row(m: Kinematics, parts: Collection[Claim], every: bool) -> list[CheckedClause]:
+def _in_a_row(m: Kinematics, parts: Collection[Claim]) -> list[CheckedClause]:
     """The clauses of actions in a row: done when the motion can be cut so that each piece does its part."""
-    names = [min(p.actions & _answered(every), key=lambda n: (len(n), n), default="") for p in parts]
+    names = [min(p.actions & ANSWERED, key=lambda n: (len(n), n), default="") for p in parts]
     if "" in names:
         reason = "in a row with an action that no check answers"
         return [
@@ -428,7 +405,7 @@ def _in_a_row(m: Kinematics, parts: Collection[Claim], every: bool) -> list[Chec
         most = MOST_FRAMES / FPS
         reason = f"actions in a row are looked for in at most {most:.0f} s, this is {m.seconds:.0f} s"
         return [CheckedClause(name, UNKNOWN, reason=reason) for name in names]
-    asked = [qualifiers(part, name, every) for name, part in zip(names, parts, strict=True)]
+    asked = [qualifiers(part, name) for name, part in zip(names, parts, strict=True)]
     plain: list[dict[str, Any]] = [{"action": name} for name in names]
     told = [dict(one) for one in plain]
     for one, told_of_it in zip(told, asked, strict=True):

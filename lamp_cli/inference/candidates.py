@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..bundle.bundle import Bundle
-from ..checking.sentence import undone
+from ..checking.undone import undone
 from ..model.lamp import Lamp, motion_text_similarity
 from ..model.qformer import Text
 from ..motion.skeleton import HUMANML3D, Skeleton
@@ -62,7 +62,7 @@ def _logits(lamp: Lamp, motions: Tensor, sentences: EmbeddedText) -> Tensor:
 
 
 def undone_of(skeleton: Skeleton, joints: Sequence[np.ndarray], texts: Sequence[str]) -> list[int | None]:
-    """How much of its sentence each motion leaves undone, as :func:`..checking.sentence.undone` counts it.
+    """How much of its sentence each motion leaves undone, as :func:`..checking.undone.undone` counts it.
 
     ``joints``: (T, J, 3) each, at the skeleton's rate. None where nothing is judged, as of another skeleton
     than the checks read, and of an empty sentence.

@@ -7,6 +7,7 @@ from .clips import SyntheticClip, numbered_clip, synthetic_clip, synthetic_clip_
 from .language.action_words import COMPANIONS
 from .language.claims import Agreement, Claim, Claims, agrees, claims, unread_words
 from .language.labels import LabelMeaning, meaning_of_label
+from .language.likely_actions import KINDS, likelihoods
 from .language.people import PeoplesSentences, peoples_sentences
 from .language.phrasebook import further_wordings, phrasebook
 from .language.rewording import reworded
@@ -15,6 +16,7 @@ from .recombination.recombiner import RealClip, RecombinedClip, Recombiner
 __all__ = [
     "ACTIONS",
     "COMPANIONS",
+    "KINDS",
     "Agreement",
     "Claim",
     "Claims",
@@ -27,6 +29,7 @@ __all__ = [
     "agrees",
     "claims",
     "further_wordings",
+    "likelihoods",
     "meaning_of_label",
     "numbered_clip",
     "peoples_sentences",

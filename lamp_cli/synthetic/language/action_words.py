@@ -34,14 +34,21 @@ _TABLE = r"""
 stand: stand; stand ~ still; wait; idle; not move; (stay|remain|keep) ~ still; do nothing; motionless; wait
     stand; (stand|wait) ~ (do nothing|idle|in place); rest
 walk: walk; stroll; step; wander; stride; amble; saunter; pace; GO ~ (forward|ahead|straight|straight line);
-    take ~ step; take ~ step ~ (forward|ahead)
+    take ~ step; take ~ step ~ (forward|ahead); (head|set|start)
+    (off|out|over|away|ahead|forward|along|home|for|to|toward); GO (off|away|over|past|out|along|on)( to
+    ~)?; make ~ way (along|over|across|to|through|toward|past|forward|off); trudge; plod; tread; trek; hike;
+    roam; ramble; approach; advance; mosey; traipse; go for ~ (walk|stroll); take (walk|stroll)
 walk backward: GO ~ (backward|back)( ~ straight line)?; take ~ step ~ (backward|back); back (up|away); back;
-    retreat; backward
+    retreat; backward; (GO|back|head) ~ in reverse; (edge|inch|shuffle|creep|shy) ~ (back|backward|in
+    reverse); edge away ~ in reverse; reverse; backpedal; withdraw
 sidestep: side step; sidestep; (GO|shuffle|slide) ~ sideways( ~ SIDE)?; (GO|shuffle|slide|sidestep|side
     step) (to |toward |over |over to )?SIDE; side shuffle; shuffle ~ side; take ~ step ~ SIDE;
-    (step|move|walk) ~ to ~ side; shuffle; strafe
-jog: run; jog; trot; RUN ~ (forward|ahead|straight); run ~ (slow|in place); slow run
-run: RUN; RUN ~ (forward|ahead|straight|fast|quick)( ~ (fast|quick))?
+    (step|move|walk) ~ to ~ side; shuffle; strafe; (edge|inch|sidle|scoot|scuttle|crab|glide) (over |off
+    )?(to )?(sideways|SIDE)( ~ SIDE)?; sidle
+jog: run; jog; trot; RUN ~ (forward|ahead|straight); run ~ (slow|in place); slow run; lope; canter
+run: RUN; RUN ~ (forward|ahead|straight|fast|quick)( ~ (fast|quick))?; bolt; dart; rush; gallop; charge
+    (forward|ahead|toward|at|along|off); (tear|speed|hurtle|hurry)
+    (off|along|ahead|forward|away|across|toward); run off; flee
 sprint: run; sprint; dash; race; RUN ~ (forward|ahead|straight|fast|quick)( ~ (fast|quick))?; RUN ~ (full
     speed|top speed|as fast ~ possible)
 walk in a circle: (GO|circle) ~ RING( ~ RING)?( ~ SIDE)?; circle around; circle ~ SIDE
@@ -55,7 +62,8 @@ walk in a curve: GO ~ (curve|arc|semicircle|bend|bear|veer)( ~ SIDE)?; veer ~( w
 zigzag: (GO ~ )?(zigzag|zig zag|serpentine|slalom|snake|s shape)( pattern)?; weave; weave ~ (while|as) walk;
     GO ~ (LINK|while )?weave ~; zigzag ~ forward
 turn: turn; (turn|spin|swivel) around; spin; swivel; rotate; pivot; twirl; face ~ SIDE; (turn|spin|rotate) ~
-    circle; (turn|spin|rotate|swivel) ~ (SIDE|degree)( ~ SIDE)?; do ~ (turn|spin); revolve; about face
+    circle; (turn|spin|rotate|swivel) ~ (SIDE|degree)( ~ SIDE)?; do ~ (turn|spin); revolve; about face;
+    (swing|whip|wheel) (round|around|about)( ~ SIDE)?( face ~ SIDE)?; swivel round
 jump turn: LEAP ~ (LINK|while )?(turn|spin|rotate)( ~ (around|circle|degree|halfway))?( ~ SIDE)?( ~ air)?;
     LEAP ~ (degree|turn|spin)( ~ SIDE)?; (do|perform) ~ degree jump( ~ SIDE)?; (spin|turn) ~ in air
 step touch: step touch; dance ~ step ~ side to side; step ~ side to side( ~ music)?; (do|perform) ~ step
@@ -72,13 +80,14 @@ turn around and walk back: (GO ~ LINK)?turn ~ LINK(walk|come|go|head|stroll|move
 stop and start: (GO|take ~ step) ~ LINK(stop|pause|halt) ~ LINK((GO|RUN) on(?! tip| toe)|continue ~
     walk|continue|keep walk|resume ~|go on|walk again|take ~ more|start ~ again|begin ~ again); stop ~
     middle of walk ~ LINKgo on; stop ~ LINK(continue|keep walk|resume)
-tiptoe: tiptoe; tip toe; (GO|sneak|creep) ~ (tiptoe|tip toe|on toe); on toe; sneak; tiptoe ~ forward
+tiptoe: tiptoe; tip toe; (GO|sneak|creep) ~ (tiptoe|tip toe|on toe); on toe; sneak; tiptoe ~ forward;
+    (creep|sneak|walk|pad|go|step|steal) ~ (ball|tip) of (foot|toe); (ball|tip) of (foot|toe)
 crouch walk: (sneak|creep) ~ (low|crouch|hunch|bend); (sneak|creep) ~ (low|bend) low; sneak; creep; duck
     walk; crouch walk; prowl; GO ~ (while |as )?(crouch|squat|hunch|stoop|low)( down| over| low)?; crouch ~
     and walk( forward)?; GO ~ (bend|crouch) low; GO ~ in ~ (crouch|squat); (crouch|hunch|stoop) ~ (while|as)
     walk
 march: march; stomp; goose step; high knee; GO ~ (lift|raise|bring) ~ knee( ~ (high|up))?; GO ~ like
-    soldier; (GO ~ )?(knee high|knee up); GO ~ with ~ high ~ (knee|step)
+    soldier; (GO ~ )?(knee high|knee up); GO ~ with ~ high ~ (knee|step); parade; strut
 limp: limp; hobble; GO ~ (limp|injure|injury|hurt); limp ~ forward
 stagger: stagger; stumble; wobble; drunk; stumble ~ like drunk; GO ~ (drunk|unsteady|intoxicate|uneven)(
     person)?; lurch; GO ~ unsteady LINKsway( ~ side to side)?; sway LINKstagger ~; (struggle|fight|try) ~
@@ -96,24 +105,29 @@ hop: hop; (hop|LEAP) ~ on ~ ONE_LEG; hop ~ (forward|in place)( ~ on ~ ONE_LEG)?;
     ~ ONE_LEG LINKhop( ~ (forward|in place))?
 skip: skip; skip ~ (forward|ahead|along); GO ~ (forward|ahead)? ?skip; GO ~ (with|in) skip ~ step
 jumping jacks: jump jack; star jump; (do|perform|exercise) ~ jump jack; jumpingjack
-squat: squat; crouch; bend ~ knee; knee bend; (squat|crouch) ~ LINK(stand|get|rise|come) ~ up; lower ~
-    body; bend ~ knee LINKlower ~ down; bend ~ knee LINK(stand|straighten); (squat|crouch) down; go down
+squat: squat; crouch; bend ~ knee; knee bend; (squat|crouch) ~ LINK(stand|get|rise|come) ~ up; lower ~ body;
+    bend ~ knee LINKlower ~ down; bend ~ knee LINK(stand|straighten); (squat|crouch) down; go down; hunker;
+    (sink|dip|drop|go) ~ (squat|haunch); sink ~ low ~ (up|rise|stand)
 sit down: sit; sit down; take seat; (lower|ease|settle) ~ (seat|chair|stool|bench); sit ~
-    (chair|stool|bench); seat
+    (chair|stool|bench); seat; (lower|ease|settle|sink|drop|slump|flop|plop|plonk|flop|collapse) ~
+    (seat|chair|stool|bench|armchair|sofa|couch); perch; take ~ (place|seat) ~ (seat|chair|stool|bench)
 sit on the floor: sit; sit down; (sit|seat) ~ (floor|ground); (lower|get|go|drop) ~ (floor|ground|down) ~
     LINKsit ~ (floor|ground)?; (lower|get|go|drop) ~ (floor|ground) LINKsit; take seat ~ (floor|ground); sit
     ~ cross leg; sit ~ leg (stretch|straight|extend|out) ~; sit ~ (floor|ground) ~ LINKextend ~ leg; cross
-    leg after sit down on (floor|ground); sit ~ indian style; cross leg
+    leg after sit down on (floor|ground); sit ~ indian style; cross leg; (plonk|plop|drop|park) ~
+    (bottom|bum|behind|down) ~ (floor|ground|carpet|mat|rug|grass)
 stand up: stand UPWARD; (rise|get|stand|come) ~ (from|off|out) ~ (seat|chair|stool|bench); rise; get up;
-    rise ~ (foot|up); get ~ to foot; get off chair
+    rise ~ (foot|up); get ~ to foot; get off chair; (rise|get|stand|come|push|spring|hop|climb) ~
+    (from|off|out) ~ (seat|chair|stool|bench|armchair|sofa|couch)
 get up: get (back )?up; stand UPWARD; rise; rise ~ (foot|up); get ~ to foot; sit up; sit up LINKstand up;
     (rise|get|stand|come|push) ~ (from|off) ~ (floor|ground|knee|stomach|back|belly)( ~ (face
     down|sit|back))?; (rise|get|stand) ~ from chair on (floor|ground); (push|get) ~ (off|from|onto) ~
-    (floor|ground|knee) LINKstand( up)?
+    (floor|ground|knee) LINKstand( up)?; (scramble|clamber|struggle) ~ (up|foot);
+    (scramble|clamber|struggle|climb|get) ~ (up|onto|to) ~ foot
 lie down: lie; lie ~ (down|back|flat|face down); lie ~ (floor|ground|back|stomach|belly|front); recline; go
     from stand to lie( down)?; (get|go|lower|kneel|sit) ~ LINKlie ~ (down|back|floor|ground|belly|stomach)(
     ~ (floor|ground|belly|stomach|back))?; (sit|get) ~ (floor|ground|knee) LINKlie ~ (down|back)( ~
-    (floor|ground|belly|stomach|back))?
+    (floor|ground|belly|stomach|back))?; sprawl; stretch out ~ (floor|ground|flat|back|bed)
 kneel: kneel; (on|onto) ~ knee; (go|get|drop|sink|fall|bend|lower) ~ knee; kneel down; genuflect; take knee;
     kneel ~ LINK(stand|get|rise|come) ~ up
 crawl: crawl; on (all four|hand and knee); crawl ~ on (hand and knee|all four); GO ~ (on )?(hand and
@@ -123,7 +137,10 @@ push-ups: push up; pushup; press up; (do|perform|exercise) ~ (push up|pushup|pre
 pick up: pick; pick ~ up; pick ~ up ~ (floor|ground); (reach|bend) ~ (ground|floor); scoop ~ up; grab; grab
     ~ (ground|floor|off); bend ~ (LINK|to )(pick|grab|reach|get|lift|take|collect)( ~
     (up|object|something))?; scoop; lift ~ (object|something|item|thing); (gather|collect);
-    (reach|lean|stoop) ~ down
+    (reach|lean|stoop) ~ down; (stoop|bend|reach|lean|crouch|duck) ~ (LINK|to
+    )?(grab|collect|get|fetch|retrieve|snatch|take|gather)( ~ (up|off|floor|ground))*;
+    (retrieve|fetch|snatch|take|lift|collect|gather) ~ (off|from) ~
+    (floor|ground|carpet|pavement|street|road|grass)
 put down: (put|set|place|lie|lower|drop) ~ (object|something|item|it|what) ~
     (down|floor|ground|table|shelf); (put|set|lie) ~ down; put down ~ what they hold; (?<!in )place(?! foot|
     hand| leg| arm); drop ~ (object|something); bend ~ LINK(put|set|place|lower|lie) ~
@@ -139,7 +156,8 @@ carry: carry; GO ~ (while )?(carry|hold) ~ (object|something|package); hold ~ (o
     while walk; (bring|move|transport|take) ~ (object|box|package)( ~ forward)?; carry ~ (object|package) ~
     (forward|arm)
 kick: kick; swing ~ (leg|foot) ~ kick; (front|forward) kick; (do|perform|throw) (one |two |three |front
-    |forward |high )*kick; kick ~ forward; kick ~ (left|right) (leg|foot) out
+    |forward |high )*kick; kick ~ forward; kick ~ (left|right) (leg|foot) out; boot; punt;
+    (swing|snap|whip|lash|thrust|fling) ~ (leg|foot) ~ (out|forward)
 side kick: kick; side kick; sidekick; kick ~ (sideways|SIDE|to ~ side); (do|perform|throw) ~ (side|sideways)
     kick; thrust ~ (leg|foot) ~ (to side|sideways); kick ~ (left|right) side; kick ~ (leg|foot) ~ to side
 back kick: kick; back kick; kick ~ (backward|back|behind); mule kick; (do|perform|throw) ~ back kick; thrust
@@ -153,7 +171,8 @@ balance: balance; (stand|balance|pose) ~ on ~ ONE_LEG; (lift|raise|hold) ~ (knee
 lunge: lunge; (step|do) ~ lunge( ~ forward)?; lunge forward; split squat
 wave: wave; greet; (say|gesture) ~ (hi|hello|goodbye|bye); wave ~ (hi|hello|goodbye|bye); flag down
 raise arms: RISE ~ (arm|hand) ~ HIGH; (raise|lift) ~ (arm|hand); (arm|hand) ~ HIGH; RISE ~ (arm|hand) ~ HIGH
-    ~ (head|air); (raise|lift) ~ (arm|hand) ~ LINKlower ~
+    ~ (head|air); (raise|lift) ~ (arm|hand) ~ LINKlower ~; (stick|shoot|thrust|get|fling) ~ (arm|hand) ~
+    HIGH
 arms out: (hold|stretch|spread|extend|put|open|raise|reach|lift) ~ (arm|hand) ~
     (out|side|sideways|wide|apart); t pose; (do|make|form) ~ t pose; (spread|extend|open|outstretch) ~ arm;
     (stretch|hold|extend) ~ (arm|hand) ~ out ~ (side|sideways); (hold|stretch|extend|raise|lift) ~
@@ -161,7 +180,8 @@ arms out: (hold|stretch|spread|extend|put|open|raise|reach|lift) ~ (arm|hand) ~
 clap: clap; applaud; applause; (bring|put|hit|slap|smack) ~ (hand|palm) ~ together; clap ~ (hand|together)
 punch: punch; jab; box; (throw|land) ~ punch; hit; strike; (hit|strike) ~
     (fist|something|air|bag|opponent|someone|forward); shadow box; spar; (throw|do) ~ jab; (throw|punch) ~
-    (alternate|swap) ~ hand; punch ~ (forward|ahead)
+    (alternate|swap) ~ hand; punch ~ (forward|ahead); (throw|land|deliver|fire off|give) ~
+    (punch|jab|cross|blow|hook|uppercut|haymaker); wallop; thump; sock; slug
 box: punch; box; (throw|land) ~ punch; box ~ (air|fist); (throw|punch) ~ (alternate|swap) ~ hand; throw
     punch with alternate hand; shadow box; spar; throw ~ jab and ~ cross; throw ~ combination ~ punch; punch
     ~ (left|right) hand LINK(left|right) hand; punch ~ (forward|ahead)( again and again)?( LINKswap hand)?;
@@ -179,7 +199,7 @@ block: block; defend; guard; shield; parry; deflect; protect; cover up; (raise|l
     (raise|lift|hold|put) ~ (arm|forearm|hand|fist) ~ front ~ face; lean back LINKblock;
     (defend|block|shield) ~ arm raise; (hold|raise) ~ forearm
 throw: throw; toss; pitch; lob; hurl; fling; (throw|toss) ~ (ball|something|object|item); throw ~
-    (overhand|over ~ head); overhand; (throw|pitch|hurl) ~ baseball
+    (overhand|over ~ head); overhand; (throw|pitch|hurl) ~ baseball; chuck; sling; heave
 throw underhand: throw; toss; lob; (throw|toss|pitch) ~ (underhand|underarm|softball|below); bowl; roll ~
     ball; underhand; underarm; (throw|toss) ~ (ball|something|object|item); swing arm ~ LINK(throw|toss) ~
     underhand; swing (left|right) arm back LINKthrow ~ underhand
@@ -201,11 +221,12 @@ swim: swim; (breast|back|front) ?(stroke|crawl); freestyle; (do|swim) ~ (stroke|
     (stroke|air))?; (make|perform) ~ swim( motion)?( ~ (front crawl|backstroke|breaststroke))?; pretend ~
     swim( ~ (front crawl|backstroke|breaststroke))?; swim ~ arm; front crawl stroke; mime
 drink: drink; sip; (cup|bottle|glass) ~ (mouth|lip); (bring|raise|lift) ~ (hand|cup|glass) ~ mouth
-    LINKdrink; (take|have) ~ (drink|sip); gulp
+    LINKdrink; (take|have) ~ (drink|sip); gulp; swig; (take|have) ~ (swig|gulp)
 eat: eat; bite; chew; feed; (take|have) ~ bite( of food)?; spoon; (bring|put|place) ~ food ~ mouth; snack;
     (lift|raise|bring) ~ hand ~ mouth ~ eat; eat with spoon; food
 phone: phone; telephone; cellphone; (talk|speak|hold|answer|make|take|use|look) ~ (phone|call|cellphone);
-    (take|make|answer) ~ phone call; phone call; (hold|bring|put) ~ phone ~ ear; on phone
+    (take|make|answer) ~ phone call; phone call; (hold|bring|put) ~ phone ~ ear; on phone;
+    (hold|press|put|bring) ~ (mobile|handset|receiver|it) ~ ear; (chat|talk|speak) ~ mobile
 wipe table: wipe; clean; scrub; polish; dust; rub; (wipe|clean|scrub|polish|rub|dust) ~
     (table|tabletop|counter|desk|flat surface|surface); WIPE_SIDEWAYS; (make|do) ~ wipe circle; move ~ hand
     ~ (table|counter|surface) ~ clean; wipe ~ circle
@@ -254,21 +275,22 @@ hands on hips: ((put|place|rest|hold|set|plant|with) ~ )?hand ~ (on|to|at) ~ (hi
 bow: bow; bend ~ (waist|forward|over|down); bend; take ~ bow; bow ~ down; lean ~ (forward|over); bend
     forward ~ waist( LINK(straighten|stand|rise|come) ~)?; bend ~ LINKstraighten ~
 nod: nod; (move|shake|tilt|bob) ~ head ~ up and down; nod ~ head; head ~ up and down; nod ~ yes
-shake head: shake( (his|her|their|its))* head; (turn|move|swing|shake) ~ head ~ ACROSS;
-    shake ~ head ~ no; head ~ side to side
+shake head: shake( (his|her|their|its))* head; (turn|move|swing|shake) ~ head ~ ACROSS; shake ~ head ~ no;
+    head ~ side to side; (wag|swing) ~ head( ~ ACROSS)?
 look around: look(?! like| as); glance; (turn|move|rotate) ~ head; look ~ (around|side to side|left|right);
     scan; peer; survey; search; (turn|move) ~ head ~ (left|right) (LINK)?(to )?(left|right); look (to )?SIDE
-    LINK(to )?(other )?SIDE; (turn|move|swing) ~ head ~ ACROSS
+    LINK(to )?(other )?SIDE; (turn|move|swing) ~ head ~ ACROSS; gaze; (look|peer|glance|gaze) ~ (both
+    way|both side|this way and that|about|around)
 stretch: stretch; stretch ~ (arm|side|SIDE); stretch ~ (arm|hand) ~ (above|over|overhead|up)( ~ head)?; side
     bend; stretch ~ with ~ arm ~ (overhead|over ~|above ~); (lean|bend) ~ SIDE( ~ (raise|overhead)( arm)?)?;
     lean ~ (SIDE|side) ~ raise arm
 dance: dance; sway; waltz; salsa; groove; cha cha; ballet; tango; (sway|swing|move) ~ (hip|music|side to
     side); (do|perform) ~ dance; sway ~ (side to side|music); dance ~ (LINK)?sway( ~ hip)?; twist; rock ~
-    side to side
+    side to side; boogie; bop; jive; rock ~ (body|hip) ~ (ACROSS|music|song|beat); move ~ beat
 twist: twist; (rotate|turn|twist|swivel) ~ (torso|waist|upper body|hip|body)( LINKshoulder)?( ~ (side to
     side|back and forth|twist))?; dance ~ twist( ~ (hip|shoulder))*; (do|dance) ~ twist; swivel ~
-stairs up: climb; (GO|climb|RUN) ~ up ~ STAIR; ascend; (GO ~ )?upstairs; (climb|ascend) ~ STAIR; GO up(?! to);
-    climb up ~ STAIR; ascend flight ~ stair; take ~ step up ~ STAIR?; stair; step up STAIR
+stairs up: climb; (GO|climb|RUN) ~ up ~ STAIR; ascend; (GO ~ )?upstairs; (climb|ascend) ~ STAIR; GO up(?!
+    to); climb up ~ STAIR; ascend flight ~ stair; take ~ step up ~ STAIR?; stair; step up STAIR
 stairs down: (GO|climb|RUN) ~ down ~ STAIR; descend; (GO ~ )?downstairs; (descend|climb down) ~ STAIR; GO
     down; stair; take ~ step down( ~ STAIR)?; descend flight ~ stair
 step over: step ~ (over|across)( ~ (obstacle|something|object|barrier|hurdle))?; (walk|go|climb) ~ over( ~
