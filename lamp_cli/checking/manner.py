@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from .asked import SIDE_NAMES
+from .speed import speed_said
 
 _LATERAL = frozenset(
     (
@@ -129,7 +130,7 @@ _UPRIGHT = re.compile(
 
 
 def manner(action: str, words: str, asides: str = "") -> dict[str, Any]:
-    """``side``, ``direction``, ``count`` and ``angle`` (degrees) of an action, where they are asked for."""
+    """``side``, ``direction``, ``count``, ``angle`` (degrees) and ``speed`` of an action, if asked for."""
     found = _manner(action, words)
     return found if not asides else {**_manner(action, asides), **found}
 
@@ -143,6 +144,8 @@ def _manner(action: str, words: str) -> dict[str, Any]:
         found["count"] = count
     if action == "turn" and (angle := _angle(words)):
         found["angle"] = angle
+    if action == "walk" and (speed := speed_said(words)):
+        found["speed"] = speed
     if action in _STRAIGHT and _AHEAD.search(text):
         found["direction"] = "forward"
     if action == "jump" and _UPRIGHT.search(text):

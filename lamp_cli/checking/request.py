@@ -16,7 +16,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from ..language.clauses import AND, FIRST, THEN, WHILE, Piece, joined, pieces_in_order, without_negations
+from ..language.clauses import (
+    AND,
+    FIRST,
+    THEN,
+    WHILE,
+    LinkedClause,
+    as_one,
+    clauses_in_order,
+    without_negations,
+)
 from ..synthetic.corpus import KINDS, claims, likelihoods
 from .checks import CHECKS
 from .manner import manner
@@ -83,7 +92,7 @@ class _Segment:
 @lru_cache(maxsize=10_000)
 def requests(sentence: str) -> tuple[Request, ...]:
     """What a sentence asks for, in the order in which it is to be done; nothing where that is not known."""
-    pieces = pieces_in_order(without_negations(sentence))
+    pieces = clauses_in_order(without_negations(sentence))
     if len(pieces) > _MOST_PIECES:
         return ()
     found: list[Request] = []
@@ -104,7 +113,7 @@ def _at_once(one: Request, other: Request) -> Request:
     return Request(f"{one.words} while {other.words}", meant)
 
 
-def _likeliest(pieces: Sequence[Piece]) -> list[_Segment]:
+def _likeliest(pieces: Sequence[LinkedClause]) -> list[_Segment]:
     """The pieces put together in the likeliest way; of an aside there are no actions."""
     # Of the pieces up to each: the likelihood of the best way, and that way.
     best: list[tuple[float, tuple[_Segment, ...]]] = [(0.0, ())]
@@ -113,7 +122,7 @@ def _likeliest(pieces: Sequence[Piece]) -> list[_Segment]:
         ways = [(best[end - 1][0], (*best[end - 1][1], _Segment(last.link, last.words, ())))]
         for start in range(end):
             own = pieces[start:end]
-            words = joined(own)
+            words = as_one(own)
             likelihood, actions = _read(words)
             cost = _LEAST[own[0].link] + _MERGED * sum(piece.link == THEN for piece in own[1:])
             segment = _Segment(own[0].link, words, actions)

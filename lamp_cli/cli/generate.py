@@ -107,7 +107,8 @@ def generate_command(
             min=1,
             max=100,
             help="Draws per motion, of which the one is kept that does most of its sentence, by lamp check, "
-            "and is nearest to it; the model's own number when not given, 16 for lamp-mini.",
+            "and is nearest to it; the model's own number when not given, 16 for lamp-mini. Where none does "
+            "all, as many again, in plainer words or one action at a time: 'drawn' says how many.",
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; drawn and printed when not given.")] = None,
@@ -210,6 +211,7 @@ def generate_command(
                 "seed": seed,
                 "sample": draw.sample,
                 "candidates": options.candidates,
+                "drawn": motion.candidates,
                 "frames": len(motion),
                 **({"seconds": motion.seconds} if "seconds" in request.record else {}),
                 "fps": motion.fps,

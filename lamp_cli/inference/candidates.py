@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ def _logits(lamp: Lamp, motions: Tensor, sentences: EmbeddedText) -> Tensor:
     return motion_text_similarity(motions, sentences.embedding).diagonal() / lamp.temperature
 
 
-def undone_of(skeleton: Skeleton, joints: Sequence[np.ndarray], texts: Sequence[str]) -> list[int | None]:
+def undone_of(skeleton: Skeleton, joints: Sequence[np.ndarray], texts: Sequence[str]) -> list[float | None]:
     """How much of its sentence each motion leaves undone, as :func:`..checking.undone.undone` counts it.
 
     ``joints``: (T, J, 3) each, at the skeleton's rate. None where nothing is judged, as of another skeleton
@@ -74,7 +75,12 @@ def undone_of(skeleton: Skeleton, joints: Sequence[np.ndarray], texts: Sequence[
     ]
 
 
-def best_candidates(undone: Sequence[int | None], fit: Tensor, candidates: int) -> list[int]:
+def is_undone(left: float | None) -> TypeGuard[float]:
+    """Whether something that was asked for is not done; a pace that is a little off is not that."""
+    return left is not None and left >= 1
+
+
+def best_candidates(undone: Sequence[float | None], fit: Tensor, candidates: int) -> list[int]:
     """Of every ``candidates`` rows in a row the one that leaves least undone; of equals that of best fit."""
     firsts = range(0, len(undone), candidates)
     return [
@@ -83,7 +89,7 @@ def best_candidates(undone: Sequence[int | None], fit: Tensor, candidates: int) 
     ]
 
 
-def ranking(undone: Sequence[int | None], fit: Tensor) -> list[int]:
+def ranking(undone: Sequence[float | None], fit: Tensor) -> list[int]:
     """Rows, first those that leave least undone, those that leave as much by their fit (B,)."""
     ranks = [(-(left or 0), one) for left, one in zip(undone, fit.tolist(), strict=True)]
     return sorted(range(len(ranks)), key=lambda row: ranks[row], reverse=True)

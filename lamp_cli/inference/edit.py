@@ -26,7 +26,7 @@ from ..motion.gap import DrawnFrames, Gap, fill_gap, seam_errors
 from ..motion.motion import Motion, MotionPart
 from ..motion.representation import features_to_joints, joints_to_features, retarget
 from ..motion.transform import at_times, resample
-from .candidates import embedded_rows, fits, ranking, undone_of
+from .candidates import embedded_rows, fits, is_undone, ranking, undone_of
 from .embed import encode_condition, require_motion_side
 from .generate import DrawOptions, random_stream, text_to_motion_of
 from .precision import in_precision
@@ -300,7 +300,7 @@ class _RankedDraw:
 
     drawn: DrawnFrames
     contacts: np.ndarray
-    undone: int | None
+    undone: float | None
 
 
 def _ranked(
@@ -329,20 +329,25 @@ def _ranked(
     return [_RankedDraw(drawn[row], made[row][:, -4:], left[row]) for row in order]
 
 
+def _things(undone: float | None) -> int:
+    """Without what a pace is off."""
+    return int(undone or 0)
+
+
 def _first_that_does(motion: Motion, gap: Gap, ranked: Sequence[_RankedDraw], text: str) -> np.ndarray:
     """The joints of the motion with the first of the draws that does its sentence there, too.
 
     Place and heading of both sides may undo what was drawn. Where none does it: that which does most.
     """
     best = ranked[0]
-    tried = [draw for draw in ranked if draw.undone == best.undone][:MOST_TRIED]
-    found: list[tuple[int, np.ndarray]] = []
+    tried = [draw for draw in ranked if _things(draw.undone) == _things(best.undone)][:MOST_TRIED]
+    found: list[tuple[float, np.ndarray]] = []
     for draw in tried:
         cleaned = replace(draw.drawn, joints=clean_up(draw.drawn.joints, draw.contacts, motion.skeleton))
         joints = fill_gap(motion.joints, cleaned, gap, motion.skeleton, motion.fps)
         span = resample(joints[gap.start : gap.stop], motion.fps, motion.skeleton.fps)
         [left] = undone_of(motion.skeleton, [span], [text])
         found.append((left or 0, joints))
-        if not left:
+        if not is_undone(left):
             break
     return min(found, key=lambda each: each[0])[1]

@@ -27,14 +27,16 @@ from ..motion.clean_up import clean_up
 from ..motion.motion import Motion, MotionPart
 from ..motion.representation import features_to_joints
 from . import BATCH_SIZE
-from .candidates import best_candidates, embedded_rows, fits, undone_of
+from .candidates import best_candidates, embedded_rows, fits, is_undone, undone_of
 from .embed import encode_condition, require_motion_side
 from .precision import FP32, in_precision
-from .sequence import sentences_in_a_row
+from .sequence import plain_sentences, sentences_in_a_row
 from .spelling import as_read
 
 # Of a sentence of several actions that is to be of a given length no part is shorter.
 LEAST_PART_SECONDS = 1.0
+# How often a sentence is drawn anew in its plainest words where no draw has done all of it.
+FURTHER_ROUNDS = 2
 # More of them last longer than the check of joints looks for actions in a row.
 MOST_IN_A_ROW = 5
 
@@ -105,9 +107,9 @@ class GenerateOptions(DrawOptions):
 
     clean_up: hold planted feet, bone lengths and the floor in the joints; features stay the network's.
     candidates: the one is kept that does most of what its sentence asks for, as the check of joints sees it,
-        and of those the one that LaMP finds nearest to the sentence. Where none does all of a sentence of
-        several actions, they are made one after the other, should that do more. 1, the paper's way, keeps
-        whatever is drawn.
+        and of those the one that LaMP finds nearest to the sentence. Where none does all of it, as many are
+        drawn again: of several actions one after the other, then of what is asked for in the plainest words
+        that the model has learned, and what does more is kept. 1, the paper's way, keeps whatever is drawn.
     context_tokens: of the part before, from which the next part of a motion goes on. More of them hold
         lamp-mini in what it did: its clips begin standing. The decoder smooths the seam.
     """
@@ -129,17 +131,25 @@ class Draw:
 
 
 @dataclass(frozen=True)
+class _Round:
+    """A prompt that asks for the same in other words or parts; the number of the round tells draws apart."""
+
+    prompt: Prompt
+    number: int = 0
+
+
+@dataclass(frozen=True)
 class Kept:
     """The candidate that was kept.
 
     codes: (N,).
     features: normalised, (T, C).
-    undone: clauses of its sentence that the check of joints does not find done; None: nothing was checked.
+    undone: how much of its sentence the check of joints does not find done; None: nothing was checked.
     """
 
     codes: Tensor
     features: Tensor
-    undone: int | None
+    undone: float | None
 
 
 def draws_of(prompts: Sequence[Prompt], samples: int) -> list[Draw]:
@@ -273,28 +283,57 @@ def _generate_batch(bundle: Bundle, draws: Sequence[Draw], options: GenerateOpti
     streams = [stream for draw in draws for stream in _streams(bundle, draw, 1, options)]
     kept = _best_of_candidates(bundle, [draw.prompt for draw in draws], streams, options)
     for draw, one in zip(draws, kept, strict=True):
-        in_a_row = _generate_in_a_row(bundle, draw, options, one.undone) if one.undone else None
-        yield in_a_row or _motion(bundle, draw, one.features, options)
+        motion = _motion(bundle, draw, one.features, options)
+        yield _drawn_further(bundle, draw, options, motion) if is_undone(one.undone) else motion
 
 
-def _generate_in_a_row(bundle: Bundle, draw: Draw, options: GenerateOptions, most: int) -> Motion | None:
-    """The motion of a sentence of several actions, one made after the other; None unless it does more of it.
+def _drawn_further(bundle: Bundle, draw: Draw, options: GenerateOptions, best: Motion) -> Motion:
+    """Of a motion that does not do all of its sentence and of those of further rounds the best.
 
-    ``most``: what the motion that was made of the sentence as a whole leaves undone.
+    A round is drawn only where none before has done all; of equals the first is kept. Motions are compared as
+    they are handed out, with feet and bones held.
     """
     [sentence] = as_read(bundle, [draw.prompt.text])
-    parts = _divided(bundle, draw.prompt, sentences_in_a_row(sentence))
-    if parts is None:
-        return None
-    motion = _generate_parts(bundle, replace(draw, prompt=parts), options)
-    [left] = undone_of(bundle.skeleton, [motion.joints], [sentence])
-    return replace(motion, text=draw.prompt.text) if left is not None and left < most else None
+    [left] = undone_of(bundle.skeleton, [best.joints], [sentence])
+    assert best.candidates is not None
+    drawn = best.candidates
+    for further in _rounds(bundle, draw.prompt, sentence):
+        if not is_undone(left):
+            break
+        motion = _generate_round(bundle, draw, further, options)
+        assert motion.candidates is not None
+        drawn += motion.candidates
+        [undone] = undone_of(bundle.skeleton, [motion.joints], [sentence])
+        if undone is not None and undone < left:
+            best, left = replace(motion, text=draw.prompt.text), undone
+    return replace(best, candidates=drawn)
+
+
+def _rounds(bundle: Bundle, prompt: Prompt, sentence: str) -> Iterator[_Round]:
+    """The rounds in which the same is drawn again: several actions one by one, then in plainer words."""
+    rows = dict.fromkeys((sentences_in_a_row(sentence), plain_sentences(sentence)))
+    prompts = [_divided(bundle, prompt, row) for row in rows if row and row != (sentence,)]
+    asked = [one for one in prompts if one is not None]
+    yield from (_Round(one) for one in asked)
+    for number in range(1, FURTHER_ROUNDS):
+        yield from (_Round(one, number) for one in (asked or [prompt])[-1:])
+
+
+def _generate_round(bundle: Bundle, draw: Draw, further: _Round, options: GenerateOptions) -> Motion:
+    draw = replace(draw, prompt=further.prompt)
+    if further.prompt.then:
+        return _generate_parts(bundle, draw, options, further.number)
+    streams = _streams(bundle, draw, 1, options, further.number)
+    [kept] = _best_of_candidates(bundle, [further.prompt], streams, options)
+    return _motion(bundle, draw, kept.features, options)
 
 
 def _divided(bundle: Bundle, prompt: Prompt, sentences: Sequence[str]) -> Prompt | None:
     """A prompt with a part for each sentence, as long together; None for too many or too short ones."""
-    if not 1 < len(sentences) <= MOST_IN_A_ROW:
+    if len(sentences) > MOST_IN_A_ROW:
         return None
+    if len(sentences) == 1:
+        return replace(prompt, text=sentences[0])
     counts: list[int | None] = [None] * len(sentences)
     if prompt.frames is not None:
         step = bundle.tokenizer.config.frames_per_token
@@ -307,8 +346,8 @@ def _divided(bundle: Bundle, prompt: Prompt, sentences: Sequence[str]) -> Prompt
 
 
 @torch.no_grad()
-def _generate_parts(bundle: Bundle, draw: Draw, options: GenerateOptions) -> Motion:
-    """The motion of a prompt of several parts."""
+def _generate_parts(bundle: Bundle, draw: Draw, options: GenerateOptions, further: int = 0) -> Motion:
+    """The motion of a prompt of several parts, in a ``further`` round."""
     draw = replace(draw, prompt=in_pieces(bundle, draw.prompt, options.context_tokens))
     step, codebooks = bundle.tokenizer.config.frames_per_token, bundle.tokenizer.config.codebooks
     context = _context(bundle, options.context_tokens)
@@ -317,7 +356,7 @@ def _generate_parts(bundle: Bundle, draw: Draw, options: GenerateOptions) -> Mot
     for number, prompt in enumerate(draw.prompt.parts, start=1):
         known = codes[max(0, len(codes) - context * codebooks) :]
         own = _options_of(prompt, options)
-        streams = _streams(bundle, draw, number, own)
+        streams = _streams(bundle, draw, number, own, further)
         [kept] = _best_of_candidates(bundle, [prompt], streams, own, known)
         start = step * len(codes) // codebooks
         codes = torch.cat([codes, kept.codes])
@@ -328,7 +367,9 @@ def _generate_parts(bundle: Bundle, draw: Draw, options: GenerateOptions) -> Mot
         parts.append(MotionPart(prompt.text, start, end))
     # The decoder is convolutional: of any length, and it reads both sides of a seam.
     features = bundle.tokenizer.decode(codes[None])[0, : parts[-1].end].float()
-    return replace(_motion(bundle, draw, features, options), parts=tuple(parts))
+    assert options.candidates is not None
+    motion = _motion(bundle, draw, features, options)
+    return replace(motion, parts=tuple(parts), candidates=options.candidates * len(parts))
 
 
 @torch.no_grad()
@@ -377,7 +418,7 @@ def _best_of_candidates(
     frames = [row.frames or step * count for row, count in zip(rows, counts, strict=True)]
     own = [one[:n] for one, n in zip(features, frames, strict=True)]
     chosen = list(range(len(rows)))
-    left: list[int | None] = [None] * len(rows)
+    left: list[float | None] = [None] * len(rows)
     if options.candidates > 1:
         made = [bundle.statistics.denormalise(one.cpu().numpy()) for one in own]
         joints = [features_to_joints(one, bundle.skeleton) for one in made]
@@ -413,13 +454,17 @@ def _token_counts(bundle: Bundle, frames: Sequence[int | None], predicted: Tenso
     return torch.tensor(counts, device=bundle.device)
 
 
-def _streams(bundle: Bundle, draw: Draw, parts: int, options: GenerateOptions) -> list[torch.Generator]:
-    """The random stream of every candidate, named by the draw's first ``parts`` sentences."""
+def _streams(
+    bundle: Bundle, draw: Draw, parts: int, options: GenerateOptions, further: int = 0
+) -> list[torch.Generator]:
+    """The random stream of every candidate, named by the draw's first ``parts`` sentences and the round."""
     assert options.candidates is not None
     text = "\n".join(as_read(bundle, [part.text for part in draw.prompt.parts[:parts]]))
     own = draw.prompt.parts[parts - 1].seed
     seed = options.seed if own is None else own
-    return [random_stream(seed, draw.sample, candidate, text) for candidate in range(options.candidates)]
+    first = further * options.candidates
+    numbers = range(first, first + options.candidates)
+    return [random_stream(seed, draw.sample, candidate, text) for candidate in numbers]
 
 
 def random_stream(seed: int, sample_number: int, candidate: int, text: str) -> torch.Generator:

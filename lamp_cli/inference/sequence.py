@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from ..checking.plainly import plain_sentence
 from ..checking.request import requests
 from ..language.part_of_speech import tagged_tokens
 
@@ -27,6 +28,14 @@ def sentences_in_a_row(sentence: str) -> tuple[str, ...]:
         return (sentence,)
     subject = next((found for found in map(_subject, rows) if found), _SOMEONE)
     return tuple(_with_subject(row, subject) for row in rows)
+
+
+def plain_sentences(sentence: str) -> tuple[str, ...]:
+    """As :func:`sentences_in_a_row`, in the plainest words for what is asked for; empty if none are known."""
+    asked = [one.meant[0] if one.meant else None for one in requests(sentence)]
+    found = [None if one is None else plain_sentence(one) for one in asked]
+    rows = [words or own for words, own in zip(found, sentences_in_a_row(sentence), strict=False)]
+    return tuple(rows) if any(found) else ()
 
 
 def _tag(word: str) -> str:

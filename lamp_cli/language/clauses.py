@@ -53,6 +53,7 @@ _COMMA_AFTER_SIDES = re.compile(r"\b(left|right)\s*,\s*(?=(?:left|right)\b)", re
 
 # "Does not move" asks for something, "without moving" does not.
 _STILL = re.compile(r"\b(?:do|does|did|is|are)(?:n't| not) (?:move|moving|budge|stir)\w*\b(?: at all)?", re.I)
+_UNHURRIED = re.compile(r"\b(?:in no|without(?: any)?|no) (?:hurry|rush|haste)\b", re.I)
 _NEGATED = re.compile(
     r"\b(?:without|not|never|instead of|rather than|nobody|(?:do|does|did|is|are|was|were|has|have|had|ca|can"
     r"|could|wo|would|should|must)n[' ]?t|cannot|in no)\b.*?(?=[,.;:!?]|\bbut\b|\band then\b|\bthen\b|$)",
@@ -62,11 +63,11 @@ _NEGATED = re.compile(
 
 def without_negations(sentence: str) -> str:
     """The sentence without what is not to be done or is not so, up to the next mark."""
-    return _NEGATED.sub(" ", _STILL.sub("stands still", sentence.replace("’", "'")))
+    return _NEGATED.sub(" ", _UNHURRIED.sub("slowly", _STILL.sub("stands still", sentence.replace("’", "'"))))
 
 
 @dataclass(frozen=True)
-class Piece:
+class LinkedClause:
     """``words`` and the ``link`` with what stands before them, of which ``joint`` are the letters."""
 
     link: str
@@ -74,23 +75,23 @@ class Piece:
     joint: str = ""
 
 
-def joined(pieces: Sequence[Piece]) -> str:
+def as_one(pieces: Sequence[LinkedClause]) -> str:
     """The pieces as one again."""
     return pieces[0].words + "".join(f"{piece.joint or ', '}{piece.words}" for piece in pieces[1:])
 
 
-def pieces_in_order(sentence: str) -> tuple[Piece, ...]:
+def clauses_in_order(sentence: str) -> tuple[LinkedClause, ...]:
     """The pieces of a sentence in the order in which they happen; of one without links the whole.
 
     "After rising from the chair, she walks off and waves" -> "rising from the chair", then "she walks off",
     and "waves".
     """
-    found: list[Piece] = []
+    found: list[LinkedClause] = []
     for part in _parts(" ".join(sentence.split()).strip(" .!?")):
         link, joint = THEN, ""
         for words, next_link, next_joint in _weak_pieces(part):
             if words:
-                found.append(Piece(link if found else FIRST, words, joint))
+                found.append(LinkedClause(link if found else FIRST, words, joint))
             link, joint = next_link, next_joint
     return tuple(found)
 

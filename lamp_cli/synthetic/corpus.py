@@ -9,8 +9,9 @@ from .language.claims import Agreement, Claim, Claims, agrees, claims, unread_wo
 from .language.labels import LabelMeaning, meaning_of_label
 from .language.likely_actions import KINDS, likelihoods
 from .language.people import PeoplesSentences, peoples_sentences
-from .language.phrasebook import further_wordings, phrasebook
+from .language.phrasebook import further_wordings, phrasebook, phrased
 from .language.rewording import reworded
+from .language.ways import ways_of
 from .recombination.recombiner import RealClip, RecombinedClip, Recombiner
 
 __all__ = [
@@ -34,9 +35,11 @@ __all__ = [
     "numbered_clip",
     "peoples_sentences",
     "phrasebook",
+    "phrased",
     "reworded",
     "synthetic_clip",
     "synthetic_clip_of",
     "synthetic_clips",
     "unread_words",
+    "ways_of",
 ]

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamp_cli.checking.checks import CHECKS
+from lamp_cli.checking.kinematics import Kinematics
+from lamp_cli.checking.plainly import plain_sentence
 from lamp_cli.checking.request import requests
 from lamp_cli.checking.undone import undone
-from lamp_cli.language.clauses import pieces_in_order
+from lamp_cli.language.clauses import clauses_in_order
 from lamp_cli.synthetic.corpus import synthetic_clip_of
 
 
@@ -31,7 +33,8 @@ def _read(sentence: str) -> list[dict[str, Any]]:
         ("a nurse crouches down, then comes back up", [{"action": "squat"}]),
         ("he was lying on the rug and clambers to his feet", [{"action": "get up"}]),
         ("she walks to the wall, turns round and walks back", [{"action": "turn around and walk back"}]),
-        ("stroll along in no hurry, without looking around", [{"action": "walk"}]),
+        ("stroll along in no hurry, without looking around", [{"action": "walk", "speed": "slow"}]),
+        ("the courier walks briskly", [{"action": "walk", "speed": "fast"}]),
         ("he claps while walking", [{"action": "clap", "while": {"action": "walk"}}]),
     ],
 )  # fmt: skip
@@ -65,7 +68,7 @@ WORDS = "walks jumps he , and then ; . before after once while without a left tw
 @settings(max_examples=100, deadline=None)
 def test_whatever_is_written_is_read(words: list[str]) -> None:
     sentence = " ".join(words)
-    assert all(piece.words for piece in pieces_in_order(sentence))
+    assert all(piece.words for piece in clauses_in_order(sentence))
     for one in requests(sentence):
         assert all(meant["action"] in CHECKS for meant in one.meant)
 
@@ -79,3 +82,32 @@ def test_undone_counts_what_is_missing() -> None:
     assert undone(joints, "boots a ball twice with the right foot") == 2
     assert undone(joints, "claps twice") == 2
     assert undone(joints, "plays the violin") is None
+
+
+def test_a_pace_that_is_off_counts_for_less_than_one_thing_and_one_asked_for_for_more() -> None:
+    rng = np.random.default_rng(2)
+    clips = (synthetic_clip_of("walk", rng).joints for _ in range(50))
+    usual = next(joints for joints in clips if 1.1 < Kinematics.of(joints).pace < 1.3)
+    brisk = usual[np.arange(0, len(usual) - 1, 1.35).astype(int)]
+    assert undone(usual, "a person walks") == 0
+    assert 0 < undone(brisk, "a person walks") < 1
+    assert undone(brisk, "a person walks fast") < 1 < undone(usual, "a person walks fast")
+    assert undone(usual, "a person walks slowly") < undone(brisk, "a person walks slowly")
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"action": "kick", "side": "left"}, "a person kicks with the left leg"),
+        ({"action": "squat", "count": 2}, "a person squats twice"),
+        ({"action": "walk", "speed": "slow"}, "a person walks forward slowly"),
+        ({"action": "walk", "while": {"action": "wave"}}, None),
+    ],
+)
+def test_what_is_asked_for_in_the_plainest_words(asked: dict[str, Any], sentence: str | None) -> None:
+    assert plain_sentence(asked) == sentence
+
+
+@pytest.mark.parametrize("action", sorted(CHECKS))
+def test_every_action_that_has_a_check_can_be_said_plainly(action: str) -> None:
+    assert plain_sentence({"action": action}) is not None

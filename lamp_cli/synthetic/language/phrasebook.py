@@ -48,6 +48,13 @@ def further_wordings(truth: Truth, count: int, rng: np.random.Generator) -> tupl
     return different(lambda: say().replace(" ,", ","), count, 2 * count)
 
 
+def phrased(truth: Truth) -> tuple[tuple[str, str], ...]:
+    """The phrases that are true of a clip, (verb, rest), in the order of the book; a count in one way."""
+    filling = filling_of(truth)
+    times = {"times": filling["times"][0]} if "times" in filling else {}
+    return tuple(phrase.filled({**filling, **times}) for phrase in _fitting(truth, math.inf))
+
+
 def _fitting(truth: Truth, most_words: float) -> list[Phrase]:
     phrases = phrasebook().get(truth["action"], ())
     return [phrase for phrase in phrases if phrase.fits(truth) and phrase.words.count(" ") < most_words]
