@@ -11,14 +11,19 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from textwrap import shorten
+from typing import NamedTuple
 
+from ..language.english_words import is_english
 from ..language.stems import meaningful_words, stem
+from ..synthetic.corpus import claims
 
 # A word in fewer sentences than these has hardly been learned, or in fewer than this share of those that
 # the most used word is in: of few sentences no word is in many.
 FEW_SENTENCES, SMALL_SHARE = 5, 0.005
-# Words that describe no motion: forms of address and courtesy.
-_ADDRESSES = frozenset("me us yourself myself ourselves please kids let lets re ll ve".split())
+# Captions have misspelt words too: what English lacks is one where another word is so many times as frequent.
+MUCH_MORE = 20
+# Words that describe no motion: forms of address and courtesy, and "now".
+_ADDRESSES = frozenset("me us yourself myself ourselves please kids let lets re ll ve now".split())
 # Who moves is no part of the motion: occupations and kin, by their endings.
 _PERSON = re.compile(
     r"(?:er|or|ist|ian|ee|ast|man|men|woman|women|mother|father|sister|brother|grandma|grandpa)s?"
@@ -30,6 +35,7 @@ _NEGATION = re.compile(
     r"\b(?:not|never|without|cannot|\w+n['\u2019]t)[\s,]+(?:(?:a|an|the|any|his|her|their|its|to)\s+)?([^\W\d_]+)",
     re.IGNORECASE,
 )
+_CLAUSE_END = re.compile(r"[,.;:!?]|\b(?:and|but|then|while)\b", re.I)
 
 
 class KnownWords:
@@ -52,8 +58,8 @@ class KnownWords:
         return count is None or count >= self._few
 
     def nearest(self, word: str) -> str | None:
-        """The likeliest known word that is one edit from a word that the vocabulary does not have."""
-        if len(word) < 4 or word in self._ranks:
+        """The likeliest known word that is one edit from one that neither vocabulary nor English has."""
+        if len(word) < 4 or word in self._ranks or is_english(word):
             return None
         found = {other: weight * self._used(other) for other, weight in _one_edit_away(word).items()}
         # Of words used alike the first by the alphabet.
@@ -69,7 +75,7 @@ class KnownWords:
         return float(self._counts.get(stem(word)) or 1)
 
     def corrected(self, text: str) -> str:
-        """The text with every unknown word that is one edit from a known one written as that one.
+        """The text with every word that is one edit from a far better known one written as that one.
 
         A word with a capital inside of the text is a name, and stays.
         """
@@ -79,9 +85,11 @@ class KnownWords:
             word = match[0]
             lower = word.lower()
             is_name = match.start() > 0 and word[0].isupper() and not text.isupper()
-            if is_name or lower in persons or lower in _ADDRESSES or self.is_known(lower):
+            own = self._counts.get(stem(lower), 0)
+            if is_name or lower in persons or lower in _ADDRESSES or own is None:
                 return word
-            return self.nearest(lower) or word
+            found = self.nearest(lower)
+            return found if found is not None and self._used(found) > MUCH_MORE * own else word
 
         return re.sub(WORD, written, text)
 
@@ -98,31 +106,64 @@ class KnownWords:
 
 def word_reason(text: str, known: KnownWords) -> str | None:
     """Names the words of a text that training lacks, or hardly has where they are half of what it says."""
-    folded = _without_accents(text)
-    everything = re.findall(WORD, folded.lower())
-    persons = _persons(everything)
-    words = [w for w in meaningful_words(folded) if w not in _ADDRESSES and w not in persons]
-    unknown = [word for word in words if not known.is_known(word)]
-    rare = [word for word in words if word not in unknown and not known.is_common(word)]
-    # A rare word among known ones changes little; not so where it is half of the sentence.
-    if 2 * len(unknown + rare) < len(words):
-        rare = []
+    words = _sorted_by_use(text, known)
     reasons = []
-    if unknown:
-        reasons.append(f"{_listed(unknown, known)} in no sentence whose motion it learned")
-    if rare:
-        reasons.append(f"{_listed(rare, known)} in hardly any sentence whose motion it learned")
-    if _is_foreign(unknown, everything):
+    if words.unknown:
+        reasons.append(f"{_listed(words.unknown, known)} in no sentence whose motion it learned")
+    # A rare word among known ones changes little; not so where it is half of the sentence.
+    if words.rare and 2 * words.strange >= words.meaningful:
+        reasons.append(f"{_listed(words.rare, known)} in hardly any sentence whose motion it learned")
+    if _is_foreign(words.unknown, re.findall(WORD, _without_accents(text.lower()))):
         reasons.append("most of its words are unknown, and it knows English only")
     return "; ".join(reasons) or None
 
 
+def strange_share(text: str, known: KnownWords) -> float:
+    """The share of a text's words that training lacks; those that it hardly has count half.
+
+    1 where no word is well known, and for a text without any word.
+    """
+    words = _sorted_by_use(text, known)
+    if words.strange == words.meaningful:
+        return float(words.strange > 0 or not re.search(WORD, text))
+    return (len(words.unknown) + len(words.rare) / 2) / words.meaningful
+
+
+def unknown_words(text: str, known: KnownWords) -> tuple[str, ...]:
+    """The words of a text that no training sentence has, without those for who moves."""
+    return tuple(_sorted_by_use(text, known).unknown)
+
+
+class _ByUse(NamedTuple):
+    """How many words of a text carry meaning; which of them training lacks, and which it hardly has."""
+
+    meaningful: int
+    unknown: list[str]
+    rare: list[str]
+
+    @property
+    def strange(self) -> int:
+        return len(self.unknown) + len(self.rare)
+
+
+def _sorted_by_use(text: str, known: KnownWords) -> _ByUse:
+    folded = _without_accents(text)
+    persons = _persons(re.findall(WORD, folded.lower()))
+    words = [w for w in meaningful_words(folded) if w not in _ADDRESSES and w not in persons]
+    unknown = [word for word in words if not known.is_known(word)]
+    rare = [word for word in words if known.is_known(word) and not known.is_common(word)]
+    return _ByUse(len(words), unknown, rare)
+
+
 def negation_reason(text: str) -> str | None:
-    """Says that a negation is ignored; None when there is none."""
-    found = _NEGATION.search(text)
-    if found is None:
-        return None
-    return f"negations are not understood: {found[0]!r} is read much like {found[1]!r}"
+    """Says that a negation is ignored, where an action is negated; None when there is none."""
+    for found in _NEGATION.finditer(text):
+        negated = _CLAUSE_END.split(text[found.start(1) :], maxsplit=1)[0]
+        # "So the baby won't wake": what somebody wants to come of it.
+        purpose = re.search(r"\bso\b[^,.;]*$", text[: found.start()], re.I)
+        if purpose is None and claims(negated).parts:
+            return f"negations are not understood: {found[0]!r} is read much like {found[1]!r}"
+    return None
 
 
 def quoted(text: str) -> str:

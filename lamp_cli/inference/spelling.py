@@ -11,10 +11,13 @@ from ..bundle.bundle import Bundle
 from .known_words import KnownWords
 
 
+def words_of(bundle: Bundle) -> KnownWords | None:
+    """The words that a bundle learned; None where it does not remember them."""
+    known = bundle.training_sentences
+    return None if known is None else KnownWords(known.stems, bundle.vocabulary.pieces)
+
+
 def as_read(bundle: Bundle, texts: Sequence[str]) -> list[str]:
     """The sentences with misspelt words corrected; unchanged where the bundle remembers no words."""
-    known = bundle.training_sentences
-    if known is None:
-        return list(texts)
-    words = KnownWords(known.stems, bundle.vocabulary.pieces)
-    return [words.corrected(text) for text in texts]
+    words = words_of(bundle)
+    return list(texts) if words is None else [words.corrected(text) for text in texts]

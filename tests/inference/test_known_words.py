@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from lamp_cli.bundle.bundle import find_bundle
 from lamp_cli.inference.known_words import KnownWords, negation_reason, word_reason
 
 COUNTS = {"walk": 900, "forward": 300, "jump": 200, "wav": None, "breakdanc": 2, "left": 500}
@@ -85,12 +89,29 @@ def test_one_strange_word_is_no_other_language(known: KnownWords) -> None:
         ("Persn walks", "person walks"),
         ("the walker jumps", "the walker jumps"),
         ("a person talks, wvaes 3 times", "a person talks, waves 3 times"),
+        ("someone robbed strong plants, farther forth", "someone robbed strong plants, farther forth"),
         ("a person awves, balks and bumps", "a person waves, balks and bumps"),
         ("", ""),
     ],
 )
 def test_misspelt_words_are_written_as_the_known_ones(known: KnownWords, written: str, read: str) -> None:
     assert known.corrected(written) == read
+
+
+PROMPTS = Path(__file__).parents[2] / "examples" / "judge" / "joints"
+
+
+@pytest.mark.parametrize("name", ["prompts", "second_prompts", "third_prompts"])
+def test_no_word_that_english_has_is_changed(name: str) -> None:
+    bundle = find_bundle("lamp-mini")
+    counted = (line.split() for line in (bundle / "training_words.txt").read_text("utf-8").splitlines())
+    pieces = (bundle / "vocab.txt").read_text("utf-8").splitlines()
+    words = KnownWords({stem: int(count) for stem, count in counted}, pieces)
+    for line in (PROMPTS / f"{name}.jsonl").read_text("utf-8").splitlines():
+        prompt = json.loads(line)["prompt"]
+        assert words.corrected(prompt) == prompt
+    misspelt = "a persn wlaks, jmups and trns, then kciks with the rihgt leg"
+    assert words.corrected(misspelt) == "a person walks, jumps and turns, then kicks with the right leg"
 
 
 def test_short_words_are_not_replaced_by_their_neighbours(known: KnownWords) -> None:
@@ -102,11 +123,11 @@ def test_short_words_are_not_replaced_by_their_neighbours(known: KnownWords) -> 
     ("text", "negated"),
     [
         ("a person does not jump", "jump"),
-        ("he doesn't move", "move"),
-        ("she doesn\u2019t move", "move"),
+        ("he doesn't wave", "wave"),
+        ("she doesn\u2019t walk", "walk"),
         ("walks without turning", "turning"),
-        ("refuses without a word", "word"),
-        ("never stops", "stops"),
+        ("refuses without a word and does not sit", "sit"),
+        ("never stops walking", "stops"),
     ],
 )
 def test_negations_are_named(text: str, negated: str) -> None:
@@ -114,6 +135,17 @@ def test_negations_are_named(text: str, negated: str) -> None:
     assert reason is not None and reason.endswith(f"read much like {negated!r}")
 
 
-@pytest.mark.parametrize("text", ["a person ties a knot", "he walks", "notable", "a hand is put on the note"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a person ties a knot",
+        "he walks",
+        "notable",
+        "a hand is put on the note",
+        "refuses without a word, shaking her head",
+        "without going anywhere, swivel to the right",
+        "she creeps so that the baby doesn't jump",
+    ],
+)
 def test_no_negation_is_no_reason(text: str) -> None:
     assert negation_reason(text) is None
