@@ -49,14 +49,16 @@ BAD_SIGNS = ("Traceback", "internal error", "Warning:")
 HELP = {"help", "--help", "-h", "--version", "-V", "--show-completion"}
 IMPORTS = ("torch._dynamo", "matplotlib.pyplot", "transformers")
 STAGES = ("tokenizer", "lamp", "generator", "language", "captioner")
-TEXTS = ("", " ", "nan", "-1", "0", "1e400", "99999999999999999999", "a\nb", "-", "--", "é ü ß", "人が歩く")
+TEXTS: tuple[str, ...] = ("", " ", "nan", "-1", "0", "1e400", "99999999999999999999", "a\nb", "-", "--")
+TEXTS += ("é ü ß", "人が歩く")
 TEXTS += ("../../x", "/dev/null", "/", ".", "x" * 300, "\udcff", "\x1b[31m", "[red]a[/]", "{", "%s", "a,b")
 NUMBERS = ("-1", "0", "1", "2", "3", "7", "1.5", "nan", "inf", "1e9", "", "two")
 SENTENCES = ("a person walks", "a person jumps then sits down", "he waves", "a man kicks twice", "xyzzy")
 # Where a command writes: only within the folder of the call.
 OUTPUTS = ("--output", "--index", "--copy-to", "--render", "--html", "--together", "--plot", "--log")
 # What would only take long.
-LONG = ("--samples", "--synthetic", "--recombine", "--candidates", "--workers", "--repetitions", "--steps")
+LONG: tuple[str, ...] = ("--samples", "--synthetic", "--recombine", "--candidates", "--workers")
+LONG += ("--repetitions", "--steps")
 LONG += ("--frames", "--seconds", "--beams", "--size", "--width", "--height", "--supersample", "--max-frames")
 # Temporary files and folders of ours, of safetensors and of NumPy.
 TEMPORARY = re.compile(r"\.lamp-(?!index$)|\.saving-|\.tmp|\..*-[a-z0-9_]{8}(\.\w+)?$")
@@ -185,11 +187,9 @@ class Playground:
         """A data set, a bundle, a training that was stopped in its third stage, and an index."""
         data, bundle = self.sound / "data", self.sound / "bundle"
         self._done("prepare", "--synthetic", "40", "--output", data)
-        training = ("pretrain", "--data", data, "--config", CONFIG, *_training(), "--output")
+        training = ["pretrain", "--data", str(data), "--config", str(CONFIG), *_training(), "--output"]
         self._done(*training, bundle)
-        stopped = self.caller.forked(
-            [*map(str, training), str(self.sound / "stopped")], begin=_stop_in_generator
-        )
+        stopped = self.caller.forked([*training, str(self.sound / "stopped")], begin=_stop_in_generator)
         if stopped.code != 130:
             raise RuntimeError(f"no stopped training to call with: {stopped}")
         library = ("--library", self.sound / "clips", "--index", self.sound / "index")

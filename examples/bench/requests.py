@@ -88,7 +88,10 @@ class App:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        asyncio.run(self._app(scope, receive, send))
+        async def answer() -> None:
+            await self._app(scope, receive, send)
+
+        asyncio.run(answer())
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
 
 

@@ -159,9 +159,8 @@ def round_trip(
 ) -> list[RoundTrip]:
     """One motion and its caption for every prompt."""
     asked = [Prompt(text) for text, _ in prompts]
-    motions = [
-        motion.features for motion in generate(bundle, asked, GenerateOptions(seed, candidates=CANDIDATES))
-    ]
+    made = generate(bundle, asked, GenerateOptions(seed, candidates=CANDIDATES))
+    motions = [motion.features for motion in made if motion.features is not None]
     return [
         RoundTrip(text, expected, caption, agrees(caption, expected).action)
         for (text, expected), caption in zip(prompts, captions_of(bundle, motions, options), strict=True)

@@ -24,7 +24,9 @@ from tests.command_line import lamp as lamp_within
 from tests.conftest import wandering
 
 LAMP = [sys.executable, "-m", "lamp_cli"]
+# Above a test there need be no shell for typer to find: it is told by name.
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+ENVIRONMENT["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
 HEAVY = ("torch", "transformers", "matplotlib", "av", "rich", "numpy")
 
 
