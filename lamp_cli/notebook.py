@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from .bundle.bundle import Bundle, add_captioner, load_bundle
 from .data.timeline import read_timelines
-from .files.load import load_motion
+from .files.load import motion_or_its_file
 from .inference import BATCH_SIZE
 from .inference.caption import CaptionOptions, Moment
 from .inference.caption import caption as caption_motions
@@ -125,7 +125,7 @@ class Model:
         """
         if seconds is not None and frames is not None:
             raise ValueError("seconds and frames both give the length; expected one of them")
-        texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        texts = _sentences(sentences)
         lengths: list[int | None] = list(_for_each(frames, texts))
         if seconds is not None:
             lengths = [frames_of_seconds(each, self.bundle.config.fps) for each in _for_each(seconds, texts)]
@@ -200,6 +200,7 @@ class Model:
         ``parts`` of the result is the span. Raises ``ValueError`` for a span that the motion does not have
         or the model cannot draw, or an option out of its range.
         """
+        [text] = _sentences(text)
         read = _motion(motion)
         gap = SpanOptions(between, before, after, tuple(keep), length).gap_of(read)
         sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
@@ -272,7 +273,7 @@ class Model:
 
         Of a long motion its best window counts. Warns of a sentence unlike those of training, or too long.
         """
-        texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        texts = _sentences(sentences)
         warn_of(remarks_on(self.bundle, texts), "its similarity is")
         ranked = {each.text: each.score for each in rank_texts(self.bundle, _motion(motion), texts)}
         values = [ranked[text] for text in texts]
@@ -319,10 +320,11 @@ class Model:
         pairs = []
         for item in motions:
             text, motion = item if isinstance(item, tuple) else ("", item)
+            [text] = _sentences(text)
             if not isinstance(motion, Motion):
                 # One file is one motion, however often it is named.
                 if str(motion) not in read:
-                    read[str(motion)] = load_motion(motion)
+                    read[str(motion)] = motion_or_its_file(motion)
                 motion = read[str(motion)]
             pairs.append((text or motion.text, motion))
         if not any(text for text, _ in pairs) and set(options.metrics) <= set(OF_MOTIONS):
@@ -359,15 +361,22 @@ def _for_each(value: Item | Sequence[Item], texts: Sequence[str]) -> Sequence[It
     return value
 
 
+def _sentences(sentences: str | Several[str]) -> list[str]:
+    """A sentence, or each of a list; raises ``TypeError`` for anything else, as a motion in their place."""
+    if isinstance(sentences, str):
+        return [sentences]
+    if not isinstance(sentences, list | tuple) or not all(isinstance(one, str) for one in sentences):
+        raise TypeError(f"expected a sentence or a list of them, found {type(sentences).__name__}")
+    return list(sentences)
+
+
 def _listed(motions: MotionOrFile | Several[MotionOrFile]) -> Several[MotionOrFile]:
     return [motions] if isinstance(motions, Motion | str | Path) else motions
 
 
 def _motion(motion: MotionOrFile) -> Motion:
     """The motion itself, or that of a file; warns of what reading it assumed or repaired."""
-    if isinstance(motion, Motion):
-        return motion
-    loaded = load_motion(motion)
-    for sentence in loaded.notes:
+    loaded = motion_or_its_file(motion)
+    for sentence in () if loaded is motion else loaded.notes:
         warnings.warn(f"{loaded.source}: {sentence}", stacklevel=4)
     return loaded

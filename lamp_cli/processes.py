@@ -71,7 +71,7 @@ def reserve_for_linear_algebra() -> None:
     Without any, OpenBLAS would wait for its buffer forever, which no signal ends. Raises ``MemoryError``
     where there is too little from the beginning.
     """
-    if not _memory_is_limited():
+    if not memory_is_limited():
         return
     import numpy
 
@@ -84,14 +84,14 @@ def compute_without_onednn() -> None:
 
     Without any, oneDNN's kernels end the process by a segmentation fault; torch's own need less, too.
     """
-    if not _memory_is_limited():
+    if not memory_is_limited():
         return
     import torch
 
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
 
 
-def _memory_is_limited() -> bool:
+def memory_is_limited() -> bool:
     """Whether there is a limit of this process's memory, as ``ulimit -v`` sets one."""
     try:
         import resource

@@ -211,6 +211,21 @@ def test_options_out_of_their_range_are_refused(
         model.generate("a person jumps", **options)
 
 
+def test_sentences_and_motions_in_each_others_place_are_told(model: lamp.Model) -> None:
+    motion = lamp.Motion(wandering(HUMANML3D, 40), HUMANML3D, 20.0)
+    wrong_sentences = (
+        lambda: model.similarity("a person jumps", motion),
+        lambda: model.edit("a person jumps", motion, after=1),
+        lambda: model.generate(motion),
+        lambda: model.score([(motion, "a person jumps")]),
+    )
+    for call in wrong_sentences:
+        with pytest.raises(TypeError, match="expected a sentence or a list of them, found Motion"):
+            call()
+    with pytest.raises(ValueError, match="'a person jumps': no such file; expected a motion"):
+        model.caption("a person jumps")
+
+
 def test_a_device_that_is_not_there_is_refused(folder: Path) -> None:
     for device in ("tpu", "cuda:x", "cpu:7"):
         with pytest.raises(ValueError, match=f"device {device}"):

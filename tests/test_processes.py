@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import pytest
 from threadpoolctl import threadpool_info
 
+from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.processes import in_parallel
+from tests.conftest import wandering
 
 
 def _threads_of_a_product(number: int) -> tuple[int, int, int]:
@@ -24,6 +28,16 @@ def test_workers_compute_in_one_thread_each_and_answer_in_order() -> None:
     assert os.getpid() not in {process for _, process, _ in found}
     assert {threads for _, _, threads in found} == {1}
     assert threadpool_info() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory that is kept to")
+def test_a_picture_is_drawn_or_refused_in_little_memory(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", wandering(HUMANML3D, 20).astype(np.float32))
+    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (200_000 << 10,) * 2)"
+    code += "; from lamp_cli.cli.app import main; main(sys.argv[1:])"
+    words = ["render", "a.npy", "--format", "png"]
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode in (0, 1) and "Traceback" not in done.stderr, done.stderr
 
 
 def test_one_worker_is_this_process() -> None:

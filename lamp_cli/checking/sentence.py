@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..files.load import load_motion
+from ..files.load import motion_or_its_file
 from ..motion.motion import Motion, MotionPart
 from ..motion.skeleton import HUMANML3D
 from ..synthetic.corpus import COMPANIONS, Claim, claims, unread_words
@@ -178,9 +178,12 @@ def check(motion: Motion | str | Path, text: str | None = None) -> Checked:
 
     ``text`` None is the motion's own. Of a motion with ``parts`` its own sentences are judged one by one,
     each in its own frames. Raises ``ValueError`` for a motion of other joints than HumanML3D's 22, of fewer
-    than 8 frames at 20 fps, and for an empty sentence.
+    than 8 frames at 20 fps, and for an empty sentence, ``TypeError`` for arguments in another order.
     """
-    motion = motion if isinstance(motion, Motion) else load_motion(motion)
+    if not (text is None or isinstance(text, str)):
+        found = "a motion" if isinstance(text, Motion) else repr(text)
+        raise TypeError(f"expected a motion or its file, then a sentence; found {found} as the sentence")
+    motion = motion_or_its_file(motion)
     if text in (None, motion.text) and motion.parts:
         return _check_parts(_kinematics(motion), motion.parts, motion.fps)
     text = motion.text if text is None else text

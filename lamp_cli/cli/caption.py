@@ -91,15 +91,14 @@ def caption_command(
     stack, skipped = ExitStack(), Skipped()
     reader = _Reader(bundle, moments, reading, skipped, stack.enter_context(motion_notes()))
     everything = chain(inputs, stdin_inputs(stack, skipped) if from_stdin else ())
-    captioned, anything = caption_pieces(bundle, reader.pieces(everything), options), False
+    anything = False
     with stack, nullcontext(_silent) if from_stdin else progress(len(inputs), "captioning") as advance:
-        for found in captioned:
+        for found in caption_pieces(bundle, reader.pieces(everything), options, advance):
             take = reader.read.popleft()
             anything = True
             for moment in found:
                 record = _record(bundle, take, moment, options)
                 emit(record, _line(record, alone), as_json)
-            advance(1, "")
     if reader.long_takes and not moments:
         long = name_several(reader.long_takes)
         note(f"{long}: longer than the model's window; --moments captions it piece by piece")
@@ -163,7 +162,7 @@ class _Reader:
             yield pieces
 
 
-def _silent(count: int, detail: str) -> None:
+def _silent(count: float, detail: str) -> None:
     """Nobody knows how many motions stdin brings."""
 
 

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 # The first bytes of a motion file on stdin -> its suffix.
 MAGIC = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"HIERARCHY": ".bvh", b"glTF": ".glb"}
+# How files of other programs begin that are text and yet no lines of a list.
+OTHER_TEXT = {b"#!OML": "an AMC motion", b":FULLY-SPECIFIED": "an AMC motion", b":version": "an ASF skeleton"}
+# Numbers at the beginning of a line that make it one of a table; bytes that are looked at for it.
+LEAST_NUMBERS, FIRST = 3, 4096
+# The record of the motion file that stdin itself is.
+WHOLE_OF_STDIN = {"motion": "-"}
 FASTEST = 1000
 
 # Arguments and options of every command that reads motions.
@@ -164,22 +170,50 @@ def read_option(name: Path, key: str) -> Iterator[dict[str, Any]]:
         return read_records(stdin_lines(), key, "stdin")
     from ..storage import read_text_file
 
-    return read_records(read_text_file(name).split("\n"), key, str(name))
+    content = read_text_file(name)
+    _require_lines(content[:FIRST].encode("utf-8", "replace"), str(name))
+    return read_records(content.split("\n"), key, str(name))
 
 
 def stdin_lines() -> Iterable[str]:
     """Lines of stdin as they come; of UTF-16, which Windows pipes, all at once.
 
-    Raises ``UsageError`` for bytes that are no text.
+    Raises ``UsageError`` for bytes that are no text, and for a motion, which is no list of lines.
     """
     begin = _first_bytes_of_stdin()
     if begin.startswith((b"\xff\xfe", b"\xfe\xff")):
         from ..storage import decode_text
 
         return decode_text(sys.stdin.buffer.read(), "stdin").split("\n")
-    if b"\0" in begin:
-        raise UsageError("stdin: expected lines of text, found other bytes")
+    _require_lines(begin, "stdin")
     return sys.stdin
+
+
+def _require_lines(begin: bytes, where: str) -> None:
+    """Raise ``UsageError`` for what begins as a motion does, or another file that is no list of lines."""
+    begin = begin.removeprefix(b"\xef\xbb\xbf")
+    suffix = motion_suffix(begin)
+    lines = begin.split(b"\n")
+    found = "" if suffix is None else f"a motion file ({suffix})"
+    found = found or next((name for start, name in OTHER_TEXT.items() if begin.startswith(start)), "")
+    if not found and b"\0" in begin:
+        found = "other bytes"
+    if not found and lines[0].strip() in (b"{", b"[", b"[["):
+        found = "one JSON value over several lines"
+    # The first line of a table may be its head.
+    if not found and any(map(_is_numbers, lines[:2])):
+        found = "rows of numbers"
+    if found:
+        raise UsageError(f"{where}: expected lines of text, found {found}")
+
+
+def _is_numbers(line: bytes) -> bool:
+    """Whether a line begins with several numbers, as arrays in CSV and JSON do."""
+    words = re.sub(rb"[][(){},;|]", b" ", line).split()[:LEAST_NUMBERS]
+    try:
+        return len([float(word) for word in words]) == LEAST_NUMBERS
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -246,7 +280,7 @@ def stdin_inputs(stack: ExitStack, skipped: Skipped) -> Iterator[MotionInput]:
     """Motion files that lines of stdin name; or the one motion file whose bytes stdin is."""
     path = motion_file_on_stdin(stack)
     if path is not None:
-        yield MotionInput(path, {"motion": "-"})
+        yield MotionInput(path, dict(WHOLE_OF_STDIN))
         return
     for record in read_records(stdin_lines(), "motion", "stdin", skipped):
         yield MotionInput(Path(record["motion"]), record)
@@ -254,8 +288,7 @@ def stdin_inputs(stack: ExitStack, skipped: Skipped) -> Iterator[MotionInput]:
 
 def motion_file_on_stdin(stack: ExitStack) -> Path | None:
     """Where the bytes of the motion file that stdin is are kept until ``stack`` closes; None for lines."""
-    begin = _first_bytes_of_stdin()
-    suffix = next((suffix for magic, suffix in MAGIC.items() if begin.startswith(magic)), None)
+    suffix = motion_suffix(_first_bytes_of_stdin())
     if suffix is None:
         return None
     path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lamp-"))) / f"stdin{suffix}"
@@ -263,9 +296,14 @@ def motion_file_on_stdin(stack: ExitStack) -> Path | None:
     return path
 
 
+def motion_suffix(begin: bytes) -> str | None:
+    """The suffix of the motion file whose first bytes these are; None for other content."""
+    return next((suffix for magic, suffix in MAGIC.items() if begin.startswith(magic)), None)
+
+
 def _first_bytes_of_stdin() -> bytes:
     peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
-    return b"" if peek is None else peek(16)
+    return b"" if peek is None else peek(FIRST)
 
 
 def rate_of(record: dict[str, Any]) -> float | None:

@@ -54,7 +54,14 @@ def prepare_command(
     joint_map: JointMap = None,
     mirror: Annotated[bool, typer.Option(help="Add every training clip mirrored.")] = True,
     val_fraction: Annotated[
-        float, typer.Option(min=0.0, max=0.5, help="Share held out where captions name no split.")
+        float,
+        typer.Option(
+            min=0.0,
+            max=0.5,
+            help="Share of the captioned motions that are held out whole for validation, at least one, the "
+            "same ones in every run. Without effect where any line of the captions names a split: then those "
+            "that name none are for training.",
+        ),
     ] = 0.1,
     test: Annotated[
         list[str] | None,

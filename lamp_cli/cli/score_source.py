@@ -15,7 +15,7 @@ from pathlib import Path
 from ..scoring.figures import OF_MOTIONS
 from ..scoring.lines import Line, fps_of_record, line_of_record, require_captions_of_all_or_none
 from .common import UsageError, note
-from .inputs import Skipped, motion_files_of, read_option, stdin_inputs
+from .inputs import WHOLE_OF_STDIN, Skipped, motion_files_of, read_option, stdin_inputs
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ def _from_stdin(metrics: Sequence[str], stack: ExitStack, skipped: Skipped) -> S
         return ScoreSource(
             tuple(ScoredFile(path, fps_of_record(record, str(path)), "stdin") for path, record in records)
         )
+    if [record for _, record in records] == [WHOLE_OF_STDIN]:
+        raise UsageError("stdin: a motion file without a text; expected lines with text and motion")
     lines = []
     for _, record in records:
         try:

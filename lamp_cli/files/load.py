@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -58,6 +59,22 @@ def load_motion(
     bodies = None if body_models is None else Path(body_models)
     joints = () if joint_map is None else read_joint_map(Path(joint_map))
     return motion_of_file(path, Reading(fps, bodies, joints))
+
+
+def motion_or_its_file(motion: Motion | str | Path) -> Motion:
+    """The motion itself, or that of a file.
+
+    Raises ``ValueError`` for words that name no file, as a sentence in a motion's place, ``TypeError`` for
+    anything else; of a file as :func:`load_motion`.
+    """
+    if isinstance(motion, Motion):
+        return motion
+    if not isinstance(motion, str | Path):
+        raise TypeError(f"expected a motion or the name of its file, found {type(motion).__name__}")
+    path = Path(motion)
+    if isinstance(motion, str) and path.suffix.lower() not in MOTION_SUFFIXES and not os.path.lexists(path):
+        raise ValueError(f"{motion!r}: no such file; expected a motion or the name of its file")
+    return load_motion(path)
 
 
 def motion_of_file(path: str | Path, reading: Reading = AS_STORED) -> Motion:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -119,25 +119,36 @@ def pieces_of(bundle: Bundle, motion: Motion, by_parts: bool = False) -> list[Pi
 
 
 def caption_pieces(
-    bundle: Bundle, takes: Iterable[Sequence[Piece]], options: CaptionOptions
+    bundle: Bundle,
+    takes: Iterable[Sequence[Piece]],
+    options: CaptionOptions,
+    advance: Callable[[float, str], None] = lambda count, detail: None,
 ) -> Iterator[list[Moment]]:
-    """As :func:`caption`, of motions already cut by :func:`pieces_of`."""
+    """As :func:`caption`, of motions already cut by :func:`pieces_of`.
+
+    ``advance(count, detail)`` is told after every batch how many motions were done meanwhile: of a long one
+    the share of its pieces.
+    """
     waiting: list[Sequence[Piece]] = []
     for take in takes:
         waiting.append(take)
         if sum(map(len, waiting)) >= options.batch_size:
-            yield from _moments_of_takes(bundle, waiting, options)
+            yield from _moments_of_takes(bundle, waiting, options, advance)
             waiting = []
-    yield from _moments_of_takes(bundle, waiting, options)
+    yield from _moments_of_takes(bundle, waiting, options, advance)
 
 
 def caption_features(
-    bundle: Bundle, features: Sequence[np.ndarray], options: CaptionOptions
+    bundle: Bundle,
+    features: Sequence[np.ndarray],
+    options: CaptionOptions,
+    show: Callable[[int], None] = lambda done: None,
 ) -> list[tuple[ScoredCaption, ...]]:
     """Candidates, the best first, for features (T_i, C), T_i up to 196; computed in batches.
 
-    Drawn words depend on the seed and the motion alone, so neighbours and order change nothing beyond
-    rounding. Raises ``ValueError`` when the bundle holds no captioner or the prompt is too long.
+    ``show(done)`` is told after each how many there are. Drawn words depend on the seed and the motion alone,
+    so neighbours and order change nothing beyond rounding. Raises ``ValueError`` when the bundle holds no
+    captioner or the prompt is too long.
     """
     captioner = bundle.captioner
     if captioner is None:
@@ -146,6 +157,7 @@ def caption_features(
     found: list[tuple[ScoredCaption, ...]] = []
     for part in batched(features, options.batch_size):
         found += _caption_batch(bundle, captioner, tokenizer, part, options)
+        show(len(found))
     return found
 
 
@@ -167,10 +179,22 @@ def _caption_batch(
 
 
 def _moments_of_takes(
-    bundle: Bundle, takes: Sequence[Sequence[Piece]], options: CaptionOptions
+    bundle: Bundle,
+    takes: Sequence[Sequence[Piece]],
+    options: CaptionOptions,
+    advance: Callable[[float, str], None],
 ) -> Iterator[list[Moment]]:
     features = [piece.features for take in takes for piece in take]
-    captions = iter(caption_features(bundle, features, options))
+    shares = np.cumsum([0.0, *(1 / len(take) for take in takes for _ in take)])
+    before = 0
+
+    def show(done: int) -> None:
+        nonlocal before
+        detail = f"{done} of {len(features)} pieces" if len(features) > len(takes) else ""
+        advance(float(shares[done] - shares[before]), detail)
+        before = done
+
+    captions = iter(caption_features(bundle, features, options, show))
     for take in takes:
         own = list(itertools.islice(captions, len(take)))
         yield _moments(bundle, take, own) if options.moments else [_whole(bundle, take, own)]

@@ -15,6 +15,7 @@ import numpy as np
 from ..motion.body_shape import TONES, Ellipsoid, PosedBody, RoundCone, posed_body, posed_lines
 from ..motion.skeleton import Skeleton
 from ..motion.surface import Surface
+from ..processes import memory_is_limited
 from .camera import Camera, SceneOptions, camera_for, targets_of
 from .mesh import draw_mesh, vertex_brightness
 from .solids import Canvas, clipped, draw_cone, draw_ellipsoid, paint, segment
@@ -82,15 +83,19 @@ def pictures(
             pixels[..., channel] = plane
         return pixels
 
+    chosen = range(len(frames)) if numbers is None else numbers
+    meshes = (
+        repeat(None)
+        if surface is None
+        else (vertices for number, vertices in enumerate(surface.frames()) if number in chosen)
+    )
+    if memory_is_limited():
+        # Where a thread finds no memory, NumPy ends the process by a segmentation fault.
+        yield from map(draw, chosen, meshes)
+        return
     with ThreadPoolExecutor(THREADS) as pool:
         # A few frames ahead and no more, so that memory does not grow with the length.
         waiting: deque[Future[np.ndarray]] = deque()
-        chosen = range(len(frames)) if numbers is None else numbers
-        meshes = (
-            repeat(None)
-            if surface is None
-            else (vertices for number, vertices in enumerate(surface.frames()) if number in chosen)
-        )
         for number, vertices in zip(chosen, meshes, strict=False):
             waiting.append(pool.submit(draw, number, vertices))
             if len(waiting) > 2 * THREADS:

@@ -163,10 +163,10 @@ FIGURES: Mapping[str, FigureKind] = {
 }
 
 # ``with bar(total, title) as advance``: progress, moved on by ``advance(count, detail)``.
-ProgressBar = Callable[[int, str], AbstractContextManager[Callable[[int, str], None]]]
+ProgressBar = Callable[[int, str], AbstractContextManager[Callable[[float, str], None]]]
 
 
-def no_progress(total: int, title: str) -> AbstractContextManager[Callable[[int, str], None]]:
+def no_progress(total: int, title: str) -> AbstractContextManager[Callable[[float, str], None]]:
     """Progress that nobody watches."""
     return nullcontext(lambda count, detail: None)
 

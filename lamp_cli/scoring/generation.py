@@ -8,7 +8,7 @@ independent loading. Given pairs are measured as they are; the protocol's name s
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 
 import numpy as np
@@ -42,18 +42,20 @@ GIVEN_PAIRS = "given pairs"
 DISTRIBUTION_REPETITIONS = 10
 
 
-# Features of some motions for every loaded pair, each as long as the pair's clip.
-FeatureGenerator = Callable[[Sequence[EvaluationPair], np.random.Generator, int], list[np.ndarray]]
+# Features of some motions for every loaded pair, each as long as the pair's clip, as they are made.
+FeatureGenerator = Callable[[Sequence[EvaluationPair], np.random.Generator, int], Iterable[np.ndarray]]
 
 
 def feature_generator(bundle: Bundle, options: GenerateOptions) -> FeatureGenerator:
     """Features as the network makes them, which is what the field's protocols judge."""
     plain = dataclasses.replace(options, clean_up=False)
 
-    def make(pairs: Sequence[EvaluationPair], rng: np.random.Generator, samples: int = 1) -> list[np.ndarray]:
+    def make(
+        pairs: Sequence[EvaluationPair], rng: np.random.Generator, samples: int = 1
+    ) -> Iterator[np.ndarray]:
         prompts = [Prompt(pair.caption.text, len(pair.features)) for pair in pairs]
         chosen = dataclasses.replace(plain, seed=int(rng.integers(2**31)), samples=samples)
-        return [motion.to_features() for motion in generate(bundle, prompts, chosen)]
+        yield from (motion.to_features() for motion in generate(bundle, prompts, chosen))
 
     return make
 
@@ -100,7 +102,7 @@ def _one_loading(
     stream: np.random.Generator,
     sampling: np.random.Generator | None,
 ) -> Iterator[int]:
-    """Measure one loading; yields how many clips were done since the last time.
+    """Measure one loading; yields how many motions were made since the last time.
 
     ``stream`` draws clips, motions and pairs, ``sampling`` the samples of figures of the distribution, which
     are not measured without it.
@@ -111,12 +113,14 @@ def _one_loading(
     for batch in _batches(clips, loading):
         captions = [pair.caption for pair in batch]
         figures.count_sentences([caption.text for caption in captions])
-        generated = make(batch, generation, 1)
+        generated = []
+        for features in make(batch, generation, 1):
+            generated.append(features)
+            yield 1
         for evaluator, true_parts, made_parts in zip(evaluators, real, made, strict=True):
             texts = evaluator.text_embeddings(captions)
             true_parts.append(with_motions(evaluator, texts, [pair.features for pair in batch]))
             made_parts.append(with_motions(evaluator, texts, generated))
-        yield len(batch)
     # A second loading is embedded for FID alone.
     second = [pair.features for batch in _batches(clips, another) for pair in batch]
     for evaluator, true_parts, made_parts in zip(evaluators, real, made, strict=True):

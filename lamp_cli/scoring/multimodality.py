@@ -42,7 +42,7 @@ def score_multimodality(
                 raise _too_few(protocol, f"{len(clips.clips)} clips")
             values = Repeated()
             streams = options.stream(MULTIMODALITY).spawn(options.repetitions)
-            total = options.repetitions * protocol.texts
+            total = options.repetitions * protocol.texts * protocol.samples
             with bar(total, f"generating {protocol.samples} motions per text") as advance:
                 for stream in streams:
                     loading, generation, draws = stream.spawn(3)
@@ -50,10 +50,12 @@ def score_multimodality(
                     found: list[list[np.ndarray]] = [[] for _ in evaluators]
                     for number in chosen:
                         pair = clips.draw(int(number), loading)
-                        motions = make([pair], generation, protocol.samples)
+                        motions = []
+                        for features in make([pair], generation, protocol.samples):
+                            motions.append(features)
+                            advance(1, "")
                         for evaluator, rows in zip(evaluators, found, strict=True):
                             rows.append(evaluator.motion_embeddings(motions))
-                        advance(1, "")
                     for evaluator, rows in zip(evaluators, found, strict=True):
                         value = multimodality(np.stack(rows), deepcopy(draws), protocol)
                         values.add(_figure(evaluator, protocol, protocol.name, origin), value)

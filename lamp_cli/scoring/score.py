@@ -61,6 +61,8 @@ from .sequence_figures import score_sequences
 from .signature import motions_signature, pairs_signature, split_signature
 
 LONGEST = 199
+# Of the work on a motion that is made and measured, about how much is the making.
+MADE_SHARE = 0.5
 
 
 def score_split(
@@ -83,7 +85,7 @@ def score_split(
     if options.wants(BERTSCORE, PHYSICS):
         made = generated_examples(split, models.bundle, how, options.stream(BERTSCORE))
         origin, title = generated_origin(how, delivered=True), "generating motions"
-        scorer.language_and_physics(made, count, title, origin)
+        scorer.language_and_physics(made, count, title, origin, MADE_SHARE)
     if options.wants(*MATCHING, MULTIMODALITY):
         evaluators = models.evaluators(FID, [split.skeleton])
         make, origin = feature_generator(models.bundle, how), generated_origin(how, delivered=False)
@@ -143,7 +145,7 @@ def score_pairs(
     if repeated and options.wants(R_PRECISION, RETRIEVAL):
         report.note(f"sentences of several motions: {repeated}; only the own motion counts as found")
     if options.wants(BERTSCORE, PHYSICS):
-        scorer.language_and_physics(batched(examples, BATCH_SIZE), len(examples), "measuring", origin)
+        scorer.language_and_physics(examples, len(examples), "measuring", origin)
     if options.wants(*MATCHING, MULTIMODALITY):
         scorer.matching_of_given(examples, origin, split)
     if options.wants(RETRIEVAL):
@@ -190,14 +192,28 @@ class _Scorer:
         self.captions = MotionCaptions(models, needing)
 
     def language_and_physics(
-        self, batches: Iterable[Sequence[Example]], count: int, title: str, origin: MotionOrigin
+        self,
+        examples: Iterable[Example],
+        count: int,
+        title: str,
+        origin: MotionOrigin,
+        made_share: float = 0.0,
     ) -> None:
-        """LaMP-BertScore and physical quality, of the same motions."""
+        """LaMP-BertScore and physical quality, of the same motions.
+
+        ``made_share`` of the work is done when an example comes.
+        """
         qualities: dict[str, list[PhysicalQuality]] = {}
         language = LampBertScore(self.captions, origin)
         captioning, captioned = self.options.wants(BERTSCORE), 0
         with self.bar(count, f"{title}, captioning" if captioning else title) as advance:
-            for batch in batches:
+
+            def watched() -> Iterator[Example]:
+                for example in examples:
+                    advance(made_share, "")
+                    yield example
+
+            for batch in batched(watched(), BATCH_SIZE):
                 if captioning and (long := _of_length(batch, self.report)):
                     # Without a captioner the physical figures still come.
                     captioning = False
@@ -206,7 +222,7 @@ class _Scorer:
                         captioning, captioned = True, captioned + len(long)
                 if self.options.wants(PHYSICS):
                     _add_physics(batch, origin.subject, qualities)
-                advance(len(batch), "")
+                advance(len(batch) * (1 - made_share), "")
         if captioning and captioned:
             self.report.measurements += language.measurements(self.models, self.options, self.report)
         report_physics(qualities, origin.labelled(CONTACT_BY_HEIGHT), self.options.seed, self.report)

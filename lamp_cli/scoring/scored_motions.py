@@ -203,20 +203,16 @@ def named_split(folder: Path | None, split: str | None, limit: int | None) -> Sp
 
 def generated_examples(
     split: Split, bundle: Bundle, options: GenerateOptions, rng: np.random.Generator
-) -> Iterator[list[Example]]:
-    """Batches of motions generated for each clip's first caption, as long as the clip, beside the true one.
+) -> Iterator[Example]:
+    """A motion generated for each clip's first caption, as long as the clip, beside the true one.
 
     ``split`` and ``bundle`` are of one skeleton. Motions are as ``lamp generate`` delivers them: where they
     were cleaned up, their features are those of the joints, no longer the network's.
     """
     for pairs in batched(map(split.clips.first, range(len(split.clips.clips))), BATCH_SIZE):
-        made = generate_for(bundle, pairs, options, rng)
-        if options.clean_up:
-            made = [dataclasses.replace(motion, features=None) for motion in made]
-        yield [
-            Example(pair.number, (pair.caption,), motion, split.motion(pair.features))
-            for pair, motion in zip(pairs, made, strict=True)
-        ]
+        for pair, motion in zip(pairs, generate_for(bundle, pairs, options, rng), strict=True):
+            made = dataclasses.replace(motion, features=None) if options.clean_up else motion
+            yield Example(pair.number, (pair.caption,), made, split.motion(pair.features))
 
 
 def true_examples(split: Split) -> Iterator[list[Example]]:
@@ -228,10 +224,10 @@ def true_examples(split: Split) -> Iterator[list[Example]]:
 
 def generate_for(
     bundle: Bundle, pairs: Sequence[EvaluationPair], options: GenerateOptions, rng: np.random.Generator
-) -> list[Motion]:
+) -> Iterator[Motion]:
     """A motion for every pair's caption, as long as the pair's clip; one seed drawn from ``rng``."""
     prompts = [Prompt(pair.caption.text, len(pair.features)) for pair in pairs]
-    return list(generate(bundle, prompts, dataclasses.replace(options, seed=int(rng.integers(2**31)))))
+    yield from generate(bundle, prompts, dataclasses.replace(options, seed=int(rng.integers(2**31))))
 
 
 def origin_of(motions: Iterable[Motion]) -> MotionOrigin:

@@ -14,7 +14,7 @@ import lamp_cli
 from lamp_cli.checking.agreement import ANSWERED, EVIDENCE, Evidence, source_of
 from lamp_cli.checking.checks import CHECKS, does
 from lamp_cli.checking.kinematics import Kinematics
-from lamp_cli.checking.sentence import Checked, check_joints
+from lamp_cli.checking.sentence import Checked, check, check_joints
 from lamp_cli.motion.motion import Motion
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.motion.transform import resample
@@ -317,6 +317,16 @@ def test_the_notebook_gives_what_the_command_gives(tmp_path: Path) -> None:
     row = lamp("check", "a person jumps", file).rows[0]
     assert checked.verdict == row["verdict"] == "yes"
     assert checked.clauses[0].measured == row["clauses"][0]["measured"]
+
+
+def test_arguments_in_another_order_are_told() -> None:
+    motion = Motion(synthetic_clip_of("jump", np.random.default_rng(3)).joints, HUMANML3D, 20.0)
+    with pytest.raises(TypeError, match="found a motion as the sentence"):
+        check("a person jumps", motion)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'a person jumps': no such file; expected a motion or the name"):
+        check("a person jumps", "jump.npy")
+    with pytest.raises(TypeError, match="expected a motion or the name of its file, found int"):
+        check(3, "a person jumps")  # type: ignore[arg-type]
 
 
 def test_the_parts_of_a_line_are_judged_one_by_one(tmp_path: Path) -> None:

@@ -39,8 +39,10 @@ class Done:
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of a few weights that has learned "jumps" and finds every sentence near."""
     folder = tmp_path_factory.mktemp("generate") / "tiny"
-    known = TrainingSentences({"person": 100, "jump": 100}, np.eye(1, 24, dtype=np.float32), -1.0)
-    save_bundle(folder, dataclasses.replace(tiny_bundle(), training_sentences=known))
+    tiny = tiny_bundle()
+    one = np.eye(1, tiny.lamp.config.qformer.width, dtype=np.float32)
+    known = TrainingSentences({"person": 100, "jump": 100}, one, -1.0)
+    save_bundle(folder, dataclasses.replace(tiny, training_sentences=known))
     return folder
 
 

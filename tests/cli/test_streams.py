@@ -63,6 +63,36 @@ def test_no_name_speaks_to_the_terminal(take: Path, tmp_path: Path) -> None:
     assert done.stderr.startswith(r"-tänzer 走\n\x1b[31m.npy: no frame rate given")
 
 
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"HIERARCHY\nROOT Hips\n{\n", "a motion file (.bvh)"),
+        (b"\x93NUMPY\x01\x00v\x00{", "a motion file (.npy)"),
+        (b"#!OML:ASF F:\n:FULLY-SPECIFIED\n", "an AMC motion"),
+        (b"\x00\x01\x02", "other bytes"),
+        (b"frame,hips_x,hips_y\n0,1.5,-2e-3\n", "rows of numbers"),
+        (b"0.1 0.2 0.3\n", "rows of numbers"),
+        (b"[[[0.1, 0.2, 0.3], [0.1,", "rows of numbers"),
+        (b'{\n  "joints": [\n', "one JSON value over several lines"),
+    ],
+)
+def test_a_motion_in_place_of_lines_is_named(content: bytes, found: str, tmp_path: Path) -> None:
+    (tmp_path / "prompts.txt").write_bytes(content)
+    calls = [(["generate"], "stdin"), (["check", "-"], "stdin")]
+    if b"\0" not in content:
+        calls.append((["generate", "--prompts", "prompts.txt"], "prompts.txt"))
+    for words, where in calls:
+        done = lamp(*words, cwd=tmp_path, stdin=content)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"lamp: {where}: expected lines of text, found {found}\n"
+
+
+def test_a_motion_on_stdin_without_its_text_is_not_scored_by_it(take: Path, tmp_path: Path) -> None:
+    done = lamp("score", "--bertscore", cwd=tmp_path, stdin=take.read_bytes())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "stdin: a motion file without a text; expected lines with text and motion" in done.stderr
+
+
 def test_bytes_that_are_not_utf8_are_read_as_windows_writes_them(take: Path, tmp_path: Path) -> None:
     named, piped = "a man l\udce4uft", json.dumps({"motion": ODD_NAME, "text": "a man l\udce4uft"})
     for words, stdin in (((named, "."), ""), (("-",), piped)):

@@ -17,7 +17,14 @@ from lamp_cli.bundle.language_model import build_captioner
 from lamp_cli.data.sentences import read_sentences
 from lamp_cli.data.vocabulary import DECODER_TOKEN, Vocabulary, ascii_pieces, trim_vocabulary
 from lamp_cli.files.load import load_motion
-from lamp_cli.inference.caption import CaptionOptions, ScoredCaption, caption, caption_features, pieces_of
+from lamp_cli.inference.caption import (
+    CaptionOptions,
+    ScoredCaption,
+    caption,
+    caption_features,
+    caption_pieces,
+    pieces_of,
+)
 from lamp_cli.inference.caption_tokens import caption_tokenizer, caption_words, tidy
 from lamp_cli.inference.embed import embed_motions, embed_texts, similarity
 from lamp_cli.model.captioner import Captioner, CaptionerConfig, LanguageModelConfig
@@ -129,12 +136,25 @@ def test_a_long_take_gets_the_caption_truest_of_all_its_pieces() -> None:
     assert (whole.start, whole.end, whole.text) == (0.0, 699 / 20, best.text)
 
 
+def test_the_pieces_of_a_long_take_are_told_as_they_are_done() -> None:
+    bundle, told = with_captioner(), []
+    takes = [pieces_of(bundle, walk(frames, seed=2)) for frames in (60, 700, 500)]
+    options = CaptionOptions(batch_size=3)
+    found = list(caption_pieces(bundle, takes, options, lambda *one: told.append(one)))
+    assert len(found) == 3 and [detail for _, detail in told] == [
+        "3 of 5 pieces",
+        "5 of 5 pieces",
+        "3 of 3 pieces",
+    ]
+    np.testing.assert_allclose(np.cumsum([count for count, _ in told]), [1.5, 2.0, 3.0])
+
+
 def test_neighbouring_moments_that_say_the_same_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = with_captioner()
     said = iter([("walks", -1.0), ("walks", -0.5), ("sits", -2.0), ("walks", -0.7)])
     monkeypatch.setattr(
         "lamp_cli.inference.caption.caption_features",
-        lambda bundle, features, options: [(ScoredCaption(*next(said)),) for _ in features],
+        lambda bundle, features, *_: [(ScoredCaption(*next(said)),) for _ in features],
     )
     [moments] = caption(bundle, [walk(781)], CaptionOptions(moments=True))
     assert [(m.start, m.end, m.text, m.captions[0].score) for m in moments] == [

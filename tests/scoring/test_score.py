@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ from lamp_cli.scoring.figures import (
     MATCHING,
     METRICS,
     MULTIMODALITY,
+    R_PRECISION,
     RETRIEVAL,
     RETRIEVED,
     MotionOrigin,
@@ -304,6 +306,27 @@ def test_multimodality_of_one_motion_is_0_and_of_axes_between(protocol: str, tex
     assert asked == [30] * 2 * texts
 
 
+def test_every_motion_is_told_as_soon_as_it_is_made() -> None:
+    made: list[int] = []
+
+    @contextmanager
+    def bar(total: int, title: str) -> Iterator[Callable[[float, str], None]]:
+        assert total == 40
+        yield lambda count, detail: made.append(0)
+
+    def watched(
+        pairs: Sequence[EvaluationPair], rng: np.random.Generator, samples: int
+    ) -> Iterator[np.ndarray]:
+        for pair in pairs:
+            before = len(made)
+            yield pair.features
+            assert len(made) == before + 1
+
+    options = ScoreOptions((R_PRECISION,), repetitions=2)
+    score_loadings(numbered_clips(20), [OneHot(20)], watched, options, MADE, Report(), bar)
+    assert len(made) == 40
+
+
 def test_multimodality_is_refused_with_what_was_found() -> None:
     options, report = ScoreOptions((MULTIMODALITY,)), Report()
     score_multimodality(numbered_clips(99), [OneHot(99)], lambda *_: [], options, MADE, report, no_progress)
@@ -332,7 +355,7 @@ def test_a_sentence_that_occurs_twice_is_generated_twice() -> None:
     def made(seed: int) -> list[np.ndarray]:
         # So few codes are all allowed, or the same one would always win.
         options = GenerateOptions(sampling=SamplingOptions(temperature=5.0, top_fraction=1.0), candidates=1)
-        found = generate_for(bundle, pairs, options, np.random.default_rng(seed))
+        found = list(generate_for(bundle, pairs, options, np.random.default_rng(seed)))
         assert [m.text for m in found] == list(texts)
         return [m.to_features() for m in found]
 

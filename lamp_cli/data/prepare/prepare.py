@@ -59,7 +59,8 @@ class PrepareOptions:
 
     reading: how motion files are read; its rate is that of joint files that name none.
     mirror: add the mirrored copy of every training clip (default True).
-    val_fraction: share of the motions held out where captions name no split, 0 to 0.5 (default 0.1).
+    val_fraction: share of the captioned motions held out whole for validation, where no caption names a
+        split, 0 to 0.5 (default 0.1).
     workers: processes that run in parallel (default 1).
     synthetic: number of made-up clips that join the data set (default 0).
     seed: seed of made-up and recombined clips (default 0).
