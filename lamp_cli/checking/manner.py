@@ -71,14 +71,15 @@ _MANY = re.compile(r"\b(?:hands|arms)\b", re.I)
 _CLOCKWISE = re.compile(r"\b(anti|counter)?[ -]?clock ?wise\b", re.I)
 
 _NUMBERS = {word: number for number, word in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve".split()
+    """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+            seventeen eighteen nineteen twenty""".split()
 )}  # fmt: skip
 _NUMBER = rf"(\d+|{'|'.join(_NUMBERS)})"
 _OFTEN = {"once": 1, "twice": 2, "thrice": 3}
 _TIMES = re.compile(
     rf"\b{_NUMBER}(?: (?:more|whole|full|separate|different|consecutive|quick|good))? "
     r"(?:times?|reps?|repetitions?|rounds? of|occasions)\b"
-    r"|\b(once|twice|thrice)\b(?! (?:he|she|they|it|that|the|a)\b)|\b(?:a )?(single|solitary)\b",
+    r"|\b(?<!\bat )(once|twice|thrice)\b(?! (?:he|she|they|it|that|the|a)\b)|\b(?:a )?(single|solitary)\b",
     re.I,
 )
 # "Three quick hops"; "give me five".
@@ -209,7 +210,9 @@ def _only(sides: list[str]) -> str | None:
 
 
 def _count(words: str) -> int | None:
-    text = words.replace("-", " ")
+    text = re.sub(
+        r"\ba dozen\b", "twelve", re.sub(r"\bhalf a dozen\b", "six", words.replace("-", " ").lower())
+    )
     if times := _TIMES.search(text):
         number, often, single = times[1], times[2], times[3]
         return 1 if single else _OFTEN[often.lower()] if often else _number(number)
@@ -223,6 +226,6 @@ def _number(word: str) -> int:
 
 def _angle(words: str) -> int | None:
     for pattern, angle in _ANGLES:
-        if found := re.search(pattern, words, re.I):
+        if found := re.search(pattern, words.replace("-", " "), re.I):
             return angle or int(found[1])
     return None

@@ -41,6 +41,10 @@ _LEAST_SHARE = 0.2
 # Coming up again belongs to what goes down.
 _DOWN = frozenset(("squat", "bow", "pick up", "lunge", "kneel"))
 _UP = frozenset(("stand up", "get up"))
+# Who rises "again", and has gone down by whatever words, squats.
+_AGAIN = re.compile(r"\b(?:again|back)\b", re.I)
+_SINKS = re.compile(r"\b(?:low|lower\w*|down|sink\w*|dip\w*|drop\w*)\b", re.I)
+_SEAT_OR_FLOOR = re.compile(r"\b(?:chair|seat|stool|bench|sofa|couch|floor|ground|bed|grass)\b", re.I)
 # How somebody is before getting up asks for nothing.
 _LOW = frozenset(("sit down", "sit on the floor", "lie down", "kneel", "squat"))
 _STATE = re.compile(
@@ -161,7 +165,13 @@ def _with_asides(segments: Sequence[_Segment]) -> list[_Segment]:
     before: list[str] = []
     for segment in segments:
         if segment.actions:
-            found.append(replace(segment, asides=", ".join(before)))
+            asides = ", ".join(before)
+            rises = segment.actions[0] in _UP and _AGAIN.search(segment.words)
+            squats = (
+                rises and _SINKS.search(asides) and not _SEAT_OR_FLOOR.search(f"{asides} {segment.words}")
+            )
+            actions = ("squat",) if squats else segment.actions
+            found.append(replace(segment, actions=actions, asides=asides))
             before = []
         elif found:
             found[-1] = replace(found[-1], asides=f"{found[-1].asides}, {segment.words}".strip(", "))
@@ -211,12 +221,16 @@ def _without_returns(segments: Sequence[_Segment]) -> list[_Segment]:
     """Without coming up again after going down, and without standing beside something else."""
     acts = any(segment.actions[0] != "stand" for segment in segments)
     found: list[_Segment] = []
-    for segment in segments:
+    for number, segment in enumerate(segments):
         action = segment.actions[0]
+        at_once = {one.link for one in (segment, *segments[number + 1 : number + 2])} & {AND, WHILE}
         while found and action in _UP and found[-1].actions[0] in _LOW and _STATE.search(found[-1].words):
             found.pop()
         back = found and action in _UP and found[-1].actions[0] in _DOWN
-        stands = action == "stand" and (acts if segment.link in (AND, WHILE) else bool(found) and not acts)
-        if not (back or stands):
+        stands = action == "stand" and (acts if at_once else bool(found) and not acts)
+        if back:
+            said = f"{found[-1].asides}, {segment.words}, {segment.asides}".strip(", ")
+            found[-1] = replace(found[-1], asides=said)
+        elif not stands:
             found.append(segment)
     return found

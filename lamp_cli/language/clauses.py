@@ -15,7 +15,8 @@ FIRST, THEN, AND, WHILE = "first", "then", "and", "while"
 _DONE = r"(?:\s+(?:is|are|has|have)|'s|'ve)?(?:\s+(?:been|done|over|finished|stop(?:s|ped)?|complete))*"
 _THEN = re.compile(
     rf"""[\s,;:–—]{{0,8}}\b(?:and\s+|but\s+)?(?:
-        (?:once|when|after|as\s+soon\s+as)\s+(?:that|this|he|she|it|they){_DONE}\b(?!\s+\w+(?:s|ed|en)\b)
+        (?:once|when|after|as\s+soon\s+as)\s+(?:that|this|he|she|it|they){_DONE}
+            (?=\s*[,;]|\s+(?:he|she|it|they|you|we|the|a)\b)
         | (?:right\s+|immediately\s+|shortly\s+)?after\s+(?:that|this|which) | (?:and\s+)?afterwards?
         | (?:only\s+)?then(?:\s+finally)? | next | subsequently | finally | lastly | thereafter | whereupon
         | at\s+which\s+point | later | (?:immediately\s+)?followed\s+by
@@ -26,7 +27,10 @@ _THEN = re.compile(
     re.I | re.X,
 )
 _BEFORE = re.compile(r"[\s,]{0,8}\b(?:(?:right\s+|just\s+)?before|prior\s+to|ahead\s+of)\s+(?=\w)", re.I)
-_BEFORE_FIRST = re.compile(r"^(?:before|prior to)\s+(?P<last>[^,]+),\s*(?P<first>.+)$", re.I)
+_BEFORE_FIRST = re.compile(
+    r"^(?:before|prior to)\s+(?P<last>[^,]+?)(?:,\s*|\s+(?=(?:he|she|they|it|you|the \w+) \w))(?P<first>.+)$",
+    re.I,
+)
 # "after a, b" tells last what comes last; where there is no comma, b begins with its article.
 _AFTER_FIRST = re.compile(
     r"^(?:after|once|when|as soon as|having)\s+"

@@ -15,7 +15,8 @@ LIMB = (
     "cross|uppercut|punch|kick)"
 )
 _NAMES = {
-    "GO": "(walk|stroll|move|step|pace|go|wander|stride|travel|amble|proceed|saunter)",
+    "GO": "(walk|stroll|move|step|pace|go|wander|stride|travel|amble|proceed|saunter|totter|toddle"
+    "|trudge|plod|roam|hike)",
     "RUN": "(run|jog|sprint|trot|race|dash)",
     "LEAP": "(jump|leap|hop|bounce|bound|spring)",
     "RING": "(circle|circular|ring|loop|lap|round|clockwise|counterclockwise)",
@@ -37,22 +38,25 @@ walk: walk; stroll; step; wander; stride; amble; saunter; pace; GO ~ (forward|ah
     take ~ step; take ~ step ~ (forward|ahead); (head|set|start)
     (off|out|over|away|ahead|forward|along|home|for|to|toward); GO (off|away|over|past|out|along|on)( to
     ~)?; make ~ way (along|over|across|to|through|toward|past|forward|off); trudge; plod; tread; trek; hike;
-    roam; ramble; approach; advance; mosey; traipse; go for ~ (walk|stroll); take (walk|stroll)
+    roam; ramble; approach; advance; mosey; traipse; go for ~ (walk|stroll); take (walk|stroll); GO
+    (up|down|along) ~
+    (path|road|street|lane|hall|hallway|aisle|corridor|drive|alley|sidewalk|pavement|beach)
 walk backward: GO ~ (backward|back)( ~ straight line)?; take ~ step ~ (backward|back); back (up|away); back;
     retreat; backward; (GO|back|head) ~ in reverse; (edge|inch|shuffle|creep|shy) ~ (back|backward|in
     reverse); edge away ~ in reverse; reverse; backpedal; withdraw
 sidestep: side step; sidestep; (GO|shuffle|slide) ~ sideways( ~ SIDE)?; (GO|shuffle|slide|sidestep|side
     step) (to |toward |over |over to )?SIDE; side shuffle; shuffle ~ side; take ~ step ~ SIDE;
     (step|move|walk) ~ to ~ side; shuffle; strafe; (edge|inch|sidle|scoot|scuttle|crab|glide) (over |off
-    )?(to )?(sideways|SIDE)( ~ SIDE)?; sidle
+    )?(to )?(sideways|SIDE)( ~ SIDE)?; sidle; (scuttle|edge|inch|scoot|slide|shuffle) across( to)? SIDE
 jog: run; jog; trot; RUN ~ (forward|ahead|straight); run ~ (slow|in place); slow run; lope; canter
 run: RUN; RUN ~ (forward|ahead|straight|fast|quick)( ~ (fast|quick))?; bolt; dart; rush; gallop; charge
     (forward|ahead|toward|at|along|off); (tear|speed|hurtle|hurry)
-    (off|along|ahead|forward|away|across|toward); run off; flee
+    (off|along|ahead|forward|away|across|toward); run off; flee; leg it
 sprint: run; sprint; dash; race; RUN ~ (forward|ahead|straight|fast|quick)( ~ (fast|quick))?; RUN ~ (full
     speed|top speed|as fast ~ possible)
 walk in a circle: (GO|circle) ~ RING( ~ RING)?( ~ SIDE)?; circle around; circle ~ SIDE
-jog in a circle: RUN ~ RING( ~ RING)?( ~ SIDE)?
+jog in a circle: RUN ~ RING( ~ RING)?( ~ SIDE)?; (do|run|jog|make) ~ lap ~ (run|jog|trot); lap ~
+    (run|jog|trot)
 figure eight: (GO|RUN) ~ (figure|shape ~|form) (eight|8)( pattern)?; (make|trace|do|form) ~ (figure|shape
     ~|form) (eight|8); figure (eight|8); (GO|RUN) ~ circle ~ SIDE LINKin circle ~ SIDE; (GO|RUN) ~ two loop
     ~ (eight|8)
@@ -65,7 +69,8 @@ turn: turn; (turn|spin|swivel) around; spin; swivel; rotate; pivot; twirl; face 
     circle; (turn|spin|rotate|swivel) ~ (SIDE|degree)( ~ SIDE)?; do ~ (turn|spin); revolve; about face;
     (swing|whip|wheel) (round|around|about)( ~ SIDE)?( face ~ SIDE)?; swivel round
 jump turn: LEAP ~ (LINK|while )?(turn|spin|rotate)( ~ (around|circle|degree|halfway))?( ~ SIDE)?( ~ air)?;
-    LEAP ~ (degree|turn|spin)( ~ SIDE)?; (do|perform) ~ degree jump( ~ SIDE)?; (spin|turn) ~ in air
+    LEAP ~ (degree|turn|spin)( ~ SIDE)?; (do|perform) ~ degree jump( ~ SIDE)?; (spin|turn) ~ in air;
+    (do|make|perform) ~ (180|360|turn|spin) ~ air
 step touch: step touch; dance ~ step ~ side to side; step ~ side to side( ~ music)?; (do|perform) ~ step
     touch( dance)?; dance ~ step ~ left and right; step left and right( ~ swing ~ arm)?; groove ~ side to
     side; dance
@@ -123,7 +128,8 @@ get up: get (back )?up; stand UPWARD; rise; rise ~ (foot|up); get ~ to foot; sit
     (rise|get|stand|come|push) ~ (from|off) ~ (floor|ground|knee|stomach|back|belly)( ~ (face
     down|sit|back))?; (rise|get|stand) ~ from chair on (floor|ground); (push|get) ~ (off|from|onto) ~
     (floor|ground|knee) LINKstand( up)?; (scramble|clamber|struggle) ~ (up|foot);
-    (scramble|clamber|struggle|climb|get) ~ (up|onto|to) ~ foot
+    (scramble|clamber|struggle|climb|get) ~ (up|onto|to) ~ foot; (get|climb|roll|jump) ~ (out|off) ~ bed;
+    pick (himself|herself|themselves|itself|yourself|oneself) up
 lie down: lie; lie ~ (down|back|flat|face down); lie ~ (floor|ground|back|stomach|belly|front); recline; go
     from stand to lie( down)?; (get|go|lower|kneel|sit) ~ LINKlie ~ (down|back|floor|ground|belly|stomach)(
     ~ (floor|ground|belly|stomach|back))?; (sit|get) ~ (floor|ground|knee) LINKlie ~ (down|back)( ~
@@ -157,7 +163,7 @@ carry: carry; GO ~ (while )?(carry|hold) ~ (object|something|package); hold ~ (o
     (forward|arm)
 kick: kick; swing ~ (leg|foot) ~ kick; (front|forward) kick; (do|perform|throw) (one |two |three |front
     |forward |high )*kick; kick ~ forward; kick ~ (left|right) (leg|foot) out; boot; punt;
-    (swing|snap|whip|lash|thrust|fling) ~ (leg|foot) ~ (out|forward)
+    (swing|snap|whip|lash|thrust|fling) ~ (leg|foot) ~ (out|forward); (take|have) ~ shot ~ (foot|leg)
 side kick: kick; side kick; sidekick; kick ~ (sideways|SIDE|to ~ side); (do|perform|throw) ~ (side|sideways)
     kick; thrust ~ (leg|foot) ~ (to side|sideways); kick ~ (left|right) side; kick ~ (leg|foot) ~ to side
 back kick: kick; back kick; kick ~ (backward|back|behind); mule kick; (do|perform|throw) ~ back kick; thrust
@@ -172,7 +178,7 @@ lunge: lunge; (step|do) ~ lunge( ~ forward)?; lunge forward; split squat
 wave: wave; greet; (say|gesture) ~ (hi|hello|goodbye|bye); wave ~ (hi|hello|goodbye|bye); flag down
 raise arms: RISE ~ (arm|hand) ~ HIGH; (raise|lift) ~ (arm|hand); (arm|hand) ~ HIGH; RISE ~ (arm|hand) ~ HIGH
     ~ (head|air); (raise|lift) ~ (arm|hand) ~ LINKlower ~; (stick|shoot|thrust|get|fling) ~ (arm|hand) ~
-    HIGH
+    HIGH; (arm|hand) (raise|lift|stick up)
 arms out: (hold|stretch|spread|extend|put|open|raise|reach|lift) ~ (arm|hand) ~
     (out|side|sideways|wide|apart); t pose; (do|make|form) ~ t pose; (spread|extend|open|outstretch) ~ arm;
     (stretch|hold|extend) ~ (arm|hand) ~ out ~ (side|sideways); (hold|stretch|extend|raise|lift) ~
@@ -271,7 +277,7 @@ point: point; (raise|lift|extend) ~ (arm|hand|finger) ~ (to |LINK)?point ~; gest
 cross arms: (cross|fold) ~ arm; arm ~ (cross|fold); cross ~ arm ~ chest; put arm ~ cross position; stand
     with (cross|fold) arm
 hands on hips: ((put|place|rest|hold|set|plant|with) ~ )?hand ~ (on|to|at) ~ (hip|waist); akimbo; arm
-    akimbo; hand ~ (hip|waist) ~ elbow out
+    akimbo; hand ~ (hip|waist) ~ elbow out; (put|place|rest|plant|with) ~ (fist|palm|hand) ~ (hip|waist)
 bow: bow; bend ~ (waist|forward|over|down); bend; take ~ bow; bow ~ down; lean ~ (forward|over); bend
     forward ~ waist( LINK(straighten|stand|rise|come) ~)?; bend ~ LINKstraighten ~
 nod: nod; (move|shake|tilt|bob) ~ head ~ up and down; nod ~ head; head ~ up and down; nod ~ yes
@@ -280,7 +286,7 @@ shake head: shake( (his|her|their|its))* head; (turn|move|swing|shake) ~ head ~ 
 look around: look(?! like| as); glance; (turn|move|rotate) ~ head; look ~ (around|side to side|left|right);
     scan; peer; survey; search; (turn|move) ~ head ~ (left|right) (LINK)?(to )?(left|right); look (to )?SIDE
     LINK(to )?(other )?SIDE; (turn|move|swing) ~ head ~ ACROSS; gaze; (look|peer|glance|gaze) ~ (both
-    way|both side|this way and that|about|around)
+    way|both side|this way and that|about|around); (look|check|glance|peer) ~ both (way|side|direction)
 stretch: stretch; stretch ~ (arm|side|SIDE); stretch ~ (arm|hand) ~ (above|over|overhead|up)( ~ head)?; side
     bend; stretch ~ with ~ arm ~ (overhead|over ~|above ~); (lean|bend) ~ SIDE( ~ (raise|overhead)( arm)?)?;
     lean ~ (SIDE|side) ~ raise arm
