@@ -7,8 +7,9 @@ which a pose a second is kept. Prints for each way:
 - the greatest change outside the span, and the error at the poses that were kept;
 - of the seams (or of the kept poses): the jump in place, which is how far the joint that jumps most goes in
   one frame beyond the mean of the frames before and after it, in cm at 20 frames per second; the step in
-  speed from one frame to the next; and in how many of them the jump is under 2 cm, the acceleration under 1.5
-  times the 95th percentile of the motion's own, and both;
+  speed from one frame to the next; in which share of them the jump is under 2 cm, the acceleration under 1.5
+  times the 95th percentile of the motion's own, and both (``lamp_cli.motion.seam_bounds``); how many are out
+  of these bounds, and of these where the motion itself was no better;
 - peak jerk and the area under the jerk over 30 frames around each seam (after Barquero et al. 2024, FlowMDM),
   the feet's slip in the span;
 - FID of the three seconds around the seams, of LaMP's embeddings: half of the motions against the other half
@@ -51,6 +52,7 @@ from lamp_cli.metrics.physics import foot_skate
 from lamp_cli.metrics.sequences import AREA_UNDER_JERK, PEAK_JERK, area_under_jerk, jerk_curve, peak_jerk
 from lamp_cli.motion.gap import DrawnFrames, Gap, fill_gap
 from lamp_cli.motion.motion import Motion, MotionPart
+from lamp_cli.motion.seam_bounds import SeamBounds, seam_figures
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.motion.transform import resample
 from lamp_cli.scoring.sequence_figures import seam_windows
@@ -63,9 +65,9 @@ SECONDS, WINDOW = 2.0, 30
 SHARE, SHORTEST = 0.4, 2.0
 # Seconds from one kept pose to the next, and of a motion that is drawn around them at most.
 KEPT_EVERY, LONGEST_DRAWN = 1.0, 9.0
-JUMP = 0.02
 FEWEST_WINDOWS = 10
 AS_IT_WAS = " as it was"
+OUT, NO_BETTER = "seams out of bounds", "of these where the motion itself was no better"
 ASKED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("a person waves with the right hand", {"action": "wave", "side": "right"}),
     ("a person jumps", {"action": "jump"}),
@@ -160,23 +162,6 @@ def around_keyframes(
         yield Edited(cut, gap, draw(cut, gap))
 
 
-def accelerations(joints: np.ndarray, fps: float) -> np.ndarray:
-    """Of the joint that is pushed hardest (T-2,), m / s^2."""
-    return np.asarray(
-        np.linalg.norm(np.diff(joints.astype(np.float64), n=2, axis=0), axis=-1).max(1) * fps**2
-    )
-
-
-def jumps(joints: np.ndarray, fps: float) -> np.ndarray:
-    """How far a joint goes from frame t+1 to t+2 (T-3,) beyond the mean of the frames beside, metres.
-
-    That of the joint that jumps most, at 20 frames per second. It is half of the third difference: none where
-    a speed or an acceleration goes on.
-    """
-    third = np.diff(joints.astype(np.float64), n=3, axis=0) * (fps / HUMANML3D.fps) ** 3
-    return np.asarray(np.linalg.norm(third, axis=-1).max(1) / 2)
-
-
 def curves_at_seams(joints: np.ndarray, gap: Gap, fps: float) -> list[np.ndarray]:
     """The jerk over the 30 frames, at 20 a second, around each seam that is far enough from the ends."""
     curve, half = jerk_curve(resample(joints, fps, HUMANML3D.fps), HUMANML3D.fps), WINDOW // 2
@@ -237,14 +222,15 @@ def embedded_windows(bundle: Bundle, found: Sequence[Edited], made: bool) -> np.
 
 
 def figures(found: Sequence[Edited]) -> dict[str, float]:
-    """Means over the edits; of the deviation outside and at kept poses the greatest."""
+    """Means over the edits; of the deviation outside and at kept poses the greatest, of seams how many."""
     table: dict[str, list[float]] = {}
     for each in found:
         for name, value in figures_of(each).items():
             table.setdefault(name, []).append(value)
     means = {name: float(np.mean(values)) for name, values in table.items()}
     greatest = {name: max(table[name]) for name in (LARGEST_DEVIATION, KEYFRAME_ERROR) if name in table}
-    return means | greatest | jerk_figures(found)
+    totals = {name: float(np.sum(table[name])) for name in (OUT, NO_BETTER)}
+    return means | greatest | totals | jerk_figures(found)
 
 
 def figures_of(one: Edited) -> dict[str, float]:
@@ -256,8 +242,9 @@ def figures_of(one: Edited) -> dict[str, float]:
         result = {
             LARGEST_DEVIATION: deviation_outside(one.joints, own, gap.start, gap.stop)[LARGEST_DEVIATION]
         }
+    result |= out_of_bounds(one)
     for name, joints in (("", one.joints), (AS_IT_WAS, own)):
-        result |= {f"{key}{name}": value for key, value in seam_figures(joints, own, gap, fps).items()}
+        result |= {f"{key}{name}": value for key, value in figures_at_seams(joints, own, gap, fps).items()}
         slip = foot_skate(joints[gap.start : gap.stop], fps)
         result |= {} if slip is None else {f"slip (cm){name}": slip}
     if one.expected is not None:
@@ -272,19 +259,26 @@ def figures_of(one: Edited) -> dict[str, float]:
     return result | {"about the root (m)": float(np.linalg.norm(poses[0] - poses[1], axis=-1).mean())}
 
 
-def seam_figures(joints: np.ndarray, own: np.ndarray, gap: Gap, fps: float) -> dict[str, float]:
+def figures_at_seams(joints: np.ndarray, own: np.ndarray, gap: Gap, fps: float) -> dict[str, float]:
     """Of the seams of a motion; what is usual for it, its ``own`` joints tell."""
-    seams, pushes, jumped = seams_of(gap), accelerations(joints, fps), jumps(joints, fps)
-    pushed = np.array([pushes[seam - 2 : seam].max() for seam in seams])
-    jump = np.array([jumped[seam - 2] for seam in seams])
-    near, usual = jump < JUMP, pushed < 1.5 * np.percentile(accelerations(own, fps), 95)
+    bounds = SeamBounds.of(own, fps)
+    found = seam_figures(joints, seams_of(gap), bounds, fps)
     return {
-        "jump (cm)": float(100 * jump.mean()),
-        "step in speed (cm)": float(100 * pushed.mean() / HUMANML3D.fps**2),
-        "jump under 2 cm": float(near.mean()),
-        "acceleration under 1.5 p95": float(usual.mean()),
-        "both": float((near & usual).mean()),
+        "jump (cm)": float(100 * found.jumps.mean()),
+        "step in speed (cm)": float(100 * found.pushes.mean() / HUMANML3D.fps**2),
+        "jump under 2 cm": float((found.jumps < bounds.jump).mean()),
+        "acceleration under 1.5 p95": float((found.pushes < bounds.push).mean()),
+        "both": float(found.within.mean()),
     }
+
+
+def out_of_bounds(one: Edited) -> dict[str, float]:
+    """How many seams are, and of these where the motion itself was no better in the same frames."""
+    bounds, seams = SeamBounds.of(one.motion.joints, one.fps), seams_of(one.gap)
+    made, own = (seam_figures(j, seams, bounds, one.fps) for j in (one.joints, one.motion.joints))
+    jumps_too = (made.jumps < bounds.jump) | (own.jumps >= made.jumps)
+    pushed_too = (made.pushes < bounds.push) | (own.pushes >= made.pushes)
+    return {OUT: float((~made.within).sum()), NO_BETTER: float((~made.within & jumps_too & pushed_too).sum())}
 
 
 def ways(bundle: Bundle) -> dict[str, bool]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,10 +135,11 @@ def edit_command(
         piped = stdin_inputs(stack, skipped) if motion == "-" else ()
         for item in chain(inputs, piped):
             try:
-                for take, gap, made in work.edits(item, reading):
+                for take, gap, motion_of_file, made in work.edits(item, reading):
                     files = _write(made, item, take, wanted, output, outputs)
                     record = {
                         **_record(item, take, gap, made, files),
+                        "seams": _seams(item, gap, motion_of_file, made),
                         "seed": seed,
                         "model": bundle.config.name,
                     }
@@ -161,8 +163,8 @@ class _Work:
     options: EditOptions
     show: Callable[[Motion], None]
 
-    def edits(self, item: MotionInput, reading: Reading) -> Iterator[tuple[str, Gap, Motion]]:
-        """Every motion of a file, as often as samples are asked for: entry, what was drawn, and the result.
+    def edits(self, item: MotionInput, reading: Reading) -> Iterator[tuple[str, Gap, Motion, Motion]]:
+        """Every motion of a file, as often as samples are asked for: entry, what is drawn, it, its result.
 
         Raises as :meth:`MotionInput.read`, and ``ValueError`` naming the file for a span that it does not
         have.
@@ -174,7 +176,8 @@ class _Work:
             try:
                 gap = self.span.gap_of(motion)
                 yield from (
-                    (take, gap, made) for made in edit(self.bundle, motion, gap, self.text, self.options)
+                    (take, gap, motion, made)
+                    for made in edit(self.bundle, motion, gap, self.text, self.options)
                 )
             except ValueError as error:
                 raise ValueError(f"{motion.source}: {error}") from None
@@ -193,6 +196,32 @@ def _record(item: MotionInput, take: str, gap: Gap, made: Motion, files: dict[st
         "candidates": made.candidates,
         "frames": len(made),
         "fps": made.fps,
+    }
+
+
+def _seams(item: MotionInput, gap: Gap, motion: Motion, made: Motion) -> dict[str, Any]:
+    """Of the line of a result: how many seams there are, how many within their bounds, and the worst of them.
+
+    Says so on stderr where one is out of them: poses may be too far from each other for the frames between.
+    """
+    from ..motion.seam_bounds import SeamBounds, seam_figures
+
+    bounds = SeamBounds.of(motion.joints, motion.fps)
+    found = seam_figures(made.joints, gap.seams(len(made)), bounds, made.fps)
+    jump, push = (float(each.max(initial=0.0)) for each in (found.jumps, found.pushes))
+    out = int((~found.within).sum())
+    if out:
+        note(
+            f"{item.name}: {out} of {len(found.within)} seams cannot be met smoothly: joints jump up to "
+            f"{100 * jump:.2g} cm (bound {100 * bounds.jump:g}), pushed with up to {push:.3g} m/s² "
+            f"(bound {bounds.push:.3g}); a longer span has more room"
+        )
+    return {
+        "count": len(found.within),
+        "within": len(found.within) - out,
+        "jump": jump,
+        "acceleration": push,
+        "acceleration_bound": bounds.push if bounds.push < inf else None,
     }
 
 

@@ -9,7 +9,7 @@ Joints are metres, y up; knows no network and no file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +18,7 @@ from .clean_up import of_this_body, resting_feet, runs, with_feet_moved
 from .limbs import Limbs
 from .placement import ON_FLOOR, turned_about_y, wrapped
 from .representation import gaussian_smooth, retarget
+from .seam_bounds import SeamBounds, within_bounds
 from .skeleton import Skeleton
 from .transform import at_times, resample
 
@@ -76,6 +77,12 @@ class Gap:
     def stop(self) -> int:
         """The frame of the result after the last that is drawn."""
         return self.start + self.frames
+
+    def seams(self, count: int) -> list[int]:
+        """The first frames of what meets something else before it, in a result of ``count`` frames."""
+        bounds = {self.start, self.stop, *self.kept, *(frame + 1 for frame in self.kept)}
+        kept = self.is_kept(np.arange(count))
+        return [frame for frame in sorted(bounds) if 0 < frame < count and kept[frame] != kept[frame - 1]]
 
     def is_kept(self, frames: np.ndarray) -> np.ndarray:
         """Which ``frames`` (R,) of the result are the motion's own."""
@@ -145,7 +152,12 @@ def fill_gap(joints: np.ndarray, drawn: DrawnFrames, gap: Gap, skeleton: Skeleto
     offsets = _foot_offsets(result, resting, gap, floor, body, fps)
     inside = slice(gap.start, gap.stop)
     kept = gap.is_kept(np.arange(gap.start, gap.stop))
-    filled = _with_legs_bent(result[inside], offsets[inside], kept, body, fps).astype(joints.dtype)
+    lengths = Limbs.of(result, body).lengths
+    result[inside] = _with_legs_bent(result[inside], offsets[inside], kept, body, fps)
+    free, seams = ~gap.is_kept(np.arange(len(result))), gap.seams(len(result))
+    bounds = SeamBounds.of(joints, fps)
+    settled = within_bounds(result, free, seams, bounds, skeleton, fps, resting, floor - BELOW, lengths)
+    filled = settled[inside].astype(joints.dtype)
     for frame in gap.kept:
         filled[frame - gap.start] = joints[frame]
     return np.concatenate([joints[: gap.start], filled, joints[gap.end :]])
@@ -240,9 +252,12 @@ def _blended(
 ) -> np.ndarray:
     """Frames (R, J, 3) that come from every anchor's pose, at its speed, and go into the next one's.
 
-    Beside an anchor they are what its pose and speed lead to, further off they are their own.
+    Beside an anchor they are what its pose and speed lead to, further off they are their own, with the bones
+    of the body.
     """
     limbs = Limbs.of(made, body)
+    # Between frames of another rate they are a little too short.
+    limbs = replace(limbs, lengths=np.zeros_like(limbs.lengths) + np.array(body.bone_lengths[1:])[:, None])
     offset, led = limbs.way_to(limbs), limbs.way_to(limbs)
     for number, anchor in enumerate(anchors):
         change = limbs[[anchor.frame - frames[0]]].way_to(Limbs.of(anchor.poses[:1], body))
@@ -309,7 +324,9 @@ def _resting(
     ours = np.array([anchor.frame for anchor in _anchors(joints, gap, fps)])
     near = np.abs(frames[:, None] - ours).min(1) < SOONEST * fps
     made &= ~(quick & near[:, None])
-    made[[frame - gap.start for frame in gap.kept]] = True
+    own = _own_rests(joints, skeleton, fps) if gap.kept else made
+    for frame in gap.kept:
+        made[frame - gap.start] = own[frame]
     return np.concatenate([before, made, after])
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from .clean_up import resting_feet, with_feet_held
 from .looping import FURTHEST, spliced
 from .placement import ON_FLOOR, body_frames, placed
+from .seam_bounds import SeamBounds, within_bounds
 from .seams import in_between, pose_vectors
 from .skeleton import Skeleton
 
@@ -23,6 +24,8 @@ EASE, SHORTEST_TRANSITION, LONGEST_TRANSITION = 1.0, 0.3, 1.5
 STANDS, KEEPS_PLACE = 0.4, 0.03
 # Frames beside a transition in which feet are held too.
 HOLD_BESIDE = 6
+# Frames on each side of a seam that may change to bring it within its bounds.
+GIVES_WAY = 8
 
 
 @dataclass(frozen=True)
@@ -51,16 +54,28 @@ def joined_motions(
         that their poses agree.
     """
     fps = skeleton.fps
+    bounds = SeamBounds(max(SeamBounds.of(motion, fps).push for motion in (before, after)))
     end, start, gap = _best_seam(before, after, skeleton, round(trim * fps))
     if transition == 0 or (transition is None and gap <= FURTHEST):
-        return JoinedMotion(spliced(before[: end + 1], after[start:], skeleton), end + 1, 0, start + 1)
+        joints = spliced(before[: end + 1], after[start:], skeleton)
+        return JoinedMotion(_smooth(joints, [end + 1], bounds, skeleton), end + 1, 0, start + 1)
     seconds = _seconds_needed(before[-1], after[0], skeleton) if transition is None else transition
     frames = max(1, round(seconds * fps))
     behind = _placed_behind(before, after, skeleton, frames)
     middle = in_between(before, behind, skeleton, frames)
     resting = _resting_across(before, behind, skeleton, frames)
     joints = with_feet_held(np.concatenate([before, middle, behind]), resting, skeleton)
+    joints = _smooth(joints, [len(before), len(before) + frames], bounds, skeleton)
     return JoinedMotion(joints, len(before), frames, 0)
+
+
+def _smooth(joints: np.ndarray, seams: list[int], bounds: SeamBounds, skeleton: Skeleton) -> np.ndarray:
+    """The motion (T, J, 3) with its seams within the bounds: the frames beside them give way."""
+    frames = np.arange(len(joints))
+    free = (frames >= seams[0] - GIVES_WAY) & (frames < seams[-1] + GIVES_WAY)
+    floor = float(joints[:, list(skeleton.feet), 1].min())
+    resting = resting_feet(joints, skeleton)
+    return within_bounds(joints, free, seams, bounds, skeleton, skeleton.fps, resting, floor)
 
 
 def _best_seam(

@@ -49,6 +49,10 @@ def test_a_line_says_what_was_drawn_and_of_which_file(bundle: Path, clips: Path)
     assert line["source"] == "walk.npy" and line["text"] == "a person waves"
     assert line["span"] == {"start": 1.0, "end": 2.0, "first_frame": 20, "frames": 20}
     assert (line["frames"], line["fps"], line["seed"], line["candidates"]) == (81, 20.0, 5, 2)
+    seams = line["seams"]
+    assert seams["count"] == 2 and 0 < seams["acceleration_bound"] < 100
+    held = seams["jump"] < 0.02 and seams["acceleration"] < seams["acceleration_bound"]
+    assert held == (seams["within"] == 2)
     made, walk = np.load(line["motion"]), np.load(clips / "walk.npy")
     changed = np.flatnonzero(np.abs(made - walk).max((1, 2)))
     assert changed.min() == 20 and changed.max() == 39
@@ -59,6 +63,16 @@ def test_a_line_says_what_was_drawn_and_of_which_file(bundle: Path, clips: Path)
     assert np.array_equal(same.joints, made)
     many = model.edit(same, after=1, samples=2, **options)
     assert [len(one) for one in many] == [101, 101] and many[0].source.endswith("seed 5, sample 0")
+
+
+def test_a_gap_that_is_too_short_says_how_far_its_seams_jump(bundle: Path, clips: Path) -> None:
+    walk = np.load(clips / "walk.npy")
+    walk[40:] += np.array([0.6, 0.0, 0.0], dtype=np.float32)
+    np.save(clips / "leap.npy", walk)
+    done = edit(bundle, clips, "leap.npy", "--between", "1.95", "2.05")
+    [line] = done.rows
+    assert line["seams"]["within"] < line["seams"]["count"] == 2 and line["seams"]["jump"] > 0.02
+    assert "seams cannot be met smoothly" in done.stderr and "a longer span has more room" in done.stderr
 
 
 def test_every_format_is_written_at_the_motions_own_rate(bundle: Path, clips: Path) -> None:

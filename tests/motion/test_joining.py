@@ -10,6 +10,7 @@ import pytest
 from lamp_cli.metrics.physics import foot_skate
 from lamp_cli.motion.joining import joined_motions
 from lamp_cli.motion.placement import body_frames
+from lamp_cli.motion.seam_bounds import SeamBounds, seam_figures
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.conftest import standing, wandering
@@ -42,6 +43,16 @@ def test_nothing_jumps_and_feet_stay(first: str, second: str) -> None:
     rest = len(after) - found.start - 14
     own, moved = (body_frames(motion[-rest:], HUMANML3D) for motion in (after, joints))
     np.testing.assert_allclose(moved, own, atol=1e-6)
+
+
+@pytest.mark.parametrize("transition", [None, 0.0, 0.3])
+@pytest.mark.parametrize(("first", "second"), [("walk", "walk"), ("sit down", "walk"), ("lie down", "jump")])
+def test_seams_are_within_their_bounds(first: str, second: str, transition: float | None) -> None:
+    before, after = clip(first), clip(second)
+    found = joined_motions(before, after, HUMANML3D, transition, 0.3)
+    bounds = SeamBounds(max(SeamBounds.of(motion, 20.0).push for motion in (before, after)))
+    seams = sorted({found.first, found.first + found.between})
+    assert seam_figures(found.joints, seams, bounds, 20.0).within.all()
 
 
 def test_where_poses_agree_nothing_comes_between() -> None:
