@@ -48,7 +48,7 @@ class SeamBounds:
         """Those of a motion (T, J, 3); of fewer than three frames no acceleration is too much."""
         if len(joints) < 3:
             return cls(inf)
-        return cls(PUSH_SHARE * float(np.percentile(accelerations(joints, fps).max(1), 95)))
+        return cls(PUSH_SHARE * float(np.percentile(joint_accelerations(joints, fps).max(1), 95)))
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class SeamFigures:
         return float(np.concatenate(shares).max(initial=0.0))
 
 
-def accelerations(joints: np.ndarray, fps: float) -> np.ndarray:
+def joint_accelerations(joints: np.ndarray, fps: float) -> np.ndarray:
     """Of every joint (T-2, J), m / s^2, of joints (T, J, 3)."""
     second = np.diff(np.asarray(joints, dtype=np.float64), n=2, axis=0)
     return np.asarray(np.linalg.norm(second, axis=-1) * fps**2)
@@ -96,7 +96,7 @@ def seam_figures(joints: np.ndarray, seams: Sequence[int], bounds: SeamBounds, f
     A joint's jump is the least of the ways over which the seam is: one that is not there before and after it
     is in all of them. Pushes are those of the frames on both sides. What lies too near to an end has none.
     """
-    jumped, pushed = jumps(joints, fps), accelerations(joints, fps)
+    jumped, pushed = jumps(joints, fps), joint_accelerations(joints, fps)
     stride = _stride(fps)
     ways = [jumped[max(s - 2 * stride, 0) : max(s - stride, 0)] for s in seams]
     over = [way.min(0).max() if len(way) else 0.0 for way in ways]
