@@ -38,7 +38,7 @@ ROUNDS, TRIES = 120, 5
 
 @dataclass(frozen=True)
 class SeamBounds:
-    """The most at a seam: ``jump`` in metres, as :func:`jumps` has it, and ``push`` in m / s^2."""
+    """The most at a seam: ``jump`` in metres, as :func:`joint_jumps` has it, and ``push`` in m / s^2."""
 
     push: float
     jump: float = JUMP
@@ -77,7 +77,7 @@ def joint_accelerations(joints: np.ndarray, fps: float) -> np.ndarray:
     return np.asarray(np.linalg.norm(second, axis=-1) * fps**2)
 
 
-def jumps(joints: np.ndarray, fps: float) -> np.ndarray:
+def joint_jumps(joints: np.ndarray, fps: float) -> np.ndarray:
     """How far every joint goes beyond the mean of the ways beside (T-3k, J), metres, at 20 frames a second.
 
     The ways last ``k`` frames, which are 1/20 s or, of rates that are no multiple of 20, a little more. It
@@ -96,7 +96,7 @@ def seam_figures(joints: np.ndarray, seams: Sequence[int], bounds: SeamBounds, f
     A joint's jump is the least of the ways over which the seam is: one that is not there before and after it
     is in all of them. Pushes are those of the frames on both sides. What lies too near to an end has none.
     """
-    jumped, pushed = jumps(joints, fps), joint_accelerations(joints, fps)
+    jumped, pushed = joint_jumps(joints, fps), joint_accelerations(joints, fps)
     stride = _stride(fps)
     ways = [jumped[max(s - 2 * stride, 0) : max(s - stride, 0)] for s in seams]
     over = [way.min(0).max() if len(way) else 0.0 for way in ways]
