@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import runpy
@@ -18,12 +17,10 @@ import torch
 
 from examples import ablations
 from examples.bench import training
-from lamp_cli.bundle.bundle import build_networks, load_bundle, save_bundle
 from lamp_cli.model.lamp import OBJECTIVES
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.command_line import Done
-from tests.inference.test_caption import with_captioner
 from tests.small_size import SMALL
 from tests.training.test_pretrain import dataset
 
@@ -40,91 +37,6 @@ def _example(name: str, *arguments: Path | str) -> Done:
         except SystemExit as end:
             return Done(1, out.getvalue(), f"{err.getvalue()}{end.code}\n")
     return Done(0, out.getvalue(), err.getvalue())
-
-
-def _average(*arguments: Path | str) -> Done:
-    return _example("average_generators.py", *arguments)
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of a few weights, with a captioner and figures."""
-    folder = tmp_path_factory.mktemp("bundles") / "first"
-    bundle = with_captioner()
-    figures = {"generator": {"loss": 1.0}, "lamp": {"loss": 2.0}}
-    config = dataclasses.replace(bundle.config, steps=dict.fromkeys(figures, 1), figures=figures)
-    save_bundle(folder, dataclasses.replace(bundle, config=config))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def further(first: Path) -> Path:
-    """The first one without its captioner, every weight of its generator an eighth further on."""
-    folder = first.with_name("further")
-    bundle = load_bundle(first, torch.device("cpu"))
-    moved = {name: weight + 0.125 for name, weight in bundle.text_to_motion.state_dict().items()}
-    bundle.text_to_motion.load_state_dict(moved)
-    model = dataclasses.replace(bundle.config.model, captioner=None)
-    config = dataclasses.replace(bundle.config, model=model)
-    save_bundle(folder, dataclasses.replace(bundle, config=config))
-    return folder
-
-
-@pytest.mark.parametrize(("share", "moved"), [([], 0.0625), (["0.75"], 0.09375)])
-def test_the_average_lies_between(
-    first: Path, further: Path, tmp_path: Path, share: list[str], moved: float
-) -> None:
-    found = _average(first, further, tmp_path / "average", *share)
-    assert found.returncode == 0, found.stderr
-    before, after = (
-        load_bundle(folder, torch.device("cpu"), captioner=True) for folder in (first, tmp_path / "average")
-    )
-    assert after.config.name == "average" and after.config.figures == {"lamp": {"loss": 2.0}}
-    for name, weight in before.text_to_motion.state_dict().items():
-        # Bundles hold 16-bit floats.
-        torch.testing.assert_close(
-            after.text_to_motion.state_dict()[name], weight + moved, rtol=2e-3, atol=1e-4
-        )
-    for part in ("tokenizer", "lamp", "captioner"):
-        kept = after.networks()[part].state_dict()
-        assert all(torch.equal(kept[k], weight) for k, weight in before.networks()[part].state_dict().items())
-
-
-@pytest.mark.parametrize("share", ["0", "1", "nan", "half"])
-def test_a_share_that_is_none_is_refused(first: Path, further: Path, tmp_path: Path, share: str) -> None:
-    found = _average(first, further, tmp_path / "average", share)
-    assert found.returncode == 1 and found.stderr == f"{share}: expected a share between 0 and 1\n"
-    assert not (tmp_path / "average").exists()
-
-
-def test_generators_on_other_codes_do_not_average(first: Path, further: Path, tmp_path: Path) -> None:
-    bundle = load_bundle(further, torch.device("cpu"))
-    changed = {name: weight * 1.5 for name, weight in bundle.lamp.state_dict().items()}
-    bundle.lamp.load_state_dict(changed)
-    save_bundle(tmp_path / "other", bundle)
-    found = _average(first, tmp_path / "other", tmp_path / "average")
-    assert found.returncode == 1 and "has another lamp" in found.stderr
-    assert not (tmp_path / "average").exists()
-
-
-def test_generators_of_other_sizes_do_not_average(first: Path, further: Path, tmp_path: Path) -> None:
-    bundle, other = load_bundle(further, torch.device("cpu")), tmp_path / "other"
-    sizes = bundle.config.model.generator
-    assert sizes is not None
-    model = dataclasses.replace(bundle.config.model, generator=dataclasses.replace(sizes, layers=2))
-    *_, network = build_networks(model, bundle.vocabulary.decoder)
-    config = dataclasses.replace(bundle.config, model=model)
-    save_bundle(other, dataclasses.replace(bundle, text_to_motion=network, config=config))
-    found = _average(first, other, tmp_path / "average")
-    assert found.returncode == 1 and "has other sizes" in found.stderr
-    assert len(found.stderr.splitlines()) == 1 and not (tmp_path / "average").exists()
-
-
-def test_what_is_no_bundle_is_said_in_one_sentence(tmp_path: Path) -> None:
-    found = _average("nothing", "lamp-mini", tmp_path / "average")
-    assert found.returncode == 1 and found.stderr.startswith("nothing: no bundle here")
-    assert len(found.stderr.splitlines()) == 1
-    assert "BUNDLE FURTHER OUTPUT" in _average("lamp-mini").stderr
 
 
 def test_clips_are_searched_from_python(tmp_path: Path) -> None:
@@ -160,11 +72,6 @@ def test_a_further_objective_is_one_file(tmp_path: Path) -> None:
     vectors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
     step = SimpleNamespace(sentences=[vectors], pairs=SimpleNamespace(captions=torch.tensor([0, 1, 0])))
     assert float(uniformity(step)) == pytest.approx(-4.0)  # type: ignore[arg-type]
-
-
-def test_what_is_there_stays(first: Path, further: Path) -> None:
-    found = _average(first, further, further)
-    assert found.returncode == 1 and "is there already" in found.stderr
 
 
 def test_every_row_of_the_ablations_is_trained_on_what_it_shares_and_stands_in_the_table(
