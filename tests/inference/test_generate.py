@@ -130,9 +130,11 @@ def test_the_context_of_a_part_is_the_end_of_the_one_before(
     for tokens in (3, 0):
         options = GenerateOptions(3, sampling=FEW_ROUNDS, candidates=1, context_tokens=tokens)
         next(generate(loaded, [_chain(*SENTENCES[:2])], options))
-    # Two codes a token, ten tokens.
-    assert given[0] is None and torch.equal(given[1], drawn[0][:, 14:20]) and given[3] is None
-    assert drawn[1].shape == (1, 26) and torch.equal(drawn[1][:, :6], given[1])
+    # Ten tokens, of which the last three are told.
+    codes = loaded.tokenizer.config.codebooks
+    assert given[0] is None and torch.equal(given[1], drawn[0][:, 7 * codes : 10 * codes])
+    assert given[3] is None
+    assert drawn[1].shape == (1, 13 * codes) and torch.equal(drawn[1][:, : 3 * codes], given[1])
     # The first part is what is made of its sentence alone.
     next(generate(loaded, [Prompt(SENTENCES[0], 40)], options))
     assert torch.equal(drawn[-1], drawn[0])
