@@ -53,7 +53,9 @@ class _HalfPrecisionAttention(torch.autograd.Function):
 def in_product_type(x: Tensor) -> Tensor:
     """``x`` as autocast's matrix products read it: what several would each convert is converted once."""
     device = x.device.type
-    return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
+    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+        return x
+    return x.to(torch.get_autocast_dtype(device))
 
 
 def checked_heads(heads: int, width: int) -> int:

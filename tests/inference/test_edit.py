@@ -81,7 +81,7 @@ def test_the_same_seed_draws_the_same_and_samples_differ(loaded: Bundle) -> None
 
 
 def test_more_draws_meet_both_sides_better(loaded: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    motion, gap = clip(1), Gap(50, 80, 30)
+    motion, gap = clip(7), Gap(50, 80, 30)
     seen: list[tuple[float, float, float]] = []
     errors = module.seam_errors
 

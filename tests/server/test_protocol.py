@@ -141,7 +141,7 @@ def test_prompts_follow_each_other_at_the_rate_asked_for(url: str) -> None:
     seeded = answered(url, segments[0], {**segments[1], "seed": 99}, timing={"fps": 30.0})
     apart = np.linalg.norm(joints_of(seeded) - joints_of(document), axis=-1).max(1)
     # The decoder reads both sides of the seam, and where feet are held depends on it.
-    assert apart[:30].max() < 0.03 < apart[90:].max()
+    assert apart[:30].max() < 0.04 < apart[90:].max()
 
 
 def test_gaps_without_a_prompt_are_filled_by_the_model_alone(url: str) -> None:
@@ -161,9 +161,9 @@ def test_a_segment_longer_than_a_clip_is_cut_and_says_where(url: str) -> None:
 
 
 def test_what_is_guessed_or_not_used_is_said(url: str) -> None:
-    document = answered(url, text("a zombie staggers", 20), options={**QUICK, "diffusion_steps": 50})
+    document = answered(url, text("the stock market crashed", 20), options={**QUICK, "diffusion_steps": 50})
     codes = {note["code"]: note for note in notes(document)}
-    assert codes["unfamiliar_prompt"]["prompt"] == "a zombie staggers"
+    assert codes["unfamiliar_prompt"]["prompt"] == "the stock market crashed"
     assert codes["unfamiliar_prompt"]["severity"] == "warning"
     assert codes["option_not_used"]["option"] == "diffusion_steps"
 

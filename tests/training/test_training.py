@@ -404,17 +404,17 @@ def test_of_a_network_of_other_sizes_what_fits_is_taken_over() -> None:
     earlier = MotionTokenizer(sizes)
     parts = MotionTokenizer(dataclasses.replace(sizes, upper_joints=(3, 6)))
     first = parts.encoder.parts[0].first.weight.detach().clone()
-    _take_over(parts, earlier)
+    _take_over(parts, earlier, False)
     for name, value in earlier.decoder.state_dict().items():
         assert torch.equal(parts.decoder.state_dict()[name], value), name
     assert torch.equal(parts.encoder.parts[0].first.weight, first)
     # How often the earlier codes were chosen says nothing of these.
     earlier.codebook.learn(torch.randn(64, 8), torch.Generator().manual_seed(0))
     wider = MotionTokenizer(dataclasses.replace(sizes, code_width=12))
-    _take_over(wider, earlier)
+    _take_over(wider, earlier, False)
     assert not wider.codebook.started and not wider.codebook.sums.any()
     same = MotionTokenizer(sizes)
-    _take_over(same, earlier)
+    _take_over(same, earlier, False)
     assert same.codebook.started and torch.equal(same.codebook.vectors, earlier.codebook.vectors)
 
 
