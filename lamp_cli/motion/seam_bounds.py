@@ -271,7 +271,7 @@ class _Problem:
         begins, matrix = self._differences((1.0, -2.0, 1.0), 1)
         values = np.tensordot(matrix, self.joints, 1)
         at_seam = ((begins < self.seams) & (self.seams <= begins + 2)).any(1)
-        most = _most(values, at_seam, self.bounds.push / self.fps**2)
+        most = _most(values, np.asarray(at_seam), self.bounds.push / self.fps**2)
         weight = (SPREAD * self.fps) ** 4
         # Its own weight is the method's too.
         return _Demand(
@@ -285,9 +285,11 @@ class _Problem:
         values = np.tensordot(matrix, self.joints, 1)
         # Of the ways over a seam that which is free from there on, or up to there.
         onwards, upto = self.free[self.seams], self.free[self.seams - 1]
-        at_seam = ((begins == self.seams - 1 - stride) & onwards).any(1)
-        at_seam |= ((begins == self.seams - 2 * stride) & upto).any(1)
-        most = _most(values, at_seam, 2.0 * self.bounds.jump * (RATE * stride / self.fps) ** 3)
+        over_seam = ((begins == self.seams - 1 - stride) & onwards) | (
+            (begins == self.seams - 2 * stride) & upto
+        )
+        at_seam = over_seam.any(1)
+        most = _most(values, np.asarray(at_seam), 2.0 * self.bounds.jump * (RATE * stride / self.fps) ** 3)
         return _Demand(matrix[:, self.free], None, values, JUMP_PENALTY, lambda found: _at_most(found, most))
 
     def _differences(self, weights: Sequence[float], stride: int) -> tuple[np.ndarray, np.ndarray]:
