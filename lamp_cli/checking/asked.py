@@ -19,6 +19,22 @@ Check = Callable[[Kinematics, Expected], list[Finding]]
 
 LEFT, RIGHT = 0, 1
 SIDE_NAMES = ("left", "right")
+# Actions that are done so many times.
+COUNTED = frozenset(
+    (
+        "jump",
+        "jump forward",
+        "jump sideways",
+        "jump backward",
+        "jumping jacks",
+        "squat",
+        "kick",
+        "nod",
+        "hop",
+        "push-ups",
+        "clap",
+    )
+)
 
 
 def right_count(found: int, expected: Expected, what: str) -> Finding:

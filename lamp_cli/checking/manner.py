@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .asked import SIDE_NAMES
+from .asked import COUNTED, SIDE_NAMES
 from .speed import speed_said
 
 _LATERAL = frozenset(
@@ -94,24 +94,8 @@ _NUMBER_OF = re.compile(
         (?P<last>\d+|two|three|four|five|six|seven|eight|nine|ten)\s*(?:$|[,.!])""",
     re.I | re.X,
 )
-_COUNTED = frozenset(
-    (
-        "jump",
-        "jump forward",
-        "jump sideways",
-        "jump backward",
-        "jumping jacks",
-        "squat",
-        "kick",
-        "nod",
-        "hop",
-        "push-ups",
-        "clap",
-        "punch",
-        "spin",
-        "shake head",
-    )
-)
+# Said how often too, though their checks are not asked to deny a count.
+_COUNTED = COUNTED | {"punch", "spin", "shake head"}
 _ANGLES = (
     (r"\b(\d{2,3}) ?(?:degrees?|deg\b|°)", None),
     (r"\bforty[ -]five degrees?\b|\beighth of a turn\b", 45),

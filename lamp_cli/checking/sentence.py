@@ -18,7 +18,7 @@ from ..motion.motion import Motion, MotionPart
 from ..motion.skeleton import HUMANML3D
 from ..synthetic.corpus import COMPANIONS, Claim, claims, unread_words
 from .agreement import ANSWERED, EVIDENCE, source_of
-from .asked import SIDE_NAMES
+from .asked import COUNTED, SIDE_NAMES
 from .checks import CHECKS, does
 from .kinematics import FPS, Kinematics
 from .measures import MEASURES, ankles
@@ -90,21 +90,6 @@ _OF_A_LIMB = frozenset(
 )
 # Of 42 real takes that punch with both hands in turn the check sees both in 31.
 _NOT_BOTH = frozenset({"punch"})
-_COUNTED = frozenset(
-    (
-        "jump",
-        "jump forward",
-        "jump sideways",
-        "jump backward",
-        "jumping jacks",
-        "squat",
-        "kick",
-        "nod",
-        "hop",
-        "push-ups",
-        "clap",
-    )
-)
 # Ways that an action's own check requires.
 _IMPLIED = {
     "stand": {"up"},
@@ -369,7 +354,7 @@ def qualifiers(claim: Claim, action: str) -> list[tuple[str, Mapping[str, Any] |
         found.append((" and ".join(sorted(ways)), {"direction": _JUDGED[action]} if judged else None))
     if claim.count is not None:
         words = "once" if claim.count == 1 else f"{claim.count} times"
-        judged = action in _COUNTED and EVIDENCE[action].counts_agree
+        judged = action in COUNTED and EVIDENCE[action].counts_agree
         found.append((words, {"count": claim.count} if judged else None))
     return found
 
