@@ -29,8 +29,9 @@ DOWN_ANKLE, DOWN_TOE = 0.08, 0.04
 MOST_DRIFT = 0.15
 BLEND_FRAMES = 4
 SLIDE_FRAMES = 1
-# A foot that goes this far from contact to contact steps: its toe rises by half of its way, up to a height.
-LEAST_STEP, STEP_HEIGHT = 0.03, 0.06
+# A foot that goes this far from contact to contact steps: toe and ankle rise by half of its way, up to the
+# heights at which neither counts as in contact.
+LEAST_STEP, STEP_HEIGHT, ANKLE_STEP_HEIGHT = 0.03, 0.06, 0.09
 # A body whose hips are lower than this share of their usual height over its feet sits, lies or crawls: it may
 # slide its feet.
 UPRIGHT_SHARE = 0.6
@@ -252,7 +253,13 @@ def _rise(tracks: np.ndarray, held: np.ndarray) -> np.ndarray:
         # A clip that begins or ends within a step has the second or first half of it.
         share = np.linspace(0.0 if first < begin else 0.5, 1.0 if last == end else 0.5, last + 1 - first)
         arc = np.minimum(1.0, 6.0 * share * (1.0 - share))
-        short = min(STEP_HEIGHT, length / 2) * arc - toe[first : last + 1, 1]
+        step = tracks[first : last + 1]
+        # The ankle stands at a height of its own, of which it falls short only as far as it steps.
+        stands = min(step[0, 0, 1], step[-1, 0, 1])
+        short = np.maximum(
+            min(STEP_HEIGHT, length / 2) * arc - step[:, 1, 1],
+            min(ANKLE_STEP_HEIGHT, stands + length / 2) * arc - step[:, 0, 1],
+        )
         rise[first : last + 1] = np.maximum(short, 0.0) * np.minimum(1.0, 8.0 * share * (1.0 - share))
     return rise
 

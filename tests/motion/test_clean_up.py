@@ -89,6 +89,20 @@ def test_a_foot_that_slides_from_contact_to_contact_steps() -> None:
     assert slip is not None and slipped is not None and slip < 0.6 * slipped
 
 
+def test_a_heel_that_skims_the_floor_on_its_way_is_lifted() -> None:
+    """The toe is up, as in a walk before the heel strikes; only the ankle is too low for a step."""
+    joints = sliding()
+    toes_up, way = np.zeros((60, 4, 3)), slice(25, 31)
+    toes_up[way, 1, 1] = 0.08
+    joints = with_feet_moved(joints, toes_up, HUMANML3D)
+    ankle, toe = FEET[:2]
+    assert joints[way, ankle, 1].max() < 0.08 < joints[way, toe, 1].max()
+    clean = clean_up(joints, np.zeros((60, 4)), HUMANML3D)
+    assert clean[way, ankle, 1].max() > 0.08
+    slip, slipped = foot_skate(clean, 20.0), foot_skate(joints, 20.0)
+    assert slip is not None and slipped is not None and slip < 0.3 * slipped
+
+
 def test_the_feet_of_who_sits_or_crawls_may_slide() -> None:
     joints = sliding()
     # A body that stood up for long enough to be known as standing, and then sits.
