@@ -32,6 +32,9 @@ MOST_FRAMES = 10_000_000
 # CMU's skeletons have these joints, and units of 1/0.45 inch.
 CMU_NAMES = ("LHipJoint", "lhipjoint")
 CMU_METRES = 0.0254 / 0.45
+# The figures of Daz have these. CMU's takes were retargeted to one of them (Hahne 2010) by a solver for whole
+# bodies, and hips put in afterwards: the person's own bones and exact poses cannot be had back.
+DAZ_NAMES = {"abdomen", "lButtock", "rButtock"}
 # Seconds from a T-pose to the motion.
 ON_THE_WAY = 0.1
 # Units of a written file in a metre. Centimetres are what most files and retargeters have, and Unreal.
@@ -91,6 +94,8 @@ def load_bvh(path: Path, reading: Reading = AS_STORED) -> Motion:
     places, restored = _with_thorax(clip, places, turns)
     if restored:
         notes.append("the skeleton has no thorax; one as long as the bone below it is put in")
+    if set(names) >= DAZ_NAMES:
+        notes.append("a Daz figure: a take retargeted to it has the figure's bones, not the person's")
     if any(name in names for name in CMU_NAMES):
         places = places * CMU_METRES
     try:

@@ -28,7 +28,17 @@ from .bvh import load_bvh
 from .joint_names import read_joint_map
 from .read_gltf import load_gltf
 from .reading import AS_STORED, Reading
-from .smpl import ESTIMATED, RATES, holds_poses, model_joints, neutral_joints, read_poses
+from .smpl import (
+    ESTIMATED,
+    JOINTS,
+    JOINTS_OF,
+    RATES,
+    holds_poses,
+    model_joints,
+    neutral_joints,
+    read_poses,
+    stored_joints,
+)
 
 # Files of these endings are looked for in folders; a file that is named is recognised by its content.
 MOTION_SUFFIXES = (".npy", ".npz", ".bvh", ".amc", ".glb")
@@ -49,7 +59,8 @@ def load_motion(
     path: arrays of joints or features (``.npy``, ``.npz``), BVH, AMC (with the ASF file beside it),
         binary glTF, or SMPL poses as AMASS stores them.
     fps: frames per second, where the file does not say it, or in its place; else the corpus's are assumed.
-    body_models: folder of SMPL body models (``.npz``), for SMPL poses; a neutral body when not given.
+    body_models: folder of SMPL body models (``.npz``), for SMPL poses; when not given, the joints that the
+        poses were made from, where :meth:`Motion.save` wrote the file, else a neutral body.
     joint_map: file that names the joints of a skeleton whose own names do not tell, a line each:
         ``left_hip = LeftThigh``.
 
@@ -177,7 +188,7 @@ def _smpl_archive(path: Path) -> dict[str, np.ndarray] | None:
         with array_archive(path) as archive:
             poses = holds_poses(archive.files)
             wanted = {"poses", "root_orient", "pose_body", "trans", "betas", "gender"}
-            wanted |= {*ESTIMATED, "transl", *RATES}
+            wanted |= {*ESTIMATED, "transl", *RATES, JOINTS, JOINTS_OF}
             return {name: archive[name] for name in archive.files if name in wanted} if poses else None
     except DAMAGE as error:
         if poses:
@@ -190,7 +201,10 @@ def _smpl_motion(archive: dict[str, np.ndarray], path: Path, reading: Reading) -
     notes = []
     try:
         poses = read_poses(archive, str(path))
-        if reading.body_models is None:
+        own = stored_joints(archive, str(path)) if reading.body_models is None else None
+        if own is not None:
+            joints = own
+        elif reading.body_models is None:
             joints = neutral_joints(poses)
             notes.append("SMPL poses on a neutral body: the person's own shape is lost without body models")
         else:

@@ -7,6 +7,7 @@ one the rotations drive a neutral body of the corpus's bone lengths.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,9 @@ BODY_JOINTS = HUMANML3D.joints
 # Poses as smplx names them, the root's and the others'.
 ESTIMATED = ("global_orient", "body_pose")
 RATES = ("mocap_framerate", "mocap_frame_rate", "fps")
+# Beside the poses stand the joints that they were made from, y up, and the CRC-32 of poses and places. Other
+# programs read past both; here a motion comes back with its own bones.
+JOINTS, JOINTS_OF = "lamp_joints", "lamp_joints_of"
 _SMPL_X_JOINTS = 55
 # The pelvis of the neutral body lies here from the origin that ``trans`` moves, metres.
 _PELVIS = np.array([0.0, -0.22, 0.03])
@@ -104,6 +108,26 @@ def _estimated_poses(archive: Mapping[str, np.ndarray], source: str) -> BodyPose
     return replace(read_poses(given, source), up="y")
 
 
+def stored_joints(archive: Mapping[str, np.ndarray], source: str) -> np.ndarray | None:
+    """The joints (T, 22, 3) float32, metres, y up, that an archive's poses were made from.
+
+    None where there are none, or the poses were changed since. Raises ``ValueError`` for what are no joints.
+    """
+    if not {JOINTS, JOINTS_OF, "poses", "trans"} <= set(archive):
+        return None
+    if not np.array_equal(archive[JOINTS_OF], _checksum(archive["poses"], archive["trans"])):
+        return None
+    joints = _numbers_of(archive, JOINTS, source)
+    expected = (len(archive["poses"]), BODY_JOINTS, 3)
+    if joints.shape != expected:
+        raise ValueError(f"{source}: {JOINTS}: expected joints {expected}, found shape {joints.shape}")
+    return joints.astype(np.float32)
+
+
+def _checksum(poses: np.ndarray, trans: np.ndarray) -> np.uint32:
+    return np.uint32(zlib.crc32(trans.tobytes(), zlib.crc32(poses.tobytes())))
+
+
 def neutral_joints(poses: BodyPoses) -> np.ndarray:
     """Joints (T, 22, 3) float32, metres, y up, of a neutral body of the corpus's bone lengths.
 
@@ -121,6 +145,8 @@ def save_poses(path: Path, motion: Motion, body_models: Path | None = None) -> F
         it comes. Without one the body is the neutral SMPL-X one: bones keep their directions, not their
         lengths, and the path is scaled to its legs. Hands, face and the twist of feet, wrists and head are
         at rest.
+
+    The joints themselves stand beside the poses, for :func:`stored_joints`.
 
     Raises ``ValueError`` for a skeleton other than HumanML3D's, ``BodyModelError`` where no model fits.
     """
@@ -154,7 +180,7 @@ def _write_poses(
     turns[:, 0] = rotation.multiply(quarter_turn_about_x, turns[:, 0])
     poses = np.zeros((len(turns), joints, 3), dtype=np.float32)
     poses[:, :BODY_JOINTS] = rotation.to_axis_angle(turns)
-    flat = poses.reshape(len(poses), -1)
+    flat, trans = poses.reshape(len(poses), -1), trans.astype(np.float32)
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
@@ -162,10 +188,12 @@ def _write_poses(
             gender="neutral",
             betas=betas.astype(np.float32),
             mocap_frame_rate=float(motion.fps),
-            trans=trans.astype(np.float32),
+            trans=trans,
             poses=flat,
             root_orient=flat[:, :3],
             pose_body=flat[:, 3 : 3 * BODY_JOINTS],
+            lamp_joints=motion.joints.astype(np.float32),
+            lamp_joints_of=_checksum(flat, trans),
         )
 
 

@@ -49,7 +49,7 @@ def test_a_row_for_reading_and_every_format(tmp_path: Path) -> None:
         ("bvh", "out and in"),
         ("glb", "out and in"),
         ("npz", "out and in"),
-        ("npz", "and again"),
+        ("npz", "its poses in"),
         ("npy", "out and in"),
     ]
     assert rows[0].error == rows[-1].error == 0.0 and "| 0.0 | 0.0 | 0.0 |" in str(rows[0])

@@ -13,6 +13,7 @@ import pytest
 from lamp_cli.files.bvh import load_bvh, positions, read_bvh
 from lamp_cli.files.joint_names import JointPlaces, UnknownSkeletonError, read_joint_map
 from lamp_cli.files.load import load_motion
+from lamp_cli.files.reading import Reading
 from lamp_cli.files.smpl import BodyPoses, neutral_joints
 from lamp_cli.motion import rotation
 from lamp_cli.motion.joint_rotations import joint_rotations, t_pose
@@ -202,6 +203,17 @@ def test_joints_are_told_by_the_names_people_use(
     assert motion.fps == 120.0
     assert np.allclose(motion.joints[0], body()[0], atol=2e-3)
     assert any(said in note for note in motion.notes) if said else not motion.notes
+
+
+def test_a_figure_of_daz_is_said_to_be_one(tmp_path: Path) -> None:
+    """Those of its third and fourth generation, onto which CMU's takes were retargeted, have buttocks."""
+    names = [called(name, "Daz") for name in HUMANML3D.joint_names]
+    text = bvh_of(body()[0] * 100, names).replace("lThigh", "lButtock").replace("rThigh", "rButtock")
+    joints = {"left_hip": "lButtock", "right_hip": "rButtock"}
+    path = tmp_path / "take.bvh"
+    path.write_text(text)
+    motion = load_bvh(path, Reading(joint_map=tuple(joints.items())))
+    assert [note for note in motion.notes if note.startswith("a Daz figure: a take retargeted to it")]
 
 
 def test_a_t_pose_before_the_motion_is_left_out(tmp_path: Path) -> None:

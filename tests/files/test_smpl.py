@@ -195,12 +195,12 @@ def test_a_written_motion_is_read_back_on_the_neutral_body(tmp_path: Path) -> No
     given = BodyPoses(rotations, np.linspace([0, 0, 0.93], [1, 1, 0.93], 60), np.zeros(0), "neutral", 30.0)
     motion = Motion(neutral_joints(given), HUMANML3D, 30.0)
     motion.save(tmp_path / "a.npz")
-    again = load_motion(tmp_path / "a.npz")
+    again = load_motion(with_poses_alone(tmp_path / "a.npz"))
     assert (again.fps, again.joints.shape) == (30.0, motion.joints.shape)
     assert np.linalg.norm(again.joints - motion.joints, axis=-1).mean() < 1e-3
     with np.load(tmp_path / "a.npz") as archive:
         names = {"trans", "poses", "root_orient", "pose_body", "betas", "gender", "mocap_frame_rate"}
-        assert set(archive.files) == {*names, "surface_model_type"}
+        assert set(archive.files) == {*names, "surface_model_type", "lamp_joints", "lamp_joints_of"}
         assert (archive["mocap_frame_rate"], str(archive["gender"])) == (30.0, "neutral")
         assert np.abs(archive["trans"] - given.translation).max() < 1e-5
         found = archive["poses"].reshape(60, -1, 3)
@@ -208,11 +208,47 @@ def test_a_written_motion_is_read_back_on_the_neutral_body(tmp_path: Path) -> No
     assert np.abs(found[:, 18] - rotations[:, 18]).max() < 0.05
 
 
+def with_poses_alone(path: Path, **changed: np.ndarray) -> Path:
+    """A copy of a written file as another program has it: without what is ours alone."""
+    with np.load(path) as archive:
+        kept = {name: archive[name] for name in archive.files if not name.startswith("lamp_")}
+    copy = path.with_name(f"alone_{path.name}")
+    np.savez(copy, **{**kept, **changed})
+    return copy
+
+
+def test_a_written_motion_comes_back_with_its_own_bones(tmp_path: Path) -> None:
+    motion = Motion(wandering(HUMANML3D, 40) * np.linspace(0.7, 0.9, 22)[:, None], HUMANML3D, 25.0)
+    motion.save(tmp_path / "a.npz")
+    # Bones that grow from frame to frame are no body's, as far as poses go.
+    again = load_motion(tmp_path / "a.npz")
+    lower = again.joints - motion.joints
+    assert np.ptp(lower, axis=(0, 1)).max() < 1e-5, "the floor apart"
+    assert not [note for note in again.notes if "neutral body" in note]
+    again.save(tmp_path / "b.npz")
+    assert np.abs(load_motion(tmp_path / "b.npz").joints - again.joints).max() < 1e-5
+
+
+@pytest.mark.parametrize("entry", ["poses", "trans"])
+def test_poses_that_were_changed_since_are_what_counts(entry: str, tmp_path: Path) -> None:
+    Motion(wandering(HUMANML3D, 40), HUMANML3D, 20.0).save(tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    np.savez(tmp_path / "b.npz", **{**arrays, entry: arrays[entry] + np.float32(0.01)})
+    changed = load_motion(tmp_path / "b.npz")
+    alone = load_motion(with_poses_alone(tmp_path / "b.npz"))
+    np.testing.assert_array_equal(changed.joints, alone.joints)
+    assert [note for note in changed.notes if "neutral body" in note]
+    np.savez(tmp_path / "c.npz", **{**arrays, "lamp_joints": arrays["lamp_joints"][:5]})
+    with pytest.raises(MotionFileError, match=r"c\.npz: lamp_joints: expected joints \(40, 22, 3\)"):
+        load_motion(tmp_path / "c.npz")
+
+
 def test_bodies_of_another_size_keep_their_pose_and_their_feet_on_the_floor(tmp_path: Path) -> None:
     adult = neutral_joints(poses(20))
     adult -= adult[..., 1].min() * np.array([0, 1, 0], dtype=np.float32)
     Motion(adult * 0.7, HUMANML3D, 20.0).save(tmp_path / "child.npz")
-    assert np.abs(load_motion(tmp_path / "child.npz").joints - adult).max() < 2e-3
+    assert np.abs(load_motion(with_poses_alone(tmp_path / "child.npz")).joints - adult).max() < 2e-3
 
 
 def test_smpl_poses_of_kits_joints_are_refused(tmp_path: Path) -> None:
