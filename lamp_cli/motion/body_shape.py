@@ -87,6 +87,8 @@ _TRUNK: tuple[RoundCone | Ellipsoid, ...] = (
 )
 _LEFT: tuple[RoundCone | Ellipsoid, ...] = (
     RoundCone(Place("neck", (0.0, -0.035, 0.0)), Place("left_shoulder"), (0.078, 0.050), "trunk"),
+    # Chest and shoulder blade reach to the arm.
+    RoundCone(Place("spine3", (0.07, 0.06, -0.01)), Place("left_shoulder"), (0.09, 0.045), "trunk"),
     RoundCone(Place("left_shoulder"), Place("left_elbow"), (0.066, 0.043), "left"),
     RoundCone(Place("left_elbow"), Place("left_wrist"), (0.043, 0.030), "left"),
     Ellipsoid(Place("left_wrist", (0.085, -0.003, 0.005)), (0.095, 0.020, 0.042), "left"),
