@@ -64,7 +64,8 @@ def _plot(axes: Axes, records: Records, labels: Mapping[str, str]) -> None:
         points = [(record["step"], record[name]) for record in records if name in record]
         if points:
             axes.plot(*zip(*points, strict=True), label=label, marker=".")
-    axes.locator_params(axis="x", integer=True)
+    # Of one validation too the steps are whole numbers.
+    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
     # A legend of nothing is a warning.
     if axes.lines:
         axes.legend(fontsize="small")

@@ -58,6 +58,13 @@ def test_a_figure_that_came_later_is_drawn_where_it_is(training: Path) -> None:
     }
 
 
+def test_one_validation_is_a_point_at_a_whole_step(training: Path) -> None:
+    left = curves_figure({"tokenizer": read_logs(training)["tokenizer"]}).axes[0]
+    assert [line.get_marker() for line in left.lines] == ["."]
+    first, last = left.get_xlim()
+    assert [tick for tick in left.get_xticks() if first <= tick <= last] == [5.0]
+
+
 def test_the_picture_is_written_without_a_warning(training: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
