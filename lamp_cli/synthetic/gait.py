@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .body import SIDES, Tracks, place_foot, with_goal
-from .style import BodyStyle
-from .time_curves import FPS, GRAVITY, bump, ease, lagged, quintic, smooth, snap, through
+from .body import SHIN, SIDES, THIGH, Tracks, place_foot, turned, with_goal
+from .style import FEET_BACK, BodyStyle
+from .time_curves import FPS, GRAVITY, bump, ease, lagged, quintic, smooth, snap, through, window
+
+# Seconds in which the weight goes from one foot to the other.
+WEIGHT_SHIFT = 0.08
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,11 @@ class Gait:
     Lengths in metres, angles in radians, ``half_width`` is from the path to each foot; ``push`` and
     ``strike`` are the pitch of the foot when it leaves and when it lands; ``tiptoe`` the pitch it keeps;
     ``arms`` scales the arm swing and ``run`` (0 to 1) how far elbows are bent; ``hitch`` delays every second
-    step (limping) by a share of a step.
+    step (limping) by a share of a step. Feet land ``behind`` where the body is in the middle of their stance.
+    The heel rises in the last share ``roll`` of a stance, ``most_roll`` seconds at most; at the share
+    ``flick_at`` of the swing the foot is pitched by ``flick`` times the push, at ``highest`` it is cleared
+    most; ``settle`` seconds after it lands it is flat. ``stance_knee`` are shares of a stance and the bends
+    (degrees) of the bearing knee there, by which the pelvis is carried; None: it bobs.
     """
 
     swing: float = 0.8
@@ -41,6 +48,31 @@ class Gait:
     bend: float = 0.03
     hitch: float = 0.0
     knees: float = 0.06
+    behind: float = 0.0
+    roll: float = 0.45
+    most_roll: float = 0.3
+    flick: float = 1.15
+    flick_at: float = 0.25
+    highest: float = 0.4
+    settle: float = 0.1
+    stance_knee: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+
+
+# Fitted to walks of people (CMU, ACCAD): bends of the bearing knee, accelerations of knees and ankles, the
+# pelvis' height and bob, and how far feet reach before and behind it.
+WALK = Gait(
+    clearance=0.068,
+    push=1.18,
+    strike=-0.45,
+    behind=0.09,
+    roll=0.4,
+    most_roll=0.4,
+    flick=1.38,
+    flick_at=0.02,
+    highest=0.23,
+    settle=0.18,
+    stance_knee=((0.0, 0.2, 0.6, 0.8, 1.0), (2.0, 28.0, 15.0, 35.0, 29.0)),
+)
 
 
 @dataclass(frozen=True)
@@ -104,6 +136,7 @@ def walk(
     moving *= ease(t / 0.4) * (1 - ease((t - last + 0.1) / 0.4))
     _feet(style, tracks, steps, gait, t)
     _pelvis(tracks, path, gait, phase, moving, start)
+    _carry(style, tracks, steps, gait, moving)
     _upper(style, tracks, gait, phase, moving, start)
     return tracks
 
@@ -130,7 +163,7 @@ def _plan(style: BodyStyle, path: Path, gait: Gait, phase: np.ndarray, start: in
         half = style.width / 2 + moving * (gait.half_width - style.width / 2)
         toes = style.toe_out[side] * SIDES[side]
         out = np.array([np.cos(yaw), -np.sin(yaw)]) * SIDES[side] * half
-        ahead = np.array([np.sin(yaw), np.cos(yaw)]) * -0.02
+        ahead = np.array([np.sin(yaw), np.cos(yaw)]) * -(FEET_BACK + gait.behind * moving)
         goal = (x + out[0] + ahead[0], z + out[1] + ahead[1], yaw + toes)
         old = feet[side]
         size = float(np.hypot(goal[0] - old[0], goal[1] - old[1]) + 0.25 * abs(goal[2] - old[2]))
@@ -152,20 +185,20 @@ def _feet(style: BodyStyle, tracks: Tracks, steps: list[_Step], gait: Gait, t: n
         for k, step in enumerate(of_side):
             long = step.land - step.lift
             scale = min(1.0, 0.25 + step.size / 0.7)
-            roll = min(0.45 * max(step.lift - down, 0.0), 0.3)
+            roll = min(gait.roll * max(step.lift - down, 0.0), gait.most_roll)
             push, strike = gait.push * scale, gait.strike * scale
             if roll > 0.04:
                 pitch.append((step.lift - roll, gait.tiptoe if k else 0.0))
             pitch.append((max(step.lift, pitch[-1][0] + 0.01), gait.tiptoe + push * (roll > 0.04)))
-            pitch.append((step.lift + 0.25 * long, gait.tiptoe + 1.15 * push))
+            pitch.append((step.lift + gait.flick_at * long, gait.tiptoe + gait.flick * push))
             pitch.append((step.land, gait.tiptoe + strike))
             flat = gait.tiptoe if k < len(of_side) - 1 else 0.0
-            pitch.append((step.land + 0.1, flat))
-            place.append((step.lift + 0.06 * long, spot))
+            pitch.append((step.land + gait.settle, flat))
+            place.append((step.lift + (0.06 if gait.stance_knee is None else 0.0) * long, spot))
             spot = step.goal
             place.append((step.land, spot))
             u = (t - step.lift) / long
-            lift += gait.clearance * scale * bump(u, 0.4)
+            lift += gait.clearance * scale * bump(u, gait.highest)
             tracks.planted[:, side] &= (u <= 0.0) | (u >= 1.0)
             down = step.land
         place.append((end, spot))
@@ -192,6 +225,32 @@ def _pelvis(
     tracks.pelvis[:, 2] = -lead * 0.04 * np.sin(np.pi * phase) * moving
     tracks.pelvis[:, 1] = 0.5 * gait.bend * moving
     tracks.knee[:] = gait.knees
+
+
+def _carry(style: BodyStyle, tracks: Tracks, steps: list[_Step], gait: Gait, moving: np.ndarray) -> None:
+    """Carry the pelvis as high as the bearing leg stretches, whose knee bends as the gait's does."""
+    if gait.stance_knee is None:
+        return
+    t = np.arange(len(tracks)) / FPS
+    hips = tracks.hips()
+    heights, weights = np.zeros((len(t), 2)), np.full((len(t), 2), 1e-3)
+    for side in (0, 1):
+        of_side = [s for s in steps if s.side == side]
+        stances = zip(
+            [-1.0, *(s.land for s in of_side)], [*(s.lift for s in of_side), t[-1] + 1.0], strict=True
+        )
+        bend = np.full(len(t), gait.stance_knee[1][0])
+        for land, lift in stances:
+            share = (t - land) / max(lift - land, 1e-6)
+            bend = np.where((share >= 0) & (share <= 1), np.interp(share, *gait.stance_knee), bend)
+            weights[:, side] += window(t, land - 0.05, lift + 0.05, WEIGHT_SHIFT, WEIGHT_SHIFT)
+        hip = turned(hips, style.offsets[1 + side])
+        away = tracks.ankle[:, side] - tracks.root - hip
+        leg = THIGH[side] ** 2 + SHIN[side] ** 2 + 2 * THIGH[side] * SHIN[side] * np.cos(np.radians(bend))
+        rise = np.sqrt(np.maximum(leg - away[:, 0] ** 2 - away[:, 2] ** 2, 0.02))
+        heights[:, side] = tracks.ankle[:, side, 1] + rise - hip[:, 1]
+    height = smooth((heights * weights).sum(1) / weights.sum(1), 0.94) - gait.crouch
+    tracks.root[:, 1] += moving * (height - tracks.root[:, 1])
 
 
 def _height(cadence: np.ndarray, gait: Gait, phase: np.ndarray, moving: np.ndarray) -> np.ndarray:

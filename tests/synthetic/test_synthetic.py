@@ -144,3 +144,21 @@ def test_prepare_writes_them_with_their_truth_and_goes_on_after_a_kill(tmp_path:
     assert len(clips) == 38 and not report.skipped
     assert read_truth(data, "S000007") == numbered_clip(5, 7).truth
     assert set(clips[0].captions) == set(numbered_clip(5, int(clips[0].id[1:])).captions)
+
+
+def test_walking_knees_bend_as_peoples_do() -> None:
+    """Real ones (294 windows of CMU and ACCAD): the middle half 20 to 31 degrees, accelerations of 6 m/s2."""
+    bearing, accelerations = [], []
+    for number in range(12):
+        clip = synthetic_clip_of("walk", np.random.default_rng([5, number]))
+        hip, knee, ankle, toe = (clip.joints[:, [left, left + 1]] for left in (1, 4, 7, 10))
+        thigh, shin = hip - knee, ankle - knee
+        cosine = (thigh * shin).sum(-1) / np.linalg.norm(thigh, axis=-1) / np.linalg.norm(shin, axis=-1)
+        bend = 180 - np.degrees(np.arccos(cosine))
+        speed = np.linalg.norm(np.gradient(toe, axis=0), axis=-1) * 20
+        walking = np.linalg.norm(np.gradient(clip.joints[:, 0], axis=0), axis=-1) * 20 > 0.5
+        bearing.append(bend[(speed < 0.5) & (toe[..., 1] < 0.05) & walking[:, None]])
+        accelerations.append(np.linalg.norm(np.diff(knee[walking], 2, axis=0), axis=-1).mean() * 400)
+    low, high = np.percentile(np.concatenate(bearing), [25, 75])
+    assert 15 < low < high < 38
+    assert np.median(accelerations) < 8.5

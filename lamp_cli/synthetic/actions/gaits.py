@@ -19,7 +19,7 @@ from ..contacts import (
     set_upper,
     standing_contacts,
 )
-from ..gait import Gait, Path, pace, path_of
+from ..gait import WALK, Gait, Path, pace, path_of
 from ..movement import SIDE_NAMES, Movement, manners_of, pick_side
 from ..style import BodyStyle
 from ..time_curves import FPS, GRAVITY, drift, ease, smooth, snap, through, window
@@ -286,9 +286,7 @@ def figure_eight(style: BodyStyle, rng: np.random.Generator) -> Movement:
     turned_by = 1 - np.abs(2 * share - 1)
     yaw = smooth(SIDES[side] * 2 * np.pi * turned_by, 4.0)
     speed = float(rng.uniform(1.6, 2.0) if running else rng.uniform(1.0, 1.35))
-    gait = (
-        Gait(swing=1.1, run=0.7, clearance=0.12, push=0.9, half_width=0.04, bend=0.08) if running else Gait()
-    )
+    gait = Gait(swing=1.1, run=0.7, clearance=0.12, push=0.9, half_width=0.04, bend=0.08) if running else WALK
     tracks = go(style, rng, gait, speed, 2.4 if running else 1.9, yaw, seconds=seconds)
     name = SIDE_NAMES[side]
     truth = {
@@ -305,7 +303,7 @@ def carry(style: BodyStyle, rng: np.random.Generator) -> Movement:
     """Walks with a box held in front of the body."""
     seconds, share = rng.uniform(3.0, 6.5), rng.uniform(0.65, 1.2)
     lean = rng.uniform(-0.12, 0.02)
-    gait = Gait(arms=0.0, twist=0.06, bend=lean, crouch=0.01)
+    gait = replace(WALK, arms=0.0, twist=0.06, bend=lean, crouch=0.01)
     tracks = go(style, rng, gait, 1.05 * share, 1.8 * np.sqrt(share), seconds=seconds)
     half, high = rng.uniform(0.12, 0.24), rng.uniform(0.12, 0.32)
     front = rng.uniform(0.3, 0.38)

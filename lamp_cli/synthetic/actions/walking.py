@@ -8,12 +8,11 @@ import numpy as np
 
 from ..body import SIDES, Tracks
 from ..contacts import distance
-from ..gait import Gait, pace, path_of, walk
+from ..gait import WALK, Gait, pace, path_of, walk
 from ..movement import SIDE_NAMES, Movement, pick_side
 from ..style import BodyStyle
 from ..time_curves import FPS, smooth
 
-WALK = Gait()
 JOG = Gait(swing=1.3, run=0.8, clearance=0.14, push=0.9, strike=-0.1, crouch=0.015, bend=0.14, twist=0.1)
 RUN = Gait(
     swing=1.45,
@@ -190,7 +189,7 @@ _MANNERS = {
     "tiptoe": (Gait(tiptoe=0.55, push=0.2, strike=0.0, clearance=0.07, arms=0.5), 0.6, 1.7),
     "crouch walk": (Gait(crouch=0.24, bend=0.55, clearance=0.08, arms=0.5, knees=0.2), 0.7, 1.6),
     "march": (Gait(clearance=0.3, push=0.5, strike=0.1, arms=1.5, swing=0.85), 0.8, 1.7),
-    "limp": (Gait(hitch=0.3, clearance=0.04, bob=0.03, arms=0.6), 0.7, 1.5),
+    "limp": (replace(WALK, hitch=0.3, clearance=0.04, arms=0.6), 0.7, 1.5),
 }
 
 
