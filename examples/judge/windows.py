@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from lamp_cli.bundle.bundle import Bundle
+from lamp_cli.checking.sentence import claims
 from lamp_cli.data.layout import Clip, Dataset, FramesLimit, open_dataset
 from lamp_cli.data.prepare.synthetic import read_truth
 from lamp_cli.inference.generate import GenerateOptions, Prompt, generate
@@ -29,6 +30,10 @@ SPLITS = ("train", "val", "test")
 # Metres a second that the pelvis keeps up, or stays under, all through a window that shows the action.
 LEAST_PACE = {"walk": 0.45, "run": 1.3}
 MOST_PACE = {"walk": 2.2, "stand": 0.12}
+# Of people who do something else, too, those windows show them running or standing whose pace alone tells it;
+# standing are those whose wrists go no faster (metres a second) and whose pelvis is no lower (metres).
+TOLD_BY_PACE = ("run", "stand")
+RESTING_WRISTS, UPRIGHT = 0.15, 0.8
 
 
 @dataclass(frozen=True)
@@ -138,23 +143,30 @@ def _placed(joints: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class RealMotion:
-    """A clip of real people, its action and its split."""
+    """A clip of real people, an action that it shows and its split."""
 
     clip: Clip
     action: str
     split: str
 
+    def windows_of(self, joints: np.ndarray) -> Iterator[Window]:
+        """The windows of its joints (T, 22, 3), or of another version of them, that show the action."""
+        found = windows_of(joints, self.action, self.clip.id)
+        if self.action == "stand" and action_named(self.clip.captions) != "stand":
+            return (window for window in found if _rests(window.joints))
+        return found
+
 
 def real_motions(data: Path) -> list[RealMotion]:
-    """Real clips of a data set whose captions all name one of the actions, mirror images left out."""
+    """Real clips of a data set and the actions they show, mirror images left out."""
     dataset = open_dataset(data)
     found = [
         RealMotion(clip, action, split)
         for split in SPLITS
         for clip in _real_clips(dataset, split)
-        if (action := action_named(clip.captions)) is not None
+        for action in actions_shown(clip.captions)
     ]
-    if not found:
+    if all(action_named(one.clip.captions) is None for one in found):
         raise ValueError(f"{data}: no real clip whose captions name one of {', '.join(ACTIONS)}")
     return found
 
@@ -177,12 +189,31 @@ def action_named(captions: Sequence[str]) -> str | None:
     return actions[0] if len(actions) == 1 else None
 
 
+def actions_shown(captions: Sequence[str]) -> tuple[str, ...]:
+    """The action that captions name, and what a clip may show beside it: running that is named among other
+    actions, and standing, which nobody mentions.
+    """
+    named = action_named(captions)
+    if not captions:
+        return ()
+    said = [frozenset().union(*(part.actions for part in claims(text).parts)) for text in captions]
+    runs = bool(frozenset.intersection(*said) & set(ACTIONS["run"].claimed))
+    shown = [named] if named is not None else []
+    shown += [name for name, told in zip(TOLD_BY_PACE, (runs, True), strict=True) if told and name != named]
+    return tuple(shown)
+
+
+def _rests(joints: np.ndarray) -> bool:
+    speed = np.linalg.norm(np.diff(joints[:, [20, 21]], axis=0), axis=-1).mean() * FPS
+    return bool(speed < RESTING_WRISTS and joints[:, 0, 1].min() > UPRIGHT)
+
+
 def real_windows(motions: Iterable[RealMotion]) -> list[Window]:
     """Windows of real motions as their features say them."""
     return [
         window
         for one in motions
-        for window in windows_of(features_to_joints(one.clip.features, HUMANML3D), one.action, one.clip.id)
+        for window in one.windows_of(features_to_joints(one.clip.features, HUMANML3D))
     ]
 
 
@@ -197,7 +228,7 @@ def decoded_windows(bundle: Bundle, motions: Iterable[RealMotion]) -> list[Windo
         codes = bundle.tokenizer.encode(torch.from_numpy(normalised[None]).float().to(bundle.device))
         output = bundle.tokenizer.decode(codes).float().cpu().numpy()[0]
         joints = features_to_joints(bundle.statistics.denormalise(output), HUMANML3D)
-        found += windows_of(joints, one.action, one.clip.id)
+        found += one.windows_of(joints)
     return found
 
 

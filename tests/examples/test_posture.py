@@ -7,8 +7,17 @@ import pytest
 
 from examples.judge import posture
 from examples.judge.two_samples import auc, aucs
-from examples.judge.windows import FRAMES, Window, action_named, made_up_windows, windows_of
+from examples.judge.windows import (
+    FRAMES,
+    RealMotion,
+    Window,
+    action_named,
+    actions_shown,
+    made_up_windows,
+    windows_of,
+)
 from lamp_cli.data.examples import FOLDERS, write_example
+from lamp_cli.data.layout import Clip
 from lamp_cli.data.statistics import compute_statistics, save_statistics
 from lamp_cli.motion.representation import facing_direction
 from lamp_cli.motion.skeleton import HUMANML3D
@@ -93,6 +102,22 @@ def test_windows_face_ahead_and_show_the_action_all_through() -> None:
 )
 def test_a_clip_counts_for_the_action_that_all_its_captions_name(captions, expected) -> None:
     assert action_named(captions) == expected
+
+
+def test_clips_show_standing_and_running_that_are_told_by_their_pace() -> None:
+    assert actions_shown(("a person walks forward",)) == ("walk", "stand")
+    assert actions_shown(("a person runs and jumps",)) == ("run", "stand")
+    assert actions_shown(("a person runs and jumps", "a person jumps")) == ("stand",)
+    assert actions_shown(("a person stands still",)) == ("stand",)
+    assert actions_shown(()) == ()
+
+
+def test_who_waves_is_not_counted_as_standing() -> None:
+    still, waving = figure(60), figure(60)
+    waving[:, 20, 0] += 0.2 * np.sin(np.arange(60))
+    clip = Clip("one", np.zeros((60, 263), np.float32), ("a person waves",))
+    real = RealMotion(clip, "stand", "train")
+    assert len(list(real.windows_of(still))) == 3 and not list(real.windows_of(waving))
 
 
 def test_the_area_under_the_curve_is_the_share_of_pairs_in_order() -> None:
