@@ -11,7 +11,7 @@ which a pose a second is kept. Prints for each way:
   times the 95th percentile of the motion's own, and both (``lamp_cli.motion.seam_bounds``); how many are out
   of these bounds, and of these where the motion itself was no better;
 - peak jerk and the area under the jerk over 30 frames around each seam (after Barquero et al. 2024, FlowMDM),
-  the feet's slip in the span;
+  the feet's slip in the span, near the floor that the motion itself stands on;
 - FID of the three seconds around the seams, of LaMP's embeddings: half of the motions against the other half
   as they were, and the other way round;
 - the share of sentences that the checker finds done in the span, of all and of each (who must be where the
@@ -50,7 +50,7 @@ from lamp_cli.metrics.distribution import frechet_inception_distance
 from lamp_cli.metrics.edits import KEYFRAME_ERROR, LARGEST_DEVIATION, deviation_outside, keyframe_errors
 from lamp_cli.metrics.physics import foot_skate
 from lamp_cli.metrics.sequences import AREA_UNDER_JERK, PEAK_JERK, area_under_jerk, jerk_curve, peak_jerk
-from lamp_cli.motion.gap import DrawnFrames, Gap, fill_gap
+from lamp_cli.motion.gap import DrawnFrames, Gap, fill_gap, height_of_floor
 from lamp_cli.motion.motion import Motion, MotionPart
 from lamp_cli.motion.seam_bounds import SeamBounds, seam_figures
 from lamp_cli.motion.skeleton import HUMANML3D
@@ -243,9 +243,10 @@ def figures_of(one: Edited) -> dict[str, float]:
             LARGEST_DEVIATION: deviation_outside(one.joints, own, gap.start, gap.stop)[LARGEST_DEVIATION]
         }
     result |= out_of_bounds(one)
+    floor = height_of_floor(own, one.motion.skeleton)
     for name, joints in (("", one.joints), (AS_IT_WAS, own)):
         result |= {f"{key}{name}": value for key, value in figures_at_seams(joints, own, gap, fps).items()}
-        slip = foot_skate(joints[gap.start : gap.stop], fps)
+        slip = foot_skate(joints[gap.start : gap.stop], fps, floor)
         result |= {} if slip is None else {f"slip (cm){name}": slip}
     if one.expected is not None:
         span = resample(one.joints[gap.start : gap.stop], fps, HUMANML3D.fps)

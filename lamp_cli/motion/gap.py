@@ -20,6 +20,7 @@ from .placement import ON_FLOOR, turned_about_y, wrapped
 from .representation import gaussian_smooth, retarget
 from .seam_bounds import SeamBounds, within_bounds
 from .skeleton import Skeleton
+from .swings import clear_heights, swings
 from .transform import at_times, resample
 
 # A difference of pose at a seam dies away so that it pushes no joint harder than this (m / s^2), within so
@@ -136,7 +137,7 @@ def fill_gap(joints: np.ndarray, drawn: DrawnFrames, gap: Gap, skeleton: Skeleto
     if not anchors:
         raise ValueError("every frame gives way; expected some that are kept")
     body = of_this_body(skeleton, joints)
-    floor = _floor(joints, skeleton)
+    floor = height_of_floor(joints, skeleton)
     # With the frames beside the gap that tell speeds.
     reach = 1 + _reach(fps)
     frames = np.arange(gap.start - reach, gap.stop + reach + 1)
@@ -156,7 +157,10 @@ def fill_gap(joints: np.ndarray, drawn: DrawnFrames, gap: Gap, skeleton: Skeleto
     result[inside] = _with_legs_bent(result[inside], offsets[inside], kept, body, fps)
     free, seams = ~gap.is_kept(np.arange(len(result))), gap.seams(len(result))
     bounds = SeamBounds.of(joints, fps)
-    settled = within_bounds(result, free, seams, bounds, skeleton, fps, resting, floor - BELOW, lengths)
+    low = np.where(
+        resting, floor - BELOW, np.minimum(clear_heights(floor, body), result[:, list(body.feet), 1])
+    )
+    settled = within_bounds(result, free, seams, bounds, skeleton, fps, resting, low, lengths)
     filled = settled[inside].astype(joints.dtype)
     for frame in gap.kept:
         filled[frame - gap.start] = joints[frame]
@@ -175,7 +179,7 @@ def seam_errors(
     body = of_this_body(skeleton, joints)
     frames = np.array([anchor.frame for anchor in anchors])
     times = drawn.times(frames, gap, skeleton.fps / fps)
-    made = at_times(_raised(retarget(drawn.joints, body), _floor(joints, skeleton)), times)
+    made = at_times(_raised(retarget(drawn.joints, body), height_of_floor(joints, skeleton)), times)
     angles = np.array(
         [_angle(pose[None], anchor.poses[:1]) for pose, anchor in zip(made, anchors, strict=True)]
     )
@@ -300,7 +304,7 @@ def _coasting(time: np.ndarray) -> np.ndarray:
     return np.asarray(u - 2.5 * u**4 + 3.0 * u**5 - u**6)
 
 
-def _floor(joints: np.ndarray, skeleton: Skeleton) -> float:
+def height_of_floor(joints: np.ndarray, skeleton: Skeleton) -> float:
     """The height on which the feet of a motion rest, a few strays apart; 0 where they never do."""
     heights = joints[:, list(skeleton.feet), 1].min(1)
     return float(np.percentile(heights, 5))
@@ -342,20 +346,25 @@ def _own_rests(joints: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray
 def _foot_offsets(
     joints: np.ndarray, resting: np.ndarray, gap: Gap, floor: float, body: Skeleton, fps: float
 ) -> np.ndarray:
-    """Offsets (R, 4, 3) that hold the feet where they rest, and off what is below the floor.
+    """Offsets (R, 4, 3) that hold the feet where they rest and lift them elsewhere, none below the floor.
 
     There is none in the frames that are the motion's own.
     """
     kept = gap.is_kept(np.arange(len(joints)))
     tracks = joints[:, list(body.feet)]
     rests = [_rests(tracks[:, k], resting[:, k], kept, fps, k // 2) for k in range(4)]
-    offsets = np.zeros((len(joints), 4, 3))
+    offsets, still = np.zeros((len(joints), 4, 3)), np.zeros((len(joints), 4), dtype=bool)
     for own, other in ((0, 1), (1, 0), (2, 3), (3, 2)):
         # Where one joint of a foot rests the other goes with it.
         led = [part for rest in rests[other] for part in rest.without(resting[:, own] | kept)]
         held = [_Rest(begin, np.zeros((end - begin, 3)), True) for begin, end in runs(kept)]
         every = sorted([*rests[own], *led, *held], key=lambda rest: rest.begin)
-        offsets[:, own] = _between_rests(_apart(every, fps), len(joints), fps)
+        every = _apart(every, fps)
+        offsets[:, own] = _between_rests(every, len(joints), fps)
+        for rest in every:
+            still[rest.begin : rest.end, own] |= not rest.kept
+    still |= resting & kept[:, None]
+    offsets += swings(tracks + offsets, still, kept, floor, body, fps)
     below = np.maximum(floor - BELOW - tracks[..., 1] - offsets[..., 1], 0.0)
     offsets[~kept, :, 1] += below[~kept]
     return offsets

@@ -112,13 +112,13 @@ def within_bounds(
     skeleton: Skeleton,
     fps: float,
     resting: np.ndarray | None = None,
-    floor: float = -inf,
+    floor: float | np.ndarray = -inf,
     lengths: np.ndarray | None = None,
 ) -> np.ndarray:
     """Joints (T, J, 3) float64 whose ``free`` (T,) frames are changed near ``seams`` to bring the bounds.
 
     resting: foot joints (T, 4) that should stay where they are.
-    floor: height below which no foot is moved.
+    floor: height below which no foot is moved; or one for every foot joint (T, 4).
     lengths: of the bones (T, J-1, 1) in the free frames; None: those that they have.
 
     Where the bounds cannot be met it comes as near as it finds; what needs no change has none.
@@ -135,11 +135,12 @@ def within_bounds(
     around = 3 * _stride(fps)
     part = slice(max(0, int(near.argmax()) - around), len(near) - int(near[::-1].argmax()) + around)
     held = np.zeros((len(joints), 4), dtype=bool) if resting is None else resting
+    low = np.broadcast_to(np.asarray(floor), (len(joints), 4))
     aimed = SeamBounds(MARGIN * bounds.push, MARGIN * bounds.jump)
     here = np.array(seams) - part.start
     here = here[(here > 0) & (here < len(joints[part]))]
     problem = _Problem(
-        joints[part], near[part], here, aimed, skeleton, fps, held[part], floor, lengths[part][near[part]]
+        joints[part], near[part], here, aimed, skeleton, fps, held[part], low[part], lengths[part][near[part]]
     )
     least = inf
     for change in problem.changes():
@@ -217,7 +218,7 @@ class _Problem:
     skeleton: Skeleton
     fps: float
     resting: np.ndarray
-    floor: float
+    floor: np.ndarray
     lengths: np.ndarray
 
     def changes(self) -> Iterator[np.ndarray]:
@@ -242,7 +243,7 @@ class _Problem:
         weight = np.ones((*own.shape[:2], 1))
         weight[:, feet, 0] += FOOT_WEIGHT * self.resting[self.free]
         share = PLACE_PENALTY / (PLACE_PENALTY + weight)
-        lowest = np.minimum(self.floor - own[:, feet, 1], 0.0)
+        lowest = np.minimum(self.floor[self.free] - own[:, feet, 1], 0.0)
 
         def nearest(found: np.ndarray) -> np.ndarray:
             result = share * found
