@@ -12,6 +12,7 @@ import numpy as np
 
 from .clean_up import resting_feet, with_feet_held
 from .placement import ON_FLOOR, headings, placed, turned_about_y, wrapped
+from .seam_bounds import SeamBounds, within_bounds
 from .seams import brought_together, pose_vectors
 from .skeleton import Skeleton
 
@@ -29,8 +30,9 @@ LEAST_WAY, STILL = 4.0, 0.02
 STRAIGHT, IN_PLACE = np.radians(25.0), 0.2
 # Metres per second; a seam where bones swing round less is better by this scale.
 CALM = 0.2
-# Metres, of a bone in the one pose of the seam.
-MOST_SHRINKING = 0.005
+# Metres per second by which the speed may change in the one pose of the seam, and frames on either side that
+# give way for it.
+MOST_STEP, GIVES_WAY = 0.09, 8
 # Each end gives way within this time, seconds.
 REACH = 0.4
 # Of the root's path that is taken out, seconds: what is quicker is sway, and stays.
@@ -78,7 +80,8 @@ def closed_loop(joints: np.ndarray, skeleton: Skeleton) -> Loop:
     reach = min(round(REACH * skeleton.fps), (len(cut) - 1) // 2)
     held = _held_round(_closed(_evened(cut, skeleton), skeleton, reach), resting, skeleton)
     # Feet that step from hold to hold at the seam do so at another speed now.
-    return Loop(_calmed(_closed(held, skeleton, reach), skeleton), span.start, span.end, span.gap)
+    bounds = SeamBounds(SeamBounds.of(joints, skeleton.fps).push, calm=MOST_STEP * skeleton.fps)
+    return Loop(_calmed(_closed(held, skeleton, reach), bounds, skeleton), span.start, span.end, span.gap)
 
 
 def repeated(joints: np.ndarray, times: int, skeleton: Skeleton) -> np.ndarray:
@@ -209,18 +212,23 @@ def _closed(joints: np.ndarray, skeleton: Skeleton, reach: int) -> np.ndarray:
     return np.concatenate([placed(begin, again[half], joints[half], skeleton)[:half], end[half:]])
 
 
-def _calmed(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """A closed loop whose seam pose lies midway between those beside it, joint by joint.
+def _calmed(joints: np.ndarray, bounds: SeamBounds, skeleton: Skeleton) -> np.ndarray:
+    """A closed loop whose seam is within the bounds, and its speed there the same before and after.
 
-    Then no velocity jumps there. Of a bone that swings round that costs up to ``MOST_SHRINKING`` of length.
+    Of two rounds the frames about their seam give way; the loop is then what they are from the middle of the
+    first to that of the second.
     """
-    before, after = placed(joints, joints[-1], joints[0], skeleton)[-2], joints[1]
-    shift = 0.5 * (before + after) - joints[0]
-    length = np.linalg.norm(shift, axis=-1, keepdims=True)
-    result = joints.copy()
-    result[0] += shift * np.minimum(1.0, MOST_SHRINKING / np.maximum(length, 1e-9))
-    result[-1] = placed(result[:1], joints[0], joints[-1], skeleton)[0]
-    return result
+    seam = len(joints) - 1
+    rounds = repeated(joints, 2, skeleton)
+    free = np.abs(np.arange(len(rounds)) - seam) <= min(GIVES_WAY, (seam - 1) // 2)
+    floor = float(rounds[:, list(skeleton.feet), 1].min())
+    resting = resting_feet(rounds, skeleton)
+    found = within_bounds(
+        rounds, free, [seam, seam + 1], bounds, skeleton, skeleton.fps, resting, floor, calm=[seam]
+    )
+    half = seam // 2
+    begin = placed(found[seam : seam + half], rounds[seam + half], joints[half], skeleton)
+    return np.concatenate([begin, found[half : seam + 1]])
 
 
 def _evened(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:

@@ -38,10 +38,14 @@ ROUNDS, TRIES = 120, 5
 
 @dataclass(frozen=True)
 class SeamBounds:
-    """The most at a seam: ``jump`` in metres, as :func:`joint_jumps` has it, and ``push`` in m / s^2."""
+    """The most at a seam: ``jump`` in metres, as :func:`joint_jumps` has it, and ``push`` in m / s^2.
+
+    calm: m / s^2, of frames through which the speed should go on all but unchanged.
+    """
 
     push: float
     jump: float = JUMP
+    calm: float = inf
 
     @classmethod
     def of(cls, joints: np.ndarray, fps: float) -> SeamBounds:
@@ -114,20 +118,27 @@ def within_bounds(
     resting: np.ndarray | None = None,
     floor: float | np.ndarray = -inf,
     lengths: np.ndarray | None = None,
+    calm: Sequence[int] = (),
 ) -> np.ndarray:
     """Joints (T, J, 3) float64 whose ``free`` (T,) frames are changed near ``seams`` to bring the bounds.
 
     resting: foot joints (T, 4) that should stay where they are.
     floor: height below which no foot is moved; or one for every foot joint (T, 4).
     lengths: of the bones (T, J-1, 1) in the free frames; None: those that they have.
+    calm: frames of the ``bounds``' calm.
 
     Where the bounds cannot be met it comes as near as it finds; what needs no change has none.
     """
     joints, free = np.asarray(joints, dtype=np.float64), np.asarray(free, dtype=bool)
     own = Limbs.of(joints, skeleton).lengths
     lengths = own if lengths is None else lengths
+
+    def worst_of(joints: np.ndarray) -> float:
+        pushes = joint_accelerations(joints, fps)[np.array(calm, dtype=int) - 1].max(initial=0.0)
+        return max(seam_figures(joints, seams, bounds, fps).worst, float(pushes / bounds.calm))
+
     best = _with_bones(joints, free, lengths, skeleton)
-    least = seam_figures(best, seams, bounds, fps).worst
+    least = worst_of(best)
     to_seam = np.abs(np.arange(len(joints))[:, None] + 0.5 - np.array(seams)).min(1, initial=inf)
     near = free & (to_seam < REACH)
     if not near.any() or (least < 1.0 and np.abs(own - lengths)[free].max() < SAME_LENGTH):
@@ -136,18 +147,27 @@ def within_bounds(
     part = slice(max(0, int(near.argmax()) - around), len(near) - int(near[::-1].argmax()) + around)
     held = np.zeros((len(joints), 4), dtype=bool) if resting is None else resting
     low = np.broadcast_to(np.asarray(floor), (len(joints), 4))
-    aimed = SeamBounds(MARGIN * bounds.push, MARGIN * bounds.jump)
+    aimed = SeamBounds(MARGIN * bounds.push, MARGIN * bounds.jump, MARGIN * bounds.calm)
     here = np.array(seams) - part.start
     here = here[(here > 0) & (here < len(joints[part]))]
     problem = _Problem(
-        joints[part], near[part], here, aimed, skeleton, fps, held[part], low[part], lengths[part][near[part]]
+        joints[part],
+        near[part],
+        here,
+        aimed,
+        skeleton,
+        fps,
+        held[part],
+        low[part],
+        lengths[part][near[part]],
+        np.array(calm, dtype=int) - part.start,
     )
     least = inf
     for change in problem.changes():
         found = joints.copy()
         found[part] += change
         found = _with_bones(found, free, lengths, skeleton)
-        worst = seam_figures(found, seams, bounds, fps).worst
+        worst = worst_of(found)
         if worst < least:
             best, least = found, worst
         if worst < 1.0:
@@ -220,6 +240,7 @@ class _Problem:
     resting: np.ndarray
     floor: np.ndarray
     lengths: np.ndarray
+    calm: np.ndarray
 
     def changes(self) -> Iterator[np.ndarray]:
         """What changes (T, J, 3), nearer and nearer to all that is asked."""
@@ -273,6 +294,7 @@ class _Problem:
         values = np.tensordot(matrix, self.joints, 1)
         at_seam = ((begins < self.seams) & (self.seams <= begins + 2)).any(1)
         most = _most(values, np.asarray(at_seam), self.bounds.push / self.fps**2)
+        most[np.isin(begins[:, 0] + 1, self.calm)] = self.bounds.calm / self.fps**2
         weight = (SPREAD * self.fps) ** 4
         # Its own weight is the method's too.
         return _Demand(

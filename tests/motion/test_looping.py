@@ -12,6 +12,7 @@ from lamp_cli.motion.clean_up import resting_feet
 from lamp_cli.motion.looping import CannotLoop, Loop, closed_loop, repeated, without_path
 from lamp_cli.motion.placement import headings, placed, wrapped
 from lamp_cli.motion.plausibility import bone_lengths
+from lamp_cli.motion.seam_bounds import SeamBounds, seam_figures
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.conftest import standing, wandering
@@ -31,7 +32,9 @@ def turn_of(joints: np.ndarray) -> float:
     return float(wrapped(np.subtract(*headings(joints[[-1, 0]], HUMANML3D))))
 
 
-@pytest.mark.parametrize("action", ["walk", "run", "sidestep", "walk in a circle", "wave", "jump", "stand"])
+@pytest.mark.parametrize(
+    "action", ["walk", "run", "march", "sidestep", "walk in a circle", "wave", "jump", "stand"]
+)
 def test_the_end_is_the_beginning(action: str) -> None:
     joints = looped(action).joints
     again = placed(joints, joints[0], joints[-1], HUMANML3D)
@@ -42,6 +45,8 @@ def test_the_end_is_the_beginning(action: str) -> None:
     resting = resting_feet(rounds, HUMANML3D)
     middle = len(joints) - 1
     assert (resting[middle - 1] == resting[middle + 1]).sum() >= 3
+    bounds = SeamBounds.of(clip(action), 20.0)
+    assert seam_figures(rounds, [middle, middle + 1], bounds, 20.0).within.all()
     jumps = np.linalg.norm(np.diff(rounds, n=2, axis=0), axis=-1).max(1)
     assert jumps[middle - 2 : middle + 2].max() <= 1.3 * jumps[: middle - 2].max() + 0.005
 
@@ -51,7 +56,19 @@ def test_feet_and_bones_are_as_before(action: str) -> None:
     joints = looped(action).joints
     assert (foot_skate(joints, 20.0) or 0.0) < 0.3
     usual = np.median(bone_lengths(clip(action), HUMANML3D), axis=0)
-    assert np.abs(bone_lengths(joints, HUMANML3D) - usual).max() < 0.02
+    assert np.abs(bone_lengths(joints, HUMANML3D) - usual).max() < 0.005
+
+
+@pytest.mark.parametrize("frames", [12, 16, 20])
+def test_short_motions_close_too(frames: int) -> None:
+    # Their ends lie apart, and a loop of them is all seam.
+    swing = np.tile(standing(HUMANML3D), (frames + 1, 1, 1))
+    wrists = [HUMANML3D.joint_names.index(f"{side}_wrist") for side in ("left", "right")]
+    swing[:, wrists, 2] += 0.1 * np.sin(2 * np.pi * np.arange(frames + 1) / (frames - 1.5))[:, None]
+    joints = closed_loop(swing, HUMANML3D).joints
+    rounds, middle = repeated(joints, 2, HUMANML3D), len(joints) - 1
+    assert 20 * np.linalg.norm(np.diff(rounds, n=2, axis=0)[middle - 1], axis=-1).max() < 0.1
+    assert seam_figures(rounds, [middle, middle + 1], SeamBounds(np.inf), 20.0).jumps.max() < 0.02
 
 
 def test_a_walk_goes_straight_and_is_all_walking() -> None:
