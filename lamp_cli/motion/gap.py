@@ -15,12 +15,12 @@ from itertools import pairwise
 import numpy as np
 
 from .clean_up import of_this_body, resting_feet, runs, with_feet_moved
+from .foot_swings import clear_heights, lifted_swings
 from .limbs import Limbs
 from .placement import ON_FLOOR, turned_about_y, wrapped
 from .representation import gaussian_smooth, retarget
 from .seam_bounds import SeamBounds, within_bounds
 from .skeleton import Skeleton
-from .swings import clear_heights, swings
 from .transform import at_times, resample
 
 # A difference of pose at a seam dies away so that it pushes no joint harder than this (m / s^2), within so
@@ -364,7 +364,7 @@ def _foot_offsets(
         for rest in every:
             still[rest.begin : rest.end, own] |= not rest.kept
     still |= resting & kept[:, None]
-    offsets += swings(tracks + offsets, still, kept, floor, body, fps)
+    offsets += lifted_swings(tracks + offsets, still, kept, floor, body, fps)
     below = np.maximum(floor - BELOW - tracks[..., 1] - offsets[..., 1], 0.0)
     offsets[~kept, :, 1] += below[~kept]
     return offsets

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lamp_cli.metrics.physics import ANKLE_HEIGHT, TOE_HEIGHT
+from lamp_cli.motion.foot_swings import lifted_swings
 from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
-from lamp_cli.motion.swings import swings
 
 LOW = np.array([ANKLE_HEIGHT, TOE_HEIGHT, ANKLE_HEIGHT, TOE_HEIGHT])
 
@@ -37,7 +37,7 @@ def slip(tracks: np.ndarray, fps: float) -> float:
 def test_a_slide_becomes_a_step(fps: float) -> None:
     tracks, still = sliding(fps)
     kept = np.zeros(len(tracks), dtype=bool)
-    made = tracks + swings(tracks, still, kept, 0.0, HUMANML3D, fps)
+    made = tracks + lifted_swings(tracks, still, kept, 0.0, HUMANML3D, fps)
     assert slip(made, fps) < 0.1 * slip(tracks, fps)
     np.testing.assert_array_equal(made[still], tracks[still])
     # It goes the same way, no further and hardly back.
@@ -53,14 +53,14 @@ def test_what_is_high_or_hardly_moves_stays_as_it_is() -> None:
     for raised, way in ((0.2, 0.6), (0.0, 0.05)):
         tracks, still = sliding(way=way)
         tracks[..., 1] += raised
-        np.testing.assert_array_equal(swings(tracks, still, kept, 0.0, HUMANML3D, 20.0), 0.0)
+        np.testing.assert_array_equal(lifted_swings(tracks, still, kept, 0.0, HUMANML3D, 20.0), 0.0)
 
 
 def test_from_a_frame_that_stays_a_step_goes_on_as_it_comes() -> None:
     tracks, still = sliding()
     kept = np.zeros(60, dtype=bool)
     still[20:30], kept[20:30] = False, True
-    made = tracks + swings(tracks, still, kept, 0.0, HUMANML3D, 20.0)
+    made = tracks + lifted_swings(tracks, still, kept, 0.0, HUMANML3D, 20.0)
     np.testing.assert_array_equal(made[:30], tracks[:30])
     bend = np.linalg.norm(np.diff(made, n=2, axis=0), axis=-1)
     # Where it comes in the middle of a step it takes its time; to its rest it comes slowly.
@@ -73,4 +73,4 @@ def test_motions_that_begin_or_end_within_a_step_are_served(skeleton: Skeleton) 
     for part in (slice(25, 35), slice(25, 60), slice(0, 35), slice(20, 22), slice(25, 26)):
         kept = np.zeros(len(tracks[part]), dtype=bool)
         if len(kept) > 1:
-            assert np.isfinite(swings(tracks[part], still[part], kept, 0.0, skeleton, 20.0)).all()
+            assert np.isfinite(lifted_swings(tracks[part], still[part], kept, 0.0, skeleton, 20.0)).all()

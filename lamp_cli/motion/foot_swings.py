@@ -22,7 +22,7 @@ SPEEDS_UP, RISES, GIVES_WAY = 0.2, 0.15, 0.25
 SPREAD = 0.05
 
 
-def swings(
+def lifted_swings(
     tracks: np.ndarray, still: np.ndarray, kept: np.ndarray, floor: float, skeleton: Skeleton, fps: float
 ) -> np.ndarray:
     """Offsets (T, 4, 3) of foot joints at ``tracks`` (T, 4, 3) by which none slides over the floor.
