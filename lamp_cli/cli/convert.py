@@ -173,7 +173,10 @@ def convert_command(
             except (ValueError, OSError) as error:
                 skipped.add_input(job.item, error)
     if written and kind == "npz" and body_models is None:
-        note("SMPL poses move a neutral body: the lengths of bones and the twist of hands and feet are lost")
+        note(
+            "SMPL poses move a neutral body: for other programs the lengths of bones are lost, and the twist of "
+            "hands and feet"
+        )
     skipped.finish()
     if not written:
         raise UsageError("no motion; the input is empty")
