@@ -87,6 +87,8 @@ def prepare_command(
             "--recombine": recombine,
             "--wording": wording,
             "--test": test,
+            "--seed": seed,
+            "--no-mirror": not mirror,
         }
         _refuse_beside_humanml3d(motions, mocap, texts, others)
         assert mocap is not None and texts is not None

@@ -184,6 +184,7 @@ def test_a_clip_keeps_to_its_take() -> None:
             ("humanml3d", "--mocap", "mocap", "--texts", "texts", "--synthetic", "3"),
             "--synthetic: has no effect",
         ),
+        (("humanml3d", "--mocap", "mocap", "--texts", "texts", "--no-mirror"), "--no-mirror: has no effect"),
     ],
 )
 def test_what_is_missing_is_said(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
