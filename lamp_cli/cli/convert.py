@@ -174,8 +174,8 @@ def convert_command(
                 skipped.add_input(job.item, error)
     if written and kind == "npz" and body_models is None:
         note(
-            "SMPL poses move a neutral body: for other programs the lengths of bones are lost, and the twist of "
-            "hands and feet"
+            "SMPL poses move a neutral body: for other programs the lengths of bones are lost, "
+            "and the twist of hands and feet"
         )
     skipped.finish()
     if not written:
