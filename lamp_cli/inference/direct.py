@@ -16,7 +16,7 @@ from ..files.path_file import read_path
 from ..motion.clean_up import of_this_body
 from ..motion.floor_path import FloorPath, bent_along, floor_path
 from ..motion.joining import JoinedMotion, joined_motions
-from ..motion.looping import closed_loop, repeated, without_path
+from ..motion.looping import closed_loop, loop_at_rate, repeated, without_path
 from ..motion.motion import Editor, Motion, MotionPart
 from ..motion.representation import retarget
 from ..motion.skeleton import Skeleton
@@ -82,7 +82,10 @@ def directed(motion: Motion, direction: Direction) -> tuple[Motion, dict[str, An
     if direction.in_place:
         joints = without_path(joints, skeleton, direction.is_loop)
         done["in_place"] = True
-    result = resample(joints, rate, motion.fps).astype(np.float32)
+    if direction.is_loop and motion.fps != rate:
+        result = loop_at_rate(joints, motion.joints, skeleton, motion.fps).astype(np.float32)
+    else:
+        result = resample(joints, rate, motion.fps).astype(np.float32)
     here = np.interp(np.arange(len(result)) * rate / motion.fps, np.arange(len(frames)), frames)
     parts = motion.parts_of(np.round(here * motion.fps / rate).astype(int).tolist())
     return replace(motion, joints=result, features=None, poses=None, parts=parts), done

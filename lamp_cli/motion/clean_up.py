@@ -16,6 +16,7 @@ from .inverse_kinematics import two_bones
 from .plausibility import bone_lengths
 from .representation import joints_to_features
 from .skeleton import Skeleton
+from .transform import resample
 
 # A foot joint above this bears nothing, whatever its contact says, metres.
 CONTACT_HEIGHT = 0.12
@@ -72,6 +73,15 @@ def resting_feet(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
             first = begin - 1 if begin and down[begin - 1] and not found[max(begin - 2, 0), number] else begin
             found[first : end + (end < len(down) and down[end]), number] = True
     return found
+
+
+def rests_at_rate(joints: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray:
+    """As :func:`resting_feet` of a motion (T, J, 3) at any rate, which may have no frame or one."""
+    if len(joints) < 2:
+        return np.ones((len(joints), 4), dtype=bool)
+    slow = resting_feet(resample(joints, fps, skeleton.fps), skeleton)
+    frames = np.round(np.arange(len(joints)) * skeleton.fps / fps).astype(int)
+    return np.asarray(slow[np.minimum(frames, len(slow) - 1)])
 
 
 def hold_feet(

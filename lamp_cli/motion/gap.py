@@ -14,14 +14,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from .clean_up import of_this_body, resting_feet, runs, with_feet_moved
+from .clean_up import of_this_body, resting_feet, rests_at_rate, runs, with_feet_moved
 from .foot_swings import clear_heights, lifted_swings
 from .limbs import Limbs
 from .placement import ON_FLOOR, turned_about_y, wrapped
 from .representation import gaussian_smooth, retarget
 from .seam_bounds import SeamBounds, within_bounds
 from .skeleton import Skeleton
-from .transform import at_times, resample
+from .transform import at_times
 
 # A difference of pose at a seam dies away so that it pushes no joint harder than this (m / s^2), within so
 # many seconds at least and at most.
@@ -317,7 +317,7 @@ def _resting(
 
     Where these have become quick, beside a pose that does not match, their feet are free.
     """
-    before, after = (_own_rests(each, skeleton, fps) for each in (joints[: gap.start], joints[gap.end :]))
+    before, after = (rests_at_rate(each, skeleton, fps) for each in (joints[: gap.start], joints[gap.end :]))
     times = drawn.times(np.arange(gap.start, gap.stop), gap, skeleton.fps / fps)
     made = resting_feet(drawn.joints, skeleton)[
         np.clip(np.round(times).astype(int), 0, len(drawn.joints) - 1)
@@ -328,19 +328,10 @@ def _resting(
     ours = np.array([anchor.frame for anchor in _anchors(joints, gap, fps)])
     near = np.abs(frames[:, None] - ours).min(1) < SOONEST * fps
     made &= ~(quick & near[:, None])
-    own = _own_rests(joints, skeleton, fps) if gap.kept else made
+    own = rests_at_rate(joints, skeleton, fps) if gap.kept else made
     for frame in gap.kept:
         made[frame - gap.start] = own[frame]
     return np.concatenate([before, made, after])
-
-
-def _own_rests(joints: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray:
-    """Which foot joints rest (T, 4) in a motion (T, J, 3), which may have no frame or one."""
-    if len(joints) < 2:
-        return np.ones((len(joints), 4), dtype=bool)
-    slow = resting_feet(resample(joints, fps, skeleton.fps), skeleton)
-    frames = np.round(np.arange(len(joints)) * skeleton.fps / fps).astype(int)
-    return np.asarray(slow[np.minimum(frames, len(slow) - 1)])
 
 
 def _foot_offsets(

@@ -6,15 +6,16 @@ Knows joints at a rate, no file and no model.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .clean_up import resting_feet, with_feet_held
+from .clean_up import resting_feet, rests_at_rate, with_feet_held
 from .placement import ON_FLOOR, headings, placed, turned_about_y, wrapped
 from .seam_bounds import SeamBounds, within_bounds
 from .seams import brought_together, pose_vectors
 from .skeleton import Skeleton
+from .transform import at_times
 
 # Seconds. A loop lasts at least the first; longer ones are not looked for; longer is better, by this scale.
 SHORTEST, LONGEST, LONGER_IS_BETTER = 0.5, 12.0, 1.0
@@ -30,9 +31,8 @@ LEAST_WAY, STILL = 4.0, 0.02
 STRAIGHT, IN_PLACE = np.radians(25.0), 0.2
 # Metres per second; a seam where bones swing round less is better by this scale.
 CALM = 0.2
-# Metres per second by which the speed may change in the one pose of the seam, and frames on either side that
-# give way for it.
-MOST_STEP, GIVES_WAY = 0.09, 8
+# Metres per second by which the speed may change in the one pose of the seam.
+MOST_STEP = 0.09
 # Each end gives way within this time, seconds.
 REACH = 0.4
 # Of the root's path that is taken out, seconds: what is quicker is sway, and stays.
@@ -80,8 +80,21 @@ def closed_loop(joints: np.ndarray, skeleton: Skeleton) -> Loop:
     reach = min(round(REACH * skeleton.fps), (len(cut) - 1) // 2)
     held = _held_round(_closed(_evened(cut, skeleton), skeleton, reach), resting, skeleton)
     # Feet that step from hold to hold at the seam do so at another speed now.
-    bounds = SeamBounds(SeamBounds.of(joints, skeleton.fps).push, calm=MOST_STEP * skeleton.fps)
-    return Loop(_calmed(_closed(held, skeleton, reach), bounds, skeleton), span.start, span.end, span.gap)
+    closed = _closed(held, skeleton, reach)
+    calmed = _calmed(closed, SeamBounds.of(joints, skeleton.fps), skeleton, skeleton.fps)
+    return Loop(calmed, span.start, span.end, span.gap)
+
+
+def loop_at_rate(loop: np.ndarray, motion: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray:
+    """A closed loop (T, J, 3) at another rate, that of the ``motion`` it was made of.
+
+    It lasts whole frames, up to half of one longer or shorter, so that its last pose is its first there too.
+    """
+    count = len(loop) - 1
+    frames = max(2, round(count * fps / skeleton.fps))
+    rounds = repeated(loop.astype(np.float64), 3, skeleton)
+    again = at_times(rounds, count + np.arange(frames + 1) * (count / frames))
+    return _calmed(placed(again, again[0], loop[0], skeleton), SeamBounds.of(motion, fps), skeleton, fps)
 
 
 def repeated(joints: np.ndarray, times: int, skeleton: Skeleton) -> np.ndarray:
@@ -212,7 +225,7 @@ def _closed(joints: np.ndarray, skeleton: Skeleton, reach: int) -> np.ndarray:
     return np.concatenate([placed(begin, again[half], joints[half], skeleton)[:half], end[half:]])
 
 
-def _calmed(joints: np.ndarray, bounds: SeamBounds, skeleton: Skeleton) -> np.ndarray:
+def _calmed(joints: np.ndarray, usual: SeamBounds, skeleton: Skeleton, fps: float) -> np.ndarray:
     """A closed loop whose seam is within the bounds, and its speed there the same before and after.
 
     Of two rounds the frames about their seam give way; the loop is then what they are from the middle of the
@@ -220,12 +233,10 @@ def _calmed(joints: np.ndarray, bounds: SeamBounds, skeleton: Skeleton) -> np.nd
     """
     seam = len(joints) - 1
     rounds = repeated(joints, 2, skeleton)
-    free = np.abs(np.arange(len(rounds)) - seam) <= min(GIVES_WAY, (seam - 1) // 2)
+    free = np.abs(np.arange(len(rounds)) - seam) <= min(round(REACH * fps), (seam - 1) // 2)
     floor = float(rounds[:, list(skeleton.feet), 1].min())
-    resting = resting_feet(rounds, skeleton)
-    found = within_bounds(
-        rounds, free, [seam, seam + 1], bounds, skeleton, skeleton.fps, resting, floor, calm=[seam]
-    )
+    resting, bounds = rests_at_rate(rounds, skeleton, fps), replace(usual, calm=MOST_STEP * fps)
+    found = within_bounds(rounds, free, [seam, seam + 1], bounds, skeleton, fps, resting, floor, calm=[seam])
     half = seam // 2
     begin = placed(found[seam : seam + half], rounds[seam + half], joints[half], skeleton)
     return np.concatenate([begin, found[half : seam + 1]])

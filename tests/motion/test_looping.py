@@ -9,11 +9,12 @@ import pytest
 
 from lamp_cli.metrics.physics import foot_skate
 from lamp_cli.motion.clean_up import resting_feet
-from lamp_cli.motion.looping import CannotLoop, Loop, closed_loop, repeated, without_path
+from lamp_cli.motion.looping import CannotLoop, Loop, closed_loop, loop_at_rate, repeated, without_path
 from lamp_cli.motion.placement import headings, placed, wrapped
 from lamp_cli.motion.plausibility import bone_lengths
 from lamp_cli.motion.seam_bounds import SeamBounds, seam_figures
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
+from lamp_cli.motion.transform import resample
 from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.conftest import standing, wandering
 
@@ -69,6 +70,18 @@ def test_short_motions_close_too(frames: int) -> None:
     rounds, middle = repeated(joints, 2, HUMANML3D), len(joints) - 1
     assert 20 * np.linalg.norm(np.diff(rounds, n=2, axis=0)[middle - 1], axis=-1).max() < 0.1
     assert seam_figures(rounds, [middle, middle + 1], SeamBounds(np.inf), 20.0).jumps.max() < 0.02
+
+
+@pytest.mark.parametrize("fps", [12.5, 24.0, 25.0, 30.0, 60.0, 120.0])
+def test_at_other_rates_it_closes_too(fps: float) -> None:
+    own = resample(clip("walk"), 20.0, fps)
+    joints = loop_at_rate(looped("walk").joints, own, HUMANML3D, fps)
+    again = placed(joints, joints[0], joints[-1], HUMANML3D)
+    assert np.linalg.norm(again[0] - joints[-1], axis=-1).max() < 1e-6
+    rounds, middle = repeated(joints, 2, HUMANML3D), len(joints) - 1
+    assert fps * np.linalg.norm(np.diff(rounds, n=2, axis=0)[middle - 1], axis=-1).max() < 0.1
+    assert seam_figures(rounds, [middle, middle + 1], SeamBounds.of(own, fps), fps).within.all()
+    assert middle / fps == pytest.approx((len(looped("walk").joints) - 1) / 20.0, abs=0.5 / fps + 1e-9)
 
 
 def test_a_walk_goes_straight_and_is_all_walking() -> None:
