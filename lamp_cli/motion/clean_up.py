@@ -102,7 +102,7 @@ def hold_feet(
         held = _is_held(tracks[..., ::2], resting[:, foot], most_drift)
         rise = _rise(tracks + offsets[:, foot], held)
         offsets[:, foot, 1] = (rise * upright)[:, None]
-    return with_feet_moved(joints, offsets, skeleton)
+    return with_feet_moved(joints, offsets, skeleton, eased=True)
 
 
 def with_feet_held(joints: np.ndarray, resting: np.ndarray, skeleton: Skeleton) -> np.ndarray:
@@ -169,10 +169,14 @@ def with_reference_bones(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     return result
 
 
-def with_feet_moved(joints: np.ndarray, offsets: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+def with_feet_moved(
+    joints: np.ndarray, offsets: np.ndarray, skeleton: Skeleton, eased: bool = False
+) -> np.ndarray:
     """Joints with the foot joints moved by ``offsets`` (T, 4, 3): knees bend, hips and bone lengths stay.
 
-    Where the offsets of a foot's two joints differ, the toe reaches its place and the ankle gives way.
+    Where the offsets of a foot's two joints differ, the toe reaches its place and the ankle gives way. With
+    ``eased`` a leg that must stretch comes near to straight without reaching it, so that its knee does not
+    snap; its foot falls short by millimetres.
     """
     result = joints.copy()
     moved = np.abs(offsets).max(axis=(1, 2)) > 1e-6
@@ -188,14 +192,27 @@ def with_feet_moved(joints: np.ndarray, offsets: np.ndarray, skeleton: Skeleton)
         # Of KIT-ML's feet heel and toe are known, whose ankle goes with the heel.
         above = part[:, ankle] - part[:, heel]
         pole = _knee_direction(part[:, [hip, knee, ankle, toe]])
-        least = LEAST_REACH * (lengths[knee] + lengths[ankle])
+        longest = lengths[knee] + lengths[ankle]
+        goal = toe_goal - foot + above
+        if eased:
+            goal = _nearly_within_reach(part[:, hip], part[:, ankle], goal, longest)
         part[:, knee], part[:, ankle] = two_bones(
-            part[:, hip], toe_goal - foot + above, pole, lengths[knee], lengths[ankle], least
+            part[:, hip], goal, pole, lengths[knee], lengths[ankle], LEAST_REACH * longest
         )
         part[:, heel] = part[:, ankle] - above
         part[:, toe] = part[:, heel] + foot
     result[moved] = part
     return result
+
+
+def _nearly_within_reach(hip: np.ndarray, ankle: np.ndarray, goal: np.ndarray, longest: float) -> np.ndarray:
+    """Goals (T, 3) of ankles (T, 3) for which legs stretch the less the straighter they are."""
+    away = goal - hip
+    before, wanted = np.minimum(_length(ankle - hip), longest), _length(away)
+    room = np.maximum(longest - before, 1e-4)
+    stretch = room * (1.0 - np.exp(-np.maximum(wanted - before, 0.0) / room))
+    reached = np.where(wanted > before, before + stretch, wanted)
+    return np.asarray(hip + away * (reached / np.maximum(wanted, 1e-9))[:, None])
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:

@@ -160,6 +160,24 @@ def test_moved_feet_keep_bones_and_hips() -> None:
     assert with_feet_moved(joints, 0 * offsets, HUMANML3D) is not joints
 
 
+def test_a_leg_that_is_eased_stretches_without_a_snap() -> None:
+    """A foot goes away steadily: where the leg ends its knee snaps straight, or comes near that."""
+    joints = with_reference_bones(np.tile(standing(HUMANML3D), (40, 1, 1)), HUMANML3D)
+    bent = np.zeros((40, 4, 3))
+    bent[:, :, 1] = 0.06
+    joints = with_feet_moved(joints, bent, HUMANML3D)
+    down = np.zeros((40, 4, 3))
+    down[:, :, 1] = -np.linspace(0.0, 0.1, 40)[:, None]
+    knee = HUMANML3D.joint_names.index("left_knee")
+    snap, eased = (
+        np.linalg.norm(np.diff(with_feet_moved(joints, down, HUMANML3D, how)[:, knee], n=2, axis=0), axis=-1)
+        for how in (False, True)
+    )
+    assert eased.max() < 0.5 * snap.max()
+    near = np.abs(with_feet_moved(joints, down, HUMANML3D, True)[:8, FEET] - joints[:8, FEET] - down[:8])
+    assert near.max() < 0.004
+
+
 def test_two_bones_by_hand() -> None:
     start, goal, pole = np.zeros((1, 3)), np.array([[0.0, -1.0, 0.0]]), np.array([[0.0, 0.0, 1.0]])
     middle, end = two_bones(start, goal, pole, np.sqrt(0.5), np.sqrt(0.5), 0.1)
