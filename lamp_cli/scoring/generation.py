@@ -84,6 +84,8 @@ def score_loadings(
         strict=True,
     )
     size = sum(map(len, _batches(clips, np.random.default_rng(0))))
+    if figures.all_need_more_clips(size):
+        return
     with bar(size * options.repetitions, "generating and judging") as advance:
         for number, (stream, sampling) in enumerate(streams, 1):
             detail = f"repetition {number} of {options.repetitions}"

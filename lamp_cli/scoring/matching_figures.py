@@ -45,6 +45,7 @@ from .figures import (
     DISTRIBUTION,
     DIVERSITY,
     FID,
+    MATCHING,
     MM_DIST,
     R_PRECISION,
     SIMILARITY,
@@ -77,6 +78,9 @@ def fid_figure(made: EmbeddingSet, real: EmbeddingSet) -> dict[str, float]:
     """FID, by printed name."""
     return {FID_NAME: frechet_inception_distance(made, real)}
 
+
+# What fewer than ``FEWEST_CLIPS`` do not give, by what is asked for.
+_OF_MANY_CLIPS = {FID: FID_NAME, DISTRIBUTION: "figures of the distribution", R_PRECISION: "R-precision"}
 
 # Those whose interval halves of the clips give; of half the clips infinite samples lie too far away.
 _OF_HALVES = ((FID, fid_figure), (DISTRIBUTION, unit_figure), (DISTRIBUTION, neighbour_figures))
@@ -114,6 +118,15 @@ class MatchingFigures:
                 f"{share:.2f} such sentences a pool; only the own motion counts as found"
             )
 
+    def all_need_more_clips(self, clips: int) -> bool:
+        """Whether so few ``clips`` give none of the figures that are asked for, which are then refused."""
+        asked = {metric for metric in MATCHING if self._options.wants(metric)}
+        if clips >= FEWEST_CLIPS or not asked <= set(_OF_MANY_CLIPS):
+            return False
+        for metric in sorted(asked):
+            self._report.refuse(_OF_MANY_CLIPS[metric], _too_few(clips))
+        return True
+
     def fid(self, evaluator: Evaluator, subject: str, made: EmbeddingSet, real: EmbeddingSet) -> None:
         """FID of ``made`` against ``real``."""
         if self._options.wants(FID):
@@ -134,7 +147,7 @@ class MatchingFigures:
         if not self._options.wants(DISTRIBUTION):
             return
         with self._refusing(subject):
-            _require_clips("figures of the distribution", made, real)
+            _require_clips(_OF_MANY_CLIPS[DISTRIBUTION], made, real)
             for figures in (partial(infinite_figure, rng=rng), unit_figure, neighbour_figures):
                 with self._refusing(subject):
                     for name, value in figures(made, real).items():
@@ -288,4 +301,8 @@ def saturated(measurements: Sequence[Measurement]) -> list[str]:
 def _require_clips(figure: str, made: EmbeddingSet, real: EmbeddingSet) -> None:
     fewest = min(len(made), len(real))
     if fewest < FEWEST_CLIPS:
-        raise FigureNotAllowed(figure, f"needs at least {FEWEST_CLIPS} clips, found {fewest}")
+        raise FigureNotAllowed(figure, _too_few(fewest))
+
+
+def _too_few(clips: int) -> str:
+    return f"needs at least {FEWEST_CLIPS} clips, found {clips}"

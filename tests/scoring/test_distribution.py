@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -60,6 +61,17 @@ def test_the_floor_stands_beside_every_figure_of_two_sets() -> None:
         no_progress,
     )
     assert alone.measurements == [m for m in report.measurements if m.metric != "FID"]
+
+
+def test_what_few_clips_do_not_give_is_refused_before_anything_is_generated() -> None:
+    def make(*arguments: object) -> Iterator[np.ndarray]:
+        raise AssertionError("a motion was generated")
+
+    report, options = Report(), ScoreOptions((FID, DISTRIBUTION), repetitions=2)
+    score_loadings(numbered_clips(27), [LookedUp(27, 4)], make, options, MADE, report, no_progress)
+    assert not report.measurements
+    fid, distribution = sorted(report.refusals)
+    assert fid == "FID: needs at least 32 clips, found 27" and distribution.endswith("found 27")
 
 
 def test_figures_of_the_distribution_are_those_of_ten_loadings() -> None:
