@@ -222,13 +222,13 @@ class Model:
         self,
         motions: MotionOrFile | Several[MotionOrFile],
         *,
-        beams: int = 5,
+        beams: int | None = None,
         prompt: str = "",
         batch_size: int = BATCH_SIZE,
     ) -> str | list[str]:
         """What a motion, or a motion file, shows; a list of sentences for a list.
 
-        beams: of the search.
+        beams: of a search; None: as the model captions, which may be by the consensus of drawn ones.
         prompt: what every caption begins with.
         batch_size: motions captioned at once.
 
@@ -240,7 +240,7 @@ class Model:
         texts = [moments[0].text for moments in found]
         return texts[0] if one else texts
 
-    def moments(self, motion: MotionOrFile, *, beams: int = 5, prompt: str = "") -> list[Moment]:
+    def moments(self, motion: MotionOrFile, *, beams: int | None = None, prompt: str = "") -> list[Moment]:
         """What happens when in a long take: the captions of its pieces with their times in seconds."""
         options = CaptionOptions(DecodingOptions(beams), prompt, moments=True)
         return next(caption_motions(self._with_captioner(), [_motion(motion)], options))

@@ -258,7 +258,7 @@ def main() -> None:
     parser.add_argument("--split", default="val")
     parser.add_argument("--limit", type=int, help="real clips at most, and synthetic clips at most")
     parser.add_argument("--round-trip", type=Path, metavar="PROMPTS.jsonl")
-    parser.add_argument("--beams", type=int, default=5)
+    parser.add_argument("--beams", type=int, help="of a search; none: as the model is used")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--show", type=int, default=0, help="captions of real clips to show beside theirs")

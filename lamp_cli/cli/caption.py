@@ -54,13 +54,21 @@ def caption_command(
         bool, typer.Option("--moments", help="Caption a long take piece by piece, with times.")
     ] = False,
     candidates: Annotated[int, typer.Option(min=1, help="Captions per motion, with scores.")] = 1,
-    beams: Annotated[int, typer.Option(min=1, help="Beams of the search; at least --candidates.")] = 5,
+    consensus: Annotated[
+        int | None,
+        typer.Option(min=0, help="Draw so many captions, keep the one most like all; 0: search."),
+    ] = None,
+    beams: Annotated[int | None, typer.Option(min=1, help="Search with so many beams instead.")] = None,
     nucleus: Annotated[
         float | None, typer.Option(help="Draw words from this probability mass instead of searching.")
     ] = None,
-    temperature: Annotated[float, typer.Option(help="Of the drawing with --nucleus.")] = 1.0,
+    temperature: Annotated[
+        float | None, typer.Option(help="Of the drawing: 1, with --consensus 0.6.")
+    ] = None,
     prompt: Annotated[str, typer.Option(help="What every caption begins with.")] = "",
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of --nucleus; drawn when not given.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the drawing; without --consensus drawn when not given.")
+    ] = None,
     fps: LineFps = None,
     body_models: BodyModels = None,
     joint_map: JointMap = None,
@@ -76,15 +84,15 @@ def caption_command(
         raise UsageError("no motion; expected motion files, a folder, or file names on stdin")
     reading = reading_option(fps, body_models, joint_map)
     inputs = motion_inputs(names, recursive)
-    if nucleus is not None and seed is None:
-        seed = secrets.randbelow(2**31)
-        note(f"seed {seed}")
 
     from ..bundle.bundle import load_bundle
     from ..inference.caption import CaptionOptions, caption_pieces
     from ..model.decoding import DecodingOptions
 
-    decoding = DecodingOptions(beams, candidates, nucleus, temperature)
+    decoding = DecodingOptions(beams, candidates, nucleus, temperature, consensus)
+    if decoding.draws() and seed is None:
+        seed = secrets.randbelow(2**31)
+        note(f"seed {seed}")
     options = CaptionOptions(decoding, prompt, moments, seed or 0, batch_size)
     bundle = load_bundle(model, device_option(device), captioner=True)
     alone = len(inputs) == 1 and not inputs[0].found and not from_stdin
@@ -168,6 +176,8 @@ def _silent(count: float, detail: str) -> None:
 
 def _record(bundle: Bundle, take: _Take, moment: Moment, options: CaptionOptions) -> dict[str, Any]:
     best, decoding = moment.captions[0], options.decoding
+    assert bundle.captioner is not None
+    is_drawn = decoding.nucleus is not None or decoding.sampled(bundle.captioner.config.consensus) > 0
     return {
         **take.item.record,
         "motion": take.item.name,
@@ -180,7 +190,7 @@ def _record(bundle: Bundle, take: _Take, moment: Moment, options: CaptionOptions
             if decoding.candidates > 1
             else {}
         ),
-        **({"seed": options.seed} if decoding.nucleus is not None else {}),
+        **({"seed": options.seed} if is_drawn else {}),
         "frames": len(take.motion),
         "fps": take.motion.fps,
         "model": bundle.config.name,

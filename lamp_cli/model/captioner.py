@@ -18,7 +18,14 @@ from torch import Tensor, nn
 
 from . import distributed
 from .decoder import CausalDecoder, DecoderConfig
-from .decoding import DecodingOptions, Sentence, beam_search, nucleus_sampling
+from .decoding import (
+    BEAMS,
+    DecodingOptions,
+    Sentence,
+    beam_search,
+    consensus_sampling,
+    nucleus_sampling,
+)
 from .lamp import IGNORED, Lamp, with_positions
 from .motion_adapter import MotionAdapter, MotionAdapterConfig
 from .qformer import Context, MotionTransformer, QFormerConfig, Text
@@ -69,6 +76,8 @@ class CaptionerConfig:
     learns_qformer: a copy of LaMP's motion transformer goes on learning for captions, as in the release.
     caption_tokens: of the longest caption, its end included.
     label_smoothing: share of the probability that is spread over wrong tokens; 0 in the release.
+    consensus: sentences that are sampled for a caption, the one that is most like all of them (not in the
+        paper), unless another number is asked for; 0: a beam search.
 
     Raises ``ValueError`` when both decoders or neither is given, or an adapter beside a copy.
     """
@@ -80,8 +89,11 @@ class CaptionerConfig:
     learns_qformer: bool = False
     caption_tokens: int = 32
     label_smoothing: float = 0.1
+    consensus: int = 0
 
     def __post_init__(self) -> None:
+        if self.consensus < 0:
+            raise ValueError(f"consensus: expected a number from 0, found {self.consensus}")
         if (self.embedded is None) == (self.language_model is None):
             raise ValueError("captioner: expected either an embedded decoder or a language model")
         if self.adapter is not None and self.learns_qformer:
@@ -164,9 +176,11 @@ class Captioner(nn.Module):
         begin = torch.tensor([[*self.decoder.begin, *prompt]], dtype=torch.long, device=queries.device)
         words = self.decoder.embed(begin.expand(len(queries), -1))
         x = torch.cat([self.projection(queries).to(words.dtype), words], 1)
+        if sampled := options.sampled(self.config.consensus):
+            return consensus_sampling(self.decoder, x, options, sampled, room, generators)
         if options.nucleus is not None:
             return nucleus_sampling(self.decoder, x, options, room, generators)
-        found = beam_search(self.decoder, x, max(options.beams, options.candidates), room)
+        found = beam_search(self.decoder, x, max(options.beams or BEAMS, options.candidates), room)
         return [sentences[: options.candidates] for sentences in found]
 
     def load_state_dict(

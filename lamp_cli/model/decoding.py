@@ -2,14 +2,16 @@
 
 Sources: beam search with finished hypotheses ranked by mean log-probability and the early stop of
 `transformers` (``early_stopping=False``), so that the two agree token for token; nucleus sampling after
-Holtzman et al. 2020. Knows ids, not words.
+Holtzman et al. 2020; the consensus of several sampled sentences, the one of least expected loss (minimum
+Bayes risk), after Kumar and Byrne 2004. Knows ids, not words.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,6 +20,11 @@ from .decoder import CausalDecoder
 
 # Scores of beams that do not exist: finite, because infinity minus itself is no number.
 IMPOSSIBLE = -1e9
+BEAMS = 5
+# What sentences are drawn from that are to agree, unless told otherwise.
+CONSENSUS_NUCLEUS, CONSENSUS_TEMPERATURE = 0.9, 0.6
+# Of them so many words in a row are compared.
+LONGEST_RUN = 4
 
 
 @dataclass(frozen=True)
@@ -32,27 +39,45 @@ class Sentence:
 class DecodingOptions:
     """How captions are decoded.
 
-    beams: of the beam search, at least as many as ``candidates``.
+    beams: of the beam search, ``BEAMS`` unless told; at least as many as ``candidates``.
     candidates: sentences for each prefix.
-    nucleus: probability mass that words are sampled from (top-p), above 0, at most 1; None searches by beams.
-    temperature: of the sampling, above 0.
+    nucleus: probability mass that words are sampled from (top-p), above 0, at most 1.
+    temperature: of the sampling, above 0; None: 1, of a consensus ``CONSENSUS_TEMPERATURE``.
+    consensus: sentences that are sampled, of which those come first that are most like all the others; 0 for
+        none. None: the captioner's own number, unless beams or a nucleus are asked for.
 
-    Raises ``ValueError`` for an option out of its range.
+    Raises ``ValueError`` for an option out of its range, and for beams beside a way of sampling.
     """
 
-    beams: int = 5
+    beams: int | None = None
     candidates: int = 1
     nucleus: float | None = None
-    temperature: float = 1.0
+    temperature: float | None = None
+    consensus: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("beams", "candidates"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: expected at least 1, found {value}")
+        if self.consensus is not None and self.consensus < 0:
+            raise ValueError(f"consensus: expected a number from 0, found {self.consensus}")
+        if self.beams is not None and (self.consensus or self.nucleus is not None):
+            raise ValueError("beams: sentences that are sampled (nucleus, consensus) have none")
         if self.nucleus is not None and not 0 < self.nucleus <= 1:
             raise ValueError(f"nucleus: expected a share above 0, at most 1, found {self.nucleus}")
-        if not 0 < self.temperature < math.inf:
+        if self.temperature is not None and not 0 < self.temperature < math.inf:
             raise ValueError(f"temperature: expected a finite number above 0, found {self.temperature}")
+
+    def sampled(self, own: int) -> int:
+        """Sentences whose consensus is asked for, 0 for none; ``own`` is the captioner's number of them."""
+        if self.consensus is not None:
+            return self.consensus
+        return own if self.beams is None and self.nucleus is None else 0
+
+    def draws(self) -> bool:
+        """Whether words are drawn of which nothing else is chosen, so that a seed decides the sentence."""
+        return self.nucleus is not None and not self.consensus
 
 
 @torch.no_grad()
@@ -154,6 +179,7 @@ def nucleus_sampling(
     """
     assert options.nucleus is not None
     size, count, device = len(prefix), options.candidates, prefix.device
+    temperature = options.temperature or 1.0
     logits, cache = model.start(prefix)
     cache.select(torch.arange(size, device=device).repeat_interleave(count))
     logits = logits.repeat_interleave(count, 0)
@@ -162,7 +188,7 @@ def nucleus_sampling(
     unfinished = torch.ones(size * count, dtype=torch.bool, device=device)
     for length in range(1, max_tokens + 1):
         uniform = torch.cat([torch.rand(count, generator=g) for g in generators]).to(device)
-        token = _draw_from_nucleus(logits.float() / options.temperature, options.nucleus, uniform)
+        token = _draw_from_nucleus(logits.float() / temperature, options.nucleus, uniform)
         token = torch.where(unfinished, token, model.end)
         log_probability = logits.float().log_softmax(-1).gather(1, token[:, None])[:, 0]
         total = total + log_probability * unfinished
@@ -174,6 +200,56 @@ def nucleus_sampling(
     rows = [_scored(ids, value, model.end) for ids, value in zip(drawn.tolist(), total.tolist(), strict=True)]
     groups = [rows[begin : begin + count] for begin in range(0, len(rows), count)]
     return [sorted(group, key=lambda sentence: -sentence.score) for group in groups]
+
+
+def consensus_sampling(
+    model: CausalDecoder,
+    prefix: Tensor,
+    options: DecodingOptions,
+    count: int,
+    max_tokens: int,
+    generators: Sequence[torch.Generator],
+) -> list[list[Sentence]]:
+    """At most ``options.candidates`` different ones of ``count`` sampled sentences after each prefix.
+
+    First comes the one that is most like all of them (:func:`by_consensus`), so what most of them say.
+    """
+    drawing = replace(
+        options,
+        candidates=max(count, options.candidates),
+        nucleus=options.nucleus or CONSENSUS_NUCLEUS,
+        temperature=options.temperature or CONSENSUS_TEMPERATURE,
+    )
+    sampled = nucleus_sampling(model, prefix, drawing, max_tokens, generators)
+    return [by_consensus(sentences)[: options.candidates] for sentences in sampled]
+
+
+def by_consensus(sentences: Sequence[Sentence]) -> list[Sentence]:
+    """The different ones of the sentences, those first that are most like all the others.
+
+    Two are alike by the words, and the two to four words in a row, that they share: the mean F1 of these
+    sets. Of equally like ones the more probable comes first.
+    """
+    times = Counter(sentence.ids for sentence in sentences)
+    different = list({sentence.ids: sentence for sentence in sentences}.values())
+    runs = {ids: _runs(ids) for ids in times}
+
+    def likeness(sentence: Sentence) -> float:
+        return sum(n * _shared(runs[sentence.ids], runs[ids]) for ids, n in times.items())
+
+    return sorted(different, key=lambda sentence: (-likeness(sentence), -sentence.score))
+
+
+def _runs(ids: tuple[int, ...]) -> list[set[tuple[int, ...]]]:
+    """The sets of so many ids in a row, of one to ``LONGEST_RUN``."""
+    return [
+        {ids[k : k + length] for k in range(len(ids) - length + 1)} for length in range(1, LONGEST_RUN + 1)
+    ]
+
+
+def _shared(one: Sequence[set[tuple[int, ...]]], other: Sequence[set[tuple[int, ...]]]) -> float:
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a or b]
+    return sum(2 * len(a & b) / (len(a) + len(b)) for a, b in pairs) / max(len(pairs), 1)
 
 
 def _draw_from_nucleus(logits: Tensor, mass: float, uniform: Tensor) -> Tensor:

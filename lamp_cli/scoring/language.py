@@ -65,7 +65,9 @@ class MotionCaptions:
     @property
     def name(self) -> str:
         """Whose captions those that are made are."""
-        return f"captions by {self._models.config.name}"
+        config = self._models.config
+        consensus = 0 if config.model.captioner is None else config.model.captioner.consensus
+        return f"captions by {config.name}" + (f", consensus of {consensus}" if consensus else "")
 
     def _captions(self, motions: Sequence[tuple[tuple[bool, int], Motion]]) -> list[str]:
         new = {key: motion for key, motion in motions if key not in self._made}

@@ -416,6 +416,8 @@ def test_candidates_have_scores_and_a_seed_repeats_a_drawing(work: Path) -> None
     drawn = [lamp("caption", *rest, "--nucleus", "0.9", "--seed", "5") for _ in range(2)]
     assert drawn[0].stdout == drawn[1].stdout and records(drawn[0])[0]["seed"] == 5
     assert lamp("caption", *rest, "--nucleus", "0.9").stderr.startswith("seed ")
+    agreed = [lamp("caption", *rest, "--consensus", "8", "--candidates", "2") for _ in range(2)]
+    assert agreed[0].stdout == agreed[1].stdout and records(agreed[0])[0]["seed"] == 0
 
 
 @pytest.mark.parametrize(
@@ -428,6 +430,7 @@ def test_candidates_have_scores_and_a_seed_repeats_a_drawing(work: Path) -> None
         (["absent.npy"], "absent.npy: no such file"),
         (["clips/a.npy", "--nucleus", "2"], "nucleus: expected a share"),
         (["clips/a.npy", "--temperature", "0"], "temperature: expected"),
+        (["clips/a.npy", "--consensus", "4", "--beams", "2"], "beams: sentences that are sampled"),
         (["clips/a.npy", "--prompt", "a" * 50], "the prompt has 50 tokens"),
         ([], "no motion"),
     ],

@@ -12,7 +12,18 @@ from torch import Tensor
 from lamp_cli.bundle.language_model import load_language_model
 from lamp_cli.model.captioner import Captioner, CaptionerConfig, LanguageModelConfig
 from lamp_cli.model.decoder import CausalDecoder, DecoderConfig, EmbeddedDecoder
-from lamp_cli.model.decoding import DecodingOptions, Sentence, beam_search, nucleus_sampling
+from lamp_cli.model.decoding import (
+    CONSENSUS_NUCLEUS,
+    CONSENSUS_TEMPERATURE,
+    DecodingOptions,
+    Sentence,
+    _runs,
+    _shared,
+    beam_search,
+    by_consensus,
+    consensus_sampling,
+    nucleus_sampling,
+)
 from lamp_cli.model.hugging_face import HuggingFaceDecoder
 from lamp_cli.model.qformer import Text
 
@@ -240,6 +251,37 @@ def test_a_sample_depends_on_its_own_stream_only() -> None:
     assert [s.score for s in alone] == pytest.approx(scores, abs=1e-4)
 
 
+def test_the_consensus_is_what_most_sentences_say() -> None:
+    likely, twice = Sentence((9, 8, 7), -0.1), Sentence((1, 2, 3, 4), -0.9)
+    near, far = Sentence((1, 2, 3, 5), -0.5), Sentence((6,), -0.2)
+    found = by_consensus([likely, twice, near, far, twice])
+    assert [sentence.ids for sentence in found][:2] == [(1, 2, 3, 4), (1, 2, 3, 5)]
+    # Nothing in common with any other: the more probable first.
+    assert found[2:] == [likely, far]
+    # Of four runs of each length these share: 3 of 4, 2 of 3, 1 of 2 and none of one.
+    assert _shared(_runs((1, 2, 3, 4)), _runs((1, 2, 3, 5))) == pytest.approx((3 / 4 + 2 / 3 + 1 / 2) / 4)
+
+
+def test_a_consensus_is_of_the_sentences_that_sampling_draws() -> None:
+    decoder = embedded()
+    x = prefixes(decoder, 2)
+    streams = lambda: [torch.Generator().manual_seed(k) for k in range(2)]
+    options = DecodingOptions(candidates=2)
+    found = consensus_sampling(decoder, x, options, 12, 6, streams())
+    drawn = DecodingOptions(candidates=12, nucleus=CONSENSUS_NUCLEUS, temperature=CONSENSUS_TEMPERATURE)
+    sampled = nucleus_sampling(decoder, x, drawn, 6, streams())
+    assert found == [by_consensus(sentences)[:2] for sentences in sampled]
+    assert all(len({sentence.ids for sentence in row}) == len(row) for row in found)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [({}, 7), ({"consensus": 3}, 3), ({"consensus": 0}, 0), ({"beams": 4}, 0), ({"nucleus": 0.9}, 0)],
+)
+def test_the_captioners_own_consensus_gives_way_to_what_is_asked_for(options, expected) -> None:
+    assert DecodingOptions(**options).sampled(7) == expected
+
+
 def test_cold_sampling_is_greedy_search() -> None:
     decoder = embedded()
     x = prefixes(decoder, 4)
@@ -257,6 +299,9 @@ def test_cold_sampling_is_greedy_search() -> None:
         ({"nucleus": 1.5}, "found 1.5"),
         ({"temperature": 0.0}, "temperature: expected a finite number above 0"),
         ({"temperature": float("nan")}, "temperature"),
+        ({"consensus": -1}, "consensus: expected a number from 0"),
+        ({"beams": 3, "consensus": 4}, "beams: sentences that are sampled"),
+        ({"beams": 3, "nucleus": 0.9}, "beams: sentences that are sampled"),
     ],
 )
 def test_options_out_of_range_are_named(options: dict[str, float], message: str) -> None:
