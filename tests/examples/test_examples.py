@@ -17,10 +17,13 @@ import torch
 
 from examples import ablations
 from examples.bench import training
+from lamp_cli.bundle.bundle import save_bundle
+from lamp_cli.bundle.training_sentences import load_training_sentences
 from lamp_cli.model.lamp import OBJECTIVES
 from lamp_cli.motion.skeleton import HUMANML3D
 from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.command_line import Done
+from tests.inference.test_retrieve import tiny_bundle
 from tests.small_size import SMALL
 from tests.training.test_pretrain import dataset
 
@@ -48,6 +51,20 @@ def test_clips_are_searched_from_python(tmp_path: Path) -> None:
     assert found.returncode == 0, found.stderr
     first, second = found.stdout.splitlines()
     assert "jump.npy" in first and "walk.npy" in second
+
+
+def test_a_bundle_remembers_the_sentences_of_a_data_set(tmp_path: Path) -> None:
+    folder, data = tmp_path / "bundle", dataset(tmp_path / "data", HUMANML3D)
+    save_bundle(folder, tiny_bundle())
+    assert load_training_sentences(folder) is None
+    done = _example("remember_sentences.py", folder, data)
+    assert done.returncode == 0, done.stderr
+    remembered = load_training_sentences(folder)
+    assert remembered is not None and len(remembered.embeddings) > 0 and remembered.stems
+    sentences, words = len(remembered.embeddings), len(remembered.stems)
+    assert done.stdout == f"{folder}: {sentences} sentences, {words} words\n"
+    with pytest.raises(ValueError, match="absent: no folder"):
+        _example("remember_sentences.py", tmp_path / "absent", data)
 
 
 def test_a_further_objective_is_one_file(tmp_path: Path) -> None:
