@@ -146,10 +146,13 @@ KeysValues = tuple[Tensor, Tensor]
 class GeneratorBlock(PreNormBlock):
     """A layer that computes nothing for padding."""
 
-    def forward(self, x: Tensor, attention: PackedAttention) -> Tensor:
-        """Packed (P, W) -> (P, W)."""
+    def forward(self, x: Tensor, attention: PackedAttention, places: Tensor | None = None) -> Tensor:
+        """Packed (P, W) -> (P, W), or (K, W) of the ``places`` (K,) among them."""
         q, k, v = self.query_key_value(self.attention_norm(x)).chunk(3, dim=-1)
-        return self.add_and_feed_forward(x, attention(q, k, v, self.heads))
+        attended = attention(q, k, v, self.heads)
+        if places is not None:
+            x, attended = x.index_select(0, places), attended.index_select(0, places)
+        return self.add_and_feed_forward(x, attended)
 
     def forward_cached(
         self, x: Tensor, packing: Packing, mask: Tensor, cache: KeysValues | None = None
@@ -207,14 +210,44 @@ class MaskedGenerator(nn.Module):
         ``lengths`` (B,) in tokens; ``known`` (B, N) as :meth:`begin` takes it. Raises ``ValueError`` for more
         than ``max_tokens``.
         """
+        x, attention, count = self._before_last_block(tokens, lengths, condition, known)
+        x = attention.packing.pad(self.blocks[-1](x, attention))[:, count:]
+        return self._logits_of_codes(self.head(self.norm(x)))
+
+    def logits_of_chosen(
+        self, tokens: Tensor, lengths: Tensor, condition: Condition, known: Tensor | None, chosen: Tensor
+    ) -> Tensor:
+        """Logits (K, codes) of the ``chosen`` (B, N) of the codes, those of one codebook after another's.
+
+        As ``forward``, but the last block and the head compute nothing for what is not chosen. To know what
+        is, the processor would wait for an accelerator: this is for a CPU.
+        """
+        x, attention, count = self._before_last_block(tokens, lengths, condition, known)
+        by_token = chosen.unflatten(1, (-1, self.config.codebooks))
+        wanted = F.pad(by_token.any(2), (count, 0)).flatten()
+        if attention.packing.positions is not None:
+            wanted = wanted[attention.packing.positions]
+        x = self.norm(self.blocks[-1](x, attention, wanted.nonzero()[:, 0]))
+        heads = zip(
+            self.head.weight.chunk(self.config.codebooks),
+            self.head.bias.chunk(self.config.codebooks),
+            by_token[by_token.any(2)].unbind(1),
+            strict=True,
+        )
+        return torch.cat([F.linear(x[own], weight, bias) for weight, bias, own in heads]).float()
+
+    def _before_last_block(
+        self, tokens: Tensor, lengths: Tensor, condition: Condition, known: Tensor | None
+    ) -> tuple[Tensor, PackedAttention, int]:
+        """What the last block reads (P, W), packed, and how many positions are before a clip's tokens."""
         beginning, embedded = self.begin(condition, lengths, known), self._embed_tokens(tokens, lengths)
         length = embedded.shape[1]
         packing = Packing(torch.cat([beginning.mask, length_mask(lengths, length)], 1))
         attention = PackedAttention(packing, self._attention_mask(lengths, length, beginning.mask))
         x = packing.pack(torch.cat([beginning.embedded, embedded], 1))
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x, attention)
-        return self._logits_of_codes(self.head(self.norm(packing.pad(x)[:, beginning.mask.shape[1] :])))
+        return x, attention, beginning.mask.shape[1]
 
     def begin(self, condition: Condition, lengths: Tensor, known: Tensor | None = None) -> Beginning:
         """What stands before the codes: the condition and, with their positions, the codes that are known.
@@ -344,17 +377,21 @@ class MaskedGenerator(nn.Module):
             known = tokens.masked_fill(~on_device(is_known, tokens.device), UNKNOWN)
         inputs, chosen = corrupt(tokens, codebooks * lengths, self.mask_token, generator, is_known, fineness)
         kept = torch.rand(len(tokens), generator=generator) >= self.config.condition_dropout
-        logits = self(inputs, on_device(lengths, tokens.device), condition.with_dropout(kept), known)
-        return generator_loss(logits, tokens, chosen)
+        told = on_device(lengths, tokens.device), condition.with_dropout(kept), known
+        if tokens.device.type != "cpu":
+            return generator_loss(self(inputs, *told), tokens, chosen)
+        logits = self.logits_of_chosen(inputs, *told, chosen)
+        true, which = (each.unflatten(1, (-1, codebooks)).movedim(2, 0) for each in (tokens, chosen))
+        return generator_loss(logits, true[which], torch.ones(len(logits), dtype=torch.bool))
 
 
 def generator_loss(logits: Tensor, tokens: Tensor, chosen: Tensor) -> dict[str, Tensor]:
-    """Cross-entropy ``loss`` and ``accuracy`` over the ``chosen`` (B, N) of all ranks.
+    """Cross-entropy ``loss`` and ``accuracy`` over the ``chosen`` (...) of all ranks.
 
-    Logits (B, N, codes), true codes (B, N). Every chosen position weighs the same, so longer clips
+    Logits (..., codes), true codes (...). Every chosen position weighs the same, so longer clips
     weigh more (MaskGIT, equation 1).
     """
-    total = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none") * chosen.flatten()
+    total = F.cross_entropy(logits.flatten(0, -2), tokens.flatten(), reduction="none") * chosen.flatten()
     right = ((logits.argmax(-1) == tokens) & chosen).sum()
     count = chosen.sum()
     return {

@@ -98,8 +98,8 @@ class Attention(nn.Module):
     ) -> Tensor:
         """``x`` (B, S, W) after attention to ``context`` (B, K, C).
 
-        ``mask`` broadcasts to (B, heads, S, K), True where a token may attend. Where they are ``packed``,
-        ``x`` (P, W) attends to itself.
+        ``mask`` broadcasts to (B, heads, S, K), True where a token may attend. One ``x`` (1, S, W) attends to
+        every context. Where they are ``packed``, ``x`` (P, W) attends to itself.
         """
         read = in_product_type(context)
         parts = self.query(read if x is context else x), self.key(read), self.value(read)
@@ -108,7 +108,7 @@ class Attention(nn.Module):
         else:
             # No dropout on the attention weights: with it torch has no fused kernel on a CPU.
             q, k, v = (split_heads(part, self.heads) for part in parts)
-            out = join_heads(attend(q, k, v, mask))
+            out = join_heads(attend(q.expand(len(k), -1, -1, -1), k, v, mask))
         return self.norm(x + self.dropout(self.output(out)))
 
 
@@ -143,7 +143,10 @@ class Layer(nn.Module):
     def forward(
         self, x: Tensor, motion: Context | None = None, packed: PackedAttention | None = None
     ) -> Tensor:
-        """Query tokens (B, N, W) of a ``motion``; packed text (P, W); or, packed, both, the queries first."""
+        """Query tokens (B, N, W) of a ``motion``; packed text (P, W); or, packed, both, the queries first.
+
+        Query tokens that are the same for all motions may be given once, (1, N, W).
+        """
         x = self.attention(x, x, packed=packed)
         if motion is None:
             return self.text_feed(x)
@@ -203,7 +206,9 @@ class QFormer(nn.Module):
 
     def motion(self, context: Context) -> Tensor:
         """The motion transformer's query outputs (B, N, W)."""
-        x = self._query_tokens(len(context.vectors))
+        drops = self.training and self.config.dropout > 0
+        # Before the first cross-attention they are the same for every motion, unless something drops out.
+        x = self._query_tokens(len(context.vectors) if drops else 1)
         motion = Context(in_product_type(context.vectors), context.mask)
         for layer in self.layers:
             x = layer(x, motion)

@@ -37,7 +37,8 @@ class _HalfPrecisionAttention(torch.autograd.Function):
             # Of a mask's size, not of the scores': theirs has all heads.
             least = torch.finfo(scores.dtype).min
             scores += torch.zeros_like(mask, dtype=scores.dtype).masked_fill_(~mask, least)
-        shares = scores.float().softmax(-1).to(values.dtype)
+        # Sums are in fp32 within.
+        shares = scores.softmax(-1)
         ctx.save_for_backward(queries, keys, values, shares)
         return shares @ values
 

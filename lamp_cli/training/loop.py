@@ -42,8 +42,6 @@ AUTO = "auto"
 # Of all other figures on the validation split a smaller one is better.
 LARGER_IS_BETTER = frozenset({"mean_recall", "r_sum", "mrr", "masked_accuracy", "word_accuracy"})
 SAVE_EVERY_SECONDS = 120.0
-# Reading a figure makes the processor wait for an accelerator; a display needs no more than one a second.
-READ_EVERY_SECONDS = 1.0
 # Ranks agree on a stop this often: asking each other costs every rank a wait.
 STEPS_BETWEEN_QUESTIONS = 10
 # Of the clips of a batch whose loss is not finite, this many are named.
@@ -73,8 +71,14 @@ class TrainingConfig:
         accelerator: it joins what would otherwise be many small kernels. A resumed run is then the same but
         for rounding. ``none``, also because it does not pay on a CPU: a step of mini's generator takes as
         long, after half a minute of compiling.
+    fused: AdamW's update is one pass over the weights instead of one for each of its operations, which on a
+        CPU takes a fifth of the time; without, it is torch's plain one, which alone is used on MPS.
+    read_every: steps from one reading of the losses to the next, to be shown and to find one that is not
+        finite. To read, the processor waits for an accelerator, so that with 1 nothing is asked of it
+        ahead. A CPU's are read at every step: there nothing waits.
 
-    Raises ``ValueError`` for an ``accumulate``, ``average_decay``, ``precision`` or ``compile`` out of range.
+    Raises ``ValueError`` for an ``accumulate``, ``average_decay``, ``precision``, ``compile`` or
+    ``read_every`` out of range.
     """
 
     steps: int
@@ -91,12 +95,16 @@ class TrainingConfig:
     precision: str = AUTO
     select: str = "loss"
     compile: str = NONE
+    fused: bool = True
+    read_every: int = 10
 
     def __post_init__(self) -> None:
         if self.compile not in COMPILES:
             raise ValueError(f"compile: expected {' or '.join(COMPILES)}, found {self.compile!r}")
         if self.accumulate < 1:
             raise ValueError(f"accumulate: expected at least 1 batch, found {self.accumulate}")
+        if self.read_every < 1:
+            raise ValueError(f"read_every: expected at least 1 step, found {self.read_every}")
         if not 0 <= self.average_decay < 1:
             raise ValueError(f"average_decay: expected a share from 0, below 1, found {self.average_decay}")
         if self.precision != AUTO:
@@ -147,7 +155,7 @@ def train(
 
     Writes the files of :mod:`lamp_cli.training.checkpoint` and ``log.jsonl``; the state every ``save_every``
     seconds, too. On return the network holds the best weights. ``report(step, figures)`` is called after
-    every step, beside an accelerator once a second, and without figures when a validation begins;
+    every step, beside an accelerator every ``read_every``, and without figures when a validation begins;
     ``announce`` is told of a checkpoint that cannot be read. What steps learn from is drawn ahead by
     ``workers`` processes, and the same for any number of them. Raises ``ValueError`` for a checkpoint of
     another network, ``FloatingPointError`` naming the clips of a batch whose loss is not finite, and
@@ -159,7 +167,7 @@ def train(
     # Batches, not steps: a step may accumulate several.
     batches = range(begun * config.accumulate, config.steps * config.accumulate)
     draws = drawn_ahead(stage.draw, batches, workers)
-    clock = _Clock(begun, 0.0 if device.type == "cpu" else READ_EVERY_SECONDS, save_every)
+    clock = _Clock(begun, save_every)
     with StopSignals() as signals:
         while True:
             step = training.progress.step
@@ -173,7 +181,7 @@ def train(
             if training.stop_is_asked_for(signals):
                 training.save_and_stop()
             training.step(draws)
-            if clock.is_time_to_read():
+            if is_read(step + 1, config, device):
                 figures = training.read_figures()
                 report(step + 1, {**figures, "steps_per_second": clock.rate(step + 1)})
             if clock.is_time_to_save():
@@ -185,22 +193,15 @@ def train(
 
 
 class _Clock:
-    """When to read figures and to save, and how fast steps are."""
+    """When to save, and how fast steps are."""
 
-    def __init__(self, first_step: int, read_every: float, save_every: float):
-        self._first_step, self._read_every, self._save_every = first_step, read_every, save_every
-        self._start = self._read = self._saved = time.monotonic()
+    def __init__(self, first_step: int, save_every: float):
+        self._first_step, self._save_every = first_step, save_every
+        self._start = self._saved = time.monotonic()
 
     def rate(self, step: int) -> float:
         """Steps per second since the beginning."""
         return (step - self._first_step) / (time.monotonic() - self._start)
-
-    def is_time_to_read(self) -> bool:
-        now = time.monotonic()
-        if now - self._read < self._read_every:
-            return False
-        self._read = now
-        return True
 
     def is_time_to_save(self) -> bool:
         return time.monotonic() - self._saved >= self._save_every
@@ -358,6 +359,11 @@ class _Training:
         raise TrainingStopped(self._stage.name, self.progress.step)
 
 
+def is_read(step: int, config: TrainingConfig, device: torch.device) -> bool:
+    """Whether the figures of this step, counted from 1, are read."""
+    return device.type == "cpu" or step % config.read_every == 0
+
+
 def too_few_steps(stage: str, done: int) -> str:
     """Why a stage of which so many steps are ``done`` cannot be trained for fewer."""
     return f"{stage}: {done} steps are done; expected --steps {stage}={done} or more, or another --output"
@@ -384,8 +390,7 @@ def _optimizer(network: nn.Module, config: TrainingConfig, device: torch.device)
         {"params": others, "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    # One pass over the weights instead of one for every operation of the update.
-    fused = device.type in ("cpu", "cuda")
+    fused = config.fused and device.type in ("cpu", "cuda")
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=fused)
 
 

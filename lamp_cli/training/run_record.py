@@ -32,7 +32,7 @@ from .selection import selected_figure
 
 RUN, STAGE, LOCK = "run.json", "stage.json", ".lock"
 # How a stage is trained that may change between two calls: how long, and what decides rounding alone.
-MAY_CHANGE = ("steps", "compile")
+MAY_CHANGE = ("steps", "compile", "fused", "read_every")
 # What lies beside the folders of stages.
 FILES = (RUN, "vocab.txt", "curves.png")
 

@@ -18,6 +18,7 @@ from lamp_cli.model.generator import (
     generator_loss,
     masked_share,
 )
+from lamp_cli.model.known_codes import UNKNOWN
 from lamp_cli.model.length import LengthConfig, LengthHead
 from lamp_cli.model.sampling import SamplingOptions, sample
 
@@ -409,6 +410,47 @@ def test_loss_and_accuracy_are_means_over_the_chosen_positions() -> None:
     first, second = math.log(math.exp(2) + 11) - 2, math.log(12)
     assert result["loss"].item() == pytest.approx((first + second) / 2, abs=1e-5)
     assert result["accuracy"].item() == 0.5
+
+
+@pytest.mark.parametrize("quantizers", [1, 2])
+def test_what_is_computed_for_chosen_codes_alone_is_what_all_codes_give(quantizers: int) -> None:
+    torch.manual_seed(0)
+    sizes = dataclasses.replace(SMALL, codebooks=2 * quantizers, quantizers=quantizers, known_share=0.5)
+    model = MaskedGenerator(sizes)
+    words = torch.rand(40, 3) < 0.7
+    words[:, 0] = True
+    condition = Condition(torch.randn(40, 3, 6), words)
+    lengths = torch.randint(1, 11, (40,))
+    tokens = torch.randint(12, (40, 10 * sizes.codebooks))
+    known = tokens.masked_fill(torch.rand(tokens.shape) < 0.8, UNKNOWN)
+    chosen = (torch.rand(tokens.shape) < 0.3) & (known == UNKNOWN)
+    chosen &= torch.arange(tokens.shape[1]) < sizes.codebooks * lengths[:, None]
+
+    def by_codebook(of_codes: torch.Tensor) -> torch.Tensor:
+        return of_codes.unflatten(1, (-1, sizes.codebooks)).movedim(2, 0)
+
+    alone = model.logits_of_chosen(tokens, lengths, condition, known, chosen)
+    every = by_codebook(model(tokens, lengths, condition, known))[by_codebook(chosen)]
+    torch.testing.assert_close(alone, every, atol=1e-5, rtol=1e-5)
+    weights = torch.randn(alone.shape)
+    found, expected = (
+        torch.autograd.grad((logits * weights).sum(), model.parameters()) for logits in (alone, every)
+    )
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("codebooks", [1, 2])
+def test_the_loss_of_chosen_codes_is_that_of_all_logits(codebooks: int) -> None:
+    torch.manual_seed(0)
+    model = MaskedGenerator(dataclasses.replace(SMALL, codebooks=codebooks))
+    tokens, lengths = torch.randint(12, (64, 10 * codebooks)), torch.randint(1, 11, (64,))
+    found = model.losses(tokens, lengths, _nothing(64), torch.Generator().manual_seed(3))
+    fineness = model.config.fineness(tokens.shape[1])
+    stream = torch.Generator().manual_seed(3)
+    inputs, chosen = corrupt(tokens, codebooks * lengths, 12, stream, None, fineness)
+    expected = generator_loss(model(inputs, lengths, _nothing(64)), tokens, chosen)
+    for name in ("loss", "accuracy"):
+        assert found[name].item() == pytest.approx(expected[name].item(), rel=1e-5)
 
 
 def test_it_learns_sequences_by_their_condition_and_samples_them() -> None:

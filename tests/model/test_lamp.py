@@ -107,6 +107,25 @@ def test_padding_of_motion_and_text_changes_nothing(text_attention: bool) -> Non
         torch.testing.assert_close(long[1], cut_words[0])
 
 
+@pytest.mark.parametrize(("dropout", "rows"), [(0.0, 1), (0.5, 4)])
+def test_query_tokens_attend_to_each_other_once_for_all_motions(dropout: float, rows: int) -> None:
+    torch.manual_seed(0)
+    lamp = Lamp(LampConfig(replace(SMALL, dropout=dropout), codes=10, embedding_width=12), decoder_token=4)
+    sizes: list[int] = []
+    first = lamp.qformer.layers[0].attention
+    first.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    pairs = _pairs()
+    motion = Context(pairs.latents, pairs.motion_mask)
+    together = lamp.qformer.motion(motion)
+    assert sizes == [rows] and together.shape == (4, 6, 16)
+    lamp.eval()
+    each = [
+        lamp.qformer.motion(Context(v[None], m[None]))
+        for v, m in zip(pairs.latents, pairs.motion_mask, strict=True)
+    ]
+    torch.testing.assert_close(lamp.qformer.motion(motion), torch.cat(each))
+
+
 def test_queries_see_an_order_only_with_motion_positions() -> None:
     """Without, a motion told backwards is the same to them, and so it is with every shuffle of its tokens."""
     pairs = _pairs()

@@ -84,6 +84,26 @@ def test_codes_are_the_same_under_autocast() -> None:
         assert torch.equal(found, expected)
 
 
+def test_of_many_motions_those_of_like_length_are_tokenised_together() -> None:
+    tokenizer, calls = _tokenizer(), []
+    torch.manual_seed(1)
+    lengths = 4 * torch.randint(1, 25, (40,))
+    features = torch.randn(40, 96, 263) * (torch.arange(96) < lengths[:, None])[..., None]
+    each = [tokenizer.tokenize(row[None, :own]) for row, own in zip(features, lengths.tolist(), strict=True)]
+    tokenizer.encoder.register_forward_pre_hook(lambda _, inputs: calls.append(tuple(inputs[0].shape)))
+    latents, codes = tokenizer.tokenize(features, lengths)
+    assert latents.shape[:2] == codes.shape == (40, 24)
+    ordered = sorted(lengths.tolist())
+    assert [(shape[0], shape[2]) for shape in calls] == [
+        (16, ordered[15]),
+        (16, ordered[31]),
+        (8, ordered[39]),
+    ]
+    for row, (own_latents, own_codes) in enumerate(each):
+        torch.testing.assert_close(latents[row, : own_latents.shape[1]], own_latents[0], atol=1e-5, rtol=1e-4)
+        assert torch.equal(codes[row, : own_codes.shape[1]], own_codes[0])
+
+
 def test_the_codebook_learns_the_same_under_autocast() -> None:
     latents = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)) * 10
     outside, inside = Codebook(8, 4, 0.99), Codebook(8, 4, 0.99)

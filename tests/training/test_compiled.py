@@ -76,6 +76,9 @@ class _Opened:
 
 def test_a_run_may_go_on_compiled(tmp_path: Path) -> None:
     """As one of an earlier version, which did not know the field."""
-    for training in ({"lamp": {"rate": 1e-4}}, {"lamp": {"rate": 1e-4, "compile": "default"}}):
+    for training in (
+        {"lamp": {"rate": 1e-4}},
+        {"lamp": {"rate": 1e-4, "compile": "default", "fused": False, "read_every": 5}},
+    ):
         claim(tmp_path / "run.json", {"training": training})
         claim(tmp_path / "of_one.json", {"training": training["lamp"]})

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from lamp_cli.training.curves import curves_figure, read_logs
 from lamp_cli.training.log import TrainingLog, read_log
-from lamp_cli.training.loop import TrainingConfig, train
+from lamp_cli.training.loop import TrainingConfig, is_read, train
 from lamp_cli.training.stopping import TrainingStopped
 
 CPU = torch.device("cpu")
@@ -231,3 +231,32 @@ def test_averaged_weights_are_validated_and_kept(tmp_path: Path) -> None:
     state = state_of(tmp_path / "0.75")
     assert state["network.slope"].item() == plain[-1] and state["average.slope"].item() == averaged[-1]
     assert load_file(tmp_path / "0.75" / "best.safetensors")["slope"].item() == averaged[-1]
+
+
+def test_the_processor_waits_for_an_accelerator_every_few_steps_alone() -> None:
+    config = replace(CONFIG, read_every=5)
+    read = {
+        device: [step for step in range(1, 13) if is_read(step, config, torch.device(device))]
+        for device in ("cpu", "cuda")
+    }
+    assert read == {"cpu": list(range(1, 13)), "cuda": [5, 10]}
+    with pytest.raises(ValueError, match="read_every: expected at least 1 step, found 0"):
+        replace(CONFIG, read_every=0)
+
+
+def test_fused_and_plain_adamw_take_the_same_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    adamw = torch.optim.AdamW
+
+    def watched(*arguments: Any, **settings: Any) -> torch.optim.AdamW:
+        asked.append(settings["fused"])
+        return adamw(*arguments, **settings)
+
+    monkeypatch.setattr(torch.optim, "AdamW", watched)
+    slopes = []
+    for fused in (True, False):
+        stage = Line([2.0, 1.0])
+        train(stage, replace(CONFIG, fused=fused), tmp_path / str(fused), 0, CPU, ignore)
+        slopes.append(stage.network.slope.item())
+    assert asked == [True, False]
+    assert slopes[0] == pytest.approx(slopes[1], rel=1e-6) and slopes[0] > 0
