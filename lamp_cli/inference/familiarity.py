@@ -189,9 +189,11 @@ def _reason(text: str, similarity: float | None, least: float, words: KnownWords
         strange = word_reason(text, words)
         reasons.append(strange)
         if strange is None or similarity < least:
+            # What strange words call for beyond that is told by naming them.
+            usual = needed if strange is None else least
             reasons.append(
                 "no sentence whose motion it learned is near "
-                f"(cosine {similarity:.2f}, usual from {needed:.2f})"
+                f"(cosine {similarity:.2f}, usual from {usual:.2f})"
             )
     return "; ".join(filter(None, reasons)) or None
 

@@ -151,6 +151,15 @@ def test_what_is_about_something_else_is_told(of_motions, text: str) -> None:  #
     assert unfamiliar_reasons(of_motions, [text])[0] is not None
 
 
+def test_how_near_is_usual_is_no_more_than_the_nearest_can_be(of_motions) -> None:  # type: ignore[no-untyped-def]
+    least = of_motions.training_sentences.least_similarity
+    for text in ("asdf qwer zxcv", "photosynthesis in plants"):
+        reason = unfamiliar_reasons(of_motions, [text])[0]
+        assert reason is not None
+        usual = float(reason.rpartition("usual from ")[2].rstrip(")"))
+        assert usual == pytest.approx(least, abs=0.006)
+
+
 def test_words_of_a_familiar_sentence_that_were_not_learned_are_named(of_motions) -> None:  # type: ignore[no-untyped-def]
     text = "a zombie walks forward slowly"
     remark = remarks_on(of_motions, [text])[text]
