@@ -50,7 +50,8 @@ from lamp_cli.metrics.distribution import frechet_inception_distance
 from lamp_cli.metrics.edits import KEYFRAME_ERROR, LARGEST_DEVIATION, deviation_outside, keyframe_errors
 from lamp_cli.metrics.physics import foot_skate
 from lamp_cli.metrics.sequences import AREA_UNDER_JERK, PEAK_JERK, area_under_jerk, jerk_curve, peak_jerk
-from lamp_cli.motion.gap import DrawnFrames, Gap, fill_gap, height_of_floor
+from lamp_cli.motion.foot_swings import height_of_floor
+from lamp_cli.motion.gap import DrawnFrames, Gap, fill_gap
 from lamp_cli.motion.motion import Motion, MotionPart
 from lamp_cli.motion.seam_bounds import SeamBounds, seam_figures
 from lamp_cli.motion.skeleton import HUMANML3D

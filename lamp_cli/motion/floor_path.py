@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .clean_up import resting_feet, with_feet_held
+from .foot_swings import with_feet_lifted
 from .looping import Span, cycles, smooth_path, spliced
 from .placement import turned_about_y
 from .skeleton import Skeleton
@@ -124,7 +125,8 @@ def bent_along(joints: np.ndarray, path: FloorPath, skeleton: Skeleton) -> BentM
     own = smooth_path(joints, skeleton.fps, SWAY_SECONDS)[:last]
     goal = np.insert(path.at(way), 1, 0.0, axis=1)
     bent = turned_about_y(joints[:last] - own[:, None], turn) + goal[:, None]
-    held = with_feet_held(bent, resting[frames[:last]], skeleton)
+    rests = resting[frames[:last]]
+    held = with_feet_lifted(with_feet_held(bent, rests, skeleton), rests, skeleton, skeleton.fps)
     error = float(path.distance(held[:, 0, ::2]).max())
     return BentMotion(held, float(stretch), rounds, float(way[-1]), error, frames[:last])
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .clean_up import DOWN_ANKLE, DOWN_TOE, runs
+from .clean_up import DOWN_ANKLE, DOWN_TOE, of_this_body, runs, with_feet_moved
 from .skeleton import Skeleton
 from .transform import at_times
 
@@ -20,6 +20,19 @@ MOVES, SWINGS = 0.1, 0.4
 SPEEDS_UP, RISES, GIVES_WAY = 0.2, 0.15, 0.25
 # The lift of a frame spreads over so many seconds on both sides.
 SPREAD = 0.05
+
+
+def with_feet_lifted(joints: np.ndarray, resting: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray:
+    """Joints (T, J, 3) of any body whose feet, where they do not rest (T, 4), do not slide over the floor."""
+    kept, tracks = np.zeros(len(joints), dtype=bool), joints[:, list(skeleton.feet)]
+    offsets = lifted_swings(tracks, resting, kept, height_of_floor(joints, skeleton), skeleton, fps)
+    return with_feet_moved(joints, offsets, of_this_body(skeleton, joints))
+
+
+def height_of_floor(joints: np.ndarray, skeleton: Skeleton) -> float:
+    """The height on which the feet of a motion rest, a few strays apart; 0 where they never do."""
+    heights = joints[:, list(skeleton.feet), 1].min(1)
+    return float(np.percentile(heights, 5))
 
 
 def lifted_swings(

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from .clean_up import of_this_body, resting_feet, rests_at_rate, runs, with_feet_moved
-from .foot_swings import clear_heights, lifted_swings
+from .foot_swings import clear_heights, height_of_floor, lifted_swings
 from .limbs import Limbs
 from .placement import ON_FLOOR, turned_about_y, wrapped
 from .representation import gaussian_smooth, retarget
@@ -302,12 +302,6 @@ def _coasting(time: np.ndarray) -> np.ndarray:
     """How far a speed of 1 leads that comes to rest within a ``time`` of 1."""
     u = np.clip(time, 0.0, 1.0)
     return np.asarray(u - 2.5 * u**4 + 3.0 * u**5 - u**6)
-
-
-def height_of_floor(joints: np.ndarray, skeleton: Skeleton) -> float:
-    """The height on which the feet of a motion rest, a few strays apart; 0 where they never do."""
-    heights = joints[:, list(skeleton.feet), 1].min(1)
-    return float(np.percentile(heights, 5))
 
 
 def _resting(
