@@ -23,7 +23,6 @@ from .floor_path import (
     travelled,
     with_rounds,
 )
-from .foot_swings import with_feet_lifted
 from .looping import smooth_path
 from .placement import ON_FLOOR, headings, placed, turned_about_y
 from .skeleton import Skeleton
@@ -90,8 +89,7 @@ def at_places(
         turn = turn + _missing_turn(found, frames[facing], path.headings[facing], skeleton.fps)
     bent = turned_about_y(body, turn) + goal[:, None]
     resting = resting_feet(source, skeleton)[np.clip(np.rint(times).astype(int), 0, len(source) - 1)]
-    held = with_feet_held(bent, resting, skeleton)
-    return with_feet_lifted(held, resting, skeleton, skeleton.fps)
+    return with_feet_held(bent, resting, skeleton)
 
 
 def _moved(joints: np.ndarray, frame: float, path: TimedPath, skeleton: Skeleton) -> np.ndarray:

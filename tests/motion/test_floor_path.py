@@ -107,11 +107,3 @@ def test_a_path_passes_its_points_and_rounds_its_corners() -> None:
     assert corner.distance(PATHS["corner"]).max() < 0.1
     turn = np.diff(corner.heading(np.linspace(0, corner.length, 200)))
     assert turn.sum() == pytest.approx(np.pi / 2, abs=0.01) and turn.max() < 0.5
-
-
-def test_feet_that_drag_are_lifted() -> None:
-    walk = clip("walk").copy()
-    feet, floor = list(HUMANML3D.feet), walk[..., 1].min()
-    walk[:, feet, 1] = floor + 0.5 * (walk[:, feet, 1] - floor)
-    assert (foot_skate(walk, 20.0) or 0.0) > 2.0
-    assert (foot_skate(bent_along(walk, path("wave"), HUMANML3D).joints, 20.0) or 0.0) < 0.5

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamp_cli.metrics.physics import ANKLE_HEIGHT, TOE_HEIGHT
-from lamp_cli.motion.foot_swings import lifted_swings
+from lamp_cli.metrics.physics import ANKLE_HEIGHT, TOE_HEIGHT, foot_skate
+from lamp_cli.motion.clean_up import resting_feet
+from lamp_cli.motion.foot_swings import lifted_swings, with_feet_lifted
 from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
+from lamp_cli.synthetic.corpus import synthetic_clip_of
 
 LOW = np.array([ANKLE_HEIGHT, TOE_HEIGHT, ANKLE_HEIGHT, TOE_HEIGHT])
 
@@ -74,3 +76,16 @@ def test_motions_that_begin_or_end_within_a_step_are_served(skeleton: Skeleton) 
         kept = np.zeros(len(tracks[part]), dtype=bool)
         if len(kept) > 1:
             assert np.isfinite(lifted_swings(tracks[part], still[part], kept, 0.0, skeleton, 20.0)).all()
+
+
+def test_a_body_whose_feet_drag_lifts_them() -> None:
+    walk = synthetic_clip_of("walk", np.random.default_rng(6)).joints.astype(np.float64)
+    feet, floor = list(HUMANML3D.feet), walk[..., 1].min()
+    resting = resting_feet(walk, HUMANML3D)
+    dragging = walk.copy()
+    dragging[:, feet, 1] = floor + 0.5 * (walk[:, feet, 1] - floor)
+    found = with_feet_lifted(dragging, resting, HUMANML3D, 20.0)
+    skates = [foot_skate(joints, 20.0) or 0.0 for joints in (dragging, found)]
+    assert skates[0] > 1.0 and skates[1] < 0.3 * skates[0]
+    lifted = np.abs(found - dragging).max((1, 2)) > 1e-6
+    assert lifted.any() and not lifted[resting.all(1)].any()
