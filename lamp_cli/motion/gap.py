@@ -19,7 +19,7 @@ from .foot_swings import clear_heights, height_of_floor, lifted_swings
 from .limbs import Limbs
 from .placement import ON_FLOOR, turned_about_y, wrapped
 from .representation import gaussian_smooth, retarget
-from .seam_bounds import SeamBounds, within_bounds
+from .seam_bounds import SeamBounds, seam_figures, within_bounds
 from .skeleton import Skeleton
 from .transform import at_times
 
@@ -161,6 +161,11 @@ def fill_gap(joints: np.ndarray, drawn: DrawnFrames, gap: Gap, skeleton: Skeleto
         resting, floor - BELOW, np.minimum(clear_heights(floor, body), result[:, list(body.feet), 1])
     )
     settled = within_bounds(result, free, seams, bounds, skeleton, fps, resting, low, lengths)
+    if not seam_figures(settled, seams, bounds, fps).within.all():
+        # Lifted feet leave no way; they may come down to the floor.
+        again = within_bounds(result, free, seams, bounds, skeleton, fps, resting, floor - BELOW, lengths)
+        found = (settled, again)
+        settled = min(found, key=lambda joints: seam_figures(joints, seams, bounds, fps).worst)
     filled = settled[inside].astype(joints.dtype)
     for frame in gap.kept:
         filled[frame - gap.start] = joints[frame]
