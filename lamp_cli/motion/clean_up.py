@@ -200,7 +200,9 @@ def with_feet_moved(
             part[:, hip], goal, pole, lengths[knee], lengths[ankle], LEAST_REACH * longest
         )
         part[:, heel] = part[:, ankle] - above
-        part[:, toe] = part[:, heel] + foot
+        # Where the leg falls short the heel is raised, and the toe stays where it can.
+        to_toe = toe_goal - part[:, heel]
+        part[:, toe] = part[:, heel] + to_toe * (_length(foot) / np.maximum(_length(to_toe), 1e-9))[:, None]
     result[moved] = part
     return result
 
