@@ -195,7 +195,8 @@ def with_feet_moved(
         longest = lengths[knee] + lengths[ankle]
         goal = toe_goal - foot + above
         if eased:
-            goal = _nearly_within_reach(part[:, hip], part[:, ankle], goal, longest)
+            near = _nearly_within_reach(part[:, hip], part[:, ankle], goal, longest)
+            goal = _about_toe(part[:, hip], near, toe_goal, goal)
         part[:, knee], part[:, ankle] = two_bones(
             part[:, hip], goal, pole, lengths[knee], lengths[ankle], LEAST_REACH * longest
         )
@@ -215,6 +216,20 @@ def _nearly_within_reach(hip: np.ndarray, ankle: np.ndarray, goal: np.ndarray, l
     stretch = room * (1.0 - np.exp(-np.maximum(wanted - before, 0.0) / room))
     reached = np.where(wanted > before, before + stretch, wanted)
     return np.asarray(hip + away * (reached / np.maximum(wanted, 1e-9))[:, None])
+
+
+def _about_toe(hip: np.ndarray, ankle: np.ndarray, toe: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Ankles (T, 3) as far from the hip, and as far from the toe as the ``wanted`` ones: heels are raised."""
+    reach, foot, way = _length(ankle - hip), _length(toe - wanted), toe - hip
+    distance = np.maximum(_length(way), 1e-9)
+    axis = way / distance[:, None]
+    along = np.minimum((reach**2 + distance**2 - foot**2) / (2 * distance), reach)
+    side = ankle - hip
+    side = side - np.sum(side * axis, -1, keepdims=True) * axis
+    side /= np.maximum(_length(side), 1e-9)[:, None]
+    away = np.sqrt(np.maximum(reach**2 - along**2, 0.0))
+    short = _length(wanted - hip) > reach + 1e-9
+    return np.where(short[:, None], hip + axis * along[:, None] + side * away[:, None], wanted)
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:
