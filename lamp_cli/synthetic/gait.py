@@ -190,7 +190,9 @@ def _feet(style: BodyStyle, tracks: Tracks, steps: list[_Step], gait: Gait, t: n
             if roll > 0.04:
                 pitch.append((step.lift - roll, gait.tiptoe if k else 0.0))
             pitch.append((max(step.lift, pitch[-1][0] + 0.01), gait.tiptoe + push * (roll > 0.04)))
-            pitch.append((step.lift + gait.flick_at * long, gait.tiptoe + gait.flick * push))
+            # A heel that had no time to rise before rises as the foot swings.
+            at, flick = (gait.flick_at, gait.flick) if roll > 0.04 else (0.3, 0.6)
+            pitch.append((step.lift + at * long, gait.tiptoe + flick * push))
             pitch.append((step.land, gait.tiptoe + strike))
             flat = gait.tiptoe if k < len(of_side) - 1 else 0.0
             pitch.append((step.land + gait.settle, flat))

@@ -162,3 +162,11 @@ def test_walking_knees_bend_as_peoples_do() -> None:
     low, high = np.percentile(np.concatenate(bearing), [25, 75])
     assert 15 < low < high < 38
     assert np.median(accelerations) < 8.5
+
+
+@pytest.mark.parametrize("action", ["walk", "walk in a curve", "limp"])
+def test_walks_set_off_without_a_jerk(action: str) -> None:
+    """The first foot lifts in the first frame: no joint may change its speed by 1.5 m/s within a frame."""
+    for clip in samples(action, 8):
+        change = np.linalg.norm(np.diff(clip.joints[:6], 2, axis=0), axis=-1) * FPS
+        assert change.max() < 1.5
