@@ -66,7 +66,7 @@ SHARES = frozenset(
     | {"learning_rate", "final_learning_rate"}
 )
 # Whole numbers that may be 0, by their last names.
-MAYBE_NONE = frozenset({"warmup_steps", "seen"})
+MAYBE_NONE = frozenset({"warmup_steps", "seen", "consensus"})
 # Learning rates by what of a language model is trained: a projection alone bears the highest.
 LANGUAGE_MODEL_RATES = {"frozen": 5e-4, "lora": 2e-4, "full": 2e-5}
 

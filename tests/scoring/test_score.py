@@ -41,8 +41,8 @@ from lamp_cli.scoring.figures import (
     GIVEN,
     MATCHING,
     METRICS,
+    MM_DIST,
     MULTIMODALITY,
-    R_PRECISION,
     RETRIEVAL,
     RETRIEVED,
     MotionOrigin,
@@ -322,7 +322,7 @@ def test_every_motion_is_told_as_soon_as_it_is_made() -> None:
             yield pair.features
             assert len(made) == before + 1
 
-    options = ScoreOptions((R_PRECISION,), repetitions=2)
+    options = ScoreOptions((MM_DIST,), repetitions=2)
     score_loadings(numbered_clips(20), [OneHot(20)], watched, options, MADE, Report(), bar)
     assert len(made) == 40
 
