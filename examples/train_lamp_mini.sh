@@ -36,8 +36,8 @@ if [ $# -gt 2 ]; then
     # The text transformer stays as it is, so that the generator, which reads it, may learn before LaMP does.
     "${train[@]}" --start-from "$3" --set lamp.learns_text=false --set lamp.weights.retention=0 \
         --set lamp.weights.motion_generation=0 --set lamp.weights.text_generation=0 --set lamp.matching_share=0.125 \
-        --steps tokenizer=1400 --steps lamp=420 --steps generator=4200 --steps captioner=380 \
-        --learning-rate tokenizer=6e-4 --learning-rate lamp=5e-4 --learning-rate generator=8e-4 \
+        --steps tokenizer=4200 --steps lamp=210 --steps generator=2200 --steps captioner=285 \
+        --learning-rate tokenizer=8e-4 --learning-rate lamp=5e-4 --learning-rate generator=8e-4 \
         --set training.lamp.average_decay=0.98 --set training.generator.average_decay=0.998
     cp -r "$3/evaluator" "$output/lamp-mini/evaluator"
 else

@@ -142,7 +142,9 @@ class Lamp(nn.Module):
         )
         self.word_bias = nn.Parameter(torch.zeros(config.qformer.vocabulary))
         self.text_context = nn.Linear(width, config.qformer.context_width)
-        self.code_head = nn.Linear(width, config.codebooks * config.codes)
+        # Drawn in any case: without an objective the other weights begin as with it.
+        code_head = nn.Linear(width, config.codebooks * config.codes)
+        self.code_head = code_head if config.trains("motion_generation") else None
         self.apply(initialise_normal)
         for parameter in self.qformer.text_parameters():
             parameter.requires_grad_(config.learns_text)
@@ -263,8 +265,9 @@ class Lamp(nn.Module):
     def code_logits(self, text: Text, words: Tensor) -> Tensor:
         """Logits (B, N * codebooks, codes) from a sentence and ``words``, the text transformer's output.
 
-        The codes of one query follow each other.
+        The codes of one query follow each other. Of an objective without a weight there is no head.
         """
+        assert self.code_head is not None
         if not self.config.transformed_text:
             words = self.qformer.embed(self._with_decoder_token(text.ids))
         queries = self.qformer.motion(Context(self.text_context(words), text.mask))

@@ -47,7 +47,7 @@ def lifted_swings(
     offsets = np.zeros_like(tracks)
     clear = clear_heights(floor, skeleton)
     for foot in (slice(0, 2), slice(2, 4)):
-        rests = still[:, foot].any(1)
+        rests = np.asarray(still[:, foot].any(1))
         for begin, end in runs(~(rests | kept)):
             first, last = max(begin - 1, 0), min(end, len(tracks) - 1)
             part = tracks[first : last + 1, foot]

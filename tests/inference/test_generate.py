@@ -199,7 +199,7 @@ def test_the_likelihood_has_a_part_only_where_sentences_were_to_be_generated(
     kept = {}
     for share in (0.0, 100.0):
         monkeypatch.setattr("lamp_cli.inference.candidates.LIKELIHOOD_SHARE", share)
-        kept[share] = [[motion.features for motion in _kept(bundle, 4)] for bundle in bundles]
+        kept[share] = [[motion.features for motion in _kept(bundle, 12)] for bundle in bundles]
     same = [
         all(np.array_equal(a, b) for a, b in zip(*which, strict=True))
         for which in zip(kept[0.0], kept[100.0], strict=True)

@@ -210,7 +210,7 @@ def test_sizes_that_fit_no_body_are_refused() -> None:
     with pytest.raises(ValueError, match="code_width: expected an even number"):
         replace(SMALL, upper_joints=(3,), code_width=7)
     model = size_named("mini", HUMANML3D).model()
-    with pytest.raises(ValueError, match=r"codebooks: expected the same .* found 1 and 4"):
+    with pytest.raises(ValueError, match=r"codebooks: expected the same .* found 1 and 8"):
         replace(model, generator=replace(model.generator, codebooks=1))
 
 

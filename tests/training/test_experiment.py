@@ -123,9 +123,9 @@ def test_what_is_written_is_what_was_read(tmp_path: Path) -> None:
 def test_what_follows_from_a_field_goes_with_it() -> None:
     found = changed("tokenizer.codes=32", "tokenizer.code_width=8", "tokenizer.upper_joints=[]")
     found.model()
-    # One part of the body, two quantizers.
-    assert (found.lamp.codes, found.generator.codes, found.generator.codebooks) == (32, 32, 2)
-    assert found.generator.quantizers == 2
+    # One part of the body, four quantizers.
+    assert (found.lamp.codes, found.generator.codes, found.generator.codebooks) == (32, 32, 4)
+    assert found.generator.quantizers == 4
     assert found.lamp.qformer.context_width == 8
     wide = changed("lamp.qformer.width=48").with_vocabulary(99)
     assert wide.captioner.adapter is not None and wide.captioner.embedded is not None

@@ -94,6 +94,7 @@ def _fill_other_heads(state: StateDict, lamp: ReleasedLamp) -> None:
     lamp.latent_projection.copy_(state.take("motion_projection", lamp.latent_projection.shape))
     lamp.text_context.weight.copy_(state.take("text_projection", (width, context)).T)
     lamp.text_context.bias.zero_()
+    assert lamp.code_head is not None
     lamp.code_head.weight.copy_(state.take("motion_cls.weight", lamp.code_head.weight.shape))
     lamp.code_head.bias.zero_()
     scale = state.take("temp", ())
