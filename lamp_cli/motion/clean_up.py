@@ -105,14 +105,16 @@ def hold_feet(
     return with_feet_moved(joints, offsets, skeleton, eased=True)
 
 
-def with_feet_held(joints: np.ndarray, resting: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+def with_feet_held(
+    joints: np.ndarray, resting: np.ndarray, skeleton: Skeleton, floor: float | None = None
+) -> np.ndarray:
     """As :func:`hold_feet` of feet that ``resting_feet`` found: of any body, which keeps its bones.
 
-    It goes no lower than it went before.
+    It goes no lower than ``floor``; None: than it went before.
     """
     body = of_this_body(skeleton, joints)
-    floor = np.array([0.0, joints[..., 1].min(), 0.0])
-    return above_floor(hold_feet(joints - floor, resting, body, np.inf), body) + floor
+    up = np.array([0.0, joints[..., 1].min() if floor is None else floor, 0.0])
+    return above_floor(hold_feet(joints - up, resting, body, np.inf), body) + up
 
 
 def of_this_body(skeleton: Skeleton, joints: np.ndarray) -> Skeleton:

@@ -35,6 +35,12 @@ def height_of_floor(joints: np.ndarray, skeleton: Skeleton) -> float:
     return float(np.percentile(heights, 5))
 
 
+def dragging(joints: np.ndarray, skeleton: Skeleton, fps: float, floor: float) -> float:
+    """By how much the feet of joints (T, J, 3) would have to be lifted to move so, metres, mean of frames."""
+    tracks, clear = joints[:, list(skeleton.feet)], clear_heights(floor, skeleton)
+    return float(np.mean([_lift(tracks[:, foot], clear[foot], fps) for foot in (slice(0, 2), slice(2, 4))]))
+
+
 def lifted_swings(
     tracks: np.ndarray, still: np.ndarray, kept: np.ndarray, floor: float, skeleton: Skeleton, fps: float
 ) -> np.ndarray:

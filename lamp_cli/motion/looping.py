@@ -5,12 +5,14 @@ Knows joints at a rate, no file and no model.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
 from .clean_up import resting_feet, rests_at_rate, with_feet_held
+from .foot_swings import clear_heights, dragging, height_of_floor, with_feet_lifted
 from .placement import ON_FLOOR, headings, placed, turned_about_y, wrapped
 from .seam_bounds import SeamBounds, within_bounds
 from .seams import brought_together, pose_vectors
@@ -31,10 +33,14 @@ LEAST_WAY, STILL = 4.0, 0.02
 STRAIGHT, IN_PLACE = np.radians(25.0), 0.2
 # Metres per second; a seam where bones swing round less is better by this scale.
 CALM = 0.2
-# Metres per second by which the speed may change in the one pose of the seam.
-MOST_STEP = 0.09
+# Metres per second by which the velocity may change in the one pose of the seam, and how much is aimed at.
+VELOCITY, MOST_STEP = 0.1, 0.09
 # Each end gives way within this time, seconds.
 REACH = 0.4
+# So many spans at most are closed, of which that is best whose feet slide little, too: by this scale, the
+# metres by which they would have to be lifted to move as they do. Of spans whose begins and ends are within
+# so many seconds of each other the better one alone is closed.
+MOST_CLOSED, SLIDES, ALIKE = 4, 0.002, 0.15
 # Of the root's path that is taken out, seconds: what is quicker is sway, and stays.
 SWAY_SECONDS = 0.25
 
@@ -74,14 +80,38 @@ def closed_loop(joints: np.ndarray, skeleton: Skeleton) -> Loop:
     First and last pose, their velocities and the feet that rest agree. What hardly turns goes straight, what
     hardly travels ends where it began. Raises :class:`CannotLoop` where no span repeats.
     """
-    span = repeating_span(joints, skeleton)
+    floor = height_of_floor(joints, skeleton)
+    best, worth_of_best, least = None, 0.0, np.inf
+    for span, worth in repeating_spans(joints, skeleton):
+        loop = _closed_span(joints, span, skeleton)
+        rounds = repeated(loop.joints, 2, skeleton)
+        step = _step_at_seam(rounds, skeleton)
+        least = min(least, step)
+        worth *= float(np.exp(-dragging(rounds, skeleton, skeleton.fps, floor) / SLIDES))
+        if step < VELOCITY and worth > worth_of_best:
+            best, worth_of_best = loop, worth
+    if best is None:
+        raise CannotLoop(
+            "the motion cannot loop: where it comes back to a pose that it left, its speed is another one, "
+            f"{least:.2f} m/s off"
+        )
+    return best
+
+
+def _step_at_seam(rounds: np.ndarray, skeleton: Skeleton) -> float:
+    """By how much the velocity of some joint changes in the one pose between two rounds, m/s."""
+    accelerations = np.diff(rounds, n=2, axis=0)[len(rounds) // 2 - 1]
+    return float(np.linalg.norm(accelerations, axis=-1).max() * skeleton.fps)
+
+
+def _closed_span(joints: np.ndarray, span: Span, skeleton: Skeleton) -> Loop:
+    """The loop that a span of a motion (T, J, 3) becomes."""
     cut = np.asarray(joints[span.start : span.end + 1], dtype=np.float64)
     resting = resting_feet(joints, skeleton)[span.start : span.end + 1]
     reach = min(round(REACH * skeleton.fps), (len(cut) - 1) // 2)
-    held = _held_round(_closed(_evened(cut, skeleton), skeleton, reach), resting, skeleton)
-    # Feet that step from hold to hold at the seam do so at another speed now.
-    closed = _closed(held, skeleton, reach)
-    calmed = _calmed(closed, SeamBounds.of(joints, skeleton.fps), skeleton, skeleton.fps)
+    closed = _closed(_evened(cut, skeleton), skeleton, reach)
+    held = _held_round(closed, resting, skeleton, float(cut[..., 1].min()))
+    calmed = _calmed(held, SeamBounds.of(joints, skeleton.fps), skeleton, skeleton.fps)
     return Loop(calmed, span.start, span.end, span.gap)
 
 
@@ -146,10 +176,10 @@ def smooth_path(joints: np.ndarray, fps: float, seconds: float) -> np.ndarray:
     return np.stack([np.convolve(padded[:, k], kernel, "valid") for k in range(3)], axis=1)
 
 
-def repeating_span(joints: np.ndarray, skeleton: Skeleton) -> Span:
-    """The span that makes the best loop: its ends alike, full of movement, and long.
+def repeating_spans(joints: np.ndarray, skeleton: Skeleton) -> list[tuple[Span, float]]:
+    """The spans that make the best loops, and their worth: ends alike, full of movement, and long.
 
-    Raises :class:`CannotLoop` where there is none.
+    The best comes first. Raises :class:`CannotLoop` where there is none.
     """
     fps = skeleton.fps
     if len(joints) - 1 < round(SHORTEST * fps):
@@ -158,22 +188,31 @@ def repeating_span(joints: np.ndarray, skeleton: Skeleton) -> Span:
         )
     come, leave = pose_vectors(joints, skeleton, fps)
     swing = np.exp(-_swing(joints, skeleton, fps) / CALM)
-    best, worth_of_best = None, 0.0
+    found: list[tuple[Span, float]] = []
     for frames, gap, share in _gaps(joints, skeleton, come, leave):
         worth = share * np.exp(-gap / NEARER_IS_BETTER) * (1 - np.exp(-frames / fps / LONGER_IS_BETTER))
         worth = np.where(gap <= FURTHEST, worth * swing[:-frames], 0.0)
-        start = int(worth.argmax())
-        furthest = np.linalg.norm(come[start : start + frames] - come[start], axis=1).max()
-        goes_away = furthest >= LEAST_WAY * gap[start]
-        if worth[start] > worth_of_best and (gap[start] <= STILL or goes_away):
-            best, worth_of_best = Span(start, start + frames, float(gap[start])), float(worth[start])
-    if best is None:
+        for start in np.argsort(-worth)[:MOST_CLOSED].tolist():
+            furthest = np.linalg.norm(come[start : start + frames] - come[start], axis=1).max()
+            goes_away = furthest >= LEAST_WAY * gap[start]
+            if worth[start] > 0 and (gap[start] <= STILL or goes_away):
+                found.append((Span(start, start + frames, float(gap[start])), float(worth[start])))
+    if not found:
         apart = 100 * float(np.linalg.norm(leave[0] - come[-1]))
         raise CannotLoop(
             "the motion cannot loop: it never comes back to a pose that it left; "
             f"its last pose is {apart:.0f} cm from its first"
         )
-    return best
+    return list(islice(_unlike(sorted(found, key=lambda each: -each[1]), round(ALIKE * fps)), MOST_CLOSED))
+
+
+def _unlike(spans: Sequence[tuple[Span, float]], frames: int) -> Iterator[tuple[Span, float]]:
+    """Of spans of which both ends are within so many frames of each other's the first."""
+    found: list[Span] = []
+    for span, worth in spans:
+        if all(max(abs(span.start - one.start), abs(span.end - one.end)) >= frames for one in found):
+            found.append(span)
+            yield span, worth
 
 
 def cycles(joints: np.ndarray, skeleton: Skeleton) -> list[Span]:
@@ -234,9 +273,11 @@ def _calmed(joints: np.ndarray, usual: SeamBounds, skeleton: Skeleton, fps: floa
     seam = len(joints) - 1
     rounds = repeated(joints, 2, skeleton)
     free = np.abs(np.arange(len(rounds)) - seam) <= min(round(REACH * fps), (seam - 1) // 2)
-    floor = float(rounds[:, list(skeleton.feet), 1].min())
+    heights = rounds[:, list(skeleton.feet), 1]
     resting, bounds = rests_at_rate(rounds, skeleton, fps), replace(usual, calm=MOST_STEP * fps)
-    found = within_bounds(rounds, free, [seam, seam + 1], bounds, skeleton, fps, resting, floor, calm=[seam])
+    clear = np.minimum(clear_heights(height_of_floor(rounds, skeleton), skeleton), heights)
+    low = np.where(resting, heights.min(), clear)
+    found = within_bounds(rounds, free, [seam, seam + 1], bounds, skeleton, fps, resting, low, calm=[seam])
     half = seam // 2
     begin = placed(found[seam : seam + half], rounds[seam + half], joints[half], skeleton)
     return np.concatenate([begin, found[half : seam + 1]])
@@ -260,12 +301,14 @@ def bent(joints: np.ndarray, angles: np.ndarray) -> np.ndarray:
     return np.asarray(turned_about_y(joints - root[:, None], angles) + path[:, None])
 
 
-def _held_round(closed: np.ndarray, resting: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """A loop whose feet rest and step, held over three rounds so that the middle one closes."""
+def _held_round(closed: np.ndarray, resting: np.ndarray, skeleton: Skeleton, floor: float) -> np.ndarray:
+    """A loop whose feet rest and step above a floor, held over three rounds so that the middle one closes."""
     resting = resting.copy()
     resting[0] = resting[-1] = resting[0] | resting[-1]
     rounds = repeated(closed, 3, skeleton)
-    held = with_feet_held(rounds, np.concatenate([resting, resting[1:], resting[1:]]), skeleton)
+    resting = np.concatenate([resting, resting[1:], resting[1:]])
+    held = with_feet_held(rounds, resting, skeleton, floor)
+    held = with_feet_lifted(held, resting, skeleton, skeleton.fps)
     count = len(closed) - 1
     return placed(held[count : 2 * count + 1], rounds[count], closed[0], skeleton)
 

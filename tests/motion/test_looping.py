@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lamp_cli.metrics.physics import foot_skate
+from lamp_cli.motion import looping
 from lamp_cli.motion.clean_up import resting_feet
 from lamp_cli.motion.looping import CannotLoop, Loop, closed_loop, loop_at_rate, repeated, without_path
 from lamp_cli.motion.placement import headings, placed, wrapped
@@ -58,6 +59,21 @@ def test_feet_and_bones_are_as_before(action: str) -> None:
     assert (foot_skate(joints, 20.0) or 0.0) < 0.3
     usual = np.median(bone_lengths(clip(action), HUMANML3D), axis=0)
     assert np.abs(bone_lengths(joints, HUMANML3D) - usual).max() < 0.005
+
+
+@pytest.mark.parametrize(("action", "seed"), [("jog", 0), ("jog", 7), ("walk", 5)])
+def test_feet_neither_slide_at_the_seam_nor_sink(action: str, seed: int) -> None:
+    # The poses that become one have their feet elsewhere.
+    joints = synthetic_clip_of(action, np.random.default_rng(seed)).joints.astype(np.float64)
+    rounds = repeated(closed_loop(joints, HUMANML3D).joints, 2, HUMANML3D)
+    assert (foot_skate(rounds, 20.0) or 0.0) < 0.3
+    assert rounds[..., 1].min() > joints[..., 1].min() - 0.005
+
+
+def test_what_comes_back_at_another_speed_cannot_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looping, "VELOCITY", 0.0)
+    with pytest.raises(CannotLoop, match=r"its speed is another one, 0\.\d\d m/s off"):
+        closed_loop(clip("walk"), HUMANML3D)
 
 
 @pytest.mark.parametrize("frames", [12, 16, 20])
