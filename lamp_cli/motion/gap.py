@@ -35,6 +35,8 @@ RELEASE, LEAST_REST, STEP = 0.2, 0.15, 0.4
 LEAST_STEP, MOST_DRIFT = 0.03, 0.15
 # Steps are about so long, and half as high up to a height.
 STEP_LENGTH, STEP_HEIGHT = 0.5, 0.06
+# A foot that is moved quicker, m / s, is on a step.
+STEPS = 0.1
 # A foot that is quicker does not rest, m / s; one may be so far below where feet mostly rest, metres.
 QUICK, BELOW = 1.0, 0.02
 # From rest to rest a foot is moved with at most so much acceleration, m / s^2.
@@ -43,6 +45,10 @@ FOOT_PUSH = 25.0
 _MOST_OF_EASED = 5.78
 # Metres by which a foot counts as moved.
 _NOTHING = 2e-6
+# What rests above the height that it is drawn at, this percentile of it, comes down within so many seconds.
+LOW, SINKS = 25.0, 0.3
+# A foot that stays so many metres away from where it rests does not rest.
+FALLS_SHORT = 0.015
 # Over about so many seconds what the legs change is smoothed.
 KNEE_SECONDS = 0.03
 
@@ -143,18 +149,26 @@ def fill_gap(joints: np.ndarray, drawn: DrawnFrames, gap: Gap, skeleton: Skeleto
     frames = np.arange(gap.start - reach, gap.stop + reach + 1)
     times = drawn.times(frames, gap, skeleton.fps / fps)
     made = at_times(_raised(retarget(drawn.joints, body), floor), times)
-    made = _moved_along(made, frames, anchors)
+    made = _moved_along(made, frames, anchors, fps)
     made = _blended(made, frames, anchors, body, fps)
     own = joints.astype(np.float64)
     result = np.concatenate([own[: gap.start], made[reach : reach + gap.frames], own[gap.end :]])
     for frame in gap.kept:
         result[frame] = own[frame]
     resting = _resting(joints, result, drawn, gap, skeleton, fps)
-    offsets = _foot_offsets(result, resting, gap, floor, body, fps)
+    offsets, still = _foot_offsets(result, resting, gap, floor, body, fps)
     inside = slice(gap.start, gap.stop)
     kept = gap.is_kept(np.arange(gap.start, gap.stop))
     lengths = Limbs.of(result, body).lengths
+    wanted = result[:, list(body.feet)] + offsets
     result[inside] = _with_legs_bent(result[inside], offsets[inside], kept, body, fps)
+    # Feet that rest too far off for their legs do not; they are lifted too.
+    tracks = result[:, list(body.feet)]
+    reached = np.linalg.norm(tracks - wanted, axis=-1) < FALLS_SHORT
+    still &= reached | gap.is_kept(np.arange(len(result)))[:, None]
+    again = lifted_swings(tracks, still, gap.is_kept(np.arange(len(result))), floor, body, fps)
+    result[inside] = _with_legs_bent(result[inside], again[inside], kept, body, fps)
+    resting &= still
     free, seams = ~gap.is_kept(np.arange(len(result))), gap.seams(len(result))
     bounds = SeamBounds.of(joints, fps)
     low = np.where(
@@ -223,7 +237,7 @@ def _angle(pose: np.ndarray, goal: np.ndarray) -> float:
     return float(np.angle(np.sum((b - b.mean()) * (a - a.mean()).conj())))
 
 
-def _moved_along(made: np.ndarray, frames: np.ndarray, anchors: list[_Anchor]) -> np.ndarray:
+def _moved_along(made: np.ndarray, frames: np.ndarray, anchors: list[_Anchor], fps: float) -> np.ndarray:
     """Frames (R, J, 3) turned and moved over the floor so that at every anchor place and heading are its own.
 
     What they are off is spread smoothly from anchor to anchor; before the first and after the last they move
@@ -232,22 +246,35 @@ def _moved_along(made: np.ndarray, frames: np.ndarray, anchors: list[_Anchor]) -
     at = np.array([anchor.frame for anchor in anchors])
     numbers = at - frames[0]
     off = np.array([_angle(made[[n]], anchor.poses[:1]) for n, anchor in zip(numbers, anchors, strict=True)])
-    angle = _spread(frames, at, off[0] + np.concatenate([[0.0], np.cumsum(wrapped(np.diff(off)))])[:, None])[
-        :, 0
-    ]
+    angles = off[0] + np.concatenate([[0.0], np.cumsum(wrapped(np.diff(off)))])
+    angle = _spread(frames, at, angles[:, None], SOONEST * fps)[:, 0]
     steps = turned_about_y(np.diff(made[:, :1], axis=0), (angle[1:] + angle[:-1]) / 2)[:, 0]
     root = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)]) * ON_FLOOR
     missing = np.concatenate([anchor.poses[:1, 0] for anchor in anchors]) * ON_FLOOR - root[numbers]
-    root = root + _spread(frames, at, missing)
+    root = root + _spread(frames, at, missing, SOONEST * fps)
     return turned_about_y(made - made[:, :1] * ON_FLOOR, angle) + root[:, None]
 
 
-def _spread(frames: np.ndarray, knots: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Values (K, D) at knots (K,) as a curve (R, D) that is at rest in every knot, and constant beyond."""
+def _spread(frames: np.ndarray, knots: np.ndarray, values: np.ndarray, ramp: float) -> np.ndarray:
+    """Values (K, D) at knots (K,) as a curve (R, D) that is at rest in every knot, and constant beyond.
+
+    It has its speed after ``ramp`` frames, and goes on evenly.
+    """
     result = np.repeat(values[:1], len(frames), axis=0)
     for (begin, end), step in zip(pairwise(knots.tolist()), np.diff(values, axis=0), strict=True):
-        result += _eased((frames - begin) / (end - begin))[:, None] * step
+        share = _even((frames - begin) / (end - begin), min(0.5, ramp / (end - begin)))
+        result += share[:, None] * step
     return result
+
+
+def _even(share: np.ndarray, ramp: float) -> np.ndarray:
+    """From 0 to 1, evenly but for so large a share at each end, with neither speed nor acceleration there."""
+    share = np.clip(share, 0.0, 1.0)
+    near = np.minimum(np.minimum(share, 1.0 - share) / ramp, 1.0)
+    # The integral of a speed that rises as 3 t^2 - 2 t^3.
+    way = ramp * near**3 * (1.0 - 0.5 * near) + np.maximum(np.minimum(share, 1.0 - share) - ramp, 0.0)
+    way = way / (1.0 - ramp)
+    return np.where(share < 0.5, way, 1.0 - way)
 
 
 def _eased(share: np.ndarray) -> np.ndarray:
@@ -335,10 +362,10 @@ def _resting(
 
 def _foot_offsets(
     joints: np.ndarray, resting: np.ndarray, gap: Gap, floor: float, body: Skeleton, fps: float
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Offsets (R, 4, 3) that hold the feet where they rest and lift them elsewhere, none below the floor.
 
-    There is none in the frames that are the motion's own.
+    There is none in the frames that are the motion's own. With them, which foot joints (R, 4) then rest.
     """
     kept = gap.is_kept(np.arange(len(joints)))
     tracks = joints[:, list(body.feet)]
@@ -353,11 +380,13 @@ def _foot_offsets(
         offsets[:, own] = _between_rests(every, len(joints), fps)
         for rest in every:
             still[rest.begin : rest.end, own] |= not rest.kept
-    still |= resting & kept[:, None]
+    # A rest from seam to seam may be one of several steps.
+    speed = np.linalg.norm(np.gradient(tracks + offsets, axis=0), axis=-1) * fps
+    still = (still & (speed < STEPS)) | (resting & kept[:, None])
     offsets += lifted_swings(tracks + offsets, still, kept, floor, body, fps)
     below = np.maximum(floor - BELOW - tracks[..., 1] - offsets[..., 1], 0.0)
     offsets[~kept, :, 1] += below[~kept]
-    return offsets
+    return offsets, still
 
 
 def _with_legs_bent(
@@ -485,9 +514,21 @@ def _goal(track: np.ndarray, before: bool, after: bool, fps: float, side: int) -
     if way > (LEAST_STEP if both else MOST_DRIFT):
         return _stepping(track, float(way), fps, side)
     if both:
-        return np.linspace(track[0], track[-1], len(track))
-    place = track[0] if before else track[-1] if after else np.median(track, axis=0)
-    return np.repeat(place[None], len(track), axis=0)
+        goal = np.linspace(track[0], track[-1], len(track))
+    else:
+        place = track[0] if before else track[-1] if after else np.median(track, axis=0)
+        goal = np.repeat(place[None], len(track), axis=0)
+    goal[:, 1] -= _sinking(goal[:, 1] - np.percentile(track[:, 1], LOW), before, after, fps)
+    return goal
+
+
+def _sinking(raised: np.ndarray, before: bool, after: bool, fps: float) -> np.ndarray:
+    """How far a point that rests ``raised`` (N,) above where it is drawn comes down (N,), not at seams."""
+    frames = np.arange(len(raised))
+    share = np.ones(len(raised))
+    for away, own in ((frames, before), (frames[::-1], after)):
+        share = share * (_eased(away / (SINKS * fps)) if own else 1.0)
+    return np.asarray(np.maximum(raised, 0.0) * share)
 
 
 def _stepping(track: np.ndarray, way: float, fps: float, side: int) -> np.ndarray:

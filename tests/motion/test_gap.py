@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lamp_cli.metrics.physics import foot_skate
+from lamp_cli.motion.clean_up import with_feet_moved
 from lamp_cli.motion.gap import DrawnFrames, Gap, fill_gap, seam_errors
 from lamp_cli.motion.placement import turned_about_y
 from lamp_cli.motion.plausibility import bone_lengths
@@ -98,6 +100,29 @@ def test_a_body_that_must_get_elsewhere_steps_and_does_not_slide() -> None:
     # One foot after the other, half a metre each.
     assert (speed > 0.02).any(0).all() and not (speed > 0.02).all(1).any()
     assert np.abs(filled - moved)[[0, 19, 60, 79]].max() == 0
+
+
+def test_feet_that_legs_do_not_reach_are_lifted() -> None:
+    # Whoever is drawn standing gets a metre further on.
+    still = np.repeat(standing(HUMANML3D)[None], 80, axis=0)
+    moved = still.copy()
+    moved[60:] += [0.0, 0.0, 1.0]
+    gap = Gap(20, 60, 40)
+    filled = fill_gap(moved.astype(np.float32), drawn_from(still, 20, 40), gap, HUMANML3D, 20.0)
+    assert (foot_skate(filled[20:60], 20.0) or 0.0) < 0.5
+    assert np.abs(filled - moved)[[0, 19, 60, 79]].max() < 1e-6
+
+
+@pytest.mark.parametrize("kept", [(), (5, 19)])
+def test_a_raised_foot_comes_down_and_is_not_held_up(kept: tuple[int, ...]) -> None:
+    still = np.repeat(standing(HUMANML3D)[None], 80, axis=0)
+    offsets = np.zeros((80, 4, 3))
+    offsets[:20, 2:, 1] = 0.07
+    raised = with_feet_moved(still, offsets, HUMANML3D).astype(np.float32)
+    gap = Gap(0, 60, 60, kept) if kept else Gap(20, 60, 40)
+    filled = fill_gap(raised, drawn_from(still, 20, gap.frames), gap, HUMANML3D, 20.0)
+    assert filled[19, 11, 1] - still[19, 11, 1] == pytest.approx(0.07, abs=0.01)
+    assert np.abs(filled[32:, FEET, 1] - still[32:, FEET, 1]).max() < 0.015
 
 
 def test_a_gap_that_is_none_is_refused() -> None:
