@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from .inverse_kinematics import two_bones
+from .leg_reach import knee_direction, smooth_reach
 from .plausibility import bone_lengths
 from .representation import joints_to_features
 from .skeleton import Skeleton
@@ -30,6 +31,10 @@ DOWN_ANKLE, DOWN_TOE = 0.08, 0.04
 MOST_DRIFT = 0.15
 BLEND_FRAMES = 4
 SLIDE_FRAMES = 1
+# A contact begins and ends no farther (metres) from where it mostly is: before that the foot lands.
+SETTLED = 0.05
+# A foot takes so many frames to step, and one more for each so many metres of its way.
+STEP_FRAMES, MOST_STEP = 2, 0.05
 # A foot that goes this far from contact to contact steps: toe and ankle rise by half of its way, up to the
 # heights at which neither counts as in contact.
 LEAST_STEP, STEP_HEIGHT, ANKLE_STEP_HEIGHT = 0.03, 0.06, 0.09
@@ -39,6 +44,8 @@ UPRIGHT_SHARE = 0.6
 SWEEPS = 30
 # Straight to this share of its length a leg still shows which way its knee bends.
 LEAST_REACH = 0.3
+# Metres by which a frame must give way to its neighbours' moved feet to be changed.
+GIVES_WAY = 1e-4
 
 
 def clean_up(joints: np.ndarray, contacts: np.ndarray, skeleton: Skeleton) -> np.ndarray:
@@ -66,7 +73,7 @@ def resting_feet(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     found = _resting(joints, np.zeros((len(joints), len(feet)), dtype=bool), feet, skeleton.fps)
     height = _above_floor(joints)[:, feet]
     for number, foot in enumerate(feet):
-        contacts = list(_contacts(joints[:, foot, ::2], found[:, number]))
+        contacts = _contacts(joints[:, foot, ::2], found[:, number])
         down = height[:, number] < (DOWN_ANKLE if "ankle" in skeleton.joint_names[foot] else DOWN_TOE)
         found[:, number] = False
         for begin, end in contacts:
@@ -90,7 +97,7 @@ def hold_feet(
     """Joints (T, J, 3) whose foot joints stay where they are ``resting`` (T, 4) and step in between.
 
     At the skeleton's own rate; ``skeleton`` has the bone lengths of this body. A joint that drifts by more
-    than ``most_drift`` metres while it rests is let go there.
+    than ``most_drift`` metres while it rests is let go there, and while it lands; infinity: never.
     """
     feet = list(skeleton.feet)
     offsets, height = np.zeros((len(joints), 4, 3)), joints[:, 0, 1] - joints[:, feet, 1].min(1)
@@ -177,61 +184,68 @@ def with_feet_moved(
     """Joints with the foot joints moved by ``offsets`` (T, 4, 3): knees bend, hips and bone lengths stay.
 
     Where the offsets of a foot's two joints differ, the toe reaches its place and the ankle gives way. With
-    ``eased`` a leg that must stretch comes near to straight without reaching it, so that its knee does not
-    snap; its foot falls short by millimetres.
+    ``eased`` frames follow each other at the skeleton's rate and knees do not snap: the ankle falls short of
+    its place by millimetres, and frames beside those that move may give way too.
     """
     result = joints.copy()
     moved = np.abs(offsets).max(axis=(1, 2)) > 1e-6
     if not moved.any():
         return result
-    part, lengths = joints[moved], skeleton.bone_lengths
-    for first, (heel, toe) in ((0, skeleton.left_foot), (2, skeleton.right_foot)):
-        # The heel of some skeletons is the ankle itself.
-        hip, knee, ankle = next(chain[1:4] for chain in skeleton.chains if heel in chain)
-        toe_goal = part[:, toe] + offsets[moved, first + 1]
-        foot = toe_goal - (part[:, heel] + offsets[moved, first])
-        foot *= (_length(part[:, toe] - part[:, heel]) / np.maximum(_length(foot), 1e-9))[:, None]
-        # Of KIT-ML's feet heel and toe are known, whose ankle goes with the heel.
-        above = part[:, ankle] - part[:, heel]
-        pole = _knee_direction(part[:, [hip, knee, ankle, toe]])
-        longest = lengths[knee] + lengths[ankle]
-        goal = toe_goal - foot + above
-        if eased:
-            near = _nearly_within_reach(part[:, hip], part[:, ankle], goal, longest)
-            goal = _about_toe(part[:, hip], near, toe_goal, goal)
-        part[:, knee], part[:, ankle] = two_bones(
-            part[:, hip], goal, pole, lengths[knee], lengths[ankle], LEAST_REACH * longest
-        )
-        part[:, heel] = part[:, ankle] - above
-        # Where the leg falls short the heel is raised, and the toe stays where it can.
-        to_toe = toe_goal - part[:, heel]
-        part[:, toe] = part[:, heel] + to_toe * (_length(foot) / np.maximum(_length(to_toe), 1e-9))[:, None]
-    result[moved] = part
+    frames = np.ones_like(moved) if eased else moved
+    part = joints[frames]
+    for number, foot in enumerate((skeleton.left_foot, skeleton.right_foot)):
+        _move_foot(part, offsets[frames, 2 * number : 2 * number + 2], foot, skeleton, eased)
+    if eased:
+        moved |= np.abs(part - joints).max(axis=(1, 2)) > GIVES_WAY
+    result[moved] = part[moved[frames]]
     return result
 
 
-def _nearly_within_reach(hip: np.ndarray, ankle: np.ndarray, goal: np.ndarray, longest: float) -> np.ndarray:
-    """Goals (T, 3) of ankles (T, 3) for which legs stretch the less the straighter they are."""
-    away = goal - hip
-    before, wanted = np.minimum(_length(ankle - hip), longest), _length(away)
-    room = np.maximum(longest - before, 1e-4)
-    stretch = room * (1.0 - np.exp(-np.maximum(wanted - before, 0.0) / room))
-    reached = np.where(wanted > before, before + stretch, wanted)
-    return np.asarray(hip + away * (reached / np.maximum(wanted, 1e-9))[:, None])
+def _move_foot(
+    joints: np.ndarray, offsets: np.ndarray, foot: tuple[int, ...], skeleton: Skeleton, eased: bool
+) -> None:
+    """Moves heel and toe (``foot``) of joints (T, J, 3), in place, by ``offsets`` (T, 2, 3)."""
+    heel, toe = foot
+    # The heel of some skeletons is the ankle itself.
+    hip, knee, ankle = next(chain[1:4] for chain in skeleton.chains if heel in chain)
+    thigh, shank = skeleton.bone_lengths[knee], skeleton.bone_lengths[ankle]
+    toe_goal = joints[:, toe] + offsets[:, 1]
+    sole = toe_goal - (joints[:, heel] + offsets[:, 0])
+    sole *= (_length(joints[:, toe] - joints[:, heel]) / np.maximum(_length(sole), 1e-9))[:, None]
+    # Of KIT-ML's feet heel and toe are known, whose ankle goes with the heel.
+    above = joints[:, ankle] - joints[:, heel]
+    goal = toe_goal - sole + above
+    if eased:
+        before, wanted = (_length(place - joints[:, hip]) for place in (joints[:, ankle], goal))
+        reach = smooth_reach(before, wanted, thigh, shank)
+        goal = _about_toe(joints[:, hip], reach, toe_goal, goal)
+    pole = knee_direction(
+        joints[:, [hip, knee, ankle, toe]],
+        joints[:, skeleton.hips[1]] - joints[:, skeleton.hips[0]],
+        _length(goal - joints[:, hip]),
+        thigh,
+        shank,
+    )
+    joints[:, knee], joints[:, ankle] = two_bones(
+        joints[:, hip], goal, pole, thigh, shank, LEAST_REACH * (thigh + shank)
+    )
+    joints[:, heel] = joints[:, ankle] - above
+    # Where the leg falls short the heel is raised, and the toe stays where it can.
+    to_toe = toe_goal - joints[:, heel]
+    joints[:, toe] = joints[:, heel] + to_toe * (_length(sole) / np.maximum(_length(to_toe), 1e-9))[:, None]
 
 
-def _about_toe(hip: np.ndarray, ankle: np.ndarray, toe: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Ankles (T, 3) as far from the hip, and as far from the toe as the ``wanted`` ones: heels are raised."""
-    reach, foot, way = _length(ankle - hip), _length(toe - wanted), toe - hip
+def _about_toe(hip: np.ndarray, reach: np.ndarray, toe: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Ankles (T, 3) at ``reach`` (T,) from the hip, and as far from the toe as the ``wanted`` ones."""
+    foot, way = _length(toe - wanted), toe - hip
     distance = np.maximum(_length(way), 1e-9)
     axis = way / distance[:, None]
     along = np.minimum((reach**2 + distance**2 - foot**2) / (2 * distance), reach)
-    side = ankle - hip
+    side = wanted - hip
     side = side - np.sum(side * axis, -1, keepdims=True) * axis
     side /= np.maximum(_length(side), 1e-9)[:, None]
     away = np.sqrt(np.maximum(reach**2 - along**2, 0.0))
-    short = _length(wanted - hip) > reach + 1e-9
-    return np.where(short[:, None], hip + axis * along[:, None] + side * away[:, None], wanted)
+    return np.asarray(hip + axis * along[:, None] + side * away[:, None])
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:
@@ -313,42 +327,95 @@ def _rise(tracks: np.ndarray, held: np.ndarray) -> np.ndarray:
 def _foot_offsets(tracks: np.ndarray, resting: np.ndarray, most_drift: float) -> np.ndarray:
     """Offsets (T, 2, 2) that hold a foot's two joints (T, 2, 2) where they rest (T, 2).
 
-    Where one joint of the foot rests, the other moves with it: a raised heel goes with its toe.
+    Where one joint of the foot is held, the other moves with it: a raised heel goes with its toe.
     """
-    offsets = np.stack([_held(tracks[:, k], resting[:, k], most_drift) for k in (0, 1)], axis=1)
-    for own, other in ((0, 1), (1, 0)):
-        led = resting[:, other] & ~resting[:, own]
-        offsets[led, own] = offsets[led, other]
-    return offsets
+    held = [_held(tracks[:, k], resting[:, k], most_drift) for k in (0, 1)]
+    led = [
+        np.where(resting[:, [own]] | np.isfinite(held[own]), held[own], held[other])
+        for own, other in ((0, 1), (1, 0))
+    ]
+    return np.stack([_let_go_between(offsets) for offsets in led], axis=1)
 
 
 def _held(track: np.ndarray, resting: np.ndarray, most_drift: float) -> np.ndarray:
-    """Offsets (T, 2) that hold a point (T, 2) still in every contact and let go of it in between."""
-    contacts = list(_contacts(track, resting, most_drift))
-    frames: list[int] = []
-    values: list[np.ndarray] = []
-    for number, (begin, end) in enumerate(contacts):
-        last = contacts[number - 1][1] if number else -len(track)
-        following = contacts[number + 1][0] if number + 1 < len(contacts) else 2 * len(track)
-        # Between contacts that are near each other the point goes from one to the other.
-        if begin - last > 2 * BLEND_FRAMES:
-            frames.append(begin - BLEND_FRAMES)
-            values.append(np.zeros(2))
-        frames += range(begin, end)
-        values += list(np.median(track[begin:end], axis=0) - track[begin:end])
-        if following - end > 2 * BLEND_FRAMES:
-            frames.append(end - 1 + BLEND_FRAMES)
-            values.append(np.zeros(2))
-    if not contacts:
-        return np.zeros_like(track)
-    times, table = np.arange(len(track)), np.array(values)
-    return np.stack([np.interp(times, frames, table[:, k]) for k in (0, 1)], axis=1)
+    """Offsets (T, 2) that hold a point (T, 2) still in every contact; NaN in between."""
+    offsets = np.full_like(track, np.nan)
+    for begin, end in _contacts(track, resting, most_drift):
+        offsets[begin:end] = np.mean(track[begin:end], axis=0) - track[begin:end]
+    return offsets
+
+
+def _let_go_between(offsets: np.ndarray) -> np.ndarray:
+    """Offsets (T, 2) known in contacts, NaN in between: there they fade, or go to the next if it is near."""
+    known = np.isfinite(offsets[:, 0])
+    if not known.any():
+        return np.zeros_like(offsets)
+    times = np.arange(len(offsets))
+    frames, values = times[known].tolist(), offsets[known].tolist()
+    for begin, end in runs(~known):
+        # A clip that begins or ends free is as if it had gone on so.
+        free = [begin - 1 + BLEND_FRAMES] if begin else []
+        free += [end - BLEND_FRAMES] if end < len(offsets) else []
+        if end - begin > 2 * BLEND_FRAMES or len(free) == 1:
+            frames += free
+            values += [[0.0, 0.0]] * len(free)
+    order = np.argsort(frames)
+    ordered, table = np.array(frames)[order], np.array(values)[order]
+    return np.stack([np.interp(times, ordered, table[:, k]) for k in (0, 1)], axis=1)
 
 
 def _contacts(
     track: np.ndarray, resting: np.ndarray, most_drift: float = MOST_DRIFT
-) -> Iterator[tuple[int, int]]:
-    """First and last frame (exclusive) of each contact of a point; one that drifts is cut."""
+) -> list[tuple[int, int]]:
+    """First and last frame (exclusive) of each contact of a point; one that drifts is cut.
+
+    It begins where the point is near to where it rests, and ends where it leaves. Two that follow each other
+    are shortened until there is time to go from one to the other. None of this where any drift is allowed:
+    such contacts are known, not guessed.
+    """
+    if np.isinf(most_drift):
+        return [(begin, end) for run in runs(resting) for begin, end in _long_enough(*run)]
+    contacts: list[tuple[int, int]] = []
+    for contact in _cut_contacts(track, resting, most_drift):
+        contact = _settled(track, *contact)
+        if contacts:
+            contacts[-1], contact = _with_time_between(track, contacts[-1], contact)
+        contacts.append(contact)
+    return contacts
+
+
+def _settled(track: np.ndarray, begin: int, end: int) -> tuple[int, int]:
+    """A contact of a point (T, 2) without its first and last frames that are far from where it rests."""
+    while end - begin > LEAST_CONTACT_FRAMES:
+        away = np.linalg.norm(track[begin:end] - np.mean(track[begin:end], axis=0), axis=-1)
+        if max(away[0], away[-1]) <= SETTLED:
+            break
+        begin, end = (begin + 1, end) if away[0] >= away[-1] else (begin, end - 1)
+    return begin, end
+
+
+def _with_time_between(
+    track: np.ndarray, earlier: tuple[int, int], later: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Two contacts of a point (T, 2), shortened by turns until it need not hurry from one to the other."""
+    places = [np.mean(track[slice(*contact)], axis=0) for contact in (earlier, later)]
+    away = float(np.linalg.norm(places[1] - places[0]))
+    if away < LEAST_STEP:
+        return earlier, later
+    least = min(STEP_FRAMES + round(away / MOST_STEP), 2 * BLEND_FRAMES)
+    (first, begins), (ends, last) = earlier, later
+    while ends - begins + 1 < least:
+        rooms = begins - first, last - ends
+        if max(rooms) <= LEAST_CONTACT_FRAMES:
+            break
+        if rooms[0] >= rooms[1]:
+            begins -= 1
+        else:
+            ends += 1
+    return (first, begins), (ends, last)
+
+
+def _cut_contacts(track: np.ndarray, resting: np.ndarray, most_drift: float) -> Iterator[tuple[int, int]]:
     for first, last in runs(resting):
         begin = first
         for frame in range(first + 1, last):
@@ -361,19 +428,6 @@ def _contacts(
 def _long_enough(begin: int, end: int) -> Iterator[tuple[int, int]]:
     if end - begin >= LEAST_CONTACT_FRAMES:
         yield begin, end
-
-
-def _knee_direction(leg: np.ndarray) -> np.ndarray:
-    """Where the knee of a leg (T, 4, 3) points (T, 3): as it did; a straight leg's ahead."""
-    hip, knee, ankle, toe = np.moveaxis(leg, 1, 0)
-    axis = ankle - hip
-    axis = axis / np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-9)
-    away = knee - hip
-    away = away - np.sum(away * axis, -1, keepdims=True) * axis
-    forward = toe - ankle
-    forward = forward - np.sum(forward * axis, -1, keepdims=True) * axis
-    bent = np.linalg.norm(away, axis=-1, keepdims=True)
-    return np.asarray(away + np.maximum(0.02 - bent, 0.0) * forward / 0.15)
 
 
 def _smoothly_above(least: np.ndarray) -> np.ndarray:

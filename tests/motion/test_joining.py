@@ -39,10 +39,11 @@ def test_nothing_jumps_and_feet_stay(first: str, second: str) -> None:
     assert (foot_skate(joints, 20.0) or 0.0) < 0.5
     assert len(joints) == found.first + found.between + len(after) - found.start
     # Far from the seam both are what they were.
-    np.testing.assert_allclose(joints[: found.first - 14], before[: found.first - 14], atol=1e-6)
-    rest = len(after) - found.start - 14
-    own, moved = (body_frames(motion[-rest:], HUMANML3D) for motion in (after, joints))
-    np.testing.assert_allclose(moved, own, atol=1e-6)
+    for frames, much in ((14, 1e-3), (24, 1e-6)):
+        np.testing.assert_allclose(joints[: found.first - frames], before[: found.first - frames], atol=much)
+        rest = len(after) - found.start - frames
+        own, moved = (body_frames(motion[-rest:], HUMANML3D) for motion in (after, joints))
+        np.testing.assert_allclose(moved, own, atol=much)
 
 
 @pytest.mark.parametrize("transition", [None, 0.0, 0.3])
