@@ -118,7 +118,10 @@ def word_figures(clips: Sequence[Captioned]) -> dict[str, float]:
 
 def is_sentence(caption: str) -> bool:
     """Whether a caption says of somebody what they do, and is no label such as corpora give to takes."""
-    return meaning_of_label(caption) is None and SUBJECT.match(caption) is not None
+    meaning = meaning_of_label(caption)
+    # Some labels are sentences already, and stand among those that they become.
+    is_label = meaning is not None and caption not in meaning.sentences
+    return not is_label and SUBJECT.match(caption) is not None
 
 
 def shares(pairs: Iterable[tuple[str, Truth]]) -> Shares:
