@@ -92,7 +92,9 @@ def test_the_search_of_a_folder_is_printed_and_written(data: Path, tmp_path: Pat
 JUMPS = "a person jumps in place several times"
 
 
-@pytest.mark.parametrize("caption", ["a person walks", "someone is walking", "he jumps", "a young man waves", JUMPS])
+@pytest.mark.parametrize(
+    "caption", ["a person walks", "someone is walking", "he jumps", "a young man waves", JUMPS]
+)
 def test_a_sentence_says_who_does_what(caption: str) -> None:
     assert is_sentence(caption)
 
