@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 FORMATS = (*SAVED_FORMATS, *PICTURE_FORMATS)
 # A length behind a sentence as MoMask writes it; NA leaves it to the model.
 LENGTH = re.compile(r"(?<=\S)#(\d+|NA)$")
+# How a bare line begins that is a JSON list of parts; "[slowly] he walks" is a sentence.
+BEGINS_LIST = re.compile(r"\[\s*[\"{\]]")
 
 
 @dataclass(frozen=True)
@@ -376,7 +378,7 @@ def _request(record: dict[str, Any], from_stdin: bool = False) -> _Request:
 def _listed_parts(record: dict[str, Any]) -> list[dict[str, Any]] | None:
     """A record for each part of one motion: of sentences, or objects with a text and perhaps a length."""
     parts = record.get("parts")
-    if set(record) == {"text"} and record["text"].startswith(('["', "[{")):
+    if set(record) == {"text"} and BEGINS_LIST.match(record["text"]):
         try:
             parts = json.loads(record["text"])
         except (ValueError, RecursionError) as error:

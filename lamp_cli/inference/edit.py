@@ -132,6 +132,11 @@ class SpanOptions:
             if not start <= time <= end:
                 raise ValueError(f"a pose to keep at {time:g} s: expected a time from {start:g} to {end:g} s")
         kept = {min(round(time * fps), last - 1) for time in self.keep}
+        if not kept and (first, last) == (0, count):
+            raise ValueError(
+                f"{start:g} to {end:g} s: all of the motion would be drawn; expected a part of it, "
+                "or poses to keep"
+            )
         return Gap(first, last, frames, tuple(sorted(kept)))
 
 
@@ -164,8 +169,9 @@ def edit(bundle: Bundle, motion: Motion, gap: Gap, text: str, options: EditOptio
     several candidates where LaMP cannot judge them.
     """
     check_gap(bundle, motion, gap)
+    text = text.strip()
     candidates = options.candidates or text_to_motion_of(bundle).generator.config.candidates
-    if candidates > 1 and text.strip():
+    if candidates > 1 and text:
         require_motion_side(bundle, "expected --candidates 1")
     window = _window(bundle, motion, gap)
     [read] = as_read(bundle, [text])
@@ -178,9 +184,9 @@ def edit(bundle: Bundle, motion: Motion, gap: Gap, text: str, options: EditOptio
             motion.skeleton,
             motion.fps,
             f"{bundle.config.name}, seed {options.seed}, sample {number}",
-            text=text.strip(),
+            text=text,
             candidates=candidates,
-            parts=(MotionPart(text.strip(), gap.start, gap.stop),),
+            parts=(MotionPart(text, gap.start, gap.stop),),
         )
 
 
@@ -252,7 +258,7 @@ def _draw(
     config = network.generator.config
     before, after = len(window.before) // codebooks, len(window.after) // codebooks
     told = options.context_tokens
-    told = told if told is not None else TOLD_UNDER_SENTENCE if text.strip() else TOLD
+    told = told if told is not None else TOLD_UNDER_SENTENCE if text else TOLD
     room = config.max_tokens - window.count
     before, after = _shares(min(before, told), min(after, told) if config.known_share else 0, room)
     known = torch.full(((before + window.count + after) * codebooks,), UNKNOWN, device=bundle.device)
@@ -288,7 +294,7 @@ def _condition(
     """The condition of a sentence; without one the null condition, for which there is no guidance."""
     words = encode_condition(network, bundle.lamp, bundle.vocabulary, [text], bundle.device)
     condition = network.condition(bundle.lamp, words).condition
-    if text.strip():
+    if text:
         return condition, sampling
     nothing = condition.with_dropout(torch.tensor([False], device=bundle.device))
     return nothing, replace(sampling, guidance=1.0)
@@ -312,7 +318,7 @@ def _ranked(
     sides = [side.expand(len(codes), -1) for side in (window.before, window.after)]
     features = bundle.tokenizer.decode(torch.cat([sides[0], codes, sides[1]], 1)).float()
     score = torch.zeros(len(codes))
-    if text.strip() and len(codes) > 1:
+    if text and len(codes) > 1:
         sentences = embedded_rows(
             bundle, [text], torch.zeros(len(codes), dtype=torch.long, device=bundle.device)
         )

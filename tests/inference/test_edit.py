@@ -78,6 +78,8 @@ def test_the_same_seed_draws_the_same_and_samples_differ(loaded: Bundle) -> None
     first, second = edit(loaded, motion, gap, WAVES, dataclasses.replace(FEW, samples=2))
     assert not np.array_equal(first.joints, second.joints)
     assert np.array_equal(first.joints, edited(loaded, motion, WAVES, between=(2.0, 3.0)).joints)
+    spaces = edited(loaded, motion, f" {WAVES} ", between=(2.0, 3.0))
+    assert np.array_equal(first.joints, spaces.joints) and spaces.text == WAVES
 
 
 def test_more_draws_meet_both_sides_better(loaded: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,6 +191,7 @@ def test_tokens_beside_a_gap_are_nearly_those_of_the_whole_motion(loaded: Bundle
         ({"between": (3.0, 2.0)}, "expected two times of it in order"),
         ({"between": (float("nan"), 2.0)}, "nan to 2 s"),
         ({"between": (2.0, 2.0)}, "no frame lies between"),
+        ({"between": (0.0, 5.1)}, "0 to 5.1 s: all of the motion would be drawn"),
         ({"between": (2.0, 3.0), "length": 0.0}, "0 s to be drawn"),
         ({"after": 30.0}, "30 s to be drawn: this model draws up to 9.4 s"),
         ({"after": float("inf")}, "expected a length above 0"),
