@@ -308,6 +308,10 @@ def _held_round(closed: np.ndarray, resting: np.ndarray, skeleton: Skeleton, flo
     rounds = repeated(closed, 3, skeleton)
     resting = np.concatenate([resting, resting[1:], resting[1:]])
     held = with_feet_held(rounds, resting, skeleton, floor)
+    # A foot that never rests, as on a treadmill, does not step: it slides as it did.
+    for foot in (slice(0, 2), slice(2, 4)):
+        if not resting[:, foot].any():
+            resting[:, foot] = True
     held = with_feet_lifted(held, resting, skeleton, skeleton.fps)
     count = len(closed) - 1
     return placed(held[count : 2 * count + 1], rounds[count], closed[0], skeleton)

@@ -71,6 +71,13 @@ def test_feet_neither_slide_at_the_seam_nor_sink(action: str, seed: int) -> None
     assert rounds[..., 1].min() > joints[..., 1].min() - 0.005
 
 
+def test_feet_on_a_treadmill_stay_on_it() -> None:
+    walk = without_path(clip("walk"), HUMANML3D)
+    loop = closed_loop(walk, HUMANML3D)
+    low = [feet[:, list(HUMANML3D.feet), 1].min(1).max() for feet in (walk, loop.joints)]
+    assert low[1] < low[0] + 0.01
+
+
 def test_what_comes_back_at_another_speed_cannot_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looping, "VELOCITY", 0.0)
     with pytest.raises(CannotLoop, match=r"its speed is another one, 0\.\d\d m/s off"):
