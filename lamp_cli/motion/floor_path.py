@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .clean_up import resting_feet, with_feet_held
-from .foot_swings import with_feet_lifted
+from .foot_swings import resting_between_steps, with_feet_lifted
 from .looping import Span, cycles, smooth_path, spliced
 from .placement import turned_about_y
 from .skeleton import Skeleton
@@ -105,12 +105,15 @@ def bent_along(joints: np.ndarray, path: FloorPath, skeleton: Skeleton) -> BentM
     and steps become longer or shorter by at most ``MOST_STRETCH``; where that does not do, it ends in the
     middle of a step, or of the path. Raises ``ValueError`` for a motion that does not travel.
     """
-    way, resting = travelled(joints, skeleton), resting_feet(joints, skeleton)
+    way = travelled(joints, skeleton)
     if way[-1] < LEAST_TRAVEL:
         raise ValueError(
             f"the motion travels {way[-1]:.2f} m; a path needs one that walks, runs or otherwise travels, "
             f"{LEAST_TRAVEL:g} m at least"
         )
+    resting = resting_between_steps(
+        joints[:, list(skeleton.feet)], resting_feet(joints, skeleton), skeleton.fps
+    )
     joints, frames, rounds = with_rounds(joints, path.length, skeleton)
     way = travelled(joints, skeleton)
     stretch = path.length / way[-1]

@@ -20,6 +20,9 @@ MOVES, SWINGS = 0.1, 0.4
 SPEEDS_UP, RISES, GIVES_WAY = 0.2, 0.15, 0.25
 # The lift of a frame spreads over so many seconds on both sides.
 SPREAD = 0.05
+# A joint of a foot that rests again so many seconds later, at most, and so many metres away, at least, has
+# stepped, and its foot with it.
+SHORT_STEP, LEAST_STEP = 0.5, 0.05
 
 
 def with_feet_lifted(joints: np.ndarray, resting: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray:
@@ -27,6 +30,21 @@ def with_feet_lifted(joints: np.ndarray, resting: np.ndarray, skeleton: Skeleton
     kept, tracks = np.zeros(len(joints), dtype=bool), joints[:, list(skeleton.feet)]
     offsets = lifted_swings(tracks, resting, kept, height_of_floor(joints, skeleton), skeleton, fps)
     return with_feet_moved(joints, offsets, of_this_body(skeleton, joints))
+
+
+def resting_between_steps(tracks: np.ndarray, resting: np.ndarray, fps: float) -> np.ndarray:
+    """Which foot joints at ``tracks`` (T, 4, 3) rest (T, 4): without those whose foot's other joint steps.
+
+    A foot that slides may rest at one place by its ankle and at two by its toe: held so, it would turn about
+    the ankle, over the floor.
+    """
+    found = resting.copy()
+    for own, other in ((0, 1), (1, 0), (2, 3), (3, 2)):
+        for begin, end in runs(~resting[:, own]):
+            if begin > 0 and end < len(resting) and end - begin <= SHORT_STEP * fps:
+                way = (tracks[end, own] - tracks[begin - 1, own])[[0, 2]]
+                found[begin:end, other] &= np.linalg.norm(way) < LEAST_STEP
+    return found
 
 
 def height_of_floor(joints: np.ndarray, skeleton: Skeleton) -> float:

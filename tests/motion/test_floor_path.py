@@ -9,7 +9,9 @@ import pytest
 
 from lamp_cli.metrics.physics import bone_drift, foot_skate
 from lamp_cli.motion.floor_path import FloorPath, bent_along, floor_path, travelled
+from lamp_cli.motion.foot_swings import height_of_floor
 from lamp_cli.motion.placement import headings, wrapped
+from lamp_cli.motion.representation import gaussian_smooth
 from lamp_cli.motion.skeleton import HUMANML3D, KIT
 from lamp_cli.synthetic.corpus import synthetic_clip_of
 from tests.conftest import wandering
@@ -44,6 +46,13 @@ def test_the_root_goes_along_the_path_and_feet_stay_planted(name: str, action: s
     assert (foot_skate(bent.joints, 20.0) or 0.0) < 0.5
     assert bone_drift(bent.joints) < bone_drift(clip(action)) + 0.2
     assert 1 / 1.15 <= bent.stretch <= 1.15 and len(bent.frames) == len(bent.joints)
+
+
+def test_feet_that_slide_as_they_bear_step_along_a_path() -> None:
+    feet, walk = list(HUMANML3D.feet), clip("walk").copy()
+    walk[:, feet] = gaussian_smooth(walk[:, feet].reshape(len(walk), -1), 3.0).reshape(len(walk), 4, 3)
+    bent = bent_along(walk, path("far"), HUMANML3D).joints
+    assert (foot_skate(bent, 20.0, height_of_floor(bent, HUMANML3D)) or 0.0) < 0.45
 
 
 def test_rounds_come_again_until_the_path_ends() -> None:

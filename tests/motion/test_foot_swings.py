@@ -7,7 +7,7 @@ import pytest
 
 from lamp_cli.metrics.physics import ANKLE_HEIGHT, TOE_HEIGHT, foot_skate
 from lamp_cli.motion.clean_up import resting_feet
-from lamp_cli.motion.foot_swings import lifted_swings, with_feet_lifted
+from lamp_cli.motion.foot_swings import lifted_swings, resting_between_steps, with_feet_lifted
 from lamp_cli.motion.skeleton import HUMANML3D, KIT, Skeleton
 from lamp_cli.synthetic.corpus import synthetic_clip_of
 
@@ -48,6 +48,16 @@ def test_a_slide_becomes_a_step(fps: float) -> None:
     assert np.linalg.norm(speed, axis=1).max() < 2.0
     # As high as need be.
     assert made[..., 1].max() < ANKLE_HEIGHT + 0.03
+
+
+def test_a_foot_whose_toe_steps_does_not_rest_on_its_ankle() -> None:
+    tracks, still = np.zeros((40, 4, 3)), np.ones((40, 4), dtype=bool)
+    still[20:24, 1] = still[20:24, 3] = still[30:, 2] = False
+    tracks[20:, 1, 2], tracks[20:, 3, 2] = 0.2, 0.01
+    found = resting_between_steps(tracks, still, 20.0)
+    assert not found[20:24, :2].any() and found[:20, :2].all() and found[24:, :2].all()
+    # A toe that is raised and set down again, and one that rests on as its heel rises, leave all as it was.
+    np.testing.assert_array_equal(found[:, 2:], still[:, 2:])
 
 
 def test_what_is_high_or_hardly_moves_stays_as_it_is() -> None:
