@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import distributed
+from .cross_entropy import IGNORED, summed_cross_entropy
 from .devices import on_device
 from .qformer import Attention, Context, QFormer, QFormerConfig, SelfAttention, Text
 from .transformer import Packing, initialise_normal
 
-IGNORED = -100
 # Least and greatest temperature of the contrastive loss.
 TEMPERATURES = (0.01, 1.0)
 # The four objectives of the paper, which sums them.
@@ -260,7 +260,11 @@ class Lamp(nn.Module):
 
     def word_logits(self, outputs: Tensor) -> Tensor:
         """Logits over the vocabulary (..., V) of text outputs (..., W); the weights are the words' own."""
-        return F.linear(self.word_transform(outputs), self.qformer.words.weight, self.word_bias).float()
+        return self.word_products(outputs).float()
+
+    def word_products(self, outputs: Tensor) -> Tensor:
+        """:meth:`word_logits` in the precision of matrix products."""
+        return F.linear(self.word_transform(outputs), self.qformer.words.weight, self.word_bias)
 
     def code_logits(self, text: Text, words: Tensor) -> Tensor:
         """Logits (B, N * codebooks, codes) from a sentence and ``words``, the text transformer's output.
@@ -379,7 +383,7 @@ def _text_generation(step: PretrainingStep) -> Tensor:
     _, words, target = step.teacher_forced
     # A vocabulary is wide: its logits are computed where there is a word to predict.
     packing = Packing(target != IGNORED)
-    logits, target = step.lamp.word_logits(packing.pack(words)), packing.pack(target[..., None])
+    logits, target = step.lamp.word_products(packing.pack(words)), packing.pack(target[..., None])
     return _smoothed_mean(logits, target, step.lamp.config.label_smoothing)
 
 
@@ -496,11 +500,5 @@ def _gathered(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 
 def _smoothed_mean(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
     """Label-smoothed cross-entropy averaged over the real positions of all ranks."""
-    total = F.cross_entropy(
-        logits.flatten(0, -2),
-        target.flatten(),
-        ignore_index=IGNORED,
-        label_smoothing=smoothing,
-        reduction="sum",
-    )
+    total = summed_cross_entropy(logits.flatten(0, -2), target.flatten(), smoothing)
     return distributed.global_mean(total, (target != IGNORED).sum())
