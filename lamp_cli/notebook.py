@@ -202,6 +202,8 @@ class Model:
         """
         [text] = _sentences(text)
         read = _motion(motion)
+        if between is not None and (not isinstance(between, Sequence) or len(between) != 2):
+            raise ValueError(f"{between!r}: expected two times to draw between, in seconds")
         gap = SpanOptions(between, before, after, tuple(keep), length).gap_of(read)
         sampling = SamplingOptions(steps, guidance, temperature, top_fraction)
         chosen = secrets.randbelow(2**31) if seed is None else seed

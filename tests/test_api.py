@@ -154,6 +154,9 @@ def test_a_motion_is_edited_in_a_word(model: lamp.Model, folder: Path) -> None:
         motion.edit(text="a person waves", model=model)
     with pytest.raises(ValueError, match="between and after: expected one of them"):
         motion.edit(span, model=model, after=1.0)
+    for wrong in (1.0, (0.5,), (0.5, 1.0, 1.5)):
+        with pytest.raises(ValueError, match="expected two times to draw between, in seconds"):
+            motion.edit(wrong, model=model)
 
 
 def test_a_timeline_gives_its_motions(model: lamp.Model, tmp_path: Path) -> None:
