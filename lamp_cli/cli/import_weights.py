@@ -22,8 +22,8 @@ def import_command(
     tokenizer: Annotated[
         Path | None,
         typer.Option(
-            help="Motion tokenizer: LaMP's vq.tar, T2M-GPT's net_last.pth, MoMask's net_best_fid.tar (its "
-            "base layer); else the one within --lamp."
+            help="Motion tokenizer: LaMP's vq.tar, T2M-GPT's net_last.pth, MoMask's net_best_fid.tar (beside "
+            "--lamp its base layer alone); else the one within --lamp."
         ),
     ] = None,
     lamp: Annotated[

@@ -91,7 +91,7 @@ def test_tokenizers_give_the_same_codes_and_frames(files: Path, file: str) -> No
     prefix = {"vq.tar": "vqvae.", "h3d-qformer.tar": "vq_model.vqvae.", "momask.tar": ""}[file]
     codebook = state.get(f"{prefix}quantizer.codebook", state.get("quantizer.layers.0.codebook"))
     assert codebook is not None
-    network = read_released_tokenizer(files / file).network
+    network = read_released_tokenizer(files / file, base_layer=True).network
     # Larger than usual, so that many codes are chosen.
     features = 3 * _motions()
     latents = reference_encoder(state, f"{prefix}encoder.")(features.transpose(1, 2)).transpose(1, 2)
@@ -100,6 +100,22 @@ def test_tokenizers_give_the_same_codes_and_frames(files: Path, file: str) -> No
     assert torch.equal(network.encode(features), codes)
     frames = reference_decoder(state, f"{prefix}decoder.")(codebook[codes].transpose(1, 2)).transpose(1, 2)
     _close(network.decode(codes), frames)
+
+
+def test_a_residual_tokenizer_gives_the_codes_of_all_its_codebooks(files: Path) -> None:
+    state = random_state("momask.tar")
+    codebooks = [state[f"quantizer.layers.{n}.codebook"] for n in range(3)]
+    network = read_released_tokenizer(files / "momask.tar").network
+    assert network.config.quantizers == 3
+    features = 3 * _motions()
+    rest = reference_encoder(state, "encoder.")(features.transpose(1, 2)).transpose(1, 2)
+    whole, codes = torch.zeros_like(rest), []
+    for codebook in codebooks:
+        codes.append(torch.cdist(rest, codebook[None]).argmin(-1))
+        rest, whole = rest - codebook[codes[-1]], whole + codebook[codes[-1]]
+    assert torch.equal(network.encode(features), torch.stack(codes, -1).flatten(1))
+    frames = reference_decoder(state, "decoder.")(whole.transpose(1, 2)).transpose(1, 2)
+    _close(network.decode(torch.stack(codes, -1).flatten(1)), frames)
 
 
 def _motion_context(state: State) -> torch.Tensor:

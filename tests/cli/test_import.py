@@ -168,7 +168,6 @@ def test_later_stages_are_trained_on_an_imported_tokenizer(
 ) -> None:
     done = lamp(*words(files, tmp_path / "vq", tokenizer=files / file, **ALONE))
     assert done.returncode == 0
-    assert (done.stderr == "left out: 2 further codebooks\n") == (file == "momask.tar")
     tokenizer = load_tokenizer_folder(tmp_path / "vq", torch.device("cpu"))
 
     monkeypatch.setattr("lamp_cli.training.pretrain.draw_curves", lambda folder: None)
@@ -177,7 +176,9 @@ def test_later_stages_are_trained_on_an_imported_tokenizer(
     for stage in ("lamp", "generator"):
         call += ["--steps", f"{stage}=1", "--batch-size", f"{stage}=4"]
     assert pretrain(*call, "--stage", "generator").returncode == 2
-    for setting in SAME_TOKENIZER:
+    codebooks = tokenizer.network.config.quantizers
+    assert codebooks == (3 if file == "momask.tar" else 1)
+    for setting in (*SAME_TOKENIZER, f"tokenizer.quantizers={codebooks}"):
         call += ["--set", setting]
     done = pretrain(*call, "--stage", "generator")
     assert done.returncode == 0, done.stderr

@@ -28,7 +28,7 @@ from .state_dict import name_some
 from .tokenizer import read_released_tokenizer
 
 LAMP_SOURCE = "gentlefress/LaMP (Li et al., ICLR 2025)"
-MOMASK_SOURCE = "EricGuo5513/momask-codes (Guo et al., CVPR 2024), the base layer of its residual tokenizer"
+MOMASK_SOURCE = "EricGuo5513/momask-codes (Guo et al., CVPR 2024)"
 VQ_VAE_SOURCE = "a VQ-VAE as Mael-zys/T2M-GPT (Zhang et al., CVPR 2023) and gentlefress/LaMP publish them"
 LICENCE = "{} for the code; none is stated for the weights, and the motions they learned from have their own"
 
@@ -72,10 +72,8 @@ def import_tokenizer(files: ReleasedFiles, name: str) -> TrainedTokenizer:
     assert files.tokenizer is not None
     read = read_released_tokenizer(files.tokenizer)
     statistics = _statistics(files, read.skeleton)
-    further = read.further_codebooks
     source, licence = (MOMASK_SOURCE, "MIT") if read.residual else (VQ_VAE_SOURCE, "Apache-2.0 or MIT")
-    left_out = f"{further} further codebooks" if further else ""
-    provenance = Provenance(source, LICENCE.format(licence), files.digests(), left_out)
+    provenance = Provenance(source, LICENCE.format(licence), files.digests())
     config = TrainedTokenizerConfig(name, read.skeleton.name, read.network.config, provenance)
     return TrainedTokenizer(config, read.network, statistics)
 
@@ -83,7 +81,7 @@ def import_tokenizer(files: ReleasedFiles, name: str) -> TrainedTokenizer:
 def import_bundle(files: ReleasedFiles, name: str) -> Bundle:
     """The authors' networks, on the CPU; raises ``ValueError`` naming the file and what is wrong with it."""
     assert files.lamp is not None
-    tokenizer = read_released_tokenizer(files.tokenizer or files.lamp)
+    tokenizer = read_released_tokenizer(files.tokenizer or files.lamp, base_layer=True)
     statistics = _statistics(files, tokenizer.skeleton)
     pieces = find_word_pieces(files.vocabulary)
     vocabulary = Vocabulary([*pieces, DECODER_TOKEN])

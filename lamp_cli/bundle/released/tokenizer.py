@@ -1,14 +1,14 @@
 """Published motion tokenizers: those of LaMP, T2M-GPT and MoMask, by the names of their tensors.
 
 All three are one network (Zhang et al. 2023). LaMP and T2M-GPT have one codebook; MoMask has several, each
-for what the ones before it left over, of which the first, its base layer, is taken. Convolutions say how
+for what the ones before it left over. Convolutions say how
 wide and deep they are, but not how they are dilated nor what comes between them: that is the published
 code's (3 to the power of the block, ReLU). Knows names and shapes; trains and draws nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class ReleasedTokenizerWeights:
 
     network: the tokenizer.
     skeleton: of the motions it reads, by the count of their features.
-    residual: whether its codebook is the first of a residual quantiser.
+    residual: whether its codebooks are those of a residual quantiser.
     further_codebooks: those of a residual quantiser that are left out.
     """
 
@@ -71,9 +71,10 @@ def _what_it_is(found: Mapping[str, Any]) -> str:
     return f"a dictionary of {keys}" if keys else "an empty dictionary"
 
 
-def read_released_tokenizer(path: Path) -> ReleasedTokenizerWeights:
+def read_released_tokenizer(path: Path, base_layer: bool = False) -> ReleasedTokenizerWeights:
     """The tokenizer in a file of LaMP, T2M-GPT or MoMask, or the one within LaMP's own checkpoint.
 
+    Of a residual quantiser the ``base_layer`` alone is taken where the networks beside it read one codebook.
     Raises ``ValueError`` naming what is missing, of another shape or without a place in ours.
     """
     state = state_dict_of(path, ("vq_model", "net", "motion_qformer"), "--tokenizer")
@@ -81,19 +82,22 @@ def read_released_tokenizer(path: Path) -> ReleasedTokenizerWeights:
         (p for p in ("vq_model.vqvae.", "vqvae.") if f"{p}encoder.model.0.weight" in state.tensors), ""
     )
     residual = f"{prefix}{_LAYER}0.codebook" in state.tensors
-    codebook = f"{prefix}{_LAYER}0.codebook" if residual else f"{prefix}quantizer.codebook"
-    config, skeleton = _sizes(state, prefix, codebook)
+    count = state.count(f"{prefix}{_LAYER}{{}}.codebook") if residual else 1
+    layers = [f"{prefix}{_LAYER}{n}.codebook" for n in range(count)]
+    codebooks = layers if residual else [f"{prefix}quantizer.codebook"]
+    taken = codebooks[:1] if base_layer else codebooks
+    config, skeleton = _sizes(state, prefix, taken)
     network = MotionTokenizer(config)
     state.fill(network.encoder, encoder_names(config, f"{prefix}encoder.model."))
     state.fill(network.decoder, _decoder_names(config, f"{prefix}decoder.model."))
-    _fill_codebook(network, state.take(codebook, (config.codes, config.code_width)))
-    further = [n for n in state.left_over([f"{prefix}{_LAYER}"]) if n.endswith(".codebook")]
+    _fill_codebooks(network, [state.take(name, (config.codes, config.code_width)) for name in taken])
+    further = codebooks[len(taken) :]
     state.taken.update(further)
     state.require_whole([f"{prefix}{part}." for part in ("encoder", "decoder", "quantizer")])
     return ReleasedTokenizerWeights(network.eval().requires_grad_(False), skeleton, residual, len(further))
 
 
-def _sizes(state: StateDict, prefix: str, codebook: str) -> tuple[TokenizerConfig, Skeleton]:
+def _sizes(state: StateDict, prefix: str, codebooks: Sequence[str]) -> tuple[TokenizerConfig, Skeleton]:
     """As the weights have them."""
     width, features, _ = state.shape(f"{prefix}encoder.model.0.weight", 3)
     skeleton = skeleton_of_features(features)
@@ -101,7 +105,7 @@ def _sizes(state: StateDict, prefix: str, codebook: str) -> tuple[TokenizerConfi
         raise ValueError(f"{state.path}: reads {features} features per frame; expected 263 or 251")
     stages = state.count(f"{prefix}encoder.model.{{}}.0.weight", first=2)
     blocks = state.count(f"{prefix}encoder.model.2.1.model.{{}}.conv1.weight")
-    codes, code_width = state.shape(codebook, 2)
+    codes, code_width = state.shape(codebooks[0], 2)
     config = TokenizerConfig(
         features=features,
         joints=skeleton.joints,
@@ -111,6 +115,7 @@ def _sizes(state: StateDict, prefix: str, codebook: str) -> tuple[TokenizerConfi
         stages=stages,
         residual_blocks=blocks,
         mirrored_dilations=False,
+        quantizers=len(codebooks),
     )
     return config, skeleton
 
@@ -150,8 +155,9 @@ def of_weights_and_biases(modules: Mapping[str, str], prefix: str = "") -> dict[
     }
 
 
-def _fill_codebook(network: MotionTokenizer, vectors: Tensor) -> None:
+def _fill_codebooks(network: MotionTokenizer, codebooks: Sequence[Tensor]) -> None:
     """Codes that have been learned; how often they were chosen is not published."""
+    vectors = torch.cat([*codebooks])
     with torch.no_grad():
         network.codebook.vectors.copy_(vectors)
         network.codebook.sums.copy_(vectors)
