@@ -136,7 +136,8 @@ def edit_command(
         for item in chain(inputs, piped):
             try:
                 for take, gap, motion_of_file, made in work.edits(item, reading):
-                    files = _write(made, item, take, wanted, output, outputs)
+                    result = _Result(item, reading, motion_of_file, made, gap)
+                    files = result.write(take, wanted, output, outputs)
                     record = {
                         **_record(item, take, gap, made, files),
                         "seams": _seams(item, gap, motion_of_file, made),
@@ -225,17 +226,39 @@ def _seams(item: MotionInput, gap: Gap, motion: Motion, made: Motion) -> dict[st
     }
 
 
-def _write(
-    made: Motion, item: MotionInput, take: str, wanted: Sequence[str], output: Path, outputs: OutputFiles
-) -> dict[str, str]:
-    """Write one result's files under one free name; their paths by key."""
-    writers = {f".{kind}": made.save if kind in SAVED_FORMATS else made.render for kind in wanted}
-    # What the next command of a pipe reads.
-    main = min((kind for kind in wanted if kind in SAVED_FORMATS), key=SAVED_FORMATS.index, default="")
-    keys = {f".{kind}": {main: "motion", "mp4": "video"}.get(kind, kind) for kind in wanted}
-    stem = safe_stem("_".join(part for part in (item.path.stem, take, "edited") if part))
-    paths = outputs.write(output, stem, writers, (*COMPANIONS, ".html"))
-    return {keys[suffix]: str(path) for suffix, path in paths.items()}
+@dataclass(frozen=True)
+class _Result:
+    """An edit and the file that it is of."""
+
+    item: MotionInput
+    reading: Reading
+    original: Motion
+    made: Motion
+    gap: Gap
+
+    def write(self, take: str, wanted: Sequence[str], output: Path, outputs: OutputFiles) -> dict[str, str]:
+        """Write the result's files under one free name; their paths by key."""
+        writers: dict[str, Callable[[Path], object]] = {
+            f".{kind}": self.made.save if kind in SAVED_FORMATS else self.made.render for kind in wanted
+        }
+        if "bvh" in wanted and self.item.path.suffix.lower() == ".bvh" and self.item.path.is_file():
+            writers[".bvh"] = self._save_bvh
+        # What the next command of a pipe reads.
+        main = min((kind for kind in wanted if kind in SAVED_FORMATS), key=SAVED_FORMATS.index, default="")
+        keys = {f".{kind}": {main: "motion", "mp4": "video"}.get(kind, kind) for kind in wanted}
+        stem = safe_stem("_".join(part for part in (self.item.path.stem, take, "edited") if part))
+        paths = outputs.write(output, stem, writers, (*COMPANIONS, ".html"))
+        return {keys[suffix]: str(path) for suffix, path in paths.items()}
+
+    def _save_bvh(self, path: Path) -> None:
+        """On the file's own skeleton, whose kept frames stay as they are; else on ours, which is said."""
+        from ..files.edited_bvh import UnfitSkeletonError, save_edited_bvh
+
+        try:
+            save_edited_bvh(path, self.item.path, self.reading, self.original, self.made, self.gap)
+        except UnfitSkeletonError as error:
+            note(f"{self.item.name}: {error}; written on the skeleton that lamp convert writes")
+            self.made.save(path)
 
 
 def _times(listed: str) -> tuple[float, ...]:

@@ -85,25 +85,21 @@ def load_bvh(path: Path, reading: Reading = AS_STORED) -> Motion:
     BVH, no body, or a skeleton whose joints cannot be told.
     """
     clip = read_bvh(path)
-    names, (places, turns) = list(clip.names), _kinematics(clip)
     notes = []
-    if before := _frames_before_the_motion(clip, places):
-        places, turns = places[before:], turns[before:]
-        first = "the first frame" if before == 1 else f"the first {before} frames"
-        notes.append(f"{first}, a pose apart from the motion, {'is' if before == 1 else 'are'} left out")
-    places, restored = _with_thorax(clip, places, turns)
-    if restored:
-        notes.append("the skeleton has no thorax; one as long as the bone below it is put in")
-    if set(names) >= DAZ_NAMES:
-        notes.append("a Daz figure: a take retargeted to it has the figure's bones, not the person's")
-    if any(name in names for name in CMU_NAMES):
-        places = places * CMU_METRES
     try:
-        found = JointPlaces(names, clip.parents, places, reading.joint_map)
-        rest = JointPlaces(names, clip.parents, _rest(clip)[None], reading.joint_map).joints[0]
-        body = plausible_body(found.joints, HUMANML3D, rest, any_unit=True)
+        found, before = joints_of_clip(clip, reading.joint_map)
+        rest = JointPlaces(clip.names, clip.parents, _rest(clip)[None], reading.joint_map).joints[0]
+        unit = CMU_METRES if any(name in clip.names for name in CMU_NAMES) else 1.0
+        body = plausible_body(unit * found.joints, HUMANML3D, rest, any_unit=True)
     except (UnknownSkeletonError, ImplausibleMotionError) as error:
         raise ValueError(f"{path}: {error}") from None
+    if before:
+        first = "the first frame" if before == 1 else f"the first {before} frames"
+        notes.append(f"{first}, a pose apart from the motion, {'is' if before == 1 else 'are'} left out")
+    if missing_thorax(clip) is not None:
+        notes.append("the skeleton has no thorax; one as long as the bone below it is put in")
+    if set(clip.names) >= DAZ_NAMES:
+        notes.append("a Daz figure: a take retargeted to it has the figure's bones, not the person's")
     if found.added:
         notes.append(f"the skeleton has no {', no '.join(found.added)}; put between its neighbours")
     rate = reading.fps or nearly_whole_rate(clip.frame_time)
@@ -169,50 +165,56 @@ def positions(clip: BvhClip) -> np.ndarray:
     return _kinematics(clip)[0]
 
 
-def _kinematics(clip: BvhClip) -> tuple[np.ndarray, np.ndarray]:
-    """Places (T, N, 3) and rotations (T, N, 3, 3) of all joints in the world."""
-    frames = len(clip.values)
+def local_frames(clip: BvhClip, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places (T, N, 3) and turns (T, N, 3, 3) of all joints against their parents.
+
+    values: rows (T, C) of the clip's channels, its own or others.
+    """
+    frames = len(values)
     places = np.zeros((frames, len(clip.names), 3))
-    turns = np.zeros((frames, len(clip.names), 3, 3))
-    column = 0
-    for joint, (parent, channels) in enumerate(zip(clip.parents, clip.channels, strict=True)):
-        offset, turn = clip.offsets[joint][None], None
-        moved = [channel for channel in channels if channel.endswith("position")]
-        if moved:
-            # Below the root a position channel stands in the offset's place, as Blender writes and reads it.
-            replaced = parent >= 0 or _root_is_absolute(clip, joint, column)
-            kept = [not replaced or f"{axis}position" not in moved for axis in AXES]
-            offset = np.repeat(np.where(kept, offset, 0.0), frames, axis=0)
-        for channel in channels:
-            value = clip.values[:, column]
+    turns = np.tile(np.eye(3), (frames, len(clip.names), 1, 1))
+    for joint, channels in enumerate(clip.channels):
+        places[:, joint] = place_offset(clip, joint)
+        for column, channel in enumerate(channels, first_column(clip, joint)):
+            value = values[:, column]
             if channel.endswith("position"):
-                offset[:, AXES[channel[0]]] += value
+                places[:, joint, AXES[channel[0]]] += value
             else:
-                about = rotation.matrices_about(channel[0], np.radians(value))
-                turn = about if turn is None else turn @ about
-            column += 1
-        above = None if parent < 0 else turns[:, parent]
-        places[:, joint] = offset if above is None else places[:, parent] + _turned(above, offset)
-        if turn is None:
-            turns[:, joint] = np.eye(3) if above is None else above
-        else:
-            turns[:, joint] = turn if above is None else above @ turn
+                turns[:, joint] = turns[:, joint] @ rotation.matrices_about(channel[0], np.radians(value))
     return places, turns
 
 
-def _turned(turns: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Offsets (T, 3), or one for all frames (1, 3), turned by (T, 3, 3)."""
-    if len(offset) == 1:
-        return np.asarray(turns @ offset[0])
-    return np.asarray((turns @ offset[..., None])[..., 0])
+def first_column(clip: BvhClip, joint: int) -> int:
+    """The column of a joint's first channel."""
+    return sum(map(len, clip.channels[:joint]))
 
 
-def _root_is_absolute(clip: BvhClip, root: int, column: int) -> bool:
+def place_offset(clip: BvhClip, joint: int) -> np.ndarray:
+    """What a joint's position channels are added to (3,): its offset from its parent, or nothing."""
+    moved = [channel for channel in clip.channels[joint] if channel.endswith("position")]
+    # Below the root a position channel stands in the offset's place, as Blender writes and reads it.
+    replaced = moved and (clip.parents[joint] >= 0 or _root_is_absolute(clip, joint))
+    kept = [not (replaced and f"{axis}position" in moved) for axis in AXES]
+    return np.where(kept, clip.offsets[joint], 0.0)
+
+
+def _kinematics(clip: BvhClip) -> tuple[np.ndarray, np.ndarray]:
+    """Places (T, N, 3) and rotations (T, N, 3, 3) of all joints in the world."""
+    places, turns = local_frames(clip, clip.values)
+    for joint, parent in enumerate(clip.parents):
+        if parent >= 0:
+            above = turns[:, parent]
+            places[:, joint] = places[:, parent] + (above @ places[:, joint, :, None])[..., 0]
+            turns[:, joint] = above @ turns[:, joint]
+    return places, turns
+
+
+def _root_is_absolute(clip: BvhClip, root: int) -> bool:
     """Whether the root's position channels hold its offset already, as ACCAD's do: they begin near it."""
     begin = np.zeros(3)
-    for number, channel in enumerate(clip.channels[root]):
+    for column, channel in enumerate(clip.channels[root], first_column(clip, root)):
         if channel.endswith("position"):
-            begin[AXES[channel[0]]] = clip.values[0, column + number]
+            begin[AXES[channel[0]]] = clip.values[0, column]
     return bool(np.linalg.norm(begin - clip.offsets[root]) < np.linalg.norm(begin))
 
 
@@ -375,11 +377,11 @@ def _jumps(steps: np.ndarray, least: float) -> bool:
     return bool(steps[0] > max(least, 8 * float(np.median(steps[1:]))))
 
 
-def _with_thorax(clip: BvhClip, places: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray, bool]:
+def missing_thorax(clip: BvhClip) -> tuple[int, np.ndarray] | None:
     """CMU's thorax, which MotionBuilder's conversions drop: neck and collars hang on its lower end there.
 
-    Where neck and both collars have no offset from a chest joint, all that is above it is moved along the
-    chest's own turn by an offset as long as the bone below.
+    Where neck and both collars have no offset from a chest joint: that joint, and the offset (3,) in its axes
+    by which all that is above it has to move, as long as the bone below.
     """
     for chest, name in enumerate(clip.names):
         children = [
@@ -387,10 +389,21 @@ def _with_thorax(clip: BvhClip, places: np.ndarray, turns: np.ndarray) -> tuple[
         ]
         apart = np.linalg.norm(clip.offsets[children], axis=-1) if children else np.ones(1)
         if len(children) == 3 and not apart.any() and name.lower() in ("spine1", "chest2", "thorax"):
-            shift = turns[:, chest] @ clip.offsets[chest]
-            moved = places.copy()
-            for joint in range(len(clip.names)):
-                if joint != chest and chest in ancestors(joint, clip.parents):
-                    moved[:, joint] += shift
-            return moved, True
-    return places, False
+            return chest, clip.offsets[chest]
+    return None
+
+
+def joints_of_clip(clip: BvhClip, joint_map: Sequence[tuple[str, str]]) -> tuple[JointPlaces, int]:
+    """The corpus's joints in the file's unit and axes, and how many frames before the motion are left out.
+
+    Raises ``UnknownSkeletonError`` when the joints cannot be told.
+    """
+    places, turns = _kinematics(clip)
+    before = _frames_before_the_motion(clip, places)
+    missing = missing_thorax(clip)
+    if missing is not None:
+        chest, offset = missing
+        above = [j for j in range(len(clip.names)) if chest in ancestors(j, clip.parents)[1:]]
+        places[:, above] += (turns[:, chest] @ offset)[:, None]
+    places = places[before:]
+    return JointPlaces(list(clip.names), clip.parents, places, joint_map), before

@@ -218,7 +218,7 @@ def _shared(names: tuple[str, ...], turns: Mapping[str, np.ndarray], rig: Rig) -
     for joint, distance in zip(path, along / max(along[-1], 1e-9) * knots[-1], strict=False):
         above = int(np.clip(np.searchsorted(knots, distance + 1e-9, side="right") - 1, 0, len(names) - 2))
         share = (distance - knots[above]) / max(knots[above + 1] - knots[above], 1e-9)
-        turn = _blend(turns[names[above]], turns[names[above + 1]], float(np.clip(share, 0.0, 1.0)))
+        turn = rotation.blend(turns[names[above]], turns[names[above + 1]], float(np.clip(share, 0.0, 1.0)))
         found[joint] = rotation.multiply(turn, rotation.multiply(rig.facing, rig.world_turns[joint]))
     return found
 
@@ -232,12 +232,6 @@ def _between(low: int, high: int, rig: Rig) -> list[int]:
             break
         path.insert(0, joint)
     return path
-
-
-def _blend(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """Turns (T, 4) between two that are near each other."""
-    end = np.where(np.sum(start * end, axis=-1, keepdims=True) < 0, -end, end)
-    return rotation.unit((1 - share) * start + share * end)
 
 
 def root_to_pelvis(world: np.ndarray, rig: Rig) -> np.ndarray:

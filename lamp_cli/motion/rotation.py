@@ -91,6 +91,33 @@ def axis_angle_of_matrices(turn: np.ndarray) -> np.ndarray:
     return to_axis_angle(unit(np.take_along_axis(rows, surest, axis=-2)[..., 0, :]))
 
 
+def blend(start: np.ndarray, end: np.ndarray, share: np.ndarray | float) -> np.ndarray:
+    """Turns (..., 4) between two, at a share (..., 1) of the shorter way, as quaternions are mixed."""
+    end = np.where(np.sum(start * end, axis=-1, keepdims=True) < 0, -end, end)
+    return unit((1 - share) * start + share * end)
+
+
+def of_matrices(turn: np.ndarray) -> np.ndarray:
+    """Unit quaternions (..., 4) of rotation matrices (..., 3, 3)."""
+    return of_axis_angle(axis_angle_of_matrices(turn))
+
+
+def to_angles(turn: np.ndarray, order: str) -> np.ndarray:
+    """Angles (..., 3) in radians about three different axes, as ``zyx``, of matrices (..., 3, 3).
+
+    The turn is the product of those about the axes, in this order; the middle angle is within a quarter turn.
+    Where that is one, the first and the last turn about one axis: the last is 0 there.
+    """
+    i, j, k = ("xyz".index(axis) for axis in order)
+    sign = 1.0 if (j - i) % 3 == 1 else -1.0
+    sine = np.clip(sign * turn[..., i, k], -1.0, 1.0)
+    free = np.abs(sine) < 1 - 1e-12
+    first = np.arctan2(-sign * turn[..., j, k], turn[..., k, k])
+    last = np.arctan2(-sign * turn[..., i, j], turn[..., i, i])
+    locked = np.arctan2(sign * turn[..., k, j], turn[..., j, j])
+    return np.stack([np.where(free, first, locked), np.arcsin(sine), np.where(free, last, 0.0)], axis=-1)
+
+
 def to_six_numbers(q: np.ndarray) -> np.ndarray:
     """The first two columns of the rotation matrix, (..., 6) (Zhou et al., CVPR 2019)."""
     w, x, y, z = np.moveaxis(q, -1, 0)

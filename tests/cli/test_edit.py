@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,21 @@ def test_every_format_is_written_at_the_motions_own_rate(bundle: Path, clips: Pa
     for kind in ("bvh", "glb", "npz"):
         assert len(load_motion(line[kind])) == len(made)
     assert "</html>" in Path(line["html"]).read_text(encoding="utf-8")
+    # A BVH file's own skeleton and frames, number by number.
+    source, written = ((clips / "fast.bvh").read_text(), Path(line["bvh"]).read_text())
+    assert source.partition("Frames:")[0] == written.partition("Frames:")[0]
+    assert source.splitlines()[-len(read) :] == written.splitlines()[-len(made) : -30]
+
+
+def test_a_bvh_file_that_cannot_follow_is_written_on_our_skeleton(bundle: Path, clips: Path) -> None:
+    rooted = (
+        (clips / "fast.bvh").read_text().replace("CHANNELS 6 Xposition Yposition Zposition", "CHANNELS 3")
+    )
+    head, times, rows = re.split(r"(Frame Time: \S+\n)", rooted)
+    (clips / "fast.bvh").write_text(head + times + re.sub(r"(?m)^(\S+ ){3}", "", rows))
+    done = edit(bundle, clips, "fast.bvh", "--between", "1", "2", "--format", "bvh")
+    assert "hips cannot be moved and turned; written on the skeleton" in done.stderr
+    assert len(load_motion(done.rows[0]["motion"])) == len(load_motion(clips / "fast.bvh"))
 
 
 def test_motions_named_on_stdin_are_edited_and_lines_pass_through(bundle: Path, clips: Path) -> None:
