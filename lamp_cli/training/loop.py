@@ -330,7 +330,8 @@ class _Training:
     def _measured(self) -> dict[str, float]:
         self.network.eval()
         try:
-            with self._averaged(), torch.no_grad():
+            # Every rank measures all clips: gathered batches would hold each clip once for every rank.
+            with self._averaged(), torch.no_grad(), distributed.alone():
                 return self._stage.validate()
         finally:
             self.network.train()

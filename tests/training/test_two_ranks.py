@@ -98,6 +98,13 @@ class Pairs(test_loop.Line):
         return (torch.tensor([1.0 + drawn, 3.0 - drawn])[distributed.rows_of_rank(2)],)
 
 
+class Gathering(test_loop.Line):
+    """A line that tells how many rows a validation of one row has after they are gathered."""
+
+    def validate(self) -> dict[str, float]:
+        return {**super().validate(), "rows": float(len(distributed.gather(torch.zeros(1))))}
+
+
 def _rank(rank: int, folder: str) -> None:
     """One of two processes: every stage's gradients, a training written slowly, a pretraining as a whole."""
     if rank == 0:
@@ -118,7 +125,7 @@ def _rank(rank: int, folder: str) -> None:
         write(*arguments)
 
     loop.save_best = slowly
-    stage = test_loop.Line([3.0, 2.0])
+    stage = Gathering([3.0, 2.0])
     result = train(stage, test_loop.CONFIG, Path(folder) / "run", 0, test_loop.CPU, test_loop.ignore)
     slope = float(stage.network.state_dict()["slope"])
     (Path(folder) / f"{rank}.json").write_text(json.dumps([result.step, slope]))
@@ -230,6 +237,11 @@ def test_a_batch_without_equal_shares_is_refused(
     with pytest.raises(ValueError, match=f"generator: a batch of {rows} cannot be shared"):
         pretrain(tmp_path / "data", tmp_path / "bundle", options, test_loop.CPU, test_loop.ignore)
     assert not (tmp_path / "bundle").exists()
+
+
+def test_a_validation_gathers_nothing_of_other_ranks(ranks: Path) -> None:
+    lines = [json.loads(line) for line in (ranks / "run" / "log.jsonl").read_text().splitlines()]
+    assert lines and all(line["val_rows"] == 1 for line in lines)
 
 
 def test_every_rank_goes_on_with_the_best_that_the_first_wrote(ranks: Path) -> None:
