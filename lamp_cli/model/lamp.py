@@ -177,7 +177,7 @@ class Lamp(nn.Module):
 
     def matching_logits(self, motion: Context, text: Text) -> Tensor:
         """Logits (B, 2), no match and match, of pairs whose tokens all attend to each other; query mean."""
-        queries, _ = self.qformer.both(motion, text, SelfAttention.BIDIRECTIONAL)
+        queries = self.qformer.motion_beside(motion, text)
         return self.matching_head(queries).float().mean(1)
 
     def log_likelihood(self, motion: Context, text: Text) -> tuple[Tensor, Tensor]:

@@ -140,6 +140,11 @@ class Layer(nn.Module):
         self.text_feed = FeedForward(width, config.feed_forward, dropout)
         self.query_feed = FeedForward(width, config.feed_forward, dropout)
 
+    def read_by_queries(self, x: Tensor, motion: Context, packed: PackedAttention) -> Tensor:
+        """Query tokens (B, N, W) after attention to packed queries and text, of which no more is computed."""
+        queries, _ = packed.packing.split(self.attention(x, x, packed=packed))
+        return self._read(queries, motion)
+
     def forward(
         self, x: Tensor, motion: Context | None = None, packed: PackedAttention | None = None
     ) -> Tensor:
@@ -216,16 +221,32 @@ class QFormer(nn.Module):
 
     def both(self, context: Context, text: Text, attention: SelfAttention) -> tuple[Tensor, Tensor]:
         """Query outputs (B, N, W) and text outputs (B, T, W) of a motion and a text together."""
+        x, motion, packed = self._together(context, text, attention)
+        for layer in self.layers:
+            x = layer(x, motion, packed)
+        x, count = packed.packing.pad(x), self.config.query_tokens
+        return x[:, :count], x[:, count:]
+
+    def motion_beside(self, context: Context, text: Text) -> Tensor:
+        """Query outputs (B, N, W) of a motion and a text whose tokens all attend to each other."""
+        x, motion, packed = self._together(context, text, SelfAttention.BIDIRECTIONAL)
+        *others, last = self.layers
+        for layer in others:
+            x = layer(x, motion, packed)
+        # The text's own output would be read by nobody.
+        assert isinstance(last, Layer)
+        return last.read_by_queries(x, motion, packed)
+
+    def _together(
+        self, context: Context, text: Text, attention: SelfAttention
+    ) -> tuple[Tensor, Context, PackedAttention]:
+        """Packed query tokens and words (P, W), the motion, and which of them attends to which."""
         queries = self._query_tokens(len(context.vectors))
         count = queries.shape[1]
         motion = Context(in_product_type(context.vectors), context.mask)
         packing = Packing(F.pad(text.mask, (count, 0), value=True), count)
         x = packing.pack(torch.cat([queries, self.embed(text.ids)], 1))
-        packed = PackedAttention(packing, self_attention_mask(count, text.mask, attention))
-        for layer in self.layers:
-            x = layer(x, motion, packed)
-        x = packing.pad(x)
-        return x[:, :count], x[:, count:]
+        return x, motion, PackedAttention(packing, self_attention_mask(count, text.mask, attention))
 
     def _query_tokens(self, size: int) -> Tensor:
         return self.dropout(self.query_norm(self.queries)).expand(size, -1, -1)

@@ -89,6 +89,17 @@ def test_nothing_is_computed_for_the_padding_of_a_sentence_beside_a_motion() -> 
             torch.testing.assert_close(words[k : k + 1, :count], alone[1])
 
 
+def test_queries_beside_a_text_are_computed_without_the_texts_last_feed_forward() -> None:
+    lamp, pairs = _lamp(), _pairs()
+    motion = Context(pairs.latents, pairs.motion_mask)
+    queries, _ = lamp.qformer.both(motion, pairs.text, SelfAttention.BIDIRECTIONAL)
+    calls: list[int] = []
+    for number, layer in enumerate(lamp.qformer.layers):
+        layer.text_feed.register_forward_hook(lambda *_, number=number: calls.append(number))
+    assert torch.equal(lamp.qformer.motion_beside(motion, pairs.text), queries)
+    assert calls == [*range(len(lamp.qformer.layers) - 1)]
+
+
 @pytest.mark.parametrize("text_attention", [False, True])
 def test_padding_of_motion_and_text_changes_nothing(text_attention: bool) -> None:
     lamp = _lamp(text_attention=text_attention)
