@@ -8,8 +8,8 @@ data=$1 output=$2
 export OMP_NUM_THREADS=1 GLOO_SOCKET_IFNAME=lo
 # fp32, for in bf16 half a batch is rounded otherwise than a whole one, and a low rate, for AdamW's first steps are
 # as large for a gradient that is rounding as for any other. Size mini has no dropout, which ranks draw apart. Codebooks
-# are not compared: codes begin on drawn latents, of several on the same one rounding says which is chosen, and the
-# others are put elsewhere.
+# are not compared, and do differ: probably codes begin on drawn latents, of several on the same one rounding says which
+# is chosen, and the others are put elsewhere. So this shows that two nodes train and come near, not that they are equal.
 options=(--data "$data" --stage tokenizer --stage lamp --stage generator
     --set training.tokenizer.precision=fp32 --set training.lamp.precision=fp32
     --set training.generator.precision=fp32
