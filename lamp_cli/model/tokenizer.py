@@ -455,9 +455,11 @@ class MotionTokenizer(nn.Module):
         if not self.training or count == 1 or not self.config.quantizer_dropout:
             return coarse_to_fine[-1]
         size = len(coarse_to_fine[0])
-        dropped = torch.rand(size, generator=generator) < self.config.quantizer_dropout
-        fewer = torch.randint(count - 1, (size,), generator=generator)
-        last = torch.where(dropped, fewer, count - 1)
+        # Drawn for the windows of all ranks, as one process would.
+        of_all = size * distributed.world_size()
+        dropped = torch.rand(of_all, generator=generator) < self.config.quantizer_dropout
+        fewer = torch.randint(count - 1, (of_all,), generator=generator)
+        last = torch.where(dropped, fewer, count - 1)[distributed.rows_of_rank(of_all)]
         device = coarse_to_fine[0].device
         return torch.stack(coarse_to_fine)[on_device(last, device), on_device(torch.arange(size), device)]
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from lamp_cli.model import distributed
 from lamp_cli.model.tokenizer import (
     ChannelsLastConv,
     Codebook,
@@ -256,3 +257,21 @@ def test_a_pointwise_convolution_in_half_precision_is_that_in_full() -> None:
         half = convolution(x)
     assert half.dtype == torch.bfloat16 and half.shape == (2, 6, 5)
     torch.testing.assert_close(half.float(), convolution(x), atol=0.03, rtol=0.03)
+
+
+def test_ranks_drop_the_quantizers_that_one_process_drops(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(SMALL, quantizers=3, quantizer_dropout=0.5)
+    tokenizer = MotionTokenizer(config).train()
+    levels = [torch.full((8, 2, 8), float(level)) for level in range(3)]
+
+    def read(rows: slice) -> torch.Tensor:
+        some = [level[rows] for level in levels]
+        return tokenizer._without_some_quantizers(some, torch.Generator().manual_seed(1))
+
+    alone = read(slice(None))
+    assert len(alone[:, 0, 0].unique()) == 3
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    for rank in (0, 1):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        rows = slice(4 * rank, 4 * rank + 4)
+        assert torch.equal(read(rows), alone[rows])
