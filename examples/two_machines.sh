@@ -1,7 +1,7 @@
 #!/bin/bash
 # Training on several machines, tried on one: two nodes at two addresses of the loopback share every batch over
-# gloo; their weights are compared with those of a run that one process made alone. The tokenizer's are the same but for
-# rounding, codebook and all. Those of LaMP and of the generator are not: each node draws what it masks by itself.
+# gloo; their weights are compared with those of a run that one process made alone. Those of tokenizer and LaMP
+# are the same but for rounding, codebook and all. The generator's are not: each node draws what it masks by itself.
 #
 #     bash examples/two_machines.sh DATA OUTPUT
 set -eu
@@ -9,10 +9,11 @@ data=$1 output=$2
 export OMP_NUM_THREADS=1 GLOO_SOCKET_IFNAME=lo
 # fp32, for in bf16 half a batch is rounded otherwise than a whole one. They go on from lamp-mini: codes that begin anew
 # begin on drawn latents, and of several on the same one rounding says which is chosen. Size mini has no dropout, which
-# ranks draw apart.
+# ranks draw apart; a share of the pairs would be one of each node's own.
 options=(--data "$data" --start-from lamp-mini --stage tokenizer --stage lamp --stage generator
     --set training.tokenizer.precision=fp32 --set training.lamp.precision=fp32
     --set training.generator.precision=fp32
+    --set lamp.matching_share=1 --set lamp.motion_generation_share=1
     --batch-size tokenizer=16 --batch-size lamp=8 --batch-size generator=8
     --learning-rate tokenizer=1e-4 --learning-rate lamp=1e-4 --learning-rate generator=1e-4
     --steps tokenizer=6 --steps lamp=4 --steps generator=6
