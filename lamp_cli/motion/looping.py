@@ -149,14 +149,17 @@ def spliced(before: np.ndarray, after: np.ndarray, skeleton: Skeleton) -> np.nda
 def without_path(joints: np.ndarray, skeleton: Skeleton, is_loop: bool = False) -> np.ndarray:
     """A motion (T, J, 3) at the skeleton's own rate without its root's path, about which it still sways.
 
-    Of a loop that goes straight the last place is the first again.
+    A loop's last place is the first again.
     """
-    rounds = repeated(joints, 3, skeleton) if is_loop else joints
-    before = len(joints) - 1 if is_loop else 0
-    path = smooth_path(rounds, skeleton.fps, SWAY_SECONDS)[before : before + len(joints)]
-    if is_loop:
-        path = path - rounds[before, 0] * ON_FLOOR + joints[0, 0] * ON_FLOOR
-    return np.asarray(joints - (path - joints[0, 0] * ON_FLOOR)[:, None])
+    if not is_loop:
+        path = smooth_path(joints, skeleton.fps, SWAY_SECONDS)
+        return np.asarray(joints - (path - joints[0, 0] * ON_FLOOR)[:, None])
+    # The round in the middle, whose path goes on at both ends, turned back to where the first faces.
+    rounds = repeated(joints, 3, skeleton)
+    middle = slice(len(joints) - 1, 2 * len(joints) - 1)
+    swaying = rounds[middle] - smooth_path(rounds, skeleton.fps, SWAY_SECONDS)[middle, None]
+    turned = headings(joints[:1], skeleton)[0] - headings(rounds[middle][:1], skeleton)[0]
+    return np.asarray(turned_about_y(swaying, turned) + joints[0, 0] * ON_FLOOR)
 
 
 def smooth_path(joints: np.ndarray, fps: float, seconds: float) -> np.ndarray:

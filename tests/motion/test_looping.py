@@ -168,5 +168,15 @@ def test_a_loop_in_place_is_a_loop() -> None:
     assert 20 * np.linalg.norm((joints[1] - joints[0]) - (joints[-1] - joints[-2]), axis=-1).max() < 0.1
 
 
+def test_a_loop_that_turns_stays_in_place_too() -> None:
+    circle = looped("walk in a circle").joints
+    joints = without_path(circle, HUMANML3D, is_loop=True)
+    assert np.linalg.norm(np.ptp(circle[:, 0, ::2], axis=0)) > 0.5
+    assert np.linalg.norm(joints[:, 0, ::2] - joints[0, 0, ::2], axis=1).max() < 0.15
+    again = placed(joints, joints[0], joints[-1], HUMANML3D)
+    np.testing.assert_allclose(again[0], joints[-1], atol=1e-5)
+    np.testing.assert_allclose(np.diff(joints, axis=1), np.diff(circle, axis=1), atol=1e-5)
+
+
 def test_one_frame_in_place_stays() -> None:
     np.testing.assert_allclose(without_path(clip("walk")[:1], HUMANML3D), clip("walk")[:1], atol=1e-9)
