@@ -20,7 +20,7 @@ from ..motion.joint_rotations import joint_rotations
 from ..motion.motion import Motion
 from ..motion.rig_span import RigFrames, RigJoints, SpanEnd, following, span_shares
 from ..motion.skeleton import ancestors
-from ..storage import write_text
+from ..storage import replacing
 from .bvh import (
     AXES,
     BvhClip,
@@ -54,15 +54,19 @@ def save_edited_bvh(
     rows = np.concatenate([np.arange(gap.start), np.full(gap.frames, -1), np.arange(gap.end, len(original))])
     rows[list(gap.kept)] = gap.kept
     values = take.rows(rows, edited)
-    text = source.read_bytes().decode("utf-8", errors="replace")
+    # Whatever a file's names are written in, so they stay: in Latin-1 every byte is a sign.
+    text = source.read_bytes().decode("latin-1")
     head, own = _head_and_rows(text, len(take.clip.values), take.clip.values.shape[1])
     lines = own[: take.before]
     lines += [
         own[take.before + row] if row >= 0 else " ".join(f"{value:.6f}" for value in made)
         for row, made in zip(rows.tolist(), (values + 0.0).tolist(), strict=True)
     ]
-    head = re.sub(r"(Frames:\s*)\d+", rf"\g<1>{len(lines)}", head, flags=re.IGNORECASE)
-    write_text(path, head + "\n".join(lines) + "\n")
+    count = rf"\g<1>{len(lines)}\g<2>"
+    head = re.sub(r"(Frames:\s*)\d+(\s+Frame\s+Time:)", count, head, flags=re.IGNORECASE)
+    ending = "\r\n" if head.endswith("\r\n") else "\n"
+    with replacing(path) as temporary:
+        temporary.write_bytes((head + "".join(line + ending for line in lines)).encode("latin-1"))
 
 
 def _head_and_rows(text: str, frames: int, channels: int) -> tuple[str, list[str]]:

@@ -131,6 +131,18 @@ def test_a_t_pose_before_the_motion_stays(tmp_path: Path) -> None:
     assert found[0] == pose and found[:21] == lines_of(source)[:21] and len(found) == 61
 
 
+def test_signs_and_line_ends_of_the_file_stay(tmp_path: Path) -> None:
+    source, gap = rig_file(tmp_path / "take.bvh"), Gap(20, 40, 20)
+    content = source.read_bytes().replace(b"left_wrist_finger", b"left_wrist_\xfcber").replace(b"\n", b"\r\n")
+    source.write_bytes(content)
+    original = load_bvh(source)
+    save_edited_bvh(tmp_path / "edited.bvh", source, AS_STORED, original, eased_aside(original, gap), gap)
+    before, after = (file.read_bytes().split(b"\r\n") for file in (source, tmp_path / "edited.bvh"))
+    assert len(before) == len(after) and b"\n" not in b"".join(after)
+    begin = len(before) - 61
+    assert before[: begin + 20] == after[: begin + 20] and before[begin + 40 :] == after[begin + 40 :]
+
+
 def test_who_cannot_follow_is_said(tmp_path: Path) -> None:
     source = tmp_path / "take.bvh"
     save_bvh(source, walk())
