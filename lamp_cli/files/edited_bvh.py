@@ -28,6 +28,7 @@ from .bvh import (
     joints_of_clip,
     local_frames,
     missing_thorax,
+    nearly_whole_rate,
     place_offset,
     read_bvh,
 )
@@ -64,6 +65,10 @@ def save_edited_bvh(
     ]
     count = rf"\g<1>{len(lines)}\g<2>"
     head = re.sub(r"(Frames:\s*)\d+(\s+Frame\s+Time:)", count, head, flags=re.IGNORECASE)
+    if not np.isclose(nearly_whole_rate(take.clip.frame_time), edited.fps):
+        # Who reads it said another rate than the file does.
+        time = rf"\g<1>{1 / edited.fps:.10f}"
+        head = re.sub(r"(Frame\s+Time:\s*)\S+", time, head, flags=re.IGNORECASE)
     ending = "\r\n" if head.endswith("\r\n") else "\n"
     with replacing(path) as temporary:
         temporary.write_bytes((head + "".join(line + ending for line in lines)).encode("latin-1"))

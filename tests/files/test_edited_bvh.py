@@ -10,7 +10,7 @@ import pytest
 
 from lamp_cli.files.bvh import load_bvh, positions, read_bvh, save_bvh
 from lamp_cli.files.edited_bvh import UnfitSkeletonError, save_edited_bvh
-from lamp_cli.files.reading import AS_STORED
+from lamp_cli.files.reading import AS_STORED, Reading
 from lamp_cli.motion import rotation
 from lamp_cli.motion.gap import Gap
 from lamp_cli.motion.joint_rotations import joint_rotations
@@ -141,6 +141,13 @@ def test_signs_and_line_ends_of_the_file_stay(tmp_path: Path) -> None:
     assert len(before) == len(after) and b"\n" not in b"".join(after)
     begin = len(before) - 61
     assert before[: begin + 20] == after[: begin + 20] and before[begin + 40 :] == after[begin + 40 :]
+
+
+def test_a_rate_that_is_said_is_written(tmp_path: Path) -> None:
+    source, gap, said = rig_file(tmp_path / "take.bvh"), Gap(20, 40, 20), Reading(fps=30.0)
+    original = load_bvh(source, said)
+    save_edited_bvh(tmp_path / "edited.bvh", source, said, original, original, gap)
+    assert load_bvh(tmp_path / "edited.bvh").fps == 30.0
 
 
 def test_who_cannot_follow_is_said(tmp_path: Path) -> None:
